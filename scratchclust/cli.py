@@ -1,0 +1,288 @@
+"""The command line: `scratchclust run`, `recipes` and `data`.
+
+Exit codes: 0 done, 1 failed, 2 wrong use or input, 130 interrupted. An error is one line on standard error; --debug
+shows the traceback as well. Nothing heavy is imported before a command needs it, so that --help answers at once.
+"""
+
+import logging
+import os
+import shlex
+import signal
+import socket
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import scratchclust
+from scratchclust.errors import InputError
+
+if TYPE_CHECKING:
+    from scratchclust.recipes import Outcome
+
+FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
+GRACE = 0.5  # seconds that Python gets to unwind after Ctrl-C before the process is ended
+
+app = typer.Typer(
+    help="Cluster images, with algorithms written from scratch in NumPy and JAX.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+class Device(StrEnum):
+    """Where JAX computes."""
+
+    cpu = "cpu"
+    gpu = "gpu"
+    tpu = "tpu"
+
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no table: print only the result's place.")]
+
+
+@app.callback(invoke_without_command=True)
+def _without_command(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"scratchclust {scratchclust.__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command("run")
+def run_recipe(
+    recipe: Annotated[str, typer.Argument(help="Its name; `scratchclust recipes` lists them.")] = "digits",
+    output: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/RECIPE")] = None,
+    seed: Annotated[int, typer.Option(help="Decides every random choice.")] = 0,
+    limit: Annotated[int | None, typer.Option(help="Take only the first so many images.", min=1)] = None,
+    full: Annotated[bool, typer.Option("--full", help="Take all splits of the recipe's data.")] = False,
+    split: Annotated[str | None, typer.Option(help="Take this split: train, test or all.")] = None,
+    data: Annotated[str | None, typer.Option(help="Take other images: a data set's name, or a path.")] = None,
+    scan: Annotated[bool, typer.Option("--scan", help="Also try k = 2..20: elbow, silhouette, Dunn.")] = False,
+    device: Annotated[Device | None, typer.Option(help="Where to compute.", show_default="JAX's choice")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder that is there.")] = False,
+    debug: Debug = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a recipe: cluster its images, score the clusters, draw them, and keep it all in a folder."""
+    from scratchclust.recipes import Settings, find, run
+
+    logging.getLogger("scratchclust").propagate = False  # to log.txt only: some library sets up the root logger
+    find(recipe)  # a misspelt name is told before JAX takes its seconds to start
+    settings = Settings(seed=seed, limit=limit, split=split, full=full, scan=scan, data=data)
+    with _telling(quiet) as tell:
+        tell("starting JAX")
+        _use_device(device)
+        outcome = run(
+            recipe,
+            settings,
+            output=output,
+            resume=resume,
+            overwrite=overwrite,
+            command=shlex.join(["scratchclust", *sys.argv[1:]]),
+            tell=tell,
+        )
+    if not quiet:
+        _show(outcome)
+    typer.echo(_short(outcome.folder))
+
+
+@app.command("recipes")
+def list_recipes() -> None:
+    """List the recipes: data, method, what each should reach, and how long it takes on two cores."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from scratchclust.recipes import RECIPES
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("recipe", "data", "method", "should reach", "takes"):
+        table.add_column(column, no_wrap=column == "recipe")
+    for recipe in RECIPES.values():
+        table.add_row(recipe.name, f"{recipe.dataset} ({recipe.split})", recipe.method, recipe.target, recipe.duration)
+    Console().print(table)
+
+
+@app.command("data")
+def prepare_data(
+    name: Annotated[str, typer.Argument(help="digits, mnist, fashion_mnist, cifar10, or another of TFDS.")],
+    debug: Debug = False,
+    quiet: Quiet = False,
+) -> None:
+    """Prepare a data set with TensorFlow Datasets, or check one that is there."""
+    from scratchclust.data import prepare
+
+    prepared = prepare(name, verbose=not quiet and sys.stderr.isatty())
+    if not quiet:
+        counts = ", ".join(f"{count:,} {split}" for split, count in prepared.n_images.items())
+        shape = "x".join(str(size or "?") for size in prepared.shape)
+        classes = f"{prepared.n_classes} classes" if prepared.n_classes else "no labels"
+        typer.echo(f"{prepared.name} {prepared.version}: {counts}; images {shape}, {classes}")
+    typer.echo(prepared.folder or "comes with scratchclust: nothing to prepare")
+
+
+def main() -> None:
+    """Runs the command line and exits with its code."""
+    debug = "--debug" in sys.argv
+    if not debug:
+        warnings.showwarning = _show_warning
+    with _ended_by_ctrl_c() as interrupted:
+        try:
+            code = app(prog_name="scratchclust", standalone_mode=False) or 0
+        except BaseException as error:
+            if debug:
+                traceback.print_exc()
+            code = INTERRUPTED if interrupted.is_set() else _explain(error)
+        if code == INTERRUPTED:
+            _say(_interrupted_line())
+    sys.exit(code)
+
+
+def _explain(error: BaseException) -> int:
+    """Prints the error in one line and gives the exit code for it."""
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return INTERRUPTED
+    if isinstance(error, SystemExit | typer.Exit):
+        code = error.code if isinstance(error, SystemExit) else error.exit_code
+        return code if isinstance(code, int) else 0
+    if isinstance(error, InputError):
+        _say(str(error))
+        return WRONG_INPUT
+    usage = getattr(error, "format_message", None)  # typer's own errors, by their looks: the class moved with versions
+    if usage is not None:
+        _say(f"{usage()} (`scratchclust --help` and `scratchclust COMMAND --help` tell more)")
+        return WRONG_INPUT
+    _say(f"failed: {type(error).__name__}: {error} (--debug shows where)")
+    return FAILED
+
+
+def _say(line: str) -> None:
+    print("scratchclust:", " ".join(line.split()), file=sys.stderr, flush=True)
+
+
+def _interrupted_line() -> str:
+    if "run" in sys.argv[1:2]:
+        return "interrupted: the same command with --resume continues the run"
+    return "interrupted"
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    _say(f"warning: {message}")
+
+
+@contextmanager
+def _ended_by_ctrl_c() -> Iterator[threading.Event]:
+    """Within this, Ctrl-C ends the process in less than a second, also in the middle of a long compiled stretch.
+
+    Python raises KeyboardInterrupt only when the main thread is back in Python. Its C code writes the signal's number
+    to the wakeup socket at once, though; a thread that reads it gives the main thread its time to unwind and then ends
+    the process. That is as safe as it is to kill a run: its folder is whole at every moment.
+
+    Yields:
+        An event that is set once Ctrl-C was pressed.
+    """
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    interrupted, unwound = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while signal.SIGINT not in reader.recv(16):
+            pass
+        interrupted.set()
+        if not unwound.wait(GRACE):
+            print("\x1b[?25h" if sys.stderr.isatty() else "", end="", file=sys.stderr)  # the cursor progress has hidden
+            _say(_interrupted_line())
+            os._exit(INTERRUPTED)
+
+    previous = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield interrupted
+    finally:
+        unwound.set()
+        signal.set_wakeup_fd(previous)
+
+
+def _use_device(device: Device | None) -> None:
+    """Sets JAX up, once and before its first use: the device asked for, and one XLA device for each CPU core."""
+    import jax
+
+    from scratchclust import rows
+
+    rows.use_all_cores()
+    if device is None:
+        return
+    jax.config.update("jax_platforms", device.value)
+    try:
+        jax.devices()
+    except RuntimeError as error:
+        cure = (
+            "install scratchclust[cuda] for an NVIDIA GPU" if device is Device.gpu else "see JAX's installation guide"
+        )
+        raise InputError(f"JAX finds no {device.value} here: {cure}, or leave --device out") from error
+
+
+@contextmanager
+def _telling(quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A spinner with the present step and its time on standard error; nothing when quiet or not on a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda line: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("")
+        yield lambda line: progress.reset(task, description=line)
+
+
+def _show(outcome: "Outcome") -> None:
+    """Prints the table of results."""
+    from rich.console import Console
+    from rich.table import Table
+
+    metrics = outcome.metrics
+    dataset, seconds = metrics["dataset"], metrics["seconds"]["total"]
+    if outcome.was_finished:
+        typer.echo("this run is complete already: nothing was computed")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("variant")
+    for column in ("accuracy", "purity", "NMI", "ARI", "silhouette", "Dunn", "seconds"):
+        table.add_column(column, justify="right")
+    for result in metrics["results"]:
+        scores = [_number(result[key], 3) for key in ("accuracy", "purity", "nmi", "ari", "silhouette", "dunn")]
+        table.add_row(result["name"], *scores, _number(sum(result["seconds"].values()), 1))
+    Console().print(table)
+    labels = " Labels took part in training." if metrics["labels_used"] else ""
+    typer.echo(f"{dataset['n']:,} images of {dataset['name']} ({dataset['split']}), {seconds:.1f} s in all.{labels}")
+    if metrics.get("scan"):
+        ks, chosen = metrics["scan"]["n_clusters"], metrics["scan"]["chosen"]
+        typer.echo(f"scan over k = {ks[0]}..{ks[-1]}: the silhouette is largest at k = {chosen}")
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _short(folder: Path) -> str:
+    """The path as one would type it here."""
+    return str(folder.relative_to(Path.cwd())) if folder.is_relative_to(Path.cwd()) else str(folder)
+
+
+if __name__ == "__main__":
+    main()

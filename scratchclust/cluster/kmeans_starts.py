@@ -1,0 +1,230 @@
+"""Where k-means starts: the twins of the starts in `scratchclust/reference/kmeans.py`, explained there.
+
+Inside, a start is the indices of the points it chose; only the public functions look the points up.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from scratchclust import rows
+from scratchclust.cluster.nearest_centroid import AnyArray, Points, nearest, points_in_blocks
+from scratchclust.distances import mean_of, product, squared_norms
+
+STRETCH = 32  # centroids drawn in one compiled call
+ROUNDS = 5  # of k-means||; the paper finds no gain beyond
+
+
+def random_points(
+    X: Float[AnyArray, "n d"],
+    n_clusters: int,
+    *,
+    key: PRNGKeyArray,
+    sample_weight: Float[AnyArray, " n"] | None = None,
+) -> Float[Array, "k d"]:
+    """k points drawn at random, distinct in value as long as there are distinct ones, with probability as their weight.
+
+    Args:
+        X: points.
+        n_clusters: k.
+        key: source of randomness.
+        sample_weight: relative probability of each point; None means equal.
+    """
+    return _points(random_indices, X, n_clusters, key, sample_weight)
+
+
+def plus_plus(
+    X: Float[AnyArray, "n d"],
+    n_clusters: int,
+    *,
+    key: PRNGKeyArray,
+    sample_weight: Float[AnyArray, " n"] | None = None,
+) -> Float[Array, "k d"]:
+    """Greedy k-means++: each next centroid is a point drawn far from those chosen before, the best of a few.
+
+    Args:
+        X: points.
+        n_clusters: k.
+        key: source of randomness.
+        sample_weight: w; None means 1 for every point.
+
+    Returns:
+        The chosen points. Cost O(n d k log k) time, n floats of memory for each of the 2 + log k candidates.
+    """
+    return _points(plus_plus_indices, X, n_clusters, key, sample_weight)
+
+
+def scalable_plus_plus(
+    X: Float[AnyArray, "n d"],
+    n_clusters: int,
+    *,
+    key: PRNGKeyArray,
+    sample_weight: Float[AnyArray, " n"] | None = None,
+) -> Float[Array, "k d"]:
+    """k-means||: five rounds of 2 k draws at once instead of k rounds of one, for large k.
+
+    Args:
+        X: points.
+        n_clusters: k.
+        key: source of randomness.
+        sample_weight: w; None means 1 for every point.
+
+    Returns:
+        The chosen points. Cost O(n d k) time, but in passes over the data that use whole matrix products.
+    """
+    return _points(scalable_plus_plus_indices, X, n_clusters, key, sample_weight)
+
+
+def _points(start: Callable, X: AnyArray, n_clusters: int, key: Array, sample_weight: AnyArray | None) -> Array:
+    points = points_in_blocks(X, offset=mean_of(X), n_clusters=n_clusters, sample_weight=sample_weight)
+    return jnp.asarray(X[np.asarray(start(points, n_clusters, key))])
+
+
+def draw_start(start: Callable, points: Points, n_clusters: int, key: Array) -> Array:
+    """The starting centroids [k d] of `points`, centred as they are."""
+    return _take(points.rows, start(points, n_clusters, key))
+
+
+def random_indices(points: Points, n_clusters: int, key: Array) -> Int[np.ndarray, " k"]:
+    """Indices of k random points, distinct in value as far as possible."""
+    order = np.asarray(_race(key, rows.join(points.rows.arrays[2], points.n)))
+    found: dict[bytes, int] = {}
+    for first in range(0, points.n, max(n_clusters, 64)):
+        index = order[first : first + max(n_clusters, 64)]
+        for i, row in zip(index, np.asarray(_take(points.rows, index)) + 0.0, strict=True):  # + 0.0: -0.0 is 0.0
+            found.setdefault(row.tobytes(), i)
+        if len(found) >= n_clusters:
+            break
+    distinct = np.array(list(found.values()))
+    return np.concatenate([distinct, np.setdiff1d(order, distinct)])[:n_clusters]
+
+
+def plus_plus_indices(points: Points, n_clusters: int, key: Array) -> Int[Array, " k"]:
+    """Indices of the points that greedy k-means++ chooses."""
+    key_first, key = jax.random.split(key)
+    chosen, remaining = _first(points.rows, key_first, jnp.zeros(n_clusters, jnp.int32))
+    n_candidates = 2 + int(math.log(n_clusters))
+    for begin in range(1, n_clusters, STRETCH):
+        end = min(begin + STRETCH, n_clusters)
+        chosen, remaining = _choose(points.rows, chosen, remaining, key, begin, end, n_candidates)
+    return chosen
+
+
+def scalable_plus_plus_indices(points: Points, n_clusters: int, key: Array) -> Int[np.ndarray, " k"]:
+    """Indices of the points that k-means|| chooses."""
+    key_first, *round_keys, key_last = jax.random.split(key, ROUNDS + 2)
+    candidates, remaining = _first(points.rows, key_first, jnp.zeros(1, jnp.int32))
+    for round_key in round_keys:
+        drawn, remaining = _oversample(points.rows, remaining, round_key, 2 * n_clusters)
+        candidates = jnp.concatenate([candidates, drawn])
+    centroids = _take(points.rows, candidates)
+    few = points_in_blocks(
+        centroids,
+        offset=mean_of(centroids),
+        n_clusters=n_clusters,
+        sample_weight=_weight_nearest(points.rows, centroids),
+    )
+    return np.asarray(candidates)[np.asarray(plus_plus_indices(few, n_clusters, key_last))]
+
+
+@jax.jit
+def _race(key: Array, weights: Array) -> Array:
+    """The exponential race: ordering by E_i / w_i draws without replacement, each time in proportion to w."""
+    return jnp.argsort(jax.random.exponential(key, weights.shape) / weights)
+
+
+@jax.jit
+def _take(data: rows.Rows, index: Array) -> Array:
+    """The points at `index`."""
+    x = data.arrays[0]
+    block, within = jnp.divmod(jnp.asarray(index), x.shape[1])
+    return rows.take(x, (block, within), data.mesh)
+
+
+def _draw(mass: Array, uniform: Array, mesh: rows.Mesh) -> Array:
+    """Indices drawn in proportion to `mass` [n_blocks block], one for each number of `uniform` [m] in [0, 1).
+
+    The first index at which the running sum of the mass exceeds u times the total: first the block, then the row.
+    """
+    block_ends = jnp.cumsum(mass.sum(axis=1))
+    target = uniform * block_ends[-1]
+    block = jnp.minimum((block_ends[None, :] <= target[:, None]).sum(axis=1), len(block_ends) - 1)
+    inside = rows.take(mass, (block,), mesh)
+    rest = target - jnp.where(block > 0, block_ends[block - 1], 0)
+    within = (jnp.cumsum(inside, axis=1) <= rest[:, None]).sum(axis=1)
+    last_with_mass = mass.shape[1] - 1 - jnp.argmax(inside[:, ::-1] > 0, axis=1)  # rounding must not pass beyond it
+    return (block * mass.shape[1] + jnp.minimum(within, last_with_mass)).astype(jnp.int32)
+
+
+@jax.jit
+def _first(data: rows.Rows, key: Array, chosen: Array) -> tuple[Array, Array]:
+    """Draw the first point by weight alone; also the squared distance of every point to it."""
+    index = _draw(data.arrays[2], jax.random.uniform(key, (1,)), data.mesh)
+    _, remaining = rows.map_sum(_distances_to, data, _take(data, index))
+    return chosen.at[0].set(index[0]), remaining[:, 0]
+
+
+def _mass(data: rows.Rows, remaining: Array) -> Array:
+    """w D^2, by which the next point is drawn; by weight alone when every point coincides with a chosen one."""
+    mass = data.arrays[2] * remaining
+    return jnp.where(mass.sum() > 0, mass, data.arrays[2])
+
+
+@partial(jax.jit, static_argnames="n_candidates")
+def _choose(
+    data: rows.Rows, chosen: Array, remaining: Array, key: Array, begin: int, end: int, n_candidates: int
+) -> tuple[Array, Array]:
+    """Fill chosen[begin:end], each with the best of `n_candidates`; `remaining` is D^2 [n_blocks block]."""
+
+    def choose_next(j: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
+        chosen, remaining = state
+        uniform = jax.random.uniform(jax.random.fold_in(key, j), (n_candidates,))
+        index = _draw(_mass(data, remaining), uniform, data.mesh)
+        with_remaining = rows.Rows((*data.arrays, remaining), data.mesh)
+        potentials, left = rows.map_sum(_left_by_each, with_remaining, _take(data, index))
+        best = potentials.argmin()
+        return chosen.at[j].set(index[best]), left[:, best]
+
+    return jax.lax.fori_loop(begin, end, choose_next, (chosen, remaining))
+
+
+@partial(jax.jit, static_argnames="n_draws")
+def _oversample(data: rows.Rows, remaining: Array, key: Array, n_draws: int) -> tuple[Array, Array]:
+    """One round of k-means||: many draws at once, and the squared distances that they leave."""
+    index = _draw(_mass(data, remaining), jax.random.uniform(key, (n_draws,)), data.mesh)
+    _, to_drawn = rows.map_sum(
+        lambda x, x_norms, weights, drawn: (None, nearest(x, x_norms, drawn)[1]), data, _take(data, index)
+    )
+    return index, jnp.minimum(remaining, to_drawn)
+
+
+@jax.jit
+def _weight_nearest(data: rows.Rows, centroids: Array) -> Array:
+    """The weight of the points nearest to each centroid."""
+
+    def block(x: Array, x_norms: Array, weights: Array, centroids: Array) -> tuple[Array, None]:
+        labels, _ = nearest(x, x_norms, centroids)
+        return jnp.zeros(len(centroids), x.dtype).at[labels].add(weights), None
+
+    return rows.map_sum(block, data, centroids)[0]
+
+
+def _distances_to(x: Array, x_norms: Array, weights: Array, candidates: Array) -> tuple[None, Array]:
+    """|x - c|^2 of one block to each candidate, [candidates block]; exactly 0 for the candidate itself."""
+    distances = squared_norms(candidates)[:, None] - 2 * product(candidates, x) + x_norms[None, :]
+    same = (candidates[:, None, :] == x[None, :, :]).all(axis=2)
+    return None, jnp.where(same, 0, jnp.maximum(distances, 0))
+
+
+def _left_by_each(x: Array, x_norms: Array, weights: Array, remaining: Array, candidates: Array) -> tuple[Array, Array]:
+    """The inertia of one block, and D^2, that each candidate would leave."""
+    left = jnp.minimum(remaining[None, :], _distances_to(x, x_norms, weights, candidates)[1])
+    return left @ weights, left
+
+
+STARTS = {"random": random_indices, "k-means++": plus_plus_indices, "k-means||": scalable_plus_plus_indices}

@@ -1,0 +1,9 @@
+"""Images in: `load` reads a data set's name, a file or a folder of pictures into one uint8 array.
+
+Nothing heavy is imported here; scikit-learn, TensorFlow Datasets and Pillow are loaded by the reader that needs them.
+"""
+
+from scratchclust.data.dataset import Dataset, SkippedFile
+from scratchclust.data.loading import load, prepare
+
+__all__ = ["Dataset", "SkippedFile", "load", "prepare"]

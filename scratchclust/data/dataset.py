@@ -1,0 +1,162 @@
+"""What every reader returns, and the small rules that all of them share."""
+
+import hashlib
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Int32, UInt8
+
+from scratchclust.errors import InputError
+
+
+class SkippedFile(NamedTuple):
+    """A file of a folder that could not be read as a picture."""
+
+    path: str  # relative to the folder that was loaded
+    reason: str
+
+
+class Dataset(NamedTuple):
+    """Images of one size with what is known about them."""
+
+    images: UInt8[np.ndarray, "n h w c"]  # c is 1 (grey) or 3 (RGB)
+    labels: Int32[np.ndarray, " n"] | None  # None: not known
+    label_names: tuple[str, ...] | None  # label i is called label_names[i]
+    name: str  # the data set's name, or the file's or folder's without the path to it
+    sha256: str  # of exactly these pixels, see `pixels_sha256`
+    split: str = "all"
+    paths: tuple[str, ...] | None = None  # [n], folders of pictures: each picture's path relative to the folder
+    skipped: tuple[SkippedFile, ...] = ()  # folders of pictures: what could not be read
+
+
+class Request(NamedTuple):
+    """What `load` was asked for, as far as a reader can save work by knowing it."""
+
+    split: str = "all"
+    limit: int | None = None  # a reader may return more; `load` cuts
+    size: tuple[int, int] | None = None  # (height, width)
+    strict: bool = False
+    verbose: bool = False
+
+
+class Reading(NamedTuple):
+    """What a reader found: a `Dataset` before it is cut to its limit, brought to its size and hashed."""
+
+    images: UInt8[np.ndarray, "n h w c"]
+    labels: Int32[np.ndarray, " n"] | None
+    label_names: tuple[str, ...] | None
+    name: str
+    paths: tuple[str, ...] | None = None
+    skipped: tuple[SkippedFile, ...] = ()
+
+
+def pixels_sha256(images: UInt8[np.ndarray, "n h w c"]) -> str:
+    """SHA-256 of the images: of the line `uint8 (n, h, w, c)` and a newline, then the pixels in C order."""
+    digest = hashlib.sha256(f"{images.dtype} {images.shape}\n".encode())
+    digest.update(np.ascontiguousarray(images).data)
+    return digest.hexdigest()
+
+
+def choose_splits(split: str, available: Sequence[str], source: str) -> tuple[str, ...]:
+    """The splits to read, in order: train, then test, then whatever else there is.
+
+    Args:
+        split: what was asked for; "all" is every split.
+        available: the splits that the source has; empty if it is not divided.
+        source: the file's or data set's name, for the message.
+
+    Raises:
+        InputError: the source does not have that split.
+    """
+    if split == "all":
+        first = [name for name in ("train", "test") if name in available]
+        return (*first, *(name for name in available if name not in first))
+    if split in available:
+        return (split,)
+    if not available:
+        raise InputError(f"{source} has no train and test split, but split={split!r} was asked for: use split='all'")
+    known = ", ".join(repr(name) for name in available)
+    raise InputError(f"{source} has no split {split!r}: it has {known}; use one of them or split='all'")
+
+
+def join_labels(parts: Iterable[np.ndarray | None], source: str) -> Int32[np.ndarray, " n"] | None:
+    """The labels of several splits as one array; None if no split has labels.
+
+    Raises:
+        InputError: only some of the splits have labels.
+    """
+    parts = list(parts)
+    known = [labels for labels in parts if labels is not None]
+    if not known:
+        return None
+    if len(known) < len(parts):
+        raise InputError(f"{source} has labels for only some of its splits: add the missing labels or load one split")
+    return np.concatenate(known).astype(np.int32)
+
+
+def check_labels(
+    labels: np.ndarray, n_images: int, source: str, *, n_classes: int | None = None
+) -> Int32[np.ndarray, " n"]:
+    """Labels as int32, refused unless there is one for each image and each lies in its range.
+
+    Args:
+        labels: whole numbers, [n] or [n, 1] (as Keras stores CIFAR-10).
+        n_images: how many there must be.
+        source: the file that holds them, for the message.
+        n_classes: labels run from 0 to n_classes - 1; None: from 0 to the largest int32.
+
+    Raises:
+        InputError: not whole numbers, a wrong number of them, or one out of range.
+    """
+    if labels.dtype.kind not in "iu":
+        raise InputError(f"{source}: expected labels as whole numbers from 0, found {labels.dtype}: save them as int32")
+    if labels.shape not in {(n_images,), (n_images, 1)}:
+        raise InputError(
+            f"{source}: expected {n_images} labels, one for each image, found shape {labels.shape}: "
+            "images and labels must come from the same set"
+        )
+    labels = labels.reshape(-1)
+    largest = np.iinfo(np.int32).max if n_classes is None else n_classes - 1
+    wrong = np.flatnonzero((labels < 0) | (labels > largest))
+    if wrong.size:
+        first = int(wrong[0])
+        raise InputError(
+            f"{source}: label {labels[first]} of image {first} is out of range, expected 0 to {largest}: "
+            "the file is damaged or has other classes; fetch it again, or save images and labels as .npz"
+        )
+    return labels.astype(np.int32)
+
+
+def check_limit(limit: Any) -> int | None:
+    """None, or a whole number of at least 1."""
+    if limit is None:
+        return None
+    return _whole_number(limit, f"limit must be a whole number of at least 1, found {limit!r}: it is how many images")
+
+
+def check_size(size: Any) -> tuple[int, int] | None:
+    """None, or (height, width) from a whole number (square) or a pair."""
+    if size is None:
+        return None
+    pair = size if isinstance(size, tuple | list) else (size, size)
+    message = f"size must be one whole number or a pair (height, width), found {size!r}: for example size=64"
+    if len(pair) != 2:
+        raise InputError(message)
+    return _whole_number(pair[0], message), _whole_number(pair[1], message)
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's message on one line of bounded length, to be quoted in ours."""
+    return " ".join(str(error).split())[:160] or type(error).__name__
+
+
+def _whole_number(value: Any, message: str) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise InputError(message) from None
+    if number < 1 or isinstance(value, bool):
+        raise InputError(message)
+    return number

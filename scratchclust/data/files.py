@@ -1,0 +1,48 @@
+"""Which reader a path belongs to. A folder is told by what lies in it, a file by its name."""
+
+from pathlib import Path
+
+from scratchclust.data.dataset import Reading, Request
+from scratchclust.errors import InputError
+
+
+def read_path(path: Path, request: Request) -> Reading:
+    """Read an existing file or folder.
+
+    Raises:
+        InputError: it cannot be used; the line names the file and the cure.
+    """
+    if path.is_dir():
+        return _read_folder(path, request)
+    if not path.is_file():
+        raise InputError(f"{path} is neither a file nor a folder: copy what it delivers into a file first")
+    name = path.name.lower()
+    if name.endswith((".npy", ".npz")):
+        from scratchclust.data import arrays
+
+        return arrays.read_npy(path, request) if name.endswith(".npy") else arrays.read_npz(path, request)
+    if name.endswith((".tar", ".tar.gz", ".tgz", ".bin")):
+        from scratchclust.data import cifar
+
+        return cifar.read_batch_file(path, request) if name.endswith(".bin") else cifar.read_archive(path, request)
+    from scratchclust.data import idx
+
+    if idx.looks_like_idx(path):
+        return idx.read_file(path, request)
+    from scratchclust.data.folders import read_picture_file
+
+    return read_picture_file(path, request)
+
+
+def _read_folder(path: Path, request: Request) -> Reading:
+    from scratchclust.data import cifar, idx
+
+    folder = idx.find_folder(path)
+    if folder is not None:
+        return idx.read_folder(folder, request)
+    folder = cifar.find_folder(path)
+    if folder is not None:
+        return cifar.read_folder(folder, request)
+    from scratchclust.data.folders import read_folder
+
+    return read_folder(path, request)

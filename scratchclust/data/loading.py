@@ -1,0 +1,151 @@
+"""`load`: from a name or a path to a `Dataset`; it finds the reader and does what is the same for all of them."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import UInt8
+
+from scratchclust.data.dataset import Dataset, Reading, Request, check_limit, check_size, pixels_sha256
+from scratchclust.errors import InputError
+
+if TYPE_CHECKING:
+    from scratchclust.data.prepared import PreparedSet
+
+
+def load(
+    name_or_path: str | os.PathLike[str],
+    *,
+    split: str = "all",
+    limit: int | None = None,
+    size: int | tuple[int, int] | None = None,
+    channels: int | None = None,
+    strict: bool = False,
+    data_dir: str | os.PathLike[str] | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    verbose: bool = False,
+) -> Dataset:
+    """Read a data set, a file or a folder of pictures.
+
+    What exists as a path is read as a file or folder: IDX (MNIST's format), `.npy`, `.npz`, CIFAR-10's binary version,
+    pictures. Any other name without a path separator is a data set: `digits` (embedded) or one prepared with TensorFlow
+    Datasets, such as `mnist`, `fashion_mnist`, `cifar10`. A version may follow (`mnist:3.0.1`), and a prepared set's
+    configuration too (`cifar10_corrupted/fog_1`).
+
+    Args:
+        name_or_path: the name or path.
+        split: "train", "test", another split that the set has, or "all": train, then test, then the others.
+        limit: only the first `limit` images. A folder of pictures is ordered by path, hence class by class.
+        size: bring every image to this height and width (pixels): the largest centred part of the wanted proportions,
+            resampled bilinearly with antialiasing. None: leave the size, which must then be the same for all.
+        channels: 1 turns colour into luma grey, 3 repeats grey; None leaves what there is.
+        strict: refuse a folder that holds files which are no readable pictures, instead of skipping them.
+        data_dir: where prepared data sets lie; default the environment's TFDS_DATA_DIR, or ~/tensorflow_datasets.
+        cache_dir: where decoded data sets are kept; default the environment's SCRATCHCLUST_CACHE, or the user's cache.
+        verbose: show progress of slow reading on standard error.
+
+    Returns:
+        A `Dataset`. Its images are a new array that the caller may change.
+
+    Raises:
+        InputError: nothing of that name, or something that cannot be used; the line says which file and what to do.
+    """
+    if channels not in (None, 1, 3):
+        raise InputError(f"channels must be 1 (grey), 3 (RGB) or None (as they are), found {channels!r}")
+    request = Request(split, check_limit(limit), check_size(size), strict, verbose)
+    try:
+        reading = _read(name_or_path, request, data_dir, cache_dir)
+    except PermissionError as error:
+        raise InputError(
+            f"{error.filename}: no permission to read it: change its rights or give another path"
+        ) from error
+    return _finish(reading, request, channels, os.fspath(name_or_path))
+
+
+def prepare(
+    name: str,
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    verbose: bool = False,
+) -> "PreparedSet":
+    """Check a data set that is there, or prepare it with TensorFlow Datasets (extra `prepare`, and the network).
+
+    Args:
+        name: a data set of TensorFlow Datasets, or `digits`.
+        data_dir: as in `load`.
+        verbose: show TensorFlow Datasets' progress.
+
+    Raises:
+        InputError: it cannot be prepared here; the line says what to install or which files to put where.
+    """
+    if name == "digits":
+        from scratchclust.data.digits import describe
+
+        return describe()
+    from scratchclust.data.prepared import check_or_prepare
+
+    return check_or_prepare(name, data_dir=data_dir, verbose=verbose)
+
+
+def _read(
+    name_or_path: str | os.PathLike[str],
+    request: Request,
+    data_dir: str | os.PathLike[str] | None,
+    cache_dir: str | os.PathLike[str] | None,
+) -> Reading:
+    path = Path(name_or_path).expanduser()
+    if path.exists():
+        from scratchclust.data.files import read_path
+
+        return read_path(path, request)
+    from scratchclust.data.prepared import is_prepared
+
+    name = os.fspath(name_or_path)
+    if isinstance(name_or_path, os.PathLike) or (os.sep in name and not is_prepared(name, data_dir)):
+        raise InputError(f"{name}: no such file or folder: check the path")
+    if name == "digits":
+        from scratchclust.data.digits import read_digits
+
+        return read_digits(request)
+    from scratchclust.data.tfds import read_tfds
+
+    return read_tfds(name, request, data_dir, cache_dir)
+
+
+def _finish(reading: Reading, request: Request, channels: int | None, source: str) -> Dataset:
+    """Cut, resize, convert, hash: what is the same for every source."""
+    images = reading.images[: request.limit]
+    if not images.size:
+        raise InputError(f"{source} holds no pixels, its images have shape {images.shape}: give other images")
+    if request.size is not None and images.shape[1:3] != request.size:
+        images = _resized(images, request.size)
+    # A copy where the reader returned a view of a file, so that the caller owns what it gets.
+    images = np.array(_with_channels(images, channels), order="C")
+    n = len(images)
+    return Dataset(
+        images=images,
+        labels=None if reading.labels is None else np.array(reading.labels[:n]),
+        label_names=reading.label_names,
+        name=reading.name,
+        sha256=pixels_sha256(images),
+        split=request.split,
+        paths=None if reading.paths is None else reading.paths[:n],
+        skipped=reading.skipped,
+    )
+
+
+def _resized(images: UInt8[np.ndarray, "n h w c"], size: tuple[int, int]) -> UInt8[np.ndarray, "n height width c"]:
+    from scratchclust.data.pictures import fit_array
+
+    return np.stack([fit_array(image, size) for image in images])
+
+
+def _with_channels(images: UInt8[np.ndarray, "n h w c"], channels: int | None) -> UInt8[np.ndarray, "n h w d"]:
+    if channels == 3 and images.shape[3] == 1:
+        return np.broadcast_to(images, (*images.shape[:3], 3))
+    if channels == 1 and images.shape[3] == 3:
+        from scratchclust.data.preprocessing import luma_grey
+
+        return np.rint(luma_grey(images)).astype(np.uint8)
+    return images

@@ -1,0 +1,229 @@
+"""Data sets that TensorFlow Datasets prepared: where they lie, what they hold, and how to get one."""
+
+import difflib
+import hashlib
+import importlib.util
+import io
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from scratchclust.data.dataset import one_line
+from scratchclust.errors import InputError
+
+VERSION = re.compile(r"\d+\.\d+\.\d+")
+NAME = re.compile(r"(?P<name>[A-Za-z]\w*(/[A-Za-z0-9_][\w.-]*)?)(:(?P<version>\d+\.\d+\.\d+))?")
+IDX_SETS = ("mnist", "fashion_mnist", "kmnist")
+IDX_FILES = (
+    "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz"
+)
+
+
+class PreparedSet(NamedTuple):
+    """What `scratchclust data NAME` tells of a data set that can be loaded."""
+
+    name: str
+    version: str
+    folder: Path | None  # None: embedded
+    n_images: dict[str, int]  # by split
+    shape: tuple[int | None, ...]  # (height, width, channels) of an image; None where it varies
+    label_names: tuple[str, ...] | None
+
+    @property
+    def n_classes(self) -> int | None:
+        """The number of classes; None for a set without labels."""
+        return None if self.label_names is None else len(self.label_names)
+
+
+def data_root(data_dir: str | os.PathLike[str] | None = None) -> Path:
+    """Where prepared sets lie: the argument, the environment's TFDS_DATA_DIR, or TensorFlow Datasets' own default."""
+    return Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+
+
+def find_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path | None:
+    """The folder of a prepared set: `name`, `name/configuration`, `name:1.2.3`; None if there is none.
+
+    Without a version it is the newest; without a configuration the only one that is there.
+
+    Raises:
+        InputError: no possible name of a data set, or several configurations to choose from.
+    """
+    match = NAME.fullmatch(name)
+    if match is None:
+        raise InputError(f"{name!r} is neither a file, a folder, nor a possible name of a data set: check it")
+    folder = data_root(data_dir) / match["name"]
+    found = _versions(folder, match["version"])
+    if not found:
+        configurations = {path.parent.name: _versions(path.parent, match["version"]) for path in folder.glob("*/*.*.*")}
+        configurations = {key: versions for key, versions in configurations.items() if versions}
+        if len(configurations) > 1:
+            choices = ", ".join(f"{match['name']}/{key}" for key in sorted(configurations))
+            raise InputError(f"{name} is prepared in several configurations: name one of {choices}")
+        found = next(iter(configurations.values()), [])
+    return max(found, key=lambda path: [int(number) for number in path.name.split(".")], default=None)
+
+
+def is_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> bool:
+    """Whether this is the name of a prepared set, and not a path that looks like one."""
+    return NAME.fullmatch(name) is not None and find_prepared(name, data_dir) is not None
+
+
+def splits_of(folder: Path) -> dict[str, int]:
+    """The splits of a prepared set, with their numbers of images.
+
+    Raises:
+        InputError: its description is damaged, or it is in a format that only TensorFlow reads.
+    """
+    info_file = folder / "dataset_info.json"
+    try:
+        info: dict[str, Any] = json.loads(info_file.read_text(encoding="utf-8"))
+        splits = {split["name"]: sum(map(int, split["shardLengths"])) for split in info["splits"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{info_file} is damaged ({error!r}): delete {folder} and prepare the set again") from error
+    if info.get("fileFormat") != "array_record":
+        raise InputError(
+            f"{folder} is in the format {info.get('fileFormat')!r}, expected array_record, which needs no TensorFlow: "
+            "move it away and prepare the set again with `scratchclust data NAME`"
+        )
+    return splits
+
+
+def name_of(folder: Path, root: Path) -> str:
+    """The name of a prepared set, without its version: `name` or `name/configuration`."""
+    return folder.parent.relative_to(root).as_posix()
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 of a prepared set's description and of the names and sizes of its files; cheap, not of their contents."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+        if path.suffix == ".json":
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def check_or_prepare(
+    name: str, *, data_dir: str | os.PathLike[str] | None = None, verbose: bool = False
+) -> PreparedSet:
+    """See `scratchclust.data.prepare`."""
+    root = data_root(data_dir)
+    folder = find_prepared(name, root)
+    if folder is None:
+        folder = _prepare(name, root, verbose=verbose)
+    from scratchclust.data.tfds import describe
+
+    return describe(folder, name_of(folder, root))
+
+
+def missing(name: str, root: Path) -> InputError:
+    """The error for a set that is not there: in one line what was looked for, and every way to get it."""
+    has_tfds = importlib.util.find_spec("tensorflow_datasets") is not None
+    if has_tfds and (unknown := _unknown(name)):
+        return unknown
+    installed = "" if has_tfds else " (and TensorFlow Datasets, which runs on Linux, is not installed)"
+    prepare = f'run `scratchclust data {name}`, which needs a network and `pip install "scratchclust[prepare]"`'
+    return InputError(f"{name!r} is not prepared in {root}{installed}: {_ways(prepare, name, root)}")
+
+
+def _ways(first: str, name: str, root: Path) -> str:
+    """The first way to a set, and for the well-known ones the way without TensorFlow."""
+    base = name.split(":")[0]
+    if base == "cifar10":
+        return f"{first}; or fetch CIFAR-10's binary version, cifar-10-binary.tar.gz, and give its path instead"
+    return f"{first}; or {_idx_way(root)}" if base in IDX_SETS else first
+
+
+def _idx_way(root: Path) -> str:
+    from scratchclust.data import idx
+
+    try:
+        there = idx.find_folder(root)
+    except InputError:  # several sets lie there
+        there = root / "NAME"
+    if there is not None:
+        return f"give the folder of IDX files that is there, {there}, instead of the name"
+    return f"put {IDX_FILES} into a folder and give its path instead of the name"
+
+
+def _unknown(name: str) -> InputError | None:
+    """The error for a name that TensorFlow Datasets does not know; None if it does."""
+    import tensorflow_datasets as tfds
+
+    base = re.split("[:/]", name)[0]
+    known = tfds.list_builders(with_community_datasets=False)
+    if base in known:
+        return None
+    similar = difflib.get_close_matches(base, ["digits", *known], n=3)
+    hint = f", did you mean {', '.join(similar)}?" if similar else ": give a data set's name or an existing path"
+    return InputError(f"{name!r} is no file or folder here and no data set of TensorFlow Datasets{hint}")
+
+
+def _prepare(name: str, root: Path, *, verbose: bool) -> Path:
+    """Download and prepare with TensorFlow Datasets; the folder of the prepared set."""
+    install = 'install what prepares it, `pip install "scratchclust[prepare]"`'
+    for module in ("tensorflow_datasets", "tensorflow"):
+        if importlib.util.find_spec(module) is None:
+            raise InputError(
+                f"{name!r} is not prepared in {root}, and {module} is not installed: {_ways(install, name, root)}"
+            )
+    import tensorflow_datasets as tfds
+
+    if unknown := _unknown(name):
+        raise unknown
+    try:
+        with _few_retries(), _messages(verbose):
+            builder = tfds.builder(name, data_dir=root)
+            builder.download_and_prepare(file_format="array_record")
+    # No network (requests' errors are OSErrors), a refused download, a set that wants files put by hand, or a
+    # package that only this set needs.
+    except (OSError, ImportError, AssertionError, tfds.download.DownloadError) as error:
+        # requests' own ConnectionError quotes addresses and pools at length.
+        reason = "no connection" if type(error).__name__ == "ConnectionError" else one_line(error)
+        retry = f"TensorFlow Datasets failed ({reason}), so check the network and try again"
+        raise InputError(f"{name!r} is not prepared in {root}: {_ways(retry, name, root)}") from error
+    return Path(builder.data_dir)
+
+
+@contextmanager
+def _few_retries() -> Iterator[None]:
+    """Give up after seconds without a network: TensorFlow Datasets would try ten times, for five minutes."""
+    from tensorflow_datasets.core.download import downloader
+
+    before = downloader.MAX_RETRIES
+    downloader.MAX_RETRIES = 3
+    try:
+        yield
+    finally:
+        downloader.MAX_RETRIES = before
+
+
+@contextmanager
+def _messages(shown: bool) -> Iterator[None]:
+    """Send what TensorFlow Datasets tells to standard error, or nowhere; standard output is for results."""
+    import tensorflow_datasets as tfds
+
+    # It warns of each failed attempt; the error that follows the last one says it all.
+    retries = logging.getLogger("urllib3.connectionpool")
+    level = retries.level
+    retries.setLevel(logging.ERROR)
+    if not shown:
+        tfds.disable_progress_bar()
+    try:
+        with redirect_stdout(sys.stderr if shown else io.StringIO()):
+            yield
+    finally:
+        tfds.enable_progress_bar()
+        retries.setLevel(level)
+
+
+def _versions(folder: Path, version: str | None) -> list[Path]:
+    """The prepared versions in a folder, or only the one that is wanted."""
+    found = [path.parent for path in folder.glob("*/dataset_info.json") if VERSION.fullmatch(path.parent.name)]
+    return [path for path in found if version in (None, path.name)]

@@ -1,0 +1,286 @@
+"""Scores of a clustering against known classes: how well do two labelings of the same points agree?
+
+Everything here is counted from one table, n_ij = the number of points of class i in cluster j, with the sums
+a_i = sum_j n_ij and b_j = sum_i n_ij. Only its non-empty cells are kept (a table of a million classes and a million
+clusters has at most n of them). Host code: NumPy in float64, and Python's integers where products of counts would
+overflow. Labels are any integers or strings; their names never matter, only which points share one.
+
+Noise is -1 among the *predicted* labels, as density-based methods give it. It is never matched in
+`clustering_accuracy`, wrong in `purity_score` and no cluster in `mean_cluster_purity`. The scores that compare two
+partitions (`normalized_mutual_info_score`, `adjusted_rand_score`, `homogeneity_score`, `completeness_score`,
+`v_measure_score`) take all noise as one cluster of its own, as scikit-learn does: they know no other meaning of it.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Int, Shaped
+from scipy.optimize import linear_sum_assignment
+
+from scratchclust.errors import InputError
+
+NOISE = -1
+
+Labels = Any  # [n] integers or strings: an array of NumPy or JAX, a list, a tuple; anything else is refused
+
+
+class CrossTable(NamedTuple):
+    """The non-empty cells of the table classes x clusters, in row order."""
+
+    classes: Shaped[np.ndarray, "n_classes"]  # the names of the rows, sorted
+    clusters: Shaped[np.ndarray, "n_clusters"]  # the names of the columns, sorted; noise, if any, is one of them
+    rows: Int[np.ndarray, "n_cells"]  # i of each cell
+    columns: Int[np.ndarray, "n_cells"]  # j of each cell
+    counts: Int[np.ndarray, "n_cells"]  # n_ij > 0 of each cell
+
+
+class ClusterMatching(NamedTuple):
+    """The best one-to-one matching of clusters to classes, laid out for a confusion matrix."""
+
+    contingency: Int[np.ndarray, "n_classes n_clusters"]  # the columns in the order of `clusters`
+    classes: Shaped[np.ndarray, "n_classes"]  # sorted
+    clusters: Shaped[np.ndarray, "n_clusters"]  # by matched class; then those without one, by size; noise last
+    matched_class: Int[np.ndarray, "n_clusters"]  # row matched to each column, -1 where there is none
+
+
+def cross_table(labels_true: Labels, labels_pred: Labels) -> CrossTable:
+    """Counts the points of each class in each cluster.
+
+    Args:
+        labels_true: [n] integers or strings, the classes.
+        labels_pred: [n] integers or strings, the clusters.
+
+    Returns:
+        The non-empty cells with the names of rows and columns. Time O(n log n), memory O(n).
+
+    Raises:
+        InputError: If the labels are empty, of different lengths, not one-dimensional, or no integers or strings.
+    """
+    true, pred = _as_labels(labels_true, "labels_true"), _as_labels(labels_pred, "labels_pred")
+    if len(true) != len(pred):
+        raise InputError(
+            f"labels_true and labels_pred must name the same points, but have lengths {len(true)} and {len(pred)}: "
+            "pass one label per point in both"
+        )
+    classes, rows = np.unique(true, return_inverse=True)
+    clusters, columns = np.unique(pred, return_inverse=True)
+    cells, counts = np.unique(rows.astype(np.int64) * len(clusters) + columns, return_counts=True)
+    return CrossTable(classes, clusters, cells // len(clusters), cells % len(clusters), counts.astype(np.int64))
+
+
+def contingency_matrix(labels_true: Labels, labels_pred: Labels) -> Int[np.ndarray, "n_classes n_clusters"]:
+    """The full table n_ij, rows and columns in the sorted order of the labels (noise, -1, is a column like others).
+
+    `cross_table` also gives the names of the rows and columns. Raises what `cross_table` raises.
+    """
+    return _dense(cross_table(labels_true, labels_pred))
+
+
+def match_clusters(labels_true: Labels, labels_pred: Labels) -> ClusterMatching:
+    """Matches clusters to classes one to one so that as many points as possible lie in matched cells.
+
+        max over injective m of  sum_j n_{m(j), j}
+
+    With fewer classes than clusters some clusters stay without a class, and the other way round. Noise is never
+    matched. Solved exactly by SciPy's `linear_sum_assignment`. Raises what `cross_table` raises.
+    """
+    table = cross_table(labels_true, labels_pred)
+    contingency, real = _dense(table), np.flatnonzero(~_is_noise(table.clusters))
+    matched_class = np.full(len(table.clusters), -1, dtype=np.int64)
+    rows, columns = linear_sum_assignment(contingency[:, real], maximize=True)
+    matched_class[real[columns]] = rows
+    unmatched = matched_class < 0
+    by_rank = np.lexsort((-contingency.sum(axis=0), matched_class, _is_noise(table.clusters), unmatched))
+    return ClusterMatching(contingency[:, by_rank], table.classes, table.clusters[by_rank], matched_class[by_rank])
+
+
+def clustering_accuracy(labels_true: Labels, labels_pred: Labels) -> float:
+    """The fraction of points that are right when each cluster is named after at most one class and each class is
+    given to at most one cluster, in the best way (see `match_clusters`).
+
+    A point in a cluster without a class is wrong, and so is noise. Raises what `cross_table` raises.
+    """
+    matching = match_clusters(labels_true, labels_pred)
+    columns = np.flatnonzero(matching.matched_class >= 0)
+    right = matching.contingency[matching.matched_class[columns], columns].sum()
+    return float(right / matching.contingency.sum())
+
+
+def purity_score(labels_true: Labels, labels_pred: Labels) -> float:
+    """The fraction of points that belong to the majority class of their cluster: sum_j max_i n_ij / n.
+
+    It grows with the number of clusters and reaches 1 when each point is its own: compare it at equal k only.
+    Noise is wrong: it adds to n and never to the sum. Raises what `cross_table` raises.
+    """
+    table = cross_table(labels_true, labels_pred)
+    majority = _majorities(table)[~_is_noise(table.clusters)]
+    return float(majority.sum() / table.counts.sum())
+
+
+def mean_cluster_purity(labels_true: Labels, labels_pred: Labels) -> float:
+    """The unweighted mean of the clusters' purities: mean over j of max_i n_ij / b_j.
+
+    A small cluster counts as much as a large one. Noise is no cluster and stays out of the mean (`purity_score`
+    counts it as wrong); where all is noise the score is 0. Raises what `cross_table` raises.
+    """
+    table = cross_table(labels_true, labels_pred)
+    real = ~_is_noise(table.clusters)
+    purities = _majorities(table)[real] / _cluster_sizes(table)[real]
+    return float(purities.mean()) if len(purities) else 0.0
+
+
+def normalized_mutual_info_score(labels_true: Labels, labels_pred: Labels) -> float:
+    """Mutual information over the arithmetic mean of the two entropies: 2 I(U; V) / (H(U) + H(V)), in [0, 1].
+
+    Two labelings of one group each agree: 1. Raises what `cross_table` raises.
+    """
+    table = cross_table(labels_true, labels_pred)
+    mean_entropy = (_entropy(_class_sizes(table)) + _entropy(_cluster_sizes(table))) / 2
+    return 1.0 if mean_entropy == 0 else _mutual_information(table) / mean_entropy
+
+
+def adjusted_rand_score(labels_true: Labels, labels_pred: Labels) -> float:
+    """The fraction of pairs on which two labelings agree, corrected for chance: 1 for equal partitions, 0 on average
+    for independent ones, at least -0.5 (Hubert and Arabie, 1985).
+
+        index = sum_ij C(n_ij, 2),  A = sum_i C(a_i, 2),  B = sum_j C(b_j, 2),  N = C(n, 2)
+        ARI   = (index - A B / N) / ((A + B) / 2 - A B / N)
+
+    Numerator and denominator are multiplied by 2 N and taken in Python's integers, exact for any n: A B alone
+    leaves 64 bits behind at n of about 80,000. Raises what `cross_table` raises.
+    """
+    table = cross_table(labels_true, labels_pred)
+    index, a, b = _pairs(table.counts), _pairs(_class_sizes(table)), _pairs(_cluster_sizes(table))
+    n_pairs = _pairs(table.counts.sum(keepdims=True))
+    denominator = (a + b) * n_pairs - 2 * a * b
+    # Zero when both put all points together or both keep all apart: the partitions are equal.
+    return 2 * (index * n_pairs - a * b) / denominator if denominator else 1.0
+
+
+def homogeneity_score(labels_true: Labels, labels_pred: Labels) -> float:
+    """1 when each cluster holds points of one class only: h = I(C; K) / H(C), and 1 for a single class.
+
+    Raises what `cross_table` raises.
+    """
+    return _homogeneity_completeness(cross_table(labels_true, labels_pred))[0]
+
+
+def completeness_score(labels_true: Labels, labels_pred: Labels) -> float:
+    """1 when all points of a class lie in one cluster: c = I(C; K) / H(K), and 1 for a single cluster.
+
+    Raises what `cross_table` raises.
+    """
+    return _homogeneity_completeness(cross_table(labels_true, labels_pred))[1]
+
+
+def v_measure_score(labels_true: Labels, labels_pred: Labels, *, beta: float = 1.0) -> float:
+    """The weighted harmonic mean of homogeneity h and completeness c: (1 + beta) h c / (beta h + c).
+
+    Args:
+        labels_true: [n] integers or strings, the classes.
+        labels_pred: [n] integers or strings, the clusters.
+        beta: Above 1 completeness weighs more, below 1 homogeneity; 1 gives `normalized_mutual_info_score`.
+
+    Raises:
+        InputError: If beta is negative or no number, and what `cross_table` raises.
+    """
+    if not beta >= 0:
+        raise InputError(f"beta must be a number of at least 0, but is {beta}: 1.0 weighs both halves equally")
+    h, c = _homogeneity_completeness(cross_table(labels_true, labels_pred))
+    denominator = beta * h + c
+    return (1 + beta) * h * c / denominator if denominator else 0.0
+
+
+def _as_labels(labels: Labels, name: str) -> Shaped[np.ndarray, "n"]:
+    array = _as_array(labels, name)
+    if array.ndim != 1:
+        raise InputError(f"{name} must have one dimension, but has shape {array.shape}: pass one label per point")
+    if len(array) == 0:
+        raise InputError(f"{name} is empty: a score needs at least one point")
+    if array.dtype.kind == "O" and all(isinstance(label, str) for label in array):
+        array = array.astype(str)
+    if array.dtype.kind == "f" and (np.abs(array) < 2**53).all() and np.array_equal(array, np.round(array)):
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "biuUS":
+        raise InputError(
+            f"{name} must be integers or strings without gaps, but holds {_offender(array)!r}: "
+            "leave points without a label out of both arrays"
+        )
+    return array
+
+
+def _as_array(labels: Labels, name: str) -> np.ndarray:
+    try:
+        return np.asarray(labels)
+    except ValueError as error:
+        raise InputError(f"{name} must be a flat list of labels, but its rows have different lengths") from error
+
+
+def _offender(array: np.ndarray) -> Any:
+    """The first label that is neither a whole number nor a string, for the message."""
+    values = array.tolist()
+    bad = (v for v in values if not isinstance(v, str | int) and not (isinstance(v, float) and v.is_integer()))
+    return next(bad, values[0])
+
+
+def _is_noise(clusters: Shaped[np.ndarray, "n_clusters"]) -> np.ndarray:
+    if clusters.dtype.kind != "i":  # no unsigned number and no string is -1
+        return np.zeros(len(clusters), dtype=bool)
+    return clusters == NOISE
+
+
+def _dense(table: CrossTable) -> Int[np.ndarray, "n_classes n_clusters"]:
+    contingency = np.zeros((len(table.classes), len(table.clusters)), dtype=np.int64)
+    contingency[table.rows, table.columns] = table.counts
+    return contingency
+
+
+def _class_sizes(table: CrossTable) -> Int[np.ndarray, "n_classes"]:
+    return _sums(table.rows, table.counts, len(table.classes))
+
+
+def _cluster_sizes(table: CrossTable) -> Int[np.ndarray, "n_clusters"]:
+    return _sums(table.columns, table.counts, len(table.clusters))
+
+
+def _sums(groups: Int[np.ndarray, "n_cells"], counts: Int[np.ndarray, "n_cells"], n: int) -> np.ndarray:
+    sums = np.zeros(n, dtype=np.int64)
+    np.add.at(sums, groups, counts)
+    return sums
+
+
+def _majorities(table: CrossTable) -> Int[np.ndarray, "n_clusters"]:
+    """max_i n_ij of each cluster."""
+    majorities = np.zeros(len(table.clusters), dtype=np.int64)
+    np.maximum.at(majorities, table.columns, table.counts)
+    return majorities
+
+
+def _pairs(sizes: Int[np.ndarray, "m"]) -> int:
+    """The number of unordered pairs within groups of these sizes: each fits 64 bits below three billion points."""
+    return int((sizes * (sizes - 1) // 2).sum())
+
+
+def _entropy(sizes: Int[np.ndarray, "m"]) -> float:
+    """H = -sum_i p_i log p_i with p_i = sizes_i / n, in nats."""
+    p = sizes / sizes.sum()
+    return float(-(p * np.log(p)).sum())
+
+
+def _mutual_information(table: CrossTable) -> float:
+    """I = sum_ij n_ij / n log(n n_ij / (a_i b_j)), in nats; the logarithm is taken apart, so nothing overflows."""
+    n = table.counts.sum()
+    log_ratio = (
+        np.log(table.counts / n)
+        - np.log(_class_sizes(table)[table.rows] / n)
+        - np.log(_cluster_sizes(table)[table.columns] / n)
+    )
+    information = float((table.counts / n * log_ratio).sum())
+    return information if information > np.finfo(np.float64).eps else 0.0  # rounding must not give -1e-17
+
+
+def _homogeneity_completeness(table: CrossTable) -> tuple[float, float]:
+    information = _mutual_information(table)
+    entropies = _entropy(_class_sizes(table)), _entropy(_cluster_sizes(table))
+    h, c = (information / entropy if entropy else 1.0 for entropy in entropies)
+    return h, c

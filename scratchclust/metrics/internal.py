@@ -1,0 +1,48 @@
+"""Silhouette and Dunn's index of several clusterings of the same points, from one pass over the distances."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from scratchclust.metrics.dunn import Centred, dunn_of
+from scratchclust.metrics.pairs import AnyArray, Labeling, PairScores, encode, pair_scores
+from scratchclust.metrics.silhouette import silhouettes
+
+
+def internal_scores(X: Float[AnyArray, "n d"], labelings: Sequence[Any]) -> list[dict[str, Any]]:
+    """Silhouette and Dunn's index of each labeling; every distance is computed once for all of them.
+
+    Args:
+        X: points.
+        labelings: sequences of n labels each, such as those of k-means for k = 2, 3, ...; -1 is noise.
+
+    Returns:
+        For each labeling a dict of `silhouette` (mean), `silhouette_samples` [n], `dunn`, `n_clusters` and `n_noise`.
+        With fewer than two clusters the scores are NaN, so that one poor clustering does not end a scan.
+        Cost O(n^2 (d + sum of k)) time.
+
+    Raises:
+        ValueError: another number of labels than of points.
+    """
+    for i, labels in enumerate(labelings):
+        if len(labels) != len(X):
+            raise ValueError(f"expected {len(X)} labels in labeling {i}, one for each point, got {len(labels)}")
+    encoded = [encode(labels) for labels in labelings]
+    defined = [labeling for labeling in encoded if labeling.n_clusters >= 2]
+    passed = iter(pair_scores(X, defined) if defined else [])
+    centred = Centred(X)
+    return [_scores(centred, one, next(passed) if one.n_clusters >= 2 else None, len(X)) for one in encoded]
+
+
+def _scores(X: Centred, labeling: Labeling, scores: PairScores | None, n: int) -> dict[str, Any]:
+    samples = np.full(n, np.nan) if scores is None else silhouettes(scores.sums, labeling)
+    return {
+        "silhouette": math.nan if scores is None else float(np.nanmean(samples)),
+        "silhouette_samples": samples,
+        "dunn": math.nan if scores is None else dunn_of(X, labeling, scores),
+        "n_clusters": labeling.n_clusters,
+        "n_noise": int((labeling.codes < 0).sum()),
+    }

@@ -1,0 +1,137 @@
+"""The silhouette, fast: the twin of `scratchclust/reference/silhouette.py`, where the mathematics is explained.
+
+The same functions on all devices, by tiles of the distance matrix (`pairs.py`): memory O(n (d + k)), never n x n.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Shaped
+
+from scratchclust import rows
+from scratchclust.distances import PRECISION
+from scratchclust.metrics.centroids import cluster_means, distances_to_means
+from scratchclust.metrics.pairs import AnyArray, Labeling, encode_clusters, pair_scores
+from scratchclust.results import SilhouetteEstimate
+
+
+def silhouette_samples(
+    X: Float[AnyArray, "n d"], labels: Shaped[AnyArray, " n"], *, metric: str = "euclidean"
+) -> Float[np.ndarray, " n"]:
+    """s(i) of every point.
+
+    Args:
+        X: points; or with metric="precomputed" their distances [n n].
+        labels: cluster of each point; the integer -1 is noise.
+        metric: "euclidean" or "precomputed".
+
+    Returns:
+        s(i) in [-1, 1], NaN for noise. Cost O(n^2 d) time.
+
+    Raises:
+        ValueError: fewer than two clusters, an unknown metric, or distances that are not square.
+    """
+    labeling = encode_clusters(X, labels)
+    if metric == "euclidean":
+        return silhouettes(pair_scores(X, [labeling], dunn=False)[0].sums, labeling)
+    if metric != "precomputed":
+        raise ValueError(f'expected metric "euclidean" or "precomputed", got {metric!r}')
+    return silhouettes(_sums_of_precomputed(X, labeling), labeling)
+
+
+def silhouette_score(
+    X: Float[AnyArray, "n d"], labels: Shaped[AnyArray, " n"], *, metric: str = "euclidean"
+) -> float:
+    """The mean of s(i) over the points that are not noise; arguments and errors as for `silhouette_samples`."""
+    return float(np.nanmean(silhouette_samples(X, labels, metric=metric)))
+
+
+def silhouette_estimate(
+    X: Float[AnyArray, "n d"],
+    labels: Shaped[AnyArray, " n"],
+    *,
+    sample_size: int,
+    random_state: int | np.random.Generator | None = None,
+) -> SilhouetteEstimate:
+    """The mean silhouette, estimated from a sample whose points are each compared with all n points.
+
+    Each sampled s(i) is exact, so the estimate is unbiased, unlike that of scikit-learn's `sample_size`, which thins
+    the clusters too. With m points drawn without replacement from n, of sample variance v,
+
+        standard error = sqrt((1 - m / n) v / m)
+
+    Args:
+        X: points.
+        labels: cluster of each point; the integer -1 is noise, and not sampled.
+        sample_size: m; with m >= n the result is exact.
+        random_state: seed or generator of the draw.
+
+    Returns:
+        mean and standard_error. Cost O(m n d) time.
+
+    Raises:
+        ValueError: fewer than two clusters, or a sample of less than two points.
+    """
+    labeling = encode_clusters(X, labels)
+    if sample_size < 2:
+        raise ValueError(f"expected sample_size >= 2, got {sample_size}: one point has no spread to judge the error by")
+    clustered = np.flatnonzero(labeling.codes >= 0)
+    m = min(sample_size, len(clustered))
+    sample = np.sort(np.random.default_rng(random_state).choice(clustered, size=m, replace=False))
+    sums = pair_scores(X, [labeling], dunn=False, sample=sample)[0].sums
+    scores = silhouettes(sums, labeling, sample)
+    error = np.sqrt((1 - m / len(clustered)) * scores.var(ddof=1) / m)
+    return SilhouetteEstimate(float(scores.mean()), float(error))
+
+
+def simplified_silhouette_score(X: Float[AnyArray, "n d"], labels: Shaped[AnyArray, " n"]) -> float:
+    """The silhouette with distances to centroids in place of mean distances to points: O(n k d) instead of O(n^2 d).
+
+        a(i) = |x_i - c_A|      b(i) = min over the other clusters B of |x_i - c_B|
+
+    Args:
+        X: points.
+        labels: cluster of each point; the integer -1 is noise and left out.
+
+    Raises:
+        ValueError: fewer than two clusters.
+    """
+    labeling = encode_clusters(X, labels)
+    a, b = distances_to_means(X, labeling, cluster_means(X, labeling))
+    alone = np.bincount(labeling.codes[labeling.codes >= 0])[labeling.codes] == 1
+    return float(np.mean(_ratio(a, b, alone)[labeling.codes >= 0]))
+
+
+def silhouettes(
+    sums: Float[np.ndarray, "m k"], labeling: Labeling, sample: Shaped[np.ndarray, " m"] | None = None
+) -> Float[np.ndarray, " m"]:
+    """s(i) from the sums of the distances of each point to each cluster, in float64; NaN for noise."""
+    codes = labeling.codes if sample is None else labeling.codes[sample]
+    sizes = np.bincount(labeling.codes[labeling.codes >= 0], minlength=labeling.n_clusters)
+    point, noise = np.arange(len(codes)), codes < 0
+    means = sums.astype(np.float64) / sizes
+    means[point, codes] = np.inf
+    a = sums[point, codes] / np.maximum(sizes[codes] - 1, 1)
+    return np.where(noise, np.nan, _ratio(a, means.min(axis=1), sizes[codes] == 1))
+
+
+def _ratio(a: np.ndarray, b: np.ndarray, alone: np.ndarray) -> np.ndarray:
+    """(b - a) / max(a, b), and 0 for a point that is alone in its cluster or has no distance to anything."""
+    larger = np.maximum(a, b)
+    return np.where(alone | (larger == 0), 0, (b - a) / np.where(larger > 0, larger, 1))
+
+
+def _sums_of_precomputed(D: AnyArray, labeling: Labeling) -> np.ndarray:
+    """The sum of the distances of each point to each cluster, from the distances themselves."""
+    if D.shape[0] != D.shape[1]:
+        raise ValueError(f'metric="precomputed" expects square distances [n n], got {list(D.shape)}')
+    one_hot = jax.nn.one_hot(labeling.codes, labeling.n_clusters)
+    data = rows.Rows((rows.split(D, block=rows.block_size(len(D), len(D))),), rows.mesh())
+    return np.asarray(rows.join(_row_sums(data, one_hot), len(D)))
+
+
+@jax.jit
+def _row_sums(data: rows.Rows, one_hot: Array) -> Any:
+    return rows.map_sum(lambda D, one_hot: (None, jnp.matmul(D, one_hot, precision=PRECISION)), data, one_hot)[1]

@@ -1,0 +1,118 @@
+"""One variant of a recipe on one set of images: fitted, timed, scored, and kept as a stage."""
+
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int, Num
+from sklearn.pipeline import Pipeline
+
+import scratchclust
+from scratchclust.recipes.registry import Step, Variant
+from scratchclust.recipes.scores import agreement_scores, internal_and_samples
+from scratchclust.recipes.work import Tell
+from scratchclust.runs import Stage
+
+
+def build(step: Step, seed: int, **overrides: Any) -> Any:
+    """The step's estimator, unfitted; the seed is its random state where it has one."""
+    estimator = getattr(scratchclust, step.estimator)(**{**step.parameters, **overrides})
+    if "random_state" in estimator.get_params():
+        estimator.set_params(random_state=seed)
+    return estimator
+
+
+def fit_variant(
+    variant: Variant, images: Num[np.ndarray, "n h w c"], labels: Int[np.ndarray, "n"] | None, *, seed: int, tell: Tell
+) -> Stage:
+    """Fits the variant's pipeline to the images and scores the clusters; only the scores look at the labels.
+
+    Args:
+        variant: What to fit.
+        images: [n, h, w, c].
+        labels: [n] true classes, -1 where unknown, or None.
+        seed: The random state of every step that has one.
+        tell: Is told each step.
+
+    Returns:
+        The stage: scores as in metrics.json, the arrays "labels", "distance", "confidence", "x", "y", "silhouette",
+        "inertia", "n_moved", and the pipeline. Silhouette and Dunn are those of the vectors that were clustered.
+    """
+    pipeline, X, seconds = _fit_steps(variant, images, seed=seed, tell=tell)
+    tell(f"{variant.name}: scores")
+    start = perf_counter()
+    k_means = pipeline.named_steps["cluster"]
+    internal, silhouette = internal_and_samples(X, k_means.labels_, labels)
+    arrays = {**_per_image(k_means, X), **_history(k_means), "silhouette": silhouette, **plane(X, seed=seed)}
+    scores = {
+        **_outcome(variant, k_means, len(X)),
+        **agreement_scores(labels, k_means.labels_),
+        **internal,
+        "n_features": X.shape[1],
+        "seconds": {**seconds, "score": perf_counter() - start},
+    }
+    return Stage(scores, arrays, pipeline)
+
+
+def confidence(distances: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n"]:
+    """How clearly a point belongs to its cluster: 1 - d1 / d2, with d1 and d2 the distances to the nearest and the
+    second nearest centroid.
+
+    0 is on the border of two clusters, 1 on the centroid itself. With one cluster only, or where both distances are 0,
+    it is 1 and 0: nothing else competes, and nothing decides.
+    """
+    if distances.shape[1] == 1:
+        return np.ones(len(distances), dtype=distances.dtype)
+    d1, d2 = np.partition(distances, 1, axis=1)[:, :2].T
+    return 1 - np.divide(d1, d2, out=np.ones_like(d1), where=d2 > 0)
+
+
+def plane(X: Float[np.ndarray, "n d"], *, seed: int = 0) -> dict[str, Float[np.ndarray, "n"]]:
+    """The first two principal components of X as x and y (y is 0 where there is only one)."""
+    components = min(2, *X.shape)
+    points = np.asarray(build(Step("PCA", {"n_components": components}), seed).fit_transform(X))
+    return {"x": points[:, 0], "y": points[:, 1] if components == 2 else np.zeros_like(points[:, 0])}
+
+
+def _fit_steps(
+    variant: Variant, images: Num[np.ndarray, "n h w c"], *, seed: int, tell: Tell
+) -> tuple[Pipeline, np.ndarray, dict[str, float]]:
+    """What `Pipeline.fit` does, with a clock between the steps; also gives the vectors that were clustered."""
+    pipeline = Pipeline([(name, build(step, seed)) for name, step in variant.steps.items()])
+    X, seconds = images, {}
+    for name, estimator in pipeline.steps:
+        tell(f"{variant.name}: {name}")
+        start = perf_counter()
+        if name == "cluster":
+            estimator.fit(X)
+        else:
+            X = np.asarray(estimator.fit_transform(X))
+        seconds[name] = perf_counter() - start
+    return pipeline, X, seconds
+
+
+def _per_image(k_means: Any, X: Float[np.ndarray, "n d"]) -> dict[str, np.ndarray]:
+    distances = np.asarray(k_means.transform(X))
+    labels = np.asarray(k_means.labels_)
+    return {
+        "labels": labels,
+        "distance": np.take_along_axis(distances, labels[:, None], axis=1)[:, 0],
+        "confidence": confidence(distances),
+    }
+
+
+def _history(k_means: Any) -> dict[str, np.ndarray]:
+    return {name: np.asarray(k_means.history_[name]) for name in ("inertia", "n_moved")}
+
+
+def _outcome(variant: Variant, k_means: Any, n: int) -> dict[str, Any]:
+    return {
+        "name": variant.name,
+        "method": "kmeans",
+        "n_clusters": len(k_means.cluster_centers_),
+        "n_fitted": n,
+        "n_scored": n,
+        "inertia": float(k_means.inertia_),
+        "n_iter": int(k_means.n_iter_),
+        "converged": bool(k_means.converged_),
+    }

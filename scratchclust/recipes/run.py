@@ -1,0 +1,158 @@
+"""The one function that runs any recipe: load, fit and score each variant, draw, write, rename into place."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from scratchclust import runs
+from scratchclust.errors import InputError
+from scratchclust.recipes.registry import Variant, find
+from scratchclust.recipes.work import Settings, Tell, Work, describe
+
+logger = logging.getLogger("scratchclust.recipes")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where a run lies and what is in its metrics.json."""
+
+    folder: Path
+    metrics: dict[str, Any]
+    was_finished: bool = False  # --resume found it complete: nothing was computed
+
+
+def run(
+    recipe: str = "digits",
+    settings: Settings | None = None,
+    *,
+    output: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    command: str | None = None,
+    tell: Tell | None = None,
+) -> Outcome:
+    """Runs a recipe and leaves a run's folder.
+
+    Args:
+        recipe: A name of `scratchclust.recipes.RECIPES`.
+        settings: What differs from the recipe as it stands.
+        output: DIR, the run's folder; runs/<recipe> by default.
+        resume: Keep the finished stages of DIR.partial; a DIR that is complete with these settings is left as it is.
+        overwrite: Replace an existing DIR when the new run is complete; without `resume`, clear DIR.partial first.
+        command: The command line, for the record.
+        tell: Called with a line of text before each step.
+
+    Returns:
+        The folder and its metrics.
+
+    Raises:
+        InputError: If the recipe, a setting, the data or the folder cannot be used; the message says what to do.
+    """
+    work = Work(find(recipe), settings or Settings(), command, tell or (lambda line: None))
+    work.check()
+    final = Path(output or Path("runs") / recipe)
+    if resume and not overwrite and (final / "metrics.json").is_file():
+        return _finished(work, final)
+    with runs.working(final, resume=resume, overwrite=overwrite) as folder:
+        metrics = _compute(work, folder)
+        folder.finish()
+    return Outcome(folder.final, metrics)
+
+
+def _finished(work: Work, final: Path) -> Outcome:
+    metrics = runs.read_metrics(final)
+    same = {"recipe": work.recipe.name, "seed": work.settings.seed, "parameters": work.parameters}
+    differing = [name for name, value in same.items() if metrics[name] != value]
+    if differing:
+        raise InputError(
+            f"{final} is complete, but was made with different {' and '.join(differing)}: "
+            "give another --output, or --overwrite"
+        )
+    return Outcome(final.resolve(), metrics, was_finished=True)
+
+
+def _compute(work: Work, folder: runs.RunFolder) -> dict[str, Any]:
+    """Everything between the claimed folder and the complete one; gives what is in metrics.json."""
+    start = perf_counter()
+    logger.info("recipe %s, %s", work.recipe.name, work.settings)
+    with _compile_seconds() as compiled:
+        dataset = _load(work)
+        loaded = perf_counter() - start
+        stages = {variant.name: _fitted(work, folder, variant, dataset) for variant in work.recipe.variants}
+        scan = _scanned(work, folder, dataset, stages) if work.settings.scan else None
+        from scratchclust.recipes.writing import metrics_of, write_outputs  # loads matplotlib: not before it is needed
+
+        write_outputs(work, folder.path, dataset, stages, scan)
+    seconds = {"total": perf_counter() - start, "load": loaded, "compile": sum(compiled)}
+    runs.write_metrics(folder.path / "metrics.json", metrics_of(work, dataset, stages, scan, seconds))
+    return runs.read_metrics(folder.path)
+
+
+def _load(work: Work) -> Any:
+    from scratchclust import data
+
+    name = work.settings.data or work.recipe.dataset
+    work.tell(f"loading {name}")
+    dataset = data.load(name, split=work.split, limit=work.settings.limit)
+    if len(dataset.images) < work.n_needed:
+        raise InputError(
+            f"{name} has {len(dataset.images)} images, too few for {work.n_needed - 1} clusters: "
+            f"give {work.n_needed} or more"
+        )
+    for file in dataset.skipped:
+        logger.warning("skipped %s: %s", file.path, file.reason)
+    if dataset.skipped:
+        warnings.warn(
+            f"{len(dataset.skipped)} files of {name} are no readable pictures: log.txt lists them", stacklevel=2
+        )
+    return dataset
+
+
+def _fitted(work: Work, folder: runs.RunFolder, variant: Variant, dataset: Any) -> runs.Stage:
+    """The variant's stage: the one that is there from before, or a new one."""
+    from scratchclust.recipes.fit import fit_variant
+
+    place, key = folder.stages / runs.slug(variant.name), work.fingerprint(dataset, describe(variant))
+    stage = runs.load_stage(place, key)
+    if stage is None:
+        stage = fit_variant(variant, dataset.images, dataset.labels, seed=work.settings.seed, tell=work.tell)
+        runs.save_stage(place, stage, key)
+        logger.info("stage %s is finished", place.name)
+    return stage
+
+
+def _scanned(work: Work, folder: runs.RunFolder, dataset: Any, stages: dict[str, runs.Stage]) -> runs.Stage:
+    from scratchclust.recipes.scan import LARGEST, scan
+
+    variant = work.recipe.variants[0]
+    place, key = folder.stages / "scan", work.fingerprint(dataset, {"scan_to": LARGEST, "of": describe(variant)})
+    stage = runs.load_stage(place, key)
+    if stage is None:
+        pipeline = stages[variant.name].pipeline
+        stage = scan(variant, pipeline, dataset.images, seed=work.settings.seed, tell=work.tell)
+        runs.save_stage(place, stage, key)
+        logger.info("stage scan is finished")
+    return stage
+
+
+@contextmanager
+def _compile_seconds() -> Iterator[list[float]]:
+    """Collects the seconds that JAX spends on tracing, lowering and compiling; they are part of the steps' seconds."""
+    import jax
+
+    durations: list[float] = []
+
+    def listen(event: str, duration_secs: float, **kwargs: Any) -> None:
+        if event.startswith("/jax/core/compile"):
+            durations.append(duration_secs)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        yield durations
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)

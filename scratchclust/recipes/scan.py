@@ -1,0 +1,46 @@
+"""How many clusters? Inertia, silhouette and Dunn's index over k, without a look at the labels."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Num
+from sklearn.pipeline import Pipeline
+
+from scratchclust import metrics
+from scratchclust.recipes.fit import build
+from scratchclust.recipes.registry import Variant
+from scratchclust.recipes.work import Tell
+from scratchclust.runs import Stage
+
+SMALLEST, LARGEST = 2, 20
+
+
+def scan(variant: Variant, pipeline: Pipeline, images: Num[np.ndarray, "n h w c"], *, seed: int, tell: Tell) -> Stage:
+    """Clusters the variant's vectors with each k from 2 to 20 and scores all labelings in one pass over the distances.
+
+    Args:
+        variant: Its cluster step is fitted anew for each k.
+        pipeline: The variant's fitted pipeline, whose first steps give the vectors.
+        images: [n, h, w, c], n > 2.
+        seed: The random state of each fit.
+        tell: Is told each k.
+
+    Returns:
+        A stage with the scores "n_clusters", "inertia", "silhouette" and "dunn" (lists over k) and "chosen", the k of
+        the largest silhouette (None where none is defined, all images being equal), and the array "labels"
+        [number of k, n].
+    """
+    X = np.asarray(pipeline[:-1].transform(images))
+    ks = list(range(SMALLEST, min(LARGEST, len(X) - 1) + 1))
+    fitted = []
+    for k in ks:
+        tell(f"scan: k = {k} of {ks[0]} to {ks[-1]}")
+        fitted.append(build(variant.cluster, seed, n_clusters=k).fit(X))
+    tell(f"scan: scores of {len(ks)} labelings")
+    labelings = [np.asarray(k_means.labels_) for k_means in fitted]
+    internal = metrics.internal_scores(X, labelings)
+    scores: dict[str, Any] = {"n_clusters": ks, "inertia": [float(k_means.inertia_) for k_means in fitted]}
+    scores |= {name: [float(one[name]) for one in internal] for name in ("silhouette", "dunn")}
+    defined = np.isfinite(scores["silhouette"])
+    scores["chosen"] = ks[int(np.nanargmax(scores["silhouette"]))] if defined.any() else None
+    return Stage(scores, {"labels": np.stack(labelings)})

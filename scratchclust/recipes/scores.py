@@ -1,0 +1,45 @@
+"""The scores of a run, under the names they have in metrics.json."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from scratchclust import metrics
+
+
+def agreement_scores(labels_true: Int[np.ndarray, "n"] | None, labels_pred: Int[np.ndarray, "n"]) -> dict[str, Any]:
+    """Agreement with the true labels, over the images whose label is known; empty where none is."""
+    if labels_true is None or not (labels_true >= 0).any():
+        return {}
+    known = labels_true >= 0
+    true, pred = labels_true[known], labels_pred[known]
+    return {
+        "n_labelled": int(known.sum()),
+        "accuracy": metrics.clustering_accuracy(true, pred),
+        "purity": metrics.purity_score(true, pred),
+        "mean_cluster_purity": metrics.mean_cluster_purity(true, pred),
+        "nmi": metrics.normalized_mutual_info_score(true, pred),
+        "ari": metrics.adjusted_rand_score(true, pred),
+        "homogeneity": metrics.homogeneity_score(true, pred),
+        "completeness": metrics.completeness_score(true, pred),
+    }
+
+
+def internal_and_samples(
+    X: Float[np.ndarray, "n d"], labels_pred: Int[np.ndarray, "n"], labels_true: Int[np.ndarray, "n"] | None
+) -> tuple[dict[str, Any], Float[np.ndarray, "n"]]:
+    """Silhouette and Dunn's index of the clusters, and of the true labels as a yardstick, from one pass.
+
+    Returns:
+        "silhouette", "dunn", and, where all labels are known, "silhouette_of_labels" and "dunn_of_labels"; and the
+        silhouette of each image.
+    """
+    labelings = [labels_pred]
+    if labels_true is not None and (labels_true >= 0).all() and len(np.unique(labels_true)) > 1:
+        labelings.append(labels_true)
+    ours, *theirs = metrics.internal_scores(X, labelings)
+    scores = {"silhouette": ours["silhouette"], "dunn": ours["dunn"]}
+    for yardstick in theirs:
+        scores.update(silhouette_of_labels=yardstick["silhouette"], dunn_of_labels=yardstick["dunn"])
+    return scores, ours["silhouette_samples"]

@@ -1,0 +1,76 @@
+"""What a finished run leaves: figures/, model/, assignments.csv and metrics.json."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from scratchclust import runs
+from scratchclust.recipes.pictures import draw_all, draw_scan
+from scratchclust.recipes.work import Work
+
+_STEPS = ("features", "reduce", "cluster", "score")
+
+
+def write_outputs(
+    work: Work, folder: Path, dataset: Any, stages: Mapping[str, runs.Stage], scan: runs.Stage | None
+) -> None:
+    """Writes everything but metrics.json: the figures, the first variant's pipeline, the table of images."""
+    shutil.rmtree(folder / "figures", ignore_errors=True)  # half drawn before a death, or of another configuration
+    draw_all(folder / "figures", stages, dataset, seed=work.settings.seed, tell=work.tell)
+    if scan is not None:
+        draw_scan(folder / "figures", scan)
+    work.tell("writing the run")
+    runs.write_assignments(folder / "assignments.csv", assignment_columns(dataset, stages))
+    runs.write_model(folder, next(iter(stages.values())).pipeline)
+
+
+def assignment_columns(dataset: Any, stages: Mapping[str, runs.Stage]) -> dict[str, Any]:
+    """The columns of assignments.csv: those of the first variant, and the clusters of each further one."""
+    first, *further = stages.values()
+    columns = {name: first.arrays[name] for name in ("distance", "confidence", "x", "y")}
+    others = {f"cluster_{stage.scores['name']}": stage.arrays["labels"] for stage in further}
+    return {
+        "image": dataset.paths or range(len(dataset.images)),
+        "label": _label_cells(dataset),
+        "cluster": first.arrays["labels"],
+        **columns,
+        **others,
+    }
+
+
+def metrics_of(
+    work: Work,
+    dataset: Any,
+    stages: Mapping[str, runs.Stage],
+    scan: runs.Stage | None,
+    seconds: Mapping[str, float],
+) -> dict[str, Any]:
+    """The content of metrics.json. A stage's seconds are those it took when it was made; `total` is this process's."""
+    results = [stage.scores for stage in stages.values()]
+    steps = {step: sum(result["seconds"].get(step, 0.0) for result in results) for step in _STEPS}
+    metrics = {
+        "recipe": work.recipe.name,
+        "command": work.command,
+        "seed": work.settings.seed,
+        "labels_used": work.recipe.labels_used,
+        "dataset": {
+            "name": dataset.name,
+            "split": work.split,
+            "n": len(dataset.images),
+            "shape": dataset.images.shape[1:],
+            "sha256": dataset.sha256,
+        },
+        "parameters": work.parameters,
+        "environment": runs.environment(),
+        "seconds": {**seconds, **steps},
+        "results": results,
+    }
+    return metrics if scan is None else {**metrics, "scan": scan.scores}
+
+
+def _label_cells(dataset: Any) -> list[str | None] | None:
+    if dataset.labels is None:
+        return None
+    names = dataset.label_names
+    return [None if label < 0 else names[label] if names else str(label) for label in dataset.labels.tolist()]

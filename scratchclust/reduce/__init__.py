@@ -1,0 +1,1 @@
+"""Dimension reduction in JAX; each file has its definition in `scratchclust/reference/` under the same name."""

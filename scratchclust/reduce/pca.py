@@ -1,0 +1,176 @@
+"""Principal component analysis, fast: the twin of `scratchclust/reference/pca.py`, where the mathematics is explained.
+
+What touches the n rows (sums of outer products, projections) runs by blocks on all devices in float32; the
+eigenproblem, of size min(n, d) or less, is solved on the host in float64 by SciPy.
+"""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.linalg
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from scratchclust import rows
+from scratchclust.distances import PRECISION, mean_of
+from scratchclust.results import PCAResult
+
+AnyArray = Array | np.ndarray
+
+
+def pca(X: Float[AnyArray, "n d"], n_components: int | None = None) -> PCAResult:
+    """The leading principal axes by eigendecomposition of the covariance or Gram matrix, whichever is smaller.
+
+    Args:
+        X: points, at least two.
+        n_components: q; None means min(n, d).
+
+    Returns:
+        Mean, axes and variances. Cost O(n d min(n, d) + min(n, d)^3) time, memory O(n d + min(n, d)^2).
+    """
+    n, d = X.shape
+    q = min(n, d) if n_components is None else n_components
+    mean, data = mean_of(X), _in_blocks(X)
+    if d <= n:
+        scatter, total = _scatter(data)
+        eigenvalues, vectors = _leading(scatter, q)
+        components = vectors.T
+    else:
+        whole = rows.join(data.arrays[0], n)
+        gram, total = _gram(data, jax.device_put(whole, rows.whole()))
+        eigenvalues, vectors = _leading(rows.join(gram, n), q)
+        components = _unit_or_zero(vectors.T @ np.asarray(whole, np.float64))
+    return _result(mean, components, eigenvalues / (n - 1), float(total) / (n - 1), n)
+
+
+def randomized_pca(
+    X: Float[AnyArray, "n d"],
+    n_components: int,
+    *,
+    key: PRNGKeyArray,
+    n_oversamples: int = 10,
+    n_iter: int = 7,
+) -> PCAResult:
+    """The leading principal axes of data of many features, by subspace iteration from a random start.
+
+    Args:
+        X: points.
+        n_components: q.
+        key: source of randomness.
+        n_oversamples: extra dimensions, which make the result accurate.
+        n_iter: number of iterations.
+
+    Returns:
+        Mean, axes and variances, approximately. Cost O(n d (q + n_oversamples) n_iter) time.
+    """
+    n, d = X.shape
+    data = _in_blocks(X)
+    basis = jax.random.normal(key, (d, min(n_components + n_oversamples, n, d)), data.arrays[0].dtype)
+    for _ in range(n_iter):  # the first orthonormal basis may wait until after the first product
+        basis, _ = jnp.linalg.qr(_scatter_times(data, basis))
+    projected, total = _projected_scatter(data, basis)
+    eigenvalues, vectors = _leading(projected, n_components)
+    components = (np.asarray(basis, np.float64) @ vectors).T
+    return _result(mean_of(X), components, eigenvalues / (n - 1), float(total) / (n - 1), n)
+
+
+def transform(X: Float[AnyArray, "n d"], result: PCAResult, *, whiten: bool = False) -> Float[Array, "n q"]:
+    """Coordinates along the axes, (x - m) . v_q; whitened, each divided by sqrt(l_q) so that it has variance 1.
+
+    Args:
+        X: points, those of the fit or new ones.
+        result: from `pca` or `randomized_pca`.
+        whiten: an axis without variance becomes 0.
+    """
+    scale = _scales(result)
+    divisor = np.where(scale > 0, scale, np.inf) if whiten else np.ones(len(scale))
+    axes = np.asarray(result.components, np.float64) / divisor[:, None]
+    data = _in_blocks(X, np.asarray(result.mean))
+    return rows.join(_project(data, jnp.asarray(axes.T, data.arrays[0].dtype)), len(X))
+
+
+def inverse_transform(Y: Float[AnyArray, "n q"], result: PCAResult, *, whiten: bool = False) -> Float[Array, "n d"]:
+    """The points of coordinates Y, m + sum_q y_q v_q: X itself when every axis was kept, else its nearest image."""
+    scale = _scales(result) if whiten else np.ones(len(result.components))
+    data = rows.Rows((rows.split(Y, block=rows.block_size(len(Y), len(result.mean))),), rows.mesh())
+    dtype = data.arrays[0].dtype
+    axes = jnp.asarray(np.asarray(result.components, np.float64) * scale[:, None], dtype)
+    return rows.join(_project(data, axes), len(Y)) + jnp.asarray(result.mean, dtype)[None]
+
+
+def _in_blocks(X: AnyArray, mean: Any = None) -> rows.Rows:
+    block = rows.block_size(len(X), X.shape[1])
+    return rows.Rows((rows.split(X, block=block, offset=mean_of(X) if mean is None else mean),), rows.mesh())
+
+
+def _times(a: Array, b: Array) -> Array:
+    return jnp.matmul(a, b, precision=PRECISION)
+
+
+@jax.jit
+def _scatter(data: rows.Rows) -> tuple[Array, Array]:
+    """Z^T Z [d d] and its trace."""
+    return rows.map_sum(lambda z: ((_times(z.T, z), (z * z).sum()), None), data)[0]
+
+
+@jax.jit
+def _gram(data: rows.Rows, whole: Array) -> tuple[Array, Array]:
+    """Z Z^T, block by block of its rows, and its trace."""
+    total, gram = rows.map_sum(lambda z, whole: ((z * z).sum(), _times(z, whole.T)), data, whole)
+    return gram, total
+
+
+@jax.jit
+def _scatter_times(data: rows.Rows, basis: Array) -> Array:
+    """Z^T (Z Q) [d l], without Z^T Z."""
+    return rows.map_sum(lambda z, basis: (_times(z.T, _times(z, basis)), None), data, basis)[0]
+
+
+@jax.jit
+def _projected_scatter(data: rows.Rows, basis: Array) -> tuple[Array, Array]:
+    """(Z Q)^T (Z Q) [l l], and the trace of Z^T Z."""
+
+    def block(z: Array, basis: Array) -> tuple[tuple[Array, Array], None]:
+        projected = _times(z, basis)
+        return (_times(projected.T, projected), (z * z).sum()), None
+
+    return rows.map_sum(block, data, basis)[0]
+
+
+@jax.jit
+def _project(data: rows.Rows, axes: Array) -> Array:
+    return rows.map_sum(lambda z, axes: (None, _times(z, axes)), data, axes)[1]
+
+
+def _leading(symmetric: AnyArray, q: int) -> tuple[np.ndarray, np.ndarray]:
+    """The q largest eigenvalues, falling, and their eigenvectors in columns, in float64."""
+    size = len(symmetric)
+    symmetric = np.asarray(symmetric, np.float64)
+    eigenvalues, vectors = scipy.linalg.eigh(symmetric, subset_by_index=[size - q, size - 1])
+    return eigenvalues[::-1], vectors[:, ::-1]
+
+
+def _unit_or_zero(axes: np.ndarray) -> np.ndarray:
+    """Rows scaled to length 1; where a row has no length (an axis without variance), zero."""
+    norms = np.linalg.norm(axes, axis=1, keepdims=True)
+    negligible = norms <= norms.max() * max(axes.shape) * np.finfo(np.float32).eps
+    return np.where(negligible, 0, axes / np.where(negligible, 1, norms))
+
+
+def _scales(result: PCAResult) -> np.ndarray:
+    """sqrt(l_q), the standard deviation along each axis; 0 where it is no more than rounding of float32."""
+    variance = np.asarray(result.explained_variance, np.float64)
+    negligible = variance <= variance.max(initial=0) * 10 * np.finfo(np.float32).eps
+    return np.where(negligible, 0, np.sqrt(variance))
+
+
+def _result(mean: Any, components: np.ndarray, eigenvalues: np.ndarray, total: float, n: int) -> PCAResult:
+    """The axes with their signs settled, and what follows from the eigenvalues (rounded below zero: zero)."""
+    largest = np.abs(components).argmax(axis=1)
+    signs = np.where(components[np.arange(len(components)), largest] < 0, -1, 1)
+    variance = np.maximum(eigenvalues, 0)
+    ratio = variance / total if total > 0 else np.zeros_like(variance)
+    axes = jnp.asarray(components * signs[:, None], rows.float_type(np.empty(0)))
+    return PCAResult(mean, axes, variance, ratio, np.sqrt((n - 1) * variance), total)

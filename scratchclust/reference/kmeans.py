@@ -1,0 +1,313 @@
+"""k-means: find k centroids so that the points are near to their nearest one.
+
+The objective is the inertia, over points x_i with weights w_i:
+
+    J(c_1, ..., c_k) = sum_i w_i min_j |x_i - c_j|^2
+
+Lloyd's algorithm lowers it by two steps in turn, neither of which can raise it, until no label changes:
+
+    assign              l_i = argmin_j |x_i - c_j|^2
+    update_centroids    c_j = sum_{i: l_i = j} w_i x_i / sum_{i: l_i = j} w_i
+
+It ends in a local minimum that depends on the start, hence the better starts below. The fast twin of this file is
+`scratchclust/cluster/kmeans.py`.
+
+Sources: Lloyd, Least squares quantization in PCM, 1982. Arthur & Vassilvitskii, k-means++, 2007. Bahmani et al.,
+Scalable k-means++, 2012. Dhillon & Modha, Concept decompositions, 2001 (cosine metric).
+"""
+
+import math
+import warnings
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from scratchclust.results import KMeansHistory, KMeansResult
+
+
+def squared_distances(X: Float[np.ndarray, "n d"], centroids: Float[np.ndarray, "k d"]) -> Float[np.ndarray, "n k"]:
+    """|x_i - c_j|^2 by its definition."""
+    return np.stack([((X - c) ** 2).sum(axis=1) for c in centroids], axis=1)
+
+
+def assign(
+    X: Float[np.ndarray, "n d"], centroids: Float[np.ndarray, "k d"]
+) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """The nearest centroid of each point, l_i = argmin_j |x_i - c_j|^2; the lowest index where two are equally near.
+
+    Args:
+        X: points.
+        centroids: at least one.
+
+    Returns:
+        labels [n] int32, and the squared distance [n] of each point to its nearest centroid. Cost O(n k d).
+    """
+    distances = squared_distances(X, centroids)
+    labels = distances.argmin(axis=1).astype(np.int32)
+    return labels, distances.min(axis=1)
+
+
+def refill_empty(
+    labels: Int[np.ndarray, " n"],
+    squared_distances: Float[np.ndarray, " n"],
+    n_clusters: int,
+    *,
+    sample_weight: Float[np.ndarray, " n"] | None = None,
+) -> Int[np.ndarray, " n"]:
+    """Give every empty cluster one point: the one farthest from its own centroid that can be spared.
+
+    scikit-learn's rule, guarded: the farthest point goes to the first empty cluster, the next to the second, but a
+    point that is the last of its cluster stays (else one gap closes and another opens), and so does one that lies on
+    its centroid (then there are fewer distinct points than clusters, and moving it would gain nothing).
+
+    Args:
+        labels: label of each point.
+        squared_distances: squared distance of each point to the centroid of its cluster.
+        n_clusters: k.
+        sample_weight: points of weight 0 neither fill a cluster nor count as its members.
+
+    Returns:
+        The new labels. Clusters stay empty when no point can be spared.
+    """
+    labels = labels.copy()
+    members = np.ones(len(labels), bool) if sample_weight is None else sample_weight > 0
+    counts = np.bincount(labels[members], minlength=n_clusters)
+    empty = [cluster for cluster in range(n_clusters) if counts[cluster] == 0]
+    for i in np.argsort(-squared_distances, kind="stable"):
+        if not empty:
+            break
+        if members[i] and squared_distances[i] > 0 and counts[labels[i]] > 1:
+            counts[labels[i]] -= 1
+            labels[i] = empty.pop(0)
+            counts[labels[i]] += 1
+    return labels
+
+
+def update_centroids(
+    X: Float[np.ndarray, "n d"],
+    labels: Int[np.ndarray, " n"],
+    centroids: Float[np.ndarray, "k d"],
+    *,
+    sample_weight: Float[np.ndarray, " n"] | None = None,
+) -> Float[np.ndarray, "k d"]:
+    """The weighted mean of each cluster, c_j = sum_{i: l_i = j} w_i x_i / sum_{i: l_i = j} w_i.
+
+    Args:
+        X: points.
+        labels: label of each point.
+        centroids: the present ones; a cluster without weight keeps its own.
+        sample_weight: w; None means 1 for every point.
+    """
+    weights = np.ones(len(X)) if sample_weight is None else sample_weight
+    updated = centroids.copy()
+    for j in range(len(centroids)):
+        in_cluster = labels == j
+        if weights[in_cluster].sum() > 0:
+            updated[j] = np.average(X[in_cluster], axis=0, weights=weights[in_cluster])
+    return updated
+
+
+def random_points(
+    X: Float[np.ndarray, "n d"],
+    n_clusters: int,
+    *,
+    rng: np.random.Generator,
+    sample_weight: Float[np.ndarray, " n"] | None = None,
+) -> Float[np.ndarray, "k d"]:
+    """k points drawn at random, distinct in value as long as there are distinct ones, with probability as their weight.
+
+    Args:
+        X: points.
+        n_clusters: k.
+        rng: source of randomness.
+        sample_weight: relative probability of each point; None means equal.
+    """
+    weights = np.ones(len(X)) if sample_weight is None else sample_weight
+    # The exponential race: ordering by E_i / w_i draws one after the other without replacement, each in proportion to w.
+    with np.errstate(divide="ignore"):
+        order = np.argsort(rng.exponential(size=len(X)) / weights, kind="stable")
+    _, first_of_each_value = np.unique(X[order], axis=0, return_index=True)
+    distinct = np.sort(first_of_each_value)
+    repeats = np.setdiff1d(np.arange(len(X)), distinct)
+    return X[order[np.concatenate([distinct, repeats])[:n_clusters]]]
+
+
+def plus_plus(
+    X: Float[np.ndarray, "n d"],
+    n_clusters: int,
+    *,
+    rng: np.random.Generator,
+    sample_weight: Float[np.ndarray, " n"] | None = None,
+) -> Float[np.ndarray, "k d"]:
+    """Greedy k-means++: each next centroid is a point drawn far from those chosen before.
+
+    The first is drawn with probability w_i. Then, with D_i^2 the squared distance to the nearest centroid so far,
+    2 + floor(log k) candidates are drawn with probability
+
+        w_i D_i^2 / sum_i w_i D_i^2
+
+    and the one that leaves the least inertia is taken, as scikit-learn does it. When every point coincides with a
+    centroid, nothing is left to draw by, and the draw is by weight alone.
+
+    Args:
+        X: points.
+        n_clusters: k.
+        rng: source of randomness.
+        sample_weight: w; None means 1 for every point.
+    """
+    weights = np.ones(len(X)) if sample_weight is None else sample_weight
+    n_candidates = 2 + int(math.log(n_clusters))
+    chosen = [rng.choice(len(X), p=weights / weights.sum())]
+    nearest = ((X - X[chosen[0]]) ** 2).sum(axis=1)
+    for _ in range(1, n_clusters):
+        mass = weights * nearest if (weights * nearest).sum() > 0 else weights
+        candidates = rng.choice(len(X), size=n_candidates, p=mass / mass.sum())
+        remaining = np.minimum(nearest[:, None], squared_distances(X, X[candidates]))
+        best = (weights @ remaining).argmin()
+        chosen.append(candidates[best])
+        nearest = remaining[:, best]
+    return X[chosen]
+
+
+def scalable_plus_plus(
+    X: Float[np.ndarray, "n d"],
+    n_clusters: int,
+    *,
+    rng: np.random.Generator,
+    sample_weight: Float[np.ndarray, " n"] | None = None,
+) -> Float[np.ndarray, "k d"]:
+    """k-means||: five rounds of 2 k draws at once instead of k rounds of one, for large k.
+
+    Each round draws 2 k points with probability w_i D_i^2 / sum_i w_i D_i^2. The candidates of all rounds, each
+    weighted by the points nearest to it, are reduced to k by k-means++. The draws are independent, with replacement
+    (the paper tosses a coin for every point, so that their number varies).
+
+    Args:
+        X: points.
+        n_clusters: k.
+        rng: source of randomness.
+        sample_weight: w; None means 1 for every point.
+    """
+    weights = np.ones(len(X)) if sample_weight is None else sample_weight
+    candidates = X[rng.choice(len(X), size=1, p=weights / weights.sum())]
+    nearest = assign(X, candidates)[1]
+    for _ in range(5):
+        mass = weights * nearest if (weights * nearest).sum() > 0 else weights
+        drawn = X[rng.choice(len(X), size=2 * n_clusters, p=mass / mass.sum())]
+        nearest = np.minimum(nearest, assign(X, drawn)[1])
+        candidates = np.concatenate([candidates, drawn])
+    labels, _ = assign(X, candidates)
+    points_nearest = np.bincount(labels, weights=weights, minlength=len(candidates))
+    return plus_plus(candidates, n_clusters, rng=rng, sample_weight=points_nearest)
+
+
+STARTS = {"random": random_points, "k-means++": plus_plus, "k-means||": scalable_plus_plus}
+
+
+def lloyd(
+    X: Float[np.ndarray, "n d"],
+    centroids: Float[np.ndarray, "k d"],
+    *,
+    sample_weight: Float[np.ndarray, " n"] | None = None,
+    max_iter: int = 300,
+    tol: float = 1e-4,
+    metric: str = "euclidean",
+) -> KMeansResult:
+    """Lloyd's algorithm from given centroids: assign, update, until stable.
+
+    It has converged when no label changes, or when sum_j |c_j' - c_j|^2 <= tol * mean variance of the features
+    (scikit-learn's definition of `tol`; with tol=0 only the labels decide).
+
+    Args:
+        X: points.
+        centroids: the start.
+        sample_weight: w; None means 1 for every point.
+        max_iter: iterations at most.
+        tol: tolerance of the shift, relative to the variance of the data.
+        metric: "euclidean", or "cosine" for spherical k-means: points and centroids are scaled to length 1, and the
+            inertia is then sum_i w_i |x_i - c|^2 = 2 sum_i w_i (1 - cos(x_i, c)).
+
+    Raises:
+        ValueError: an all-zero row with the cosine metric: it has no direction.
+    """
+    if metric == "cosine":
+        X, centroids = unit_rows(X), unit_rows(centroids)
+    threshold = tol * X.var(axis=0).mean()
+    n_clusters, previous, converged, history = len(centroids), np.full(len(X), -1, np.int32), False, []
+    while not converged and len(history) < max_iter:
+        labels, distances = assign(X, centroids)
+        inertia = _total(distances, sample_weight)
+        refilled = refill_empty(labels, distances, n_clusters, sample_weight=sample_weight)
+        updated = update_centroids(X, refilled, centroids, sample_weight=sample_weight)
+        if metric == "cosine":
+            updated = _unit_or_kept(updated, centroids)
+        shift, n_moved = ((updated - centroids) ** 2).sum(), (labels != previous).sum()
+        history.append((inertia, shift, n_moved))
+        converged = bool(n_moved == 0 or shift <= threshold)
+        centroids, previous = updated, labels
+    labels, distances = assign(X, centroids)  # those of the step before belong to the centroids of the step before
+    inertias, shifts, moved = np.array(history).T
+    history = KMeansHistory(inertias, shifts, moved.astype(np.int32))
+    return KMeansResult(centroids, labels, _total(distances, sample_weight), len(shifts), converged, history)
+
+
+def kmeans(
+    X: Float[np.ndarray, "n d"],
+    n_clusters: int,
+    *,
+    rng: np.random.Generator,
+    init: str = "k-means++",
+    n_init: int = 1,
+    sample_weight: Float[np.ndarray, " n"] | None = None,
+    max_iter: int = 300,
+    tol: float = 1e-4,
+    metric: str = "euclidean",
+) -> KMeansResult:
+    """k-means from `n_init` random starts; the result of least inertia is returned.
+
+    Args:
+        X: points.
+        n_clusters: k.
+        rng: source of randomness.
+        init: "random", "k-means++" or "k-means||".
+        n_init: number of starts.
+        sample_weight, max_iter, tol, metric: as for `lloyd`.
+
+    Warns:
+        UserWarning: fewer distinct points than clusters were found, so some clusters are empty or coincide.
+    """
+    points = unit_rows(X) if metric == "cosine" else X
+    results = [
+        lloyd(X, start, sample_weight=sample_weight, max_iter=max_iter, tol=tol, metric=metric)
+        for start in (STARTS[init](points, n_clusters, rng=rng, sample_weight=sample_weight) for _ in range(n_init))
+    ]
+    best = min(results, key=lambda result: result.inertia)
+    n_found = len(np.unique(best.labels))
+    if n_found < n_clusters:
+        warnings.warn(
+            f"only {n_found} of {n_clusters} clusters have points: {n_clusters} is more than the number of "
+            "distinct points; choose fewer clusters",
+            stacklevel=2,
+        )
+    return best
+
+
+def unit_rows(X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+    """Every row scaled to length 1; a ValueError names the first that is all zero."""
+    norms = np.linalg.norm(X, axis=1, keepdims=True)
+    if (norms == 0).any():
+        raise ValueError(
+            f"row {int((norms == 0).argmax())} is all zero and has no direction: "
+            'metric="cosine" needs non-zero rows; drop it, or use metric="euclidean"'
+        )
+    return X / norms
+
+
+def _unit_or_kept(updated: Float[np.ndarray, "k d"], kept: Float[np.ndarray, "k d"]) -> Float[np.ndarray, "k d"]:
+    """Centroids scaled to length 1; where the points of a cluster cancel, the centroid before is kept."""
+    norms = np.linalg.norm(updated, axis=1, keepdims=True)
+    return np.where(norms > 0, updated / np.where(norms > 0, norms, 1), kept)
+
+
+def _total(squared_distances: Float[np.ndarray, " n"], sample_weight: Float[np.ndarray, " n"] | None) -> float:
+    return float(squared_distances.sum() if sample_weight is None else sample_weight @ squared_distances)

@@ -1,0 +1,136 @@
+"""Principal component analysis: the orthogonal directions in which the data vary most.
+
+With m the mean row and Z = X - m, the covariance of the features is
+
+    C = Z^T Z / (n - 1)                                             [d d]
+
+and its eigenvectors v_1, v_2, ... of eigenvalues l_1 >= l_2 >= ... are the principal axes: v_q is the direction of
+largest variance l_q among those orthogonal to the axes before. If there are fewer points than features, the smaller
+Gram matrix Z Z^T / (n - 1) [n n] has the same non-zero eigenvalues, and its eigenvectors u_q give v_q = Z^T u_q / |.|.
+
+An eigenvector's sign is arbitrary; here the entry of largest magnitude is positive, as in scikit-learn.
+
+The fast twin of this file is `scratchclust/reduce/pca.py`.
+
+Sources: Jolliffe, Principal Component Analysis, 2nd ed., 2002. Halko, Martinsson & Tropp, Finding structure with
+randomness, 2011, algorithm 4.4 and section 5.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from scratchclust.results import PCAResult
+
+
+def pca(X: Float[np.ndarray, "n d"], n_components: int | None = None) -> PCAResult:
+    """The leading principal axes by eigendecomposition of the covariance or Gram matrix, whichever is smaller.
+
+    Args:
+        X: points, at least two.
+        n_components: q; None means min(n, d).
+
+    Returns:
+        Mean, axes and variances. Cost O(n d min(n, d) + min(n, d)^3) time.
+    """
+    n, d = X.shape
+    q = min(n, d) if n_components is None else n_components
+    mean = X.mean(axis=0)
+    Z = X - mean
+    if d <= n:
+        eigenvalues, eigenvectors = np.linalg.eigh(Z.T @ Z / (n - 1))
+        components = eigenvectors.T
+    else:
+        eigenvalues, eigenvectors = np.linalg.eigh(Z @ Z.T / (n - 1))
+        components = unit_or_zero(eigenvectors.T @ Z)
+    falling = np.argsort(eigenvalues)[::-1][:q]
+    return result_of(mean, components[falling], eigenvalues[falling], (Z**2).sum() / (n - 1), n)
+
+
+def randomized_pca(
+    X: Float[np.ndarray, "n d"],
+    n_components: int,
+    *,
+    rng: np.random.Generator,
+    n_oversamples: int = 10,
+    n_iter: int = 7,
+) -> PCAResult:
+    """The leading principal axes of data of many features, by subspace iteration from a random start.
+
+    A random subspace of dimension q + n_oversamples is multiplied by the covariance again and again, which turns it
+    towards the leading axes; inside it the eigenproblem is small (Rayleigh-Ritz):
+
+        Q = orthonormal basis of random [d l]
+        repeat n_iter times:  Q = orthonormal basis of Z^T (Z Q)
+        (Z Q)^T (Z Q) / (n - 1) = W diag(l) W^T          v = Q W
+
+    Args:
+        X: points.
+        n_components: q.
+        rng: source of randomness.
+        n_oversamples: extra dimensions, which make the result accurate.
+        n_iter: number of iterations.
+
+    Returns:
+        Mean, axes and variances, approximately. Cost O(n d l n_iter) time.
+    """
+    n, d = X.shape
+    mean = X.mean(axis=0)
+    Z = X - mean
+    Q, _ = np.linalg.qr(rng.normal(size=(d, min(n_components + n_oversamples, n, d))))
+    for _ in range(n_iter):
+        Q, _ = np.linalg.qr(Z.T @ (Z @ Q))
+    eigenvalues, W = np.linalg.eigh((Z @ Q).T @ (Z @ Q) / (n - 1))
+    falling = np.argsort(eigenvalues)[::-1][:n_components]
+    return result_of(mean, (Q @ W).T[falling], eigenvalues[falling], (Z**2).sum() / (n - 1), n)
+
+
+def transform(X: Float[np.ndarray, "n d"], result: PCAResult, *, whiten: bool = False) -> Float[np.ndarray, "n q"]:
+    """Coordinates along the axes, (x - m) . v_q; whitened, each divided by sqrt(l_q) so that it has variance 1.
+
+    Args:
+        X: points, those of the fit or new ones.
+        result: from `pca` or `randomized_pca`.
+        whiten: an axis without variance becomes 0.
+    """
+    projected = (X - result.mean) @ result.components.T
+    if not whiten:
+        return projected
+    scale = scales(result)
+    return np.where(scale > 0, projected / np.where(scale > 0, scale, 1), 0)
+
+
+def inverse_transform(
+    Y: Float[np.ndarray, "n q"], result: PCAResult, *, whiten: bool = False
+) -> Float[np.ndarray, "n d"]:
+    """The points of coordinates Y, m + sum_q y_q v_q: X itself when every axis was kept, else its nearest image."""
+    scaled = Y * scales(result) if whiten else Y
+    return scaled @ result.components + result.mean
+
+
+def unit_or_zero(rows: Float[np.ndarray, "q d"]) -> Float[np.ndarray, "q d"]:
+    """Rows scaled to length 1; where a row has no length (an axis without variance), zero."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    negligible = norms <= norms.max() * max(rows.shape) * np.finfo(rows.dtype).eps
+    return np.where(negligible, 0, rows / np.where(negligible, 1, norms))
+
+
+def scales(result: PCAResult) -> Float[np.ndarray, " q"]:
+    """sqrt(l_q), the standard deviation along each axis; 0 where it is no more than rounding."""
+    variance = result.explained_variance
+    negligible = variance <= variance.max(initial=0) * len(result.mean) * np.finfo(variance.dtype).eps
+    return np.where(negligible, 0, np.sqrt(variance))
+
+
+def result_of(
+    mean: Float[np.ndarray, " d"],
+    components: Float[np.ndarray, "q d"],
+    eigenvalues: Float[np.ndarray, " q"],
+    total: float,
+    n: int,
+) -> PCAResult:
+    """The axes with their signs settled, and what follows from the eigenvalues (rounded below zero: zero)."""
+    largest = np.abs(components).argmax(axis=1)
+    signs = np.where(components[np.arange(len(components)), largest] < 0, -1, 1)
+    variance = np.maximum(eigenvalues, 0)
+    ratio = variance / total if total > 0 else np.zeros_like(variance)
+    return PCAResult(mean, components * signs[:, None], variance, ratio, np.sqrt((n - 1) * variance), float(total))

@@ -1,0 +1,89 @@
+"""The silhouette: how much nearer is a point to its own cluster than to the next one?
+
+For a point i of cluster A with more than one point, and |x - y| the Euclidean distance,
+
+    a(i) = mean of |x_i - x_j| over the other points j of A
+    b(i) = min over the other clusters B of the mean of |x_i - x_j| over the points j of B
+    s(i) = (b(i) - a(i)) / max(a(i), b(i))                          in [-1, 1]
+
+and s(i) = 0 for the only point of a cluster. The score is the mean of s(i). Noise (label -1) is left out altogether:
+it is no cluster, nobody's neighbour, and its own s(i) is NaN.
+
+The fast twin of this file is `scratchclust/metrics/silhouette.py`.
+
+Source: Rousseeuw, Silhouettes: a graphical aid to the interpretation and validation of cluster analysis, 1987.
+Simplified: Hruschka, de Castro & Campello, Evolutionary algorithms for clustering gene-expression data, 2004.
+"""
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+
+def silhouette_samples(
+    X: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"], *, metric: str = "euclidean"
+) -> Float[np.ndarray, " n"]:
+    """s(i) of every point.
+
+    Args:
+        X: points; or with metric="precomputed" their distances [n n].
+        labels: cluster of each point; the integer -1 is noise.
+        metric: "euclidean" or "precomputed".
+
+    Returns:
+        s(i) in [-1, 1], NaN for noise. Cost O(n^2 d) time.
+
+    Raises:
+        ValueError: fewer than two clusters.
+    """
+    clusters = clusters_of(labels)
+    scores = np.full(len(X), np.nan)
+    for i in np.flatnonzero(np.isin(labels, clusters)):
+        distances = X[i] if metric == "precomputed" else np.sqrt(((X - X[i]) ** 2).sum(axis=1))
+        own = labels == labels[i]
+        if own.sum() == 1:
+            scores[i] = 0
+            continue
+        a = distances[own].sum() / (own.sum() - 1)
+        b = min(distances[labels == other].mean() for other in clusters if other != labels[i])
+        scores[i] = (b - a) / max(a, b) if max(a, b) > 0 else 0
+    return scores
+
+
+def silhouette_score(
+    X: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"], *, metric: str = "euclidean"
+) -> float:
+    """The mean of s(i) over the points that are not noise; arguments and errors as for `silhouette_samples`."""
+    return float(np.nanmean(silhouette_samples(X, labels, metric=metric)))
+
+
+def simplified_silhouette_score(X: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"]) -> float:
+    """The silhouette with distances to centroids in place of mean distances to points: O(n k d) instead of O(n^2 d).
+
+        a(i) = |x_i - c_A|      b(i) = min over the other clusters B of |x_i - c_B|
+
+    Args:
+        X: points.
+        labels: cluster of each point; the integer -1 is noise and left out.
+
+    Raises:
+        ValueError: fewer than two clusters.
+    """
+    clusters = clusters_of(labels)
+    centroids = np.stack([X[labels == cluster].mean(axis=0) for cluster in clusters])
+    scores = []
+    for i in np.flatnonzero(np.isin(labels, clusters)):
+        distances, own = np.linalg.norm(centroids - X[i], axis=1), clusters == labels[i]
+        a, b = distances[own][0], distances[~own].min()
+        scores.append(0 if (labels == labels[i]).sum() == 1 or max(a, b) == 0 else (b - a) / max(a, b))
+    return float(np.mean(scores))
+
+
+def clusters_of(labels: Shaped[np.ndarray, " n"]) -> Shaped[np.ndarray, " k"]:
+    """The distinct labels without the noise label -1; a ValueError if they are fewer than two."""
+    clusters = np.unique(labels)
+    if clusters.dtype.kind in "iuf":
+        clusters = clusters[clusters != -1]
+    if len(clusters) < 2:
+        raise ValueError(f"expected at least two clusters besides noise, found {len(clusters)}: with fewer there is "
+                         "nothing to compare; check the labels, or ask for more clusters")
+    return clusters

@@ -1,0 +1,138 @@
+"""Figures made of pictures: random images of each cluster, centroids, a row of images.
+
+Pictures are joined into one array and drawn by one `imshow`: a hundred axes would take seconds.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Integer, Num, UInt8
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from scratchclust.report._inputs import (
+    check_curve,
+    check_images,
+    check_labels,
+    check_names,
+    check_sample_size,
+    to_bytes,
+)
+from scratchclust.report._style import WIDTH, cluster_name, new_figure, panel_grid, present_clusters, styled
+
+WHITE = 255
+
+
+@styled
+def random_images(
+    images: Num[Any, "n h w c"], labels: Integer[Any, "n"], *, rng: np.random.Generator, n_images: int = 100
+) -> Figure:
+    """Random images of each cluster, one mosaic a cluster, with the cluster's size in its title.
+
+    A cluster with fewer than `n_images` shows all of them; noise (-1) is the last panel.
+
+    Args:
+        images: [n, h, w, c] uint8 or float in [0, 1], one channel or three.
+        labels: [n] the cluster of each image; noise -1.
+        rng: draws the images, cluster by cluster in the order of their labels, noise last.
+        n_images: how many at most of each cluster.
+
+    Raises:
+        InputError: if a shape or dtype does not fit, or n_images < 1.
+    """
+    pictures = check_images(images)
+    labels = check_labels(labels, len(pictures), "images")
+    limit = check_sample_size(n_images)
+    present = present_clusters(labels)
+    members = [np.flatnonzero(labels == label) for label in present]
+    shown = min(limit, max(len(rows) for rows in members))
+    columns = math.ceil(math.sqrt(shown))
+    figure, axes = _mosaic_panels(f"Random images of each cluster (up to {limit})", len(present), pictures, shown)
+    for ax, label, rows in zip(axes, present, members, strict=True):
+        chosen = rng.choice(rows, size=min(limit, len(rows)), replace=False)
+        ax.imshow(mosaic(to_bytes(pictures[chosen]), columns=columns, rows=-(-shown // columns)))
+        ax.set_title(f"{cluster_name(label)} ({len(rows):,} image{'s' * (len(rows) != 1)})")
+        ax.set_axis_off()
+    return figure
+
+
+def _mosaic_panels(title: str, n_panels: int, pictures: np.ndarray, shown: int) -> tuple[Figure, list[Axes]]:
+    """Axes whose proportions are those of a mosaic of `shown` pictures, so that no paper is wasted."""
+    per_row = min(n_panels, 2 if n_panels <= 4 else 3 if n_panels <= 9 else 4)
+    across = math.ceil(math.sqrt(shown))
+    height, width = pictures.shape[1:3]
+    proportion = (math.ceil(shown / across) * height) / (across * width)
+    panel_width = WIDTH / max(per_row, 2)
+    return panel_grid(title, n_panels, columns=per_row, panel_height=(panel_width - 0.1) * proportion + 0.24)
+
+
+def mosaic(images: UInt8[np.ndarray, "n h w 3"], *, columns: int, rows: int) -> UInt8[np.ndarray, "height width 3"]:
+    """Join images row by row into one picture of `rows` by `columns` tiles on white, with a thin gap between them."""
+    n, height, width, _ = images.shape
+    gap = max(1, round(height / 16))
+    tiles = np.full((rows * columns, height + gap, width + gap, 3), WHITE, dtype=np.uint8)
+    tiles[:n, :height, :width] = images
+    grid = tiles.reshape(rows, columns, height + gap, width + gap, 3).swapaxes(1, 2)
+    return grid.reshape(rows * (height + gap), columns * (width + gap), 3)[:-gap, :-gap]
+
+
+@styled
+def centroid_images(
+    centroids: Float[Any, "k h w c"], counts: Integer[Any, "k"] | Sequence[int] | None = None
+) -> Figure:
+    """Each cluster's centroid as a picture, with the size of the cluster.
+
+    Args:
+        centroids: [k, h, w, c] floats in [0, 1]; values outside are clipped.
+        counts: [k] how many images each cluster holds.
+
+    Raises:
+        InputError: if a shape does not fit, or counts are not one for each centroid.
+    """
+    pictures = check_images(centroids, "centroids")
+    titles = [cluster_name(label) for label in range(len(pictures))]
+    if counts is not None:
+        sizes = check_curve(counts, "counts", len(pictures))
+        titles = [f"{title}\n{int(size):,} images" for title, size in zip(titles, sizes, strict=True)]
+    columns = len(pictures) if len(pictures) <= 8 else -(-len(pictures) // math.ceil(len(pictures) / 8))
+    return _tiles(f"Centroids of {len(pictures)} clusters", pictures, titles, columns=columns)
+
+
+@styled
+def image_row(images: Num[Any, "n h w c"], titles: Sequence[str] | None = None, *, title: str = "Images") -> Figure:
+    """Images side by side, ten to a row, each with a line above it if `titles` are given.
+
+    Args:
+        images: [n, h, w, c] uint8 or float in [0, 1] (clipped), one channel or three.
+        titles: one for each image.
+        title: of the whole figure.
+
+    Raises:
+        InputError: if a shape or dtype does not fit, or titles are not one for each image.
+    """
+    pictures = check_images(images)
+    lines = [""] * len(pictures) if titles is None else check_names(titles, len(pictures), "titles", "images")
+    return _tiles(title, pictures, lines, columns=min(10, len(pictures)))
+
+
+def _tiles(title: str, pictures: np.ndarray, titles: list[str], *, columns: int) -> Figure:
+    """Pictures in rows on one axes, one unit wide each, with their titles above them."""
+    columns_wide = max(columns, 4)  # two pictures must not fill a page
+    unit = WIDTH / (1.1 * columns_wide)  # inches
+    tall = pictures.shape[1] / pictures.shape[2]
+    lines = max(text.count("\n") + 1 if text else 0 for text in titles)
+    step = tall + 0.1 + lines * 0.155 / unit
+    rows = -(-len(pictures) // columns)
+    figure = new_figure(title, rows * step * unit + 0.4)
+    ax = figure.subplots()
+    for index, (picture, text) in enumerate(zip(to_bytes(pictures), titles, strict=True)):
+        left, top = 1.1 * (index % columns), step * (index // columns)
+        ax.imshow(picture, extent=(left, left + 1, top + tall, top))
+        if text:
+            ax.text(left, top - 0.03, text, fontsize=8, verticalalignment="bottom", linespacing=1.1)
+    ax.set(xlim=(0, 1.1 * columns_wide - 0.1), ylim=((rows - 1) * step + tall, tall + 0.1 - step))
+    ax.set_anchor("NW")
+    ax.set_axis_off()
+    return figure

@@ -1,0 +1,221 @@
+"""Figures of scores: the silhouette of every image, scores over k, inertia per iteration, methods side by side."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Integer
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter, StrMethodFormatter
+
+from scratchclust.errors import InputError
+from scratchclust.report._inputs import check_curve, check_labels, check_names
+from scratchclust.report._style import (
+    ACCENT,
+    INK,
+    PALETTE,
+    QUIET,
+    cluster_color,
+    cluster_name,
+    new_figure,
+    panel_grid,
+    styled,
+)
+
+PLAIN = StrMethodFormatter("{x:g}")
+
+Numbers = Sequence[Any] | Float[Any, "m"] | Integer[Any, "m"]
+
+
+@styled
+def silhouette_plot(silhouette_samples: Float[Any, "n"], labels: Integer[Any, "n"]) -> Figure:
+    """The silhouette of every image, sorted within its cluster: a knife blade for each, the mean as a line.
+
+    Noise (-1) has no silhouette and is left out; the title counts it.
+
+    Args:
+        silhouette_samples: [n] in [-1, 1]; what stands at noise is not looked at.
+        labels: [n] the cluster of each image; noise -1.
+
+    Raises:
+        InputError: if the lengths differ, all is noise, or a value outside noise is not in [-1, 1].
+    """
+    samples = check_curve(silhouette_samples, "silhouette_samples")
+    labels = check_labels(labels, len(samples), "silhouette_samples")
+    samples, labels, n_noise = samples[labels >= 0], labels[labels >= 0], int((labels < 0).sum())
+    _check_silhouettes(samples)
+    clusters, counts = np.unique(labels, return_counts=True)
+    noise = f", {n_noise:,} left out as noise" if n_noise else ""
+    height = max(min(1.2 + 0.36 * len(clusters), 4.8), 0.8 + 0.19 * len(clusters))
+    figure = new_figure(f"Silhouette of each image, by cluster ({len(samples):,} images{noise})", height)
+    ax = figure.subplots()
+    gap = max(1, round(len(samples) / 40 / len(clusters)))
+    starts = np.cumsum(counts + gap) - counts - gap
+    for label, start in zip(clusters.tolist(), starts.tolist(), strict=True):
+        _blade(ax, np.sort(samples[labels == label])[::-1], start, cluster_color(label))
+    ax.axvline(samples.mean(), color=INK, linestyle="--", linewidth=1.2, label=f"mean {samples.mean():.3f}")
+    names = [f"{cluster_name(c)} ({n:,})" for c, n in zip(clusters.tolist(), counts.tolist(), strict=True)]
+    ax.set_yticks(starts + counts / 2, names)
+    ax.set(xlabel="silhouette (−1 to 1, higher is better)", ylim=(starts[-1] + counts[-1] + gap, -gap))
+    ax.tick_params(axis="y", length=0)
+    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
+    return figure
+
+
+def _check_silhouettes(samples: Float[np.ndarray, "n"]) -> None:
+    if len(samples) == 0:
+        raise InputError(
+            "expected at least one image in a cluster, got only noise (-1): there is no silhouette to draw"
+        )
+    if not (np.abs(samples) <= 1 + 1e-6).all():
+        raise InputError(
+            "expected silhouettes in [-1, 1], got a value outside or NaN: pass silhouette_samples(X, labels)"
+        )
+
+
+def _blade(ax: Axes, values: Float[np.ndarray, "n"], start: int, color: str) -> None:
+    # Each value is one unit high, so that a cluster of one image shows too.
+    edges = start + np.arange(len(values) + 1)
+    ax.fill_betweenx(edges, np.append(values, values[-1]), step="post", color=color, linewidth=0.3)
+    ax.axvline(0, color=QUIET, linewidth=0.8)
+
+
+@styled
+def scan(
+    n_clusters: Sequence[int] | Integer[Any, "m"],
+    inertia: Numbers,
+    silhouette: Numbers | None = None,
+    dunn: Numbers | None = None,
+    chosen: int | None = None,
+) -> Figure:
+    """Scores over the number of clusters: inertia (the elbow), silhouette and Dunn's index, one panel each.
+
+    Args:
+        n_clusters: [m] the numbers of clusters tried.
+        inertia: [m] sum of squared distances to the nearest centroid.
+        silhouette: [m] mean silhouette; None where it is not defined (k = 1).
+        dunn: [m] Dunn's index; None where it is not defined.
+        chosen: the number of clusters to mark with a line.
+
+    Raises:
+        InputError: if a series has another length than n_clusters, or chosen is not among them.
+    """
+    ks = check_curve(n_clusters, "n_clusters")
+    if chosen is not None and chosen not in ks:
+        raise InputError(f"expected chosen among n_clusters, got {chosen}: pass a number of clusters that was tried")
+    named = {"Inertia (look for an elbow)": inertia, "Silhouette (higher is better)": silhouette}
+    named["Dunn's index (higher is better)"] = dunn
+    curves = {name: check_curve(values, name, len(ks)) for name, values in named.items() if values is not None}
+    units = dict(zip(named, ("sum of squared distances", "mean silhouette", "Dunn's index"), strict=True))
+    figure, axes = panel_grid("Scores over the number of clusters", len(curves), columns=len(curves), panel_height=2.6)
+    for ax, (name, curve) in zip(axes, curves.items(), strict=True):
+        if chosen is not None:
+            ax.axvline(chosen, color=QUIET, linestyle="--", linewidth=1.2, label=f"k = {chosen}")
+            ax.legend(loc="best", handlelength=1.4)
+        ax.plot(ks, curve, marker="o", markersize=3.5, color=ACCENT)
+        ax.set(title=name, xlabel="number of clusters k", ylabel=units[name])
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        ax.grid()
+    return figure
+
+
+@styled
+def inertia_history(
+    histories: Mapping[str, Numbers], moved: Mapping[str, Numbers] | None = None, *, log: bool = False
+) -> Figure:
+    """Inertia per iteration, one line for each named run; in a second panel, if given, the points that changed cluster.
+
+    Args:
+        histories: name -> inertia of each iteration, from the first.
+        moved: name -> how many points changed cluster in each iteration.
+        log: draw iterations and inertia on logarithmic axes.
+
+    Raises:
+        InputError: if there is no history, moved names a run that histories lacks, or log meets inertia <= 0.
+    """
+    curves = {name: check_curve(values, f"the inertia of {name!r}") for name, values in histories.items()}
+    steps = {name: check_curve(values, f"the moved points of {name!r}") for name, values in (moved or {}).items()}
+    _check_runs(curves, steps, log)
+    n_panels = 2 if steps else 1
+    figure, axes = panel_grid("Inertia per iteration of k-means", n_panels, columns=n_panels, panel_height=3.2)
+    colors = {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(curves)}
+    for name, curve in curves.items():
+        label = f"{name} ({len(curve)} iteration{'s' * (len(curve) != 1)})"
+        _history(axes[0], curve, label, colors[name])
+    axes[0].set(xlabel="iteration", ylabel="inertia (sum of squared distances)")
+    for name, curve in steps.items():
+        _history(axes[1], curve, name, colors[name])
+    if steps:
+        axes[1].set(xlabel="iteration", ylabel="points that changed cluster", ylim=(0, None))
+        axes[1].set_yscale("symlog", linthresh=1)
+        axes[1].yaxis.set_major_formatter(PLAIN)
+    if log:
+        _logarithmic(axes[0], max(np.nanmax(curve) / np.nanmin(curve) for curve in curves.values()))
+    axes[0].legend(loc="upper right")
+    return figure
+
+
+def _check_runs(curves: Mapping[str, np.ndarray], steps: Mapping[str, np.ndarray], log: bool) -> None:
+    if not curves:
+        raise InputError("expected at least one history, got none: pass a dict of name -> inertia per iteration")
+    if unknown := sorted(set(steps) - set(curves)):
+        raise InputError(f"expected in moved the names of histories, got {unknown[0]!r} too: name runs alike in both")
+    if log and any((curve <= 0).any() for curve in curves.values()):
+        raise InputError("expected inertia above 0 on logarithmic axes, got 0 or less: draw with log=False")
+
+
+def _logarithmic(ax: Axes, ratio: float) -> None:
+    """Logarithmic axes with plain numbers; within a factor of 20, powers of ten would be too few ticks."""
+    ax.set(xscale="log", yscale="log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(PLAIN)
+    ax.xaxis.set_minor_locator(NullLocator())
+    if ratio < 20:
+        ax.yaxis.set_major_locator(MaxNLocator(nbins=6))
+        ax.yaxis.set_major_formatter(ScalarFormatter())
+        ax.yaxis.set_minor_locator(NullLocator())
+
+
+def _history(ax: Axes, curve: Float[np.ndarray, "m"], label: str, color: str) -> None:
+    ax.plot(np.arange(1, len(curve) + 1), curve, color=color, label=label, marker="o", markersize=2.5)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    ax.grid()
+
+
+def _number(value: float) -> str:
+    if np.isnan(value):
+        return "–"
+    return (f"{value:.3f}" if abs(value) < 10 else f"{value:,.0f}").replace("-", "−")
+
+
+@styled
+def comparison_bars(names: Sequence[str], scores: Mapping[str, Numbers]) -> Figure:
+    """Methods side by side: one panel a score, one bar a method, its value beside it, a dash where it is not known.
+
+    Args:
+        names: the methods.
+        scores: name of the score -> its value for each method, None where not known.
+
+    Raises:
+        InputError: if there is no score, or a score has not one value for each method.
+    """
+    if not scores:
+        raise InputError("expected at least one score, got none: pass a dict of score -> one value for each method")
+    values = {score: check_curve(numbers, score, len(names)) for score, numbers in scores.items()}
+    columns = min(4, len(values))
+    height = 0.75 + 0.26 * len(names)
+    figure, axes = panel_grid("Scores of each method", len(values), columns=columns, panel_height=height, sharey=True)
+    for ax, (score, numbers) in zip(axes, values.items(), strict=True):
+        rows = np.arange(len(names))
+        bars = ax.barh(rows, np.nan_to_num(numbers), height=0.65, color=ACCENT)
+        ax.bar_label(bars, [_number(value) for value in numbers.tolist()], padding=3, fontsize=8)
+        ax.axvline(0, color=QUIET, linewidth=0.8)
+        ax.margins(x=0.25)
+        ax.set_title(score)
+        ax.set_xticks([])
+        ax.spines[:].set_visible(False)
+        ax.tick_params(length=0)
+    axes[0].set_yticks(np.arange(len(names)), check_names(names, len(names), "names", "methods"))
+    axes[0].invert_yaxis()
+    return figure

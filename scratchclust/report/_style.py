@@ -1,0 +1,171 @@
+"""The look of every figure: width, type sizes, colours, and how a figure becomes a PNG.
+
+Figures are eight inches wide, which is 800 pixels on a screen of 100 dots per inch: type of 8 to 11 points stays
+readable where a README shows them.
+"""
+
+import functools
+import os
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib
+import numpy as np
+from jaxtyping import Integer
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from scratchclust.errors import InputError
+
+WIDTH = 8.0  # inches
+SCREEN_DPI = 100  # in notebooks
+FILE_DPI = 150  # in files, for sharper screens
+
+# Okabe and Ito (2008), then twelve colours placed by a search that kept them as far as possible from each other, from
+# white and from NOISE_COLOR, for normal sight and for simulated deuteranopia, protanopia and tritanopia. In OKLab any
+# two are at least 0.075 apart in all four views (matplotlib's tab10 comes down to 0.007); tests/test_figures_palette.py
+# checks.
+PALETTE = (
+    *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000"),
+    *("#8F29FF", "#7A1F00", "#66F5AD", "#293D52", "#997AFF", "#855266"),
+    *("#001FCC", "#C2D6FF", "#AD3D00", "#661F8F", "#470A00", "#33005C"),
+)
+NOISE_COLOR = "#B8B8B8"
+INK = "#262626"
+QUIET = "#8A8A8A"
+ACCENT = PALETTE[0]
+
+STYLE: dict[Any, Any] = {
+    "figure.facecolor": "white",
+    "figure.constrained_layout.w_pad": 0.07,  # inches; letters are a little wider in files than on screen
+    "savefig.facecolor": "auto",
+    "font.family": ["DejaVu Sans"],  # shipped with matplotlib: the same letters on every machine
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "axes.titlelocation": "left",
+    "axes.facecolor": "white",
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.8,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.6,
+    "image.interpolation": "auto",
+}
+
+Parameters = ParamSpec("Parameters")
+Returned = TypeVar("Returned")
+
+
+class NotebookFigure(Figure):
+    """A Figure that a notebook shows as it is returned, with no `%matplotlib` line and no pyplot.
+
+    IPython asks an object it knows no formatter for whether it has `_repr_png_`; a plain Figure has not, and would
+    show as `<Figure size 800x600 with 1 Axes>` until pyplot is imported.
+    """
+
+    def _repr_png_(self) -> bytes:
+        return png_bytes(self, dpi=SCREEN_DPI)
+
+
+def styled(draw: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
+    """Run `draw` under STYLE, and leave matplotlib's settings as they were."""
+
+    @functools.wraps(draw)
+    def drawn(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
+        with matplotlib.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def new_figure(title: str, height: float) -> Figure:
+    """An empty figure of the common width, `height` inches high, with its title at the left."""
+    figure = NotebookFigure(figsize=(WIDTH, height), dpi=SCREEN_DPI, layout="constrained")
+    figure.suptitle(title, x=0.01, horizontalalignment="left", fontsize=11, fontweight="bold")
+    return figure
+
+
+def panel_grid(
+    title: str, n_panels: int, *, columns: int, panel_height: float, sharex: bool = False, sharey: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `n_panels` axes in rows of `columns`, each `panel_height` inches high."""
+    rows = -(-n_panels // columns)
+    figure = new_figure(title, rows * panel_height + 0.5)
+    axes: list[Axes] = list(figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey).flat)
+    for ax in axes[n_panels:]:
+        ax.remove()
+    # A shared axis keeps its tick labels in the last row only, which may be missing below these.
+    for ax in axes[max(0, n_panels - columns) : n_panels]:
+        ax.tick_params(labelbottom=True)
+    return figure, axes[:n_panels]
+
+
+def cluster_color(label: int) -> str:
+    """The colour of cluster `label`: grey for noise (-1); from the 21st cluster on the colours come round again."""
+    return NOISE_COLOR if label < 0 else PALETTE[label % len(PALETTE)]
+
+
+def present_clusters(labels: Integer[np.ndarray, "n"]) -> list[int]:
+    """The labels that occur, in order, noise (-1) last."""
+    return sorted(np.unique(labels).tolist(), key=lambda label: (label < 0, label))
+
+
+def cluster_name(label: int) -> str:
+    """The words for cluster `label`."""
+    return "noise" if label < 0 else f"cluster {label}"
+
+
+def png_bytes(figure: Figure, *, dpi: int) -> bytes:
+    """The figure as PNG, without date or version: the same figure gives the same bytes.
+
+    The first call settles the layout. Matplotlib would solve it anew each time, from where it stood, and move things
+    by a fraction of a pixel. It is solved twice because the ticks, and so the room they need, follow from the first.
+    """
+    buffer = BytesIO()
+    with matplotlib.rc_context(STYLE):
+        if figure.get_layout_engine() is not None:
+            figure.draw_without_rendering()
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write `figure` to `path` as PNG: the whole file or none, and the same bytes for the same figure.
+
+    Args:
+        figure: any matplotlib figure.
+        path: a file name that ends in .png; folders that are missing are made.
+
+    Raises:
+        InputError: if the name does not end in .png.
+    """
+    target = Path(path)
+    if target.suffix != ".png":
+        raise InputError(f"expected a file name that ends in .png, got {target.name!r}: figures are written as PNG")
+    content = png_bytes(figure, dpi=FILE_DPI)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)

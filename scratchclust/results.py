@@ -1,0 +1,43 @@
+"""What the algorithms return: one NamedTuple each, the same for the NumPy reference and for its JAX twin."""
+
+from typing import Any, NamedTuple
+
+Array = Any
+"""A NumPy array when the reference made it, a JAX array when its twin did; the comments give shape and type."""
+
+
+class KMeansHistory(NamedTuple):
+    """One entry for each iteration, so that a curve can be drawn and convergence be seen."""
+
+    inertia: Array  # [n_iter] before the update: sum of w |x - c|^2 over points and their nearest centroid
+    shift: Array  # [n_iter] sum over the centroids of the squared distance that the update moved them
+    n_moved: Array  # [n_iter] int32, points whose label differs from the iteration before
+
+
+class KMeansResult(NamedTuple):
+    """A clustering by k-means. `labels` and `inertia` belong to the returned `centroids`."""
+
+    centroids: Array  # [k d]
+    labels: Array  # [n] int32, the nearest centroid of each point (the lowest index where two are equally near)
+    inertia: float  # sum of w |x - c|^2 over points and their nearest centroid
+    n_iter: int
+    converged: bool  # False when max_iter ended it
+    history: KMeansHistory
+
+
+class PCAResult(NamedTuple):
+    """The q leading principal axes, ordered by falling variance."""
+
+    mean: Array  # [d]
+    components: Array  # [q d], orthonormal rows; in each, the entry of largest magnitude is positive
+    explained_variance: Array  # [q], eigenvalues of the covariance with divisor n - 1
+    explained_variance_ratio: Array  # [q], shares of total_variance
+    singular_values: Array  # [q], sqrt((n - 1) explained_variance)
+    total_variance: float  # trace of the covariance
+
+
+class SilhouetteEstimate(NamedTuple):
+    """A mean silhouette estimated from a sample of the points."""
+
+    mean: float
+    standard_error: float  # of the mean, drawn without replacement; 0 when every point was scored

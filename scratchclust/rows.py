@@ -1,0 +1,176 @@
+"""Apply a function to blocks of rows on every local device: the one place that knows devices, blocks and memory.
+
+Nearly everything heavy in this package is a sum or a map over the rows of a matrix. Such a function is written once,
+for one block of rows; `map_sum` runs it over all blocks, one share of them on each device, joined by a sum over the
+mesh. The same program runs on one core, on all cores (one XLA device each), and on eight GPUs.
+
+    X [n d]  --split-->  Rows of [n_blocks block d]  --map_sum-->  total (on all devices), kept [n_blocks block ...]
+
+The last block is filled up with zeros, and every `Rows` carries a weight for each row that is zero in the filling.
+"""
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+AXIS = "rows"
+MAX_BLOCK = 1024  # rows; with the columns of an image these fit a core's cache
+MAX_BLOCK_ELEMENTS = 2**22  # of the largest intermediate of a block: 16 MB in float32
+
+_devices: ContextVar[tuple[jax.Device, ...] | None] = ContextVar("devices", default=None)
+
+
+def use_all_cores() -> None:
+    """Make every CPU core an XLA device of its own, which is faster here than one device with many threads.
+
+    A setting of the whole process that must come before the first use of JAX, so the library never makes it by
+    itself: the command line and the benchmarks do.
+
+    Raises:
+        RuntimeError: JAX has been used before (the message is JAX's own).
+    """
+    jax.config.update(
+        "jax_num_cpu_devices", len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+
+
+@contextmanager
+def on(devices: list[jax.Device]) -> Iterator[None]:
+    """Run what is inside on these devices instead of all local ones: `with rows.on(jax.local_devices()[:2]): ...`."""
+    token = _devices.set(tuple(devices))
+    try:
+        yield
+    finally:
+        _devices.reset(token)
+
+
+def mesh() -> Mesh:
+    """The mesh of all local devices (or of those that `on` names), with the single axis "rows"."""
+    return Mesh(np.array(_devices.get() or jax.local_devices()), (AXIS,))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Rows:
+    """Arrays with one entry a row, cut into blocks that are spread over the mesh."""
+
+    arrays: tuple[jax.Array, ...]  # each [n_blocks block ...], sharded by blocks
+    mesh: Mesh = field(metadata={"static": True})
+
+
+def float_type(X: Any) -> np.dtype:
+    """float32, or float64 for float64 data when `jax_enable_x64` is on."""
+    double = X.dtype == np.float64 and jax.config.read("jax_enable_x64")
+    return np.dtype(np.float64 if double else np.float32)
+
+
+def block_size(n: int, columns: int) -> int:
+    """Rows in a block: a power of two, so that few shapes are compiled, with at most MAX_BLOCK_ELEMENTS in the block.
+
+    Args:
+        n: number of rows in all.
+        columns: entries that the widest intermediate has for each row.
+    """
+    share = math.ceil(n / mesh().size)
+    fitting = max(MAX_BLOCK_ELEMENTS // max(columns, 1), 8)
+    return min(MAX_BLOCK, 1 << (fitting.bit_length() - 1), 1 << max(share - 1, 0).bit_length())
+
+
+def split(X: Any, *, block: int, offset: Any = None, dtype: Any = None) -> jax.Array:
+    """Cut X [n ...] into blocks [n_blocks block ...] on the mesh, filled up with zeros, less `offset` if it is given.
+
+    A NumPy array is shifted in its own precision before it is rounded to `dtype`, so that float64 data far from zero
+    lose nothing. A JAX array stays on its devices.
+    """
+    dtype = np.dtype(dtype or float_type(X))
+    n_devices = mesh().size
+    n_blocks = math.ceil(max(len(X), 1) / (block * n_devices)) * n_devices
+    sharding = NamedSharding(mesh(), PartitionSpec(AXIS))
+    if isinstance(X, jax.Array):
+        return jax.device_put(_split_on_device(X, offset, n_blocks, block, dtype), sharding)
+    filled = np.zeros((n_blocks * block, *X.shape[1:]), dtype)
+    if offset is None:
+        filled[: len(X)] = X
+    else:
+        shift = np.asarray(offset).astype(np.result_type(X.dtype, np.float32))
+        np.subtract(X, shift, out=filled[: len(X)], casting="same_kind")
+    return jax.device_put(filled.reshape(n_blocks, block, *X.shape[1:]), sharding)
+
+
+@partial(jax.jit, static_argnames=("n_blocks", "block", "dtype"))
+def _split_on_device(X: jax.Array, offset: Any, n_blocks: int, block: int, dtype: Any) -> jax.Array:
+    X = X.astype(dtype) if offset is None else X.astype(dtype) - jnp.asarray(offset, dtype)[None]
+    filling = [(0, n_blocks * block - len(X))] + [(0, 0)] * (X.ndim - 1)
+    return jnp.pad(X, filling).reshape(n_blocks, block, *X.shape[1:])
+
+
+def join(blocks: jax.Array, n: int) -> jax.Array:
+    """The first n rows of [n_blocks block ...] as one array on one device: the way back from `split`."""
+    whole = jax.device_put(blocks, blocks.sharding.mesh.devices.flat[0])  # pyright: ignore[reportAttributeAccessIssue]
+    return whole.reshape(blocks.shape[0] * blocks.shape[1], *blocks.shape[2:])[:n]
+
+
+def map_sum(f: Callable[..., tuple[Any, Any]], rows: Rows, *shared: Any) -> tuple[Any, Any]:
+    """Apply f to every block: sum its first result over all blocks, keep its second block by block.
+
+        total = sum_b f(*block_b, *shared)[0]        kept[b] = f(*block_b, *shared)[1]
+
+    Args:
+        f: a function of one block of each array in `rows`, [block ...], and of `shared`; either result can be None.
+        rows: the blocks.
+        shared: arrays that every device holds whole.
+
+    Returns:
+        total, the same on every device, and kept [n_blocks block ...], spread as the rows are. Memory: one block.
+    """
+
+    def on_one_device(arrays: tuple[jax.Array, ...], shared: tuple[Any, ...]) -> tuple[Any, Any]:
+        def step(total: Any, block: tuple[jax.Array, ...]) -> tuple[Any, Any]:
+            part, kept = f(*block, *shared)
+            return jax.tree.map(jnp.add, total, part), kept
+
+        shapes, _ = jax.eval_shape(f, *(array[0] for array in arrays), *shared)
+        zeros = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
+        total, kept = jax.lax.scan(step, zeros, arrays)
+        return jax.lax.psum(total, AXIS), kept
+
+    spread, whole = PartitionSpec(AXIS), PartitionSpec()
+    run = jax.shard_map(
+        on_one_device, mesh=rows.mesh, in_specs=(spread, whole), out_specs=(whole, spread), check_vma=False
+    )
+    return run(rows.arrays, shared)
+
+
+def take(blocks: jax.Array, index: tuple[jax.Array, ...], mesh: Mesh) -> jax.Array:
+    """blocks[index] of an array that is spread over the mesh by its first axis; each device gives what it has.
+
+    Args:
+        blocks: [n_blocks ...].
+        index: one integer array [m] for the first axis, or one for each of the first axes.
+        mesh: where the blocks are.
+    """
+
+    def on_one_device(part: jax.Array, index: tuple[jax.Array, ...]) -> jax.Array:
+        local = index[0] - jax.lax.axis_index(AXIS) * len(part)
+        mine = (local >= 0) & (local < len(part))
+        found = part[(jnp.clip(local, 0, len(part) - 1), *index[1:])]
+        return jax.lax.psum(jnp.where(mine.reshape(-1, *[1] * (found.ndim - 1)), found, 0), AXIS)
+
+    spread, whole = PartitionSpec(AXIS), PartitionSpec()
+    run = jax.shard_map(on_one_device, mesh=mesh, in_specs=(spread, whole), out_specs=whole, check_vma=False)
+    return run(blocks, index)
+
+
+def whole() -> NamedSharding:
+    """The sharding of an array that every device of the mesh holds whole."""
+    return NamedSharding(mesh(), PartitionSpec())

@@ -1,0 +1,161 @@
+"""The life of a run's folder: claimed as DIR.partial under a lock, renamed to DIR when it is complete.
+
+Nothing is ever half there. A run that dies leaves DIR.partial; the operating system drops its lock with the process, so
+a dead run is no obstacle. Replacing an old DIR is the last step, after the new one is complete.
+"""
+
+import logging
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from scratchclust.errors import InputError
+
+LOCK, STAGES, LOG = ".lock", "stages", "log.txt"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A claimed folder: work goes to `path` (DIR.partial), and `finish` makes it `final` (DIR)."""
+
+    final: Path
+    path: Path
+    lock: FileLock
+
+    @property
+    def stages(self) -> Path:
+        return self.path / STAGES
+
+    def finish(self) -> None:
+        """Renames DIR.partial to DIR, removing an older DIR after that and not before."""
+        replaced = self.final.with_name(f".{self.final.name}.replaced")
+        if self.final.exists():
+            _remove(replaced)  # left by a death between the two renames of an earlier run: older than DIR
+            os.rename(self.final, replaced)
+        if os.name == "nt":
+            self.lock.release()  # Windows renames no folder with an open file in it
+        os.rename(self.path, self.final)
+        _remove(replaced)
+        _remove(self.final / STAGES)
+        (self.final / LOCK).unlink(missing_ok=True)
+
+
+@contextmanager
+def working(output: str | Path, *, resume: bool = False, overwrite: bool = False) -> Iterator[RunFolder]:
+    """Claims the folder for one run and holds its lock; what is logged under "scratchclust" goes to its log.txt.
+
+    Args:
+        output: DIR. Its parents are made as needed.
+        resume: Continue in an existing DIR.partial.
+        overwrite: Replace an existing DIR at the end; without `resume`, also clear an existing DIR.partial.
+
+    Yields:
+        The claimed folder. Leaving without `finish` keeps DIR.partial for --resume; only where the input was refused
+        and nothing is finished yet, it is removed.
+
+    Raises:
+        InputError: If DIR or DIR.partial is there and nothing was said about it, if another process works in it, or
+            if it is no run's folder and so must not be replaced.
+    """
+    final = Path(output).expanduser().resolve()
+    folder = RunFolder(final, path := final.with_name(final.name + ".partial"), FileLock(path / LOCK, timeout=0))
+    _check_final(final, overwrite=overwrite)
+    _claim(folder, resume=resume, overwrite=overwrite)
+    try:
+        with _logging_to(folder.path / LOG):
+            yield folder
+    except InputError:
+        if not any(folder.stages.glob("*")):
+            _remove(folder.path)
+        raise
+    finally:
+        folder.lock.release()
+
+
+def slug(name: str) -> str:
+    """The name in small letters, digits and hyphens, as part of a file's name: "PCA + k-means" -> "pca-k-means"."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def _check_final(final: Path, *, overwrite: bool) -> None:
+    if not final.exists():
+        return
+    if not overwrite:
+        raise InputError(
+            f"{final} is there already: give another --output, or --overwrite to replace it at the end of the new run"
+        )
+    if not final.is_dir() or (any(final.iterdir()) and not _looks_like_a_run(final)):
+        raise InputError(f"{final} is no folder of a run, so --overwrite leaves it alone: give another --output")
+
+
+def _looks_like_a_run(folder: Path) -> bool:
+    """Also when it is damaged; but a stranger's folder is not, even with a metrics.json of its own."""
+    return (folder / "metrics.json").is_file() and any(
+        (folder / name).exists() for name in ("assignments.csv", "model")
+    )
+
+
+def _claim(folder: RunFolder, *, resume: bool, overwrite: bool) -> None:
+    there = folder.path.exists()
+    try:
+        folder.path.parent.mkdir(parents=True, exist_ok=True)
+        folder.path.mkdir(exist_ok=there)  # where it was not there, only one of two processes can make it
+    except OSError as error:
+        raise InputError(f"cannot make {folder.path} ({error.strerror}): give another --output") from error
+    if there:
+        _take_over(folder, resume=resume, overwrite=overwrite)
+    else:
+        _acquire(folder)
+
+
+def _take_over(folder: RunFolder, *, resume: bool, overwrite: bool) -> None:
+    """Claims a DIR.partial that was there, once it is sure that nobody works in it."""
+    path = folder.path
+    if any(path.iterdir()) and not (path / LOCK).is_file():
+        raise InputError(f"{path} is in the way and was not left by a run: move it, or give another --output")
+    _acquire(folder)
+    if not resume and not overwrite:
+        folder.lock.release()
+        raise InputError(f"{path} was left by an interrupted run: --resume continues it, --overwrite starts anew")
+    if not resume:
+        for entry in path.iterdir():
+            if entry.name != LOCK:
+                _remove(entry)
+
+
+def _acquire(folder: RunFolder) -> None:
+    try:
+        folder.lock.acquire()
+    except (Timeout, FileNotFoundError) as error:  # held, or just renamed by the run that held it
+        raise InputError(f"another run is at work in {folder.path}: wait for it, or give another --output") from error
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    logger, handler = logging.getLogger("scratchclust"), logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    except BaseException:
+        logger.exception("the run ended early")
+        raise
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,115 @@
+"""A finished run, read again: its scores, its assignments, and its pipeline for new images."""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int, Num
+
+from scratchclust.errors import InputError
+from scratchclust.runs.records import ASSIGNMENT_COLUMNS, MODEL, SCHEMA, TOP_KEYS
+
+_NUMBERS = {"distance", "confidence", "x", "y"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder in memory; made by `load`."""
+
+    folder: Path
+    metrics: dict[str, Any]  # metrics.json
+    assignments: dict[str, np.ndarray]  # assignments.csv by column: text, int32 clusters, float64 with NaN where empty
+    pipeline: Any  # the fitted sklearn Pipeline of the first result, from images to clusters
+
+    def predict(self, images: Num[np.ndarray, "n h w c"]) -> Int[np.ndarray, "n"]:
+        """The clusters of new images, [n] int32, by the fitted pipeline; on the run's own images, its assignments.
+
+        Args:
+            images: [n, h, w, c] in the size and the value range (uint8: 0 to 255) of those that were clustered.
+
+        Raises:
+            InputError: If the images have another height, width or number of channels.
+        """
+        expected = tuple(self.metrics["dataset"]["shape"])
+        if images.shape[1:] != expected:
+            raise InputError(
+                f"this run clusters images of shape {expected} (height, width, channels), but these have shape "
+                f"{images.shape[1:]}: resize or convert them"
+            )
+        return np.asarray(self.pipeline.predict(images))
+
+
+def load(run_folder: str | Path) -> Run:
+    """Reads a finished run's folder.
+
+    Args:
+        run_folder: DIR, as `scratchclust run --output DIR` made it.
+
+    Returns:
+        The run, with `.metrics`, `.assignments`, `.pipeline` and `.predict(images)`.
+
+    Raises:
+        InputError: If the folder is missing, unfinished, of something else, or damaged.
+    """
+    folder = Path(run_folder)
+    metrics = read_metrics(folder)
+    return Run(folder, metrics, _read_assignments(folder / "assignments.csv"), _read_model(folder / MODEL))
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """metrics.json of a run's folder, checked for its schema. Raises InputError like `load`."""
+    path = folder / "metrics.json"
+    if not path.is_file():
+        raise InputError(f"{folder} {_what_instead(folder)}")
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is damaged (no JSON): run the recipe again with --overwrite") from error
+    if not isinstance(metrics, dict) or not {"schema", *TOP_KEYS} <= metrics.keys():
+        raise InputError(f"{path} is not the record of a run: give a folder made by `scratchclust run`")
+    if metrics["schema"] != SCHEMA:
+        raise InputError(
+            f"{path} has schema {metrics['schema']!r}, this version of scratchclust reads {SCHEMA}: "
+            "use the version that made it, or run the recipe again"
+        )
+    return metrics
+
+
+def _what_instead(folder: Path) -> str:
+    if not folder.is_dir():
+        return "is no folder: give one made by `scratchclust run`"
+    if folder.name.endswith(".partial"):
+        return "is an unfinished run: continue it with `scratchclust run --resume`"
+    return "is no run's folder (it has no metrics.json): give one made by `scratchclust run`"
+
+
+def _read_assignments(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            names, *rows = csv.reader(file, strict=True)
+        if tuple(names[: len(ASSIGNMENT_COLUMNS)]) != ASSIGNMENT_COLUMNS:
+            raise ValueError(f"columns {names}")
+        columns = list(zip(*rows, strict=True)) or [()] * len(names)
+        return {name: _parse(name, column) for name, column in zip(names, columns, strict=True)}
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{path} is missing or damaged ({error}): run the recipe again with --overwrite") from error
+
+
+def _parse(name: str, column: tuple[str, ...]) -> np.ndarray:
+    if name in _NUMBERS:
+        return np.array([float(cell) if cell else np.nan for cell in column])
+    return np.array(column, dtype=np.int32) if name.startswith("cluster") else np.array(column, dtype=str)
+
+
+def _read_model(folder: Path) -> Any:
+    from scratchclust import persist
+
+    try:
+        return persist.load(folder)
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder} is missing or damaged ({error}): run the recipe again with --overwrite") from error

@@ -1,0 +1,222 @@
+"""The command line, in processes of its own: exit codes, one line for an error, Ctrl-C, kill -9, and going on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import scratchclust
+from scratchclust import data, runs
+
+CLI = [sys.executable, "-m", "scratchclust.cli"]
+HEAVY = ("jax", "sklearn", "matplotlib", "tensorflow_datasets", "scipy", "rich.console")
+
+Finished = subprocess.CompletedProcess
+
+
+def call(*arguments: object, cwd: Path, **environment: str) -> Finished:
+    command = [*CLI, *(str(argument) for argument in arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment})
+
+
+def assert_refused(finished: Finished, message: str) -> None:
+    assert finished.returncode == 2, finished.stderr
+    assert finished.stdout == ""
+    (line,) = finished.stderr.splitlines()
+    assert line.startswith("scratchclust: ")
+    assert message in line
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Finished]:
+    """README's first command, as it stands there, and the folder it was called in."""
+    here = tmp_path_factory.mktemp("here")
+    return here, call("run", cwd=here)
+
+
+# --- the default recipe, end to end
+
+
+def test_first_command_clusters_the_digits(digits: tuple[Path, Finished]) -> None:
+    here, finished = digits
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr == ""  # no terminal, no progress
+    for word in ("accuracy", "purity", "NMI", "ARI", "silhouette", "Dunn", "pixels + k-means", "PCA + k-means"):
+        assert word in finished.stdout
+    assert finished.stdout.splitlines()[-1] == "runs/digits"
+    assert sorted(path.name for path in (here / "runs").iterdir()) == ["digits"]
+
+
+def test_its_metrics(digits: tuple[Path, Finished]) -> None:
+    metrics = json.loads((digits[0] / "runs" / "digits" / "metrics.json").read_text(encoding="utf-8"))
+    keys = ["schema", "recipe", "command", "seed", "labels_used", "dataset", "parameters", "environment", "seconds"]
+    assert list(metrics) == [*keys, "results"]
+    assert metrics["command"] == "scratchclust run"
+    assert metrics["dataset"]["n"] == 1_797
+    assert metrics["environment"]["scratchclust"] == scratchclust.__version__
+    assert metrics["environment"]["n_devices"] == metrics["environment"]["threads"]  # one XLA device for each core
+    assert metrics["seconds"]["total"] > metrics["seconds"]["compile"] > 0
+    assert all(metrics["seconds"][step] > 0 for step in ("load", "features", "reduce", "cluster", "score"))
+    for result in metrics["results"]:
+        assert 0.75 < result["accuracy"] < 0.85
+        assert 0.15 < result["silhouette"] < 0.25
+
+
+def test_its_loaded_run_predicts_the_stored_assignments(digits: tuple[Path, Finished]) -> None:
+    run = runs.load(digits[0] / "runs" / "digits")
+    np.testing.assert_array_equal(run.predict(data.load("digits").images), run.assignments["cluster"])
+
+
+def test_a_second_call_is_refused(digits: tuple[Path, Finished]) -> None:
+    assert_refused(call("run", cwd=digits[0]), "runs/digits is there already: give another --output, or --overwrite")
+
+
+def test_resume_of_a_complete_run_shows_it(digits: tuple[Path, Finished]) -> None:
+    finished = call("run", "--resume", cwd=digits[0])
+    assert finished.returncode == 0
+    assert "this run is complete already: nothing was computed" in finished.stdout
+    assert "PCA + k-means" in finished.stdout
+
+
+# --- wrong use
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "digitz"], "there is no recipe 'digitz': did you mean 'digits'?"),
+        (["rum"], "No such command 'rum'"),
+        (["run", "--sed", "1"], "No such option"),
+        (["run", "--seed", "one"], "--seed"),
+        (["run", "--limit", "0"], "--limit"),
+        (["run", "--device", "abacus"], "--device"),
+        (["run", "--device", "tpu"], "JAX finds no tpu here: see JAX's installation guide, or leave --device out"),
+        (["data", "no_such_set"], "no_such_set"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_use(arguments: list[str], message: str, tmp_path: Path) -> None:
+    assert_refused(call(*arguments, cwd=tmp_path), message)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_missing_data_and_debug(tmp_path: Path) -> None:
+    """One line and code 2; with --debug the traceback as well, and the same code."""
+    nowhere = {"TFDS_DATA_DIR": str(tmp_path / "tfds"), "SCRATCHCLUST_CACHE": str(tmp_path / "cache")}
+    assert_refused(call("run", "pixels", cwd=tmp_path, **nowhere), "cifar10")
+    shown = call("run", "pixels", "--debug", cwd=tmp_path, **nowhere)
+    assert shown.returncode == 2
+    assert "Traceback (most recent call last)" in shown.stderr
+    assert "InputError" in shown.stderr
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+# --- the small commands
+
+
+def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['scratchclust', '--help']\n"
+        "from scratchclust import cli\n"
+        "try: cli.main()\n"
+        f"finally: print('loaded', [name for name in {HEAVY} if name in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert shown.stdout.startswith("Usage: scratchclust [OPTIONS] COMMAND")
+    assert shown.stdout.endswith("loaded []\n")
+
+
+def test_no_command_shows_help_and_version_the_version(tmp_path: Path) -> None:
+    assert call(cwd=tmp_path).stdout.startswith("Usage: scratchclust")
+    assert call("--version", cwd=tmp_path).stdout == f"scratchclust {scratchclust.__version__}\n"
+    assert "runs/RECIPE" in call("run", "--help", cwd=tmp_path).stdout
+
+
+def test_recipes_lists_them(tmp_path: Path) -> None:
+    shown = call("recipes", cwd=tmp_path, COLUMNS="200")
+    assert shown.returncode == 0
+    for word in ("digits (all)", "cifar10 (test)", "silhouette 0.050-0.060", "accuracy 0.79", "under a minute"):
+        assert word in shown.stdout
+
+
+def test_data_of_the_embedded_set(tmp_path: Path) -> None:
+    shown = call("data", "digits", cwd=tmp_path)
+    assert shown.returncode == 0
+    assert "1,797 all; images 8x8x1, 10 classes" in shown.stdout
+
+
+# --- interrupted
+
+PATCHED = """
+import os, signal, sys
+from scratchclust import cli
+from scratchclust.recipes import fit
+
+def hang_in_python():
+    signal.pause()
+
+def hang_in_compiled_code():
+    import jax
+    jax.jit(lambda: jax.lax.while_loop(lambda x: x >= 0, lambda x: (x + 1) % 7, 0))().block_until_ready()
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def fail():
+    raise RuntimeError("a bug\\nin two lines")
+
+whole, what = fit.fit_variant, globals()[sys.argv.pop(1)]
+
+def fit_variant(variant, *args, **kwargs):
+    if variant.name == "PCA + k-means":
+        print("second variant", flush=True)
+        what()
+    return whole(variant, *args, **kwargs)
+
+fit.fit_variant = fit_variant
+cli.main()
+"""
+
+
+def start(what: str, cwd: Path) -> subprocess.Popen:
+    """`scratchclust run --limit 100` that does `what` at its second variant."""
+    command = [sys.executable, "-c", PATCHED, what, "run", "--limit", "100", "--output", "run"]
+    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("what", ["hang_in_python", "hang_in_compiled_code"])
+def test_ctrl_c(what: str, tmp_path: Path) -> None:
+    process = start(what, tmp_path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "second variant\n"
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stderr == "scratchclust: interrupted: the same command with --resume continues the run\n"
+    assert stdout == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["run.partial"]
+
+
+def test_kill_and_resume(tmp_path: Path) -> None:
+    _, stderr = (process := start("die", tmp_path)).communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert stderr == ""
+    message = "run.partial was left by an interrupted run: --resume continues it, --overwrite starts anew"
+    assert_refused(call("run", "--limit", 100, "--output", "run", cwd=tmp_path), message)
+    before_death = np.load(tmp_path / "run.partial" / "stages" / "pixels-k-means" / "labels.npy")
+    resumed = call("run", "--limit", 100, "--output", "run", "--resume", "--quiet", cwd=tmp_path)
+    assert (resumed.returncode, resumed.stdout, resumed.stderr) == (0, "run\n", "")
+    assert "stage pixels-k-means is kept" in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
+    np.testing.assert_array_equal(runs.load(tmp_path / "run").assignments["cluster"], before_death)
+
+
+def test_a_bug_is_one_line_and_code_1(tmp_path: Path) -> None:
+    _, stderr = (process := start("fail", tmp_path)).communicate(timeout=60)
+    assert process.returncode == 1
+    assert stderr == "scratchclust: failed: RuntimeError: a bug in two lines (--debug shows where)\n"
+    assert (tmp_path / "run.partial").is_dir()

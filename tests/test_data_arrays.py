@@ -1,0 +1,223 @@
+"""`.npy` and `.npz`: round trips, what is refused, and files that lie."""
+
+import io
+import pickle
+import tracemalloc
+import zipfile
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from scratchclust import data
+from scratchclust.errors import InputError
+
+RNG = np.random.default_rng(0)
+PIXELS = RNG.integers(0, 256, (4, 5, 6, 3), np.uint8)
+
+
+@contextmanager
+def memory_below(limit):
+    """Fail if the body allocates more bytes than this at once."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < limit
+    finally:
+        tracemalloc.stop()
+
+
+def save(path, array):
+    np.save(path, array)
+    return path
+
+
+@pytest.mark.parametrize("images", [PIXELS, PIXELS[..., 0], PIXELS[..., :1], np.asfortranarray(PIXELS)])
+def test_npy_round_trip(tmp_path, images):
+    loaded = data.load(save(tmp_path / "mine.npy", images))
+    np.testing.assert_array_equal(loaded.images, images if images.ndim == 4 else images[..., None])
+    assert (loaded.labels, loaded.label_names, loaded.name) == (None, None, "mine")
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"])
+def test_floats_come_back_to_the_bytes_they_came_from(tmp_path, dtype):
+    every = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+    loaded = data.load(save(tmp_path / "unit.npy", (every / 255).astype(dtype)))
+    np.testing.assert_array_equal(loaded.images[..., 0], every)
+
+
+@pytest.mark.parametrize("key", ["images", "x", "X", "arr_0"])
+@pytest.mark.parametrize("label_key", ["labels", "y"])
+def test_npz_names(tmp_path, key, label_key):
+    np.savez_compressed(tmp_path / "mine.npz", **{key: PIXELS, label_key: np.array([[3], [1], [0], [1]], np.uint8)})
+    loaded = data.load(tmp_path / "mine.npz", limit=3)
+    np.testing.assert_array_equal(loaded.images, PIXELS[:3])
+    np.testing.assert_array_equal(loaded.labels, [3, 1, 0])
+
+
+def test_keras_npz_has_splits(tmp_path):
+    np.savez(tmp_path / "mnist.npz", x_train=PIXELS[:3], y_train=[0, 1, 2], x_test=PIXELS[3:], y_test=[5])
+    np.testing.assert_array_equal(data.load(tmp_path / "mnist.npz").labels, [0, 1, 2, 5])
+    test = data.load(tmp_path / "mnist.npz", split="test")
+    np.testing.assert_array_equal(test.images, PIXELS[3:])
+    np.testing.assert_array_equal(test.labels, [5])
+    assert (test.name, test.split) == ("mnist", "test")
+
+
+def test_label_names_of_an_npz(tmp_path):
+    np.savez(tmp_path / "a.npz", images=PIXELS, labels=[0, 1, 1, 0], label_names=["cat", "dog"])
+    assert data.load(tmp_path / "a.npz").label_names == ("cat", "dog")
+    np.savez(tmp_path / "b.npz", images=PIXELS, labels=[0, 1, 2, 0], label_names=["cat", "dog"])
+    with pytest.raises(InputError, match=r"b.npz\[labels\]: label 2 of image 2 is out of range, expected 0 to 1"):
+        data.load(tmp_path / "b.npz")
+    np.savez(tmp_path / "c.npz", images=PIXELS, label_names=[1, 2])
+    with pytest.raises(InputError, match=r"c.npz\[label_names\]: expected a list of strings, found int64"):
+        data.load(tmp_path / "c.npz")
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (PIXELS.reshape(4, -1), r"found rows of shape \(4, 90\): reshape them to \[n, h, w\]"),
+        (PIXELS[0, 0, :, 0], r"expected images .* found shape \(6,\)"),
+        (PIXELS[..., :2], r"found shape \(4, 5, 6, 2\)"),
+        (PIXELS.astype(np.int64), r"expected uint8, or floats from 0 to 1, found int64: save as .astype\(np.uint8\)"),
+        (PIXELS > 9, "expected uint8, or floats from 0 to 1, found bool"),
+        (PIXELS.astype(np.float32), "expected floats from 0 to 1, found .* to 25"),
+        (PIXELS / -255, "expected floats from 0 to 1, found -"),
+        (np.full((1, 2, 2), np.nan), "expected floats from 0 to 1, found nan"),
+        (np.zeros((0, 2, 2), np.uint8), "holds no pixels"),
+        (np.zeros((3, 0, 2), np.uint8), "holds no pixels"),
+        (np.array([[[{}]]], object), "holds Python objects, which may run code when loaded"),
+        (np.zeros((2, 2, 2), [("a", "u1")]), "expected uint8, or floats from 0 to 1, found "),
+    ],
+)
+def test_arrays_that_are_no_images(tmp_path, array, message):
+    with pytest.raises(InputError, match=message):
+        data.load(save(tmp_path / "wrong.npy", array))
+    np.savez(tmp_path / "wrong.npz", images=array)
+    with pytest.raises(InputError, match=message):
+        data.load(tmp_path / "wrong.npz")
+
+
+def test_an_object_array_does_not_run(tmp_path):
+    class Attack:
+        def __reduce__(self):
+            return (tmp_path.joinpath("ran").touch, ())
+
+    np.save(tmp_path / "evil.npy", np.array([Attack()], object))
+    with pytest.raises(InputError, match=r"evil.npy holds Python objects"):
+        data.load(tmp_path / "evil.npy")
+    (tmp_path / "pickle.npy").write_bytes(pickle.dumps(Attack()))
+    with pytest.raises(InputError, match=r"pickle.npy is no .npy array"):
+        data.load(tmp_path / "pickle.npy")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 1, 2], r"expected 4 labels, one for each image, found shape \(3,\)"),
+        ([0, 1, 2, -1], "label -1 of image 3 is out of range"),
+        ([0, 1, 2, 2**31], "label 2147483648 of image 3 is out of range, expected 0 to 2147483647"),
+        ([0.0, 1.0, 2.0, 3.0], "expected labels as whole numbers from 0, found float64"),
+        (["a", "b", "c", "d"], "expected labels as whole numbers from 0, found <U1"),
+        (np.array([0, 1, 2, None], object), "holds Python objects"),
+    ],
+)
+def test_wrong_labels(tmp_path, labels, message):
+    np.savez(tmp_path / "wrong.npz", images=PIXELS, labels=labels)
+    with pytest.raises(InputError, match=message) as caught:
+        data.load(tmp_path / "wrong.npz")
+    assert "wrong.npz[labels]" in str(caught.value)
+
+
+def test_no_known_name_or_split(tmp_path):
+    np.savez(tmp_path / "a.npz", pictures=PIXELS, what=PIXELS)
+    with pytest.raises(InputError, match=r"expected an array named images, x, X or arr_0, .* found pictures, what"):
+        data.load(tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", images=PIXELS)
+    with pytest.raises(InputError, match=r"b.npz has no train and test split"):
+        data.load(tmp_path / "b.npz", split="train")
+    np.savez(tmp_path / "c.npz", x_train=PIXELS)
+    with pytest.raises(InputError, match=r"c.npz has no split 'test': it has 'train'"):
+        data.load(tmp_path / "c.npz", split="test")
+    np.savez(tmp_path / "d.npz", x_train=PIXELS, x_test=PIXELS[:, :2])
+    with pytest.raises(InputError, match=r"x_train and x_test differ in shape"):
+        data.load(tmp_path / "d.npz")
+    np.save(tmp_path / "e.npy", PIXELS)
+    with pytest.raises(InputError, match=r"e.npy has no train and test split"):
+        data.load(tmp_path / "e.npy", split="test")
+
+
+def npy_bytes(array):
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def lying_header(shape):
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    return stream.getvalue() + bytes(100)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (npy_bytes(PIXELS)[:-1], "promises 360 bytes .* found 359: it is cut short or damaged"),
+        (npy_bytes(PIXELS) + b"x", "promises 360 bytes .* found 361"),
+        (npy_bytes(PIXELS)[:40], "is no .npy array"),
+        (b"", "is no .npy array"),
+        (b"\x93NUMPY\x09\x00" + npy_bytes(PIXELS)[8:], "is no .npy array"),
+        (lying_header((2**40, 1024, 1024)), "promises 1152921504606846976 bytes"),
+    ],
+)
+def test_broken_arrays(tmp_path, content, message):
+    (tmp_path / "broken.npy").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        data.load(tmp_path / "broken.npy")
+    with zipfile.ZipFile(tmp_path / "broken.npz", "w") as archive:
+        archive.writestr("images.npy", content)
+    with pytest.raises(InputError, match=message):
+        data.load(tmp_path / "broken.npz")
+
+
+def test_broken_archives(tmp_path):
+    np.savez(tmp_path / "good.npz", images=PIXELS)
+    content = bytearray((tmp_path / "good.npz").read_bytes())
+    for name, damaged in {"cut": content[:200], "empty": b"", "text": b"hello"}.items():
+        (tmp_path / f"{name}.npz").write_bytes(damaged)
+        with pytest.raises(InputError, match=f"{name}.npz is a damaged .npz file"):
+            data.load(tmp_path / f"{name}.npz")
+    content[300] ^= 1  # a pixel: the checksum of the archive tells
+    (tmp_path / "flipped.npz").write_bytes(content)
+    with pytest.raises(InputError, match=r"flipped.npz is a damaged .npz file \(Bad CRC-32"):
+        data.load(tmp_path / "flipped.npz")
+
+
+@pytest.mark.parametrize("name", ["../images.npy", "/images.npy", "a/../../images.npy", "C:\\images.npy", "..\\x.npy"])
+def test_unsafe_paths_in_an_archive(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "evil.npz", "w") as archive:
+        archive.writestr("images.npy", npy_bytes(PIXELS))
+        archive.writestr(name, npy_bytes(PIXELS))
+    with pytest.raises(InputError, match=r"evil.npz holds the unsafe path .*: do not use this archive"):
+        data.load(tmp_path / "evil.npz")
+
+
+def test_a_member_that_claims_terabytes_is_not_allocated(tmp_path):
+    header = lying_header((2**20, 1024, 1024))
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("images.npy", header)
+        archive.infolist()[0].file_size = 2**40 + len(header) - 100  # the directory tells the same lie
+    message = r"bomb.npz\[images\] claims 1099511627\d+ bytes, more than"
+    with memory_below(10e6), pytest.raises(InputError, match=message):
+        data.load(tmp_path / "bomb.npz")
+
+
+def test_a_large_npy_is_not_read_whole_for_a_few(tmp_path):
+    images = np.lib.format.open_memmap(tmp_path / "big.npy", "w+", np.uint8, (1000, 200, 200))
+    images[:] = 1
+    del images
+    with memory_below(5e6):
+        assert data.load(tmp_path / "big.npy", limit=2).images.sum() == 2 * 200 * 200

@@ -1,0 +1,176 @@
+"""IDX files: goldens written with struct, the usual layouts, and files that lie."""
+
+import gzip
+import struct
+import tracemalloc
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from scratchclust import data
+from scratchclust.errors import InputError
+
+# Two images of 2x3 pixels: 0..5 and 6..11.
+IMAGES = struct.pack(">BBBBIII", 0, 0, 8, 3, 2, 2, 3) + bytes(range(12))
+LABELS = struct.pack(">BBBBI", 0, 0, 8, 1, 2) + bytes([7, 3])
+TEST_IMAGES = struct.pack(">IIII", 2051, 1, 2, 3) + bytes(range(100, 106))
+TEST_LABELS = struct.pack(">II", 2049, 1) + bytes([9])
+GOLDEN = np.arange(12, dtype=np.uint8).reshape(2, 2, 3, 1)
+
+
+@contextmanager
+def memory_below(limit):
+    """Fail if the body allocates more bytes than this at once."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < limit
+    finally:
+        tracemalloc.stop()
+
+
+def write_set(folder, joint="-", suffix=""):
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {
+        f"train-images{joint}idx3-ubyte": IMAGES,
+        f"train-labels{joint}idx1-ubyte": LABELS,
+        f"t10k-images{joint}idx3-ubyte": TEST_IMAGES,
+        f"t10k-labels{joint}idx1-ubyte": TEST_LABELS,
+    }
+    for name, content in contents.items():
+        (folder / f"{name}{suffix}").write_bytes(gzip.compress(content) if suffix else content)
+
+
+@pytest.mark.parametrize("joint", ["-", "."])
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_the_original_site_s_files(tmp_path, joint, suffix):
+    write_set(tmp_path / "mnist", joint, suffix)
+    train = data.load(tmp_path / "mnist", split="train")
+    np.testing.assert_array_equal(train.images, GOLDEN)
+    np.testing.assert_array_equal(train.labels, [7, 3])
+    everything = data.load(tmp_path / "mnist")
+    np.testing.assert_array_equal(everything.labels, [7, 3, 9])
+    np.testing.assert_array_equal(everything.images[2].ravel(), range(100, 106))
+    assert (everything.name, everything.label_names) == ("mnist", tuple("0123456789"))
+
+
+@pytest.mark.parametrize("give", [".", "FashionMNIST", "FashionMNIST/raw"])
+def test_torchvision_s_folders(tmp_path, give):
+    write_set(tmp_path / "FashionMNIST" / "raw")
+    test = data.load(tmp_path / give, split="test")
+    assert (test.name, test.split) == ("fashion_mnist", "test")
+    assert test.label_names[test.labels[0]] == "Ankle boot"
+    np.testing.assert_array_equal(test.images.ravel(), range(100, 106))
+
+
+def test_two_sets_in_one_folder_must_be_told_apart(tmp_path):
+    write_set(tmp_path / "MNIST" / "raw")
+    write_set(tmp_path / "FashionMNIST" / "raw")
+    with pytest.raises(InputError, match=r"several data sets \(FashionMNIST, MNIST\): give one of them"):
+        data.load(tmp_path)
+
+
+def test_a_set_of_another_name_has_no_label_names(tmp_path):
+    write_set(tmp_path / "letters")
+    letters = data.load(tmp_path / "letters")
+    assert (letters.name, letters.label_names) == ("letters", None)
+
+
+def test_only_train_is_there(tmp_path):
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(IMAGES)
+    images = data.load(tmp_path)
+    assert images.labels is None
+    assert len(images.images) == 2
+    with pytest.raises(InputError, match=r"has no split 'test': it has 'train'"):
+        data.load(tmp_path, split="test")
+
+
+def test_labels_for_only_one_split(tmp_path):
+    write_set(tmp_path)
+    (tmp_path / "t10k-labels-idx1-ubyte").unlink()
+    with pytest.raises(InputError, match=r"labels for only some of its splits"):
+        data.load(tmp_path)
+    assert data.load(tmp_path, split="test").labels is None
+
+
+def test_a_single_file_with_and_without_its_labels(tmp_path):
+    write_set(tmp_path, suffix=".gz")
+    one = data.load(tmp_path / "train-images-idx3-ubyte.gz")
+    np.testing.assert_array_equal(one.images, GOLDEN)
+    np.testing.assert_array_equal(one.labels, [7, 3])
+    (tmp_path / "mine.idx").write_bytes(IMAGES)
+    alone = data.load(tmp_path / "mine.idx")
+    assert (alone.labels, alone.name) == (None, "mine")
+    with pytest.raises(InputError, match=r"mine.idx has no train and test split"):
+        data.load(tmp_path / "mine.idx", split="train")
+
+
+def test_colour_in_four_axes(tmp_path):
+    (tmp_path / "rgb.idx").write_bytes(struct.pack(">BBBB4I", 0, 0, 8, 4, 1, 1, 2, 3) + bytes([1, 2, 3, 4, 5, 6]))
+    np.testing.assert_array_equal(data.load(tmp_path / "rgb.idx").images, [[[[1, 2, 3], [4, 5, 6]]]])
+
+
+def broken(content, message, *, kind="images"):
+    return pytest.param(content, message, kind, id=message[:30])
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "kind"),
+    [
+        broken(IMAGES[:-1], "cut short: its header promises 12 values, found 11"),
+        broken(IMAGES + b"x", "too long: its header promises 12 values, found more"),
+        broken(b"", "wrong magic number 0, expected 2051"),
+        broken(IMAGES[:9], "cut short within its header of 16 bytes"),
+        broken(struct.pack(">I", 2052) + IMAGES[4:], "cut short"),  # four axes: the pixels become a length
+        broken(b"\x89PNG" + IMAGES[4:], "wrong magic number 2303741511, expected 2051"),
+        broken(struct.pack(">BBBB", 0, 0, 13, 3) + IMAGES[4:], "IDX type 0x0d, expected 0x08"),
+        broken(LABELS, r"holds labels \(magic number 2049\), expected images"),
+        broken(struct.pack(">BBBBII", 0, 0, 8, 2, 2, 6) + bytes(12), r"expected images .* found shape \(2, 6\)"),
+        broken(gzip.compress(IMAGES)[:-9], "damaged gzip file"),
+        broken(gzip.compress(IMAGES)[:14] + b"\xff\xff\xff" + gzip.compress(IMAGES)[17:], "damaged gzip file"),
+        broken(gzip.compress(IMAGES[:-1]), "cut short: its header promises 12 values, found 11"),
+        broken(gzip.compress(IMAGES + b"xyz"), "too long: its header promises 12 values, found more"),
+        broken(LABELS[:-1], "cut short", kind="labels"),
+        broken(IMAGES, "an array of 3 axes, expected labels", kind="labels"),
+        broken(struct.pack(">II", 2049, 3) + bytes(3), r"expected 2 labels.* found shape \(3,\)", kind="labels"),
+        broken(struct.pack(">II", 2049, 2) + bytes([3, 10]), "label 10 of image 1 is out of range", kind="labels"),
+    ],
+)
+def test_broken_files_are_named_with_the_cure(tmp_path, content, message, kind):
+    write_set(tmp_path)
+    name = f"train-{kind}-idx{ {'images': 3, 'labels': 1}[kind] }-ubyte"
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        data.load(tmp_path, split="train")
+    assert "\n" not in str(caught.value)
+    assert name in str(caught.value)
+
+
+def test_no_images(tmp_path):
+    (tmp_path / "none.idx").write_bytes(struct.pack(">IIII", 2051, 0, 2, 3))
+    with pytest.raises(InputError, match=r"none.idx holds no pixels"):
+        data.load(tmp_path / "none.idx")
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_what_a_header_claims_is_not_allocated(tmp_path, pack):
+    terabytes = struct.pack(">IIII", 2051, 2**32 - 1, 2**10, 2**10) + bytes(100)
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(pack(terabytes))
+    with memory_below(50e6), pytest.raises(InputError, match=r"cut short: its header promises 45035"):
+        data.load(tmp_path)
+
+
+def test_a_gzip_bomb_is_read_only_as_far_as_its_header_promises(tmp_path):
+    bomb = gzip.compress(IMAGES + bytes(200_000_000), compresslevel=1)
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(bomb)
+    message = r"too long: its header promises 12 values, found more"
+    with memory_below(50e6), pytest.raises(InputError, match=message):
+        data.load(tmp_path)
+
+
+def test_train_and_test_of_different_shapes(tmp_path):
+    write_set(tmp_path)
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(struct.pack(">IIII", 2051, 1, 1, 1) + b"x")
+    with pytest.raises(InputError, match=r"train and test images differ in shape"):
+        data.load(tmp_path)

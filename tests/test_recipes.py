@@ -1,0 +1,259 @@
+"""Recipes, run in this process on a part of the digits: what a run leaves, and what decides it."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from scratchclust import data, runs
+from scratchclust.errors import InputError
+from scratchclust.recipes import RECIPES, Outcome, Settings, find, run, writing
+from scratchclust.recipes.fit import build, confidence, plane
+from scratchclust.runs.records import RESULT_KEYS
+
+FEW = Settings(limit=150)
+PER_VARIANT = ["centroids", "confusion", "embedding", "label_histograms", "random_images", "silhouette"]
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return run("digits", Settings(limit=150, scan=True), output=tmp_path_factory.mktemp("runs") / "digits")
+
+
+@pytest.fixture(autouse=True)
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures take most of a short run's time; `outcome`, which is made before this, and one test draw them."""
+    monkeypatch.setattr(writing, "draw_all", lambda *_, **__: None)
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    with (folder / "assignments.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+# --- what a run leaves
+
+
+def test_folder_is_complete(outcome: Outcome) -> None:
+    assert sorted(path.name for path in outcome.folder.parent.iterdir()) == ["digits"]
+    names = ["assignments.csv", "figures", "log.txt", "metrics.json", "model"]
+    assert sorted(path.name for path in outcome.folder.iterdir()) == names
+    figures = [*PER_VARIANT, *(f"{kind}-pca-k-means" for kind in PER_VARIANT), "inertia", "scan"]
+    assert sorted(path.stem for path in (outcome.folder / "figures").iterdir()) == sorted(figures)
+    for path in (outcome.folder / "figures").iterdir():
+        assert imread(path).shape[0] > 100, path
+
+
+def test_metrics_follow_the_schema(outcome: Outcome) -> None:
+    metrics = json.loads((outcome.folder / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics == outcome.metrics
+    assert (metrics["schema"], metrics["recipe"], metrics["seed"], metrics["labels_used"]) == (1, "digits", 0, False)
+    assert metrics["command"] is None  # this was no command line
+    digits = data.load("digits", limit=150)
+    expected = {"name": "digits", "split": "all", "n": 150, "shape": [8, 8, 1], "sha256": digits.sha256}
+    assert metrics["dataset"] == expected
+    assert metrics["parameters"]["limit"] == 150
+    assert [variant["name"] for variant in metrics["parameters"]["variants"]] == ["pixels + k-means", "PCA + k-means"]
+    assert all(value >= 0 for value in metrics["seconds"].values())
+
+
+def test_results_hold_every_score(outcome: Outcome) -> None:
+    for result, name in zip(outcome.metrics["results"], ["pixels + k-means", "PCA + k-means"], strict=True):
+        assert set(RESULT_KEYS) <= result.keys()
+        assert (result["name"], result["method"], result["n_clusters"]) == (name, "kmeans", 10)
+        assert (result["n_fitted"], result["n_scored"]) == (150, 150)
+        assert result["converged"] is True
+        assert 0.5 < result["accuracy"] <= result["purity"] <= 1
+        assert 0 < result["dunn"] < 1
+        assert -1 < result["silhouette_of_labels"] < result["silhouette"] < 1
+        assert result["inertia"] > 0
+
+
+def test_scan_is_in_the_metrics(outcome: Outcome) -> None:
+    scan = outcome.metrics["scan"]
+    assert scan["n_clusters"] == list(range(2, 21))
+    for name in ("inertia", "silhouette", "dunn"):
+        assert len(scan[name]) == 19
+    assert scan["inertia"][0] > scan["inertia"][-1]
+    assert scan["chosen"] == scan["n_clusters"][int(np.argmax(scan["silhouette"]))]
+    ten = scan["n_clusters"].index(10)
+    assert scan["silhouette"][ten] == pytest.approx(outcome.metrics["results"][0]["silhouette"], abs=1e-6)
+
+
+def test_assignments_table(outcome: Outcome) -> None:
+    rows = table(outcome.folder)
+    columns = ["image", "label", "cluster", "distance", "confidence", "x", "y", "cluster_PCA + k-means"]
+    assert list(rows[0]) == columns
+    assert [row["image"] for row in rows] == [str(i) for i in range(150)]
+    labels = data.load("digits", limit=150).labels
+    assert labels is not None
+    assert [row["label"] for row in rows] == [str(label) for label in labels]
+    assert all(0 <= float(row["confidence"]) <= 1 for row in rows)
+    inertia = sum(float(row["distance"]) ** 2 for row in rows)
+    assert inertia == pytest.approx(outcome.metrics["results"][0]["inertia"], rel=1e-4)
+
+
+def test_a_loaded_run_predicts_its_own_assignments(outcome: Outcome) -> None:
+    loaded = runs.load(outcome.folder)
+    predicted = loaded.predict(data.load("digits", limit=150).images)
+    np.testing.assert_array_equal(predicted, loaded.assignments["cluster"])
+    one_by_one = [loaded.predict(image[None])[0] for image in data.load("digits", limit=5).images]
+    np.testing.assert_array_equal(one_by_one, loaded.assignments["cluster"][:5])
+
+
+def test_log_tells_the_stages(outcome: Outcome) -> None:
+    log = (outcome.folder / "log.txt").read_text(encoding="utf-8")
+    assert all(f"stage {name} is finished" in log for name in ("pixels-k-means", "pca-k-means", "scan"))
+
+
+def test_every_step_is_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    run("digits", FEW, output=tmp_path / "run", tell=told.append)
+    for line in ("loading digits", "PCA + k-means: reduce", "PCA + k-means: scores", "writing the run"):
+        assert line in told
+
+
+# --- what decides the result, and what must not
+
+
+def with_labels(monkeypatch: pytest.MonkeyPatch, change: Any) -> None:
+    whole = data.load
+
+    def load(*args: Any, **kwargs: Any) -> data.Dataset:
+        dataset = whole(*args, **kwargs)
+        return dataset._replace(labels=change(dataset.labels))
+
+    monkeypatch.setattr(data, "load", load)
+
+
+def test_labels_never_decide(outcome: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the labels shuffled, everything but the labels' column is the same to the last bit."""
+    with_labels(monkeypatch, np.random.default_rng(1).permutation)
+    shuffled = run("digits", Settings(limit=150, scan=True), output=tmp_path / "run")
+    for row, other in zip(table(outcome.folder), table(shuffled.folder), strict=True):
+        assert {**row, "label": ""} == {**other, "label": ""}
+    assert shuffled.metrics["scan"] == outcome.metrics["scan"]
+    for before, after in zip(outcome.metrics["results"], shuffled.metrics["results"], strict=True):
+        assert (before["inertia"], before["silhouette"]) == (after["inertia"], after["silhouette"])
+        assert after["accuracy"] < 0.4 < before["accuracy"]
+
+
+def test_unlabelled_images_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    images = data.load("digits", limit=60).images
+    np.save(tmp_path / "mine.npy", images)
+    done = run("digits", Settings(data=str(tmp_path / "mine.npy")), output=tmp_path / "run")
+    assert done.metrics["dataset"]["n"] == 60
+    for result in done.metrics["results"]:
+        assert [result[name] for name in ("accuracy", "purity", "nmi", "ari")] == [None] * 4
+        assert -1 < result["silhouette"] < 1
+    assert {row["label"] for row in table(done.folder)} == {""}
+    assert not (done.folder / "figures" / "confusion.png").exists()
+
+
+def test_unreadable_pictures_are_told_and_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = data.load
+    skipped = (data.SkippedFile("b/notes.txt", "no picture"),)
+    monkeypatch.setattr(data, "load", lambda *args, **kwargs: whole(*args, **kwargs)._replace(skipped=skipped))
+    with pytest.warns(UserWarning, match="1 files of digits are no readable pictures: log.txt lists them"):
+        done = run("digits", FEW, output=tmp_path / "run")
+    assert "skipped b/notes.txt: no picture" in (done.folder / "log.txt").read_text(encoding="utf-8")
+
+
+def test_unknown_labels_are_left_out_of_the_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_labels(monkeypatch, lambda labels: np.where(np.arange(len(labels)) < 50, labels, -1).astype(np.int32))
+    done = run("digits", FEW, output=tmp_path / "run")
+    assert done.metrics["results"][0]["n_labelled"] == 50
+    assert sum(row["label"] == "" for row in table(done.folder)) == 100
+
+
+def test_the_seed_decides(outcome: Outcome, tmp_path: Path) -> None:
+    same = run("digits", FEW, output=tmp_path / "same")
+    other = run("digits", Settings(limit=150, seed=1), output=tmp_path / "other")
+    assert table(same.folder) == table(outcome.folder)
+    assert [row["cluster"] for row in table(other.folder)] != [row["cluster"] for row in table(same.folder)]
+
+
+# --- refusals, before anything is computed
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "message"),
+    [
+        ("digitz", Settings(), "there is no recipe 'digitz': did you mean 'digits'?"),
+        ("zzz", Settings(), "there is no recipe 'zzz': choose one of digits, pixels"),
+        ("digits", Settings(limit=10), "--limit 10 leaves too few images for 10 clusters: give 11 or more"),
+        ("digits", Settings(seed=-1), r"--seed must be a whole number from 0 to 2\*\*32 - 1, but is -1"),
+        ("digits", Settings(full=True), "recipe digits takes all its images already: leave --full out"),
+        ("pixels", Settings(full=True, split="test"), "--full, --split and --data each say what to cluster"),
+    ],
+)
+def test_refused_settings(recipe: str, settings: Settings, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message):
+        run(recipe, settings, output=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_folder_is_refused_before_anything_is_loaded(
+    outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "load", lambda *_, **__: pytest.fail("nothing is to be loaded"))
+    with pytest.raises(InputError, match="is there already: give another --output, or --overwrite"):
+        run("digits", FEW, output=outcome.folder)
+
+
+def test_missing_data_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("SCRATCHCLUST_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(InputError, match="cifar10"):
+        run("pixels", output=tmp_path / "runs" / "run")
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_too_few_images_of_ones_own(tmp_path: Path) -> None:
+    np.save(tmp_path / "mine.npy", data.load("digits", limit=8).images)
+    with pytest.raises(InputError, match=r"mine.npy has 8 images, too few for 10 clusters: give 11 or more"):
+        run("digits", Settings(data=str(tmp_path / "mine.npy")), output=tmp_path / "run")
+
+
+# --- parts
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_name_estimators_and_parameters_that_exist(name: str) -> None:
+    for variant in find(name).variants:
+        for step in variant.steps.values():
+            estimator = build(step, seed=7)
+            assert step.parameters.items() <= estimator.get_params().items()
+            assert estimator.get_params().get("random_state", 7) == 7
+
+
+def test_confidence_by_hand() -> None:
+    distances = np.array([[1.0, 4.0, 2.0], [3.0, 3.0, 5.0], [0.0, 1.0, 2.0], [0.0, 0.0, 1.0]])
+    np.testing.assert_array_equal(confidence(distances), [0.5, 0.0, 1.0, 0.0])
+    np.testing.assert_array_equal(confidence(np.array([[2.0], [0.0]])), [1.0, 1.0])
+
+
+def test_plane_of_one_dimension() -> None:
+    points = plane(np.array([[0.0], [1.0], [5.0]], dtype=np.float32))
+    np.testing.assert_allclose(np.abs(points["x"]), [2, 1, 3], rtol=1e-5)
+    np.testing.assert_array_equal(points["y"], 0)
+
+
+# --- real data
+
+
+@pytest.mark.real_data
+def test_pixels_reproduces_what_was_published(tfds_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCRATCHCLUST_CACHE", str(tmp_path / "cache"))
+    done = run("pixels", output=tmp_path / "run")
+    (result,) = done.metrics["results"]
+    assert (result["n_fitted"], result["n_features"], result["converged"]) == (10_000, 1_024, True)
+    assert 0.050 <= result["silhouette"] <= 0.060
+    assert 0.07 <= result["dunn"] <= 0.11
+    assert result["silhouette_of_labels"] < 0
+    assert 0.18 < result["accuracy"] < 0.23

@@ -1,0 +1,108 @@
+"""Recipes that died: --resume keeps what is finished, redoes what is damaged or of another configuration."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scratchclust import data, runs
+from scratchclust.errors import InputError
+from scratchclust.recipes import Outcome, Settings, fit, run, writing
+
+FEW = Settings(limit=150)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_figures():
+    """Figures take most of a short run's time, and no stage depends on them."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(writing, "draw_all", lambda *_, **__: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory, without_figures: None) -> Outcome:
+    """A run that nothing interrupted."""
+    return run("digits", FEW, output=tmp_path_factory.mktemp("runs") / "digits")
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    with (folder / "assignments.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def with_shuffled_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = data.load
+
+    def load(*args: Any, **kwargs: Any) -> data.Dataset:
+        dataset = whole(*args, **kwargs)
+        return dataset._replace(labels=np.random.default_rng(1).permutation(np.asarray(dataset.labels)))
+
+    monkeypatch.setattr(data, "load", load)
+
+
+def die_at(variant_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = fit.fit_variant
+
+    def fit_variant(variant: Any, *args: Any, **kwargs: Any) -> runs.Stage:
+        if variant.name == variant_name:
+            raise RuntimeError("the power went out")
+        return whole(variant, *args, **kwargs)
+
+    monkeypatch.setattr(fit, "fit_variant", fit_variant)
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """DIR of a run that died in its second variant."""
+    with monkeypatch.context() as context:
+        die_at("PCA + k-means", context)
+        with pytest.raises(RuntimeError, match="the power went out"):
+            run("digits", FEW, output=tmp_path / "run")
+    assert [path.name for path in tmp_path.iterdir()] == ["run.partial"]
+    return tmp_path / "run"
+
+
+def test_resume_keeps_the_finished_stage(interrupted: Path, outcome: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
+    die_at("pixels + k-means", monkeypatch)  # it must not be fitted again
+    done = run("digits", FEW, output=interrupted, resume=True)
+    assert "stage pixels-k-means is kept" in (done.folder / "log.txt").read_text(encoding="utf-8")
+    assert table(done.folder) == table(outcome.folder)
+    assert [path.name for path in interrupted.parent.iterdir()] == ["run"]
+    clusters = runs.load(done.folder).predict(data.load("digits", limit=150).images)
+    assert [str(cluster) for cluster in clusters] == [row["cluster"] for row in table(outcome.folder)]
+
+
+@pytest.mark.parametrize("settings", [Settings(limit=150, seed=1), Settings(limit=140)], ids=["seed", "images"])
+def test_resume_redoes_what_is_of_another_configuration(interrupted: Path, settings: Settings) -> None:
+    done = run("digits", settings, output=interrupted, resume=True)
+    log = (done.folder / "log.txt").read_text(encoding="utf-8")
+    assert "stage pixels-k-means is redone: it belongs to another configuration" in log
+    assert done.metrics["seed"] == settings.seed
+
+
+def test_resume_redoes_when_only_the_labels_differ(interrupted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_shuffled_labels(monkeypatch)
+    done = run("digits", FEW, output=interrupted, resume=True)
+    assert done.metrics["results"][0]["accuracy"] < 0.4
+
+
+def test_resume_redoes_what_is_damaged(interrupted: Path, outcome: Outcome) -> None:
+    labels = interrupted.with_name("run.partial") / "stages" / "pixels-k-means" / "labels.npy"
+    content = labels.read_bytes()
+    labels.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    done = run("digits", FEW, output=interrupted, resume=True)
+    log = (done.folder / "log.txt").read_text(encoding="utf-8")
+    assert "stage pixels-k-means is redone: damaged file labels.npy" in log
+    assert table(done.folder) == table(outcome.folder)
+
+
+def test_resume_of_a_complete_run_computes_nothing(outcome: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "load", lambda *_, **__: pytest.fail("nothing is to be loaded"))
+    again = run("digits", FEW, output=outcome.folder, resume=True)
+    assert again.was_finished
+    assert again.metrics == outcome.metrics
+    with pytest.raises(InputError, match="is complete, but was made with different seed and parameters: give another"):
+        run("digits", Settings(seed=5), output=outcome.folder, resume=True)
