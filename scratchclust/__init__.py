@@ -8,19 +8,19 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_ESTIMATORS = {
+ESTIMATORS = {
     "KMeans": "cluster",
     "PCA": "reduce",
     "PixelFeatures": "features",
 }
 _MODULES = ("cluster", "data", "estimators", "metrics", "persist", "recipes", "reduce", "reference", "report", "runs")
 
-__all__ = ["__version__", *_ESTIMATORS, *_MODULES]
+__all__ = ["__version__", *ESTIMATORS, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ESTIMATORS:
-        return getattr(importlib.import_module(f"scratchclust.estimators.{_ESTIMATORS[name]}"), name)
+    if name in ESTIMATORS:
+        return getattr(importlib.import_module(f"scratchclust.estimators.{ESTIMATORS[name]}"), name)
     if name in _MODULES:
         return importlib.import_module(f"scratchclust.{name}")
     raise AttributeError(f"module 'scratchclust' has no attribute {name!r}")

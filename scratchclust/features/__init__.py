@@ -1,0 +1,1 @@
+"""From images [n h w c] to vectors [n d]."""

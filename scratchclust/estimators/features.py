@@ -1,0 +1,118 @@
+"""Estimators that turn images into vectors, over the functions of `scratchclust.features`."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from scratchclust.data import preprocessing
+from scratchclust.errors import InputError
+from scratchclust.estimators.base import Estimator, check_choice, check_positive, like
+from scratchclust.features.pixels import COLORS, pixels
+
+
+def check_images(X: Any, *, like_fit: tuple[int, ...] | None = None) -> np.ndarray:
+    """Images [n h w c] as a NumPy array.
+
+    Raises:
+        InputError: another number of dimensions, no image, or another size or channels than in fit.
+    """
+    images = np.asarray(X)
+    if images.ndim != 4 or 0 in images.shape:
+        raise InputError(
+            f"expected images of shape [n, height, width, channels], got {list(images.shape)}: "
+            "give grey images a last axis with images[..., None]"
+        )
+    if images.dtype.kind == "f" and not np.isfinite(images).all():
+        raise InputError("the images hold NaN or infinity: drop or fill those pixels first")
+    if like_fit is not None and images.shape[1:] != like_fit:
+        raise InputError(
+            f"expected images of {list(like_fit)} (height, width, channels) as in fit, got {list(images.shape[1:])}: "
+            "resize them, or set `size` before fitting to accept any"
+        )
+    return images
+
+
+class PixelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+    """The pixels of an image as one vector of float32.
+
+    Args:
+        color: "rgb" keeps the channels as they are; "luma" (0.299 r + 0.587 g + 0.114 b) and "mean" make grey.
+        scale: "unit" gives [0, 1], "symmetric" [-1, 1], "standard" mean 0 and variance 1 of each feature over the
+            images of the fit (a constant feature becomes 0).
+        size: height and width to resize to; None keeps the images' own, which must then be those of the fit.
+
+    Attributes:
+        image_shape_: (height, width, channels) of the images that the vectors stand for.
+        input_shape_: (height, width, channels) of the images of the fit.
+        mean_, scale_: [d], what "standard" subtracts and divides by; None otherwise.
+    """
+
+    def __init__(self, color: str = "rgb", scale: str = "unit", size: int | None = None) -> None:
+        self.color = color
+        self.scale = scale
+        self.size = size
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn the shape of the images X [n h w c], and for "standard" their mean and scale; y is ignored."""
+        self._fit(X)
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
+        """`fit` and `transform` in one go over the images; y is ignored."""
+        return like(X, self._fit(X))
+
+    def transform(self, X: Any) -> Any:
+        """Images [n h w c], uint8 or float in [0, 1], as vectors [n d] of float32.
+
+        Raises:
+            InputError: X are no images, or (with size=None) not of the shape of the fit.
+        """
+        check_is_fitted(self, "image_shape_")
+        like_fit = self.input_shape_ if self.size is None else None
+        images = self._prepared(check_images(X, like_fit=like_fit))
+        if images.shape[1:] != self.image_shape_:
+            raise InputError(f"expected {self.image_shape_[2]} channels as in fit, got {images.shape[3]}")
+        return like(X, self._standardised(preprocessing.flatten(images)))
+
+    def inverse_transform(self, X: Any) -> Any:
+        """Vectors [n d] as images [n h w c] of float32 in [0, 1]; beyond that range they are clipped."""
+        check_is_fitted(self, "image_shape_")
+        vectors = np.asarray(X, np.float32)
+        if self.scale == "standard":
+            vectors = vectors * self.scale_ + self.mean_
+        if self.scale == "symmetric":
+            vectors = (vectors + 1) / 2
+        return like(X, np.clip(vectors, 0, 1).astype(np.float32).reshape(-1, *self.image_shape_))
+
+    def _fit(self, X: Any) -> np.ndarray:
+        check_choice("color", self.color, COLORS)
+        check_choice("scale", self.scale, ("unit", "symmetric", "standard"))
+        if self.size is not None:
+            check_positive(size=self.size)
+        images = check_images(X)
+        prepared = self._prepared(images)
+        self.input_shape_, self.image_shape_ = tuple(images.shape[1:]), tuple(prepared.shape[1:])
+        vectors = preprocessing.flatten(prepared)
+        self.mean_ = self.scale_ = None
+        if self.scale == "standard":
+            vectors, mean, scale = preprocessing.standardise(vectors)
+            self.mean_, self.scale_ = mean.astype(np.float32), scale.astype(np.float32)
+        return vectors
+
+    def _prepared(self, images: np.ndarray) -> np.ndarray:
+        return pixels(images, color=self.color, size=self.size, symmetric=self.scale == "symmetric")
+
+    def _standardised(self, vectors: np.ndarray) -> np.ndarray:
+        return vectors if self.mean_ is None else preprocessing.standardise(vectors, self.mean_, self.scale_).X
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(np.prod(self.image_shape_))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = False
+        return tags

@@ -1,0 +1,170 @@
+"""Fitted estimators and pipelines as a folder of plain files, and back: safetensors for arrays, JSON for the rest.
+
+    model.json             what it is: public class names, parameters, fitted values; arrays by their key
+    arrays.safetensors     the arrays
+    manifest.json          schema version, version of the package, and the SHA-256 of the other two
+
+Nothing is pickled, so a file from a stranger can at worst be refused. This module knows no class: it finds the
+estimators by their public names in the package, and `Pipeline` in scikit-learn.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+
+import scratchclust
+from scratchclust.errors import InputError
+
+SCHEMA = 1
+MODEL, ARRAYS, MANIFEST = "model.json", "arrays.safetensors", "manifest.json"
+
+
+def save(estimator: Any, path: str | Path) -> None:
+    """Write an estimator of this package, or a Pipeline of them, to a new folder.
+
+    The folder appears whole or not at all: everything is written beside it and renamed at the end.
+
+    Args:
+        estimator: fitted or not.
+        path: a folder that does not exist yet.
+
+    Raises:
+        InputError: the folder exists, or the estimator holds something that cannot be written without pickle.
+    """
+    path = Path(path)
+    if path.exists():
+        raise InputError(f"{path} exists already: give a new folder, or remove it first")
+    arrays: dict[str, np.ndarray] = {}
+    model = json.dumps(_encode(estimator, type(estimator).__name__, arrays), indent=1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        _write(draft, model, arrays)
+        os.replace(draft, path)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+
+
+def load(path: str | Path) -> Any:
+    """The estimator or Pipeline that `save` wrote.
+
+    Raises:
+        InputError: no such folder, a file that is missing, damaged or of a later schema, or an unknown class.
+    """
+    path = Path(path)
+    if not (path / MANIFEST).is_file():
+        raise InputError(f"{path} is no saved model: expected a folder with {MANIFEST}, as `save` writes it")
+    try:
+        manifest = json.loads((path / MANIFEST).read_bytes())
+        schema, digests = manifest["schema"], manifest["sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path / MANIFEST} is damaged: restore it from a backup, or save the model again") from error
+    if schema != SCHEMA:
+        raise InputError(f"{path} has schema {schema}, this version reads {SCHEMA}: install the version that saved it")
+    _check_digests(path, digests)
+    from safetensors.numpy import load_file
+
+    return _decode(json.loads((path / MODEL).read_bytes()), load_file(path / ARRAYS))
+
+
+def _write(folder: Path, model: str, arrays: dict[str, np.ndarray]) -> None:
+    from safetensors.numpy import save_file
+
+    (folder / MODEL).write_text(model, encoding="utf-8")
+    save_file(arrays, folder / ARRAYS)
+    digests = {name: _sha256(folder / name) for name in (MODEL, ARRAYS)}
+    manifest = {"schema": SCHEMA, "scratchclust": scratchclust.__version__, "sha256": digests}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    folder.chmod(0o755)  # mkdtemp's folder is for its owner alone
+
+
+def _check_digests(folder: Path, digests: dict[str, str]) -> None:
+    for name in (MODEL, ARRAYS):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder / name} is missing: restore it from a backup, or save the model again")
+        if _sha256(folder / name) != digests.get(name):
+            raise InputError(f"{folder / name} is damaged (its SHA-256 differs from the manifest's): save it again")
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _encode(value: Any, where: str, arrays: dict[str, np.ndarray]) -> Any:
+    """`value` as JSON; arrays go to `arrays` under the name of the place they were found at."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, BaseEstimator):
+        return _encode_estimator(value, where, arrays)
+    if isinstance(value, list | tuple):
+        items = [_encode(item, f"{where}.{i}", arrays) for i, item in enumerate(value)]
+        return {"tuple": items} if isinstance(value, tuple) else items
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {"dict": {key: _encode(item, f"{where}.{key}", arrays) for key, item in value.items()}}
+    if isinstance(value, np.ndarray) and value.dtype == object and all(isinstance(item, str) for item in value.flat):
+        return {"strings": value.tolist()}  # feature_names_in_
+    if hasattr(value, "__array__") and np.asarray(value).dtype.kind in "biuf":
+        arrays[where] = np.ascontiguousarray(value)
+        return {"array": where, "jax": not isinstance(value, np.ndarray)}
+    raise InputError(f"{where} is a {type(value).__name__}, which cannot be saved: set it to a number, word or array")
+
+
+def _encode_estimator(estimator: Any, where: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    name = type(estimator).__name__
+    if _class_of(name) is not type(estimator):
+        raise InputError(f"{where} is a {type(estimator)}: only estimators of scratchclust, and Pipeline, can be saved")
+    parameters = estimator.get_params(deep=False)
+    fitted = {k: v for k, v in vars(estimator).items() if k.endswith("_") and not k.startswith("_")}
+    return {
+        "estimator": name,
+        "parameters": {k: _encode(v, f"{where}.{k}", arrays) for k, v in parameters.items()},
+        "fitted": {k: _encode(v, f"{where}.{k}", arrays) for k, v in fitted.items()},
+    }
+
+
+def _decode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    if isinstance(value, list):
+        return [_decode(item, arrays) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "estimator" in value:
+        parameters, fitted = (
+            {k: _decode(v, arrays) for k, v in value[part].items()} for part in ("parameters", "fitted")
+        )
+        estimator = _class_of(value["estimator"])(**parameters)
+        vars(estimator).update(fitted)
+        return estimator
+    if "tuple" in value:
+        return tuple(_decode(value["tuple"], arrays))
+    if "dict" in value:
+        return {k: _decode(v, arrays) for k, v in value["dict"].items()}
+    if "strings" in value:
+        return np.array(value["strings"], dtype=object)
+    return _array(arrays[value["array"]], value["jax"])
+
+
+def _array(array: np.ndarray, as_jax: bool) -> Any:
+    if not as_jax:
+        return array
+    import jax.numpy as jnp
+
+    return jnp.asarray(array)
+
+
+def _class_of(name: str) -> type:
+    if name == "Pipeline":
+        return Pipeline
+    if name not in scratchclust.ESTIMATORS:
+        raise InputError(f"{name!r} is no public estimator of scratchclust {scratchclust.__version__}: is it newer?")
+    return getattr(scratchclust, name)
