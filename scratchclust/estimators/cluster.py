@@ -1,6 +1,6 @@
 """Clustering estimators over the functions of `scratchclust.cluster`."""
 
-from typing import Any, Self
+from typing import Any, no_type_check
 
 import jax
 import numpy as np
@@ -53,6 +53,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
         1.0
     """
 
+    @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it
     def __init__(
         self,
         n_clusters: int = 8,
@@ -78,7 +79,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "KMeans":
         """Find the clusters of X [n d]; y is ignored; `sample_weight` [n] weighs the points.
 
         Raises:
@@ -134,7 +135,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
         given: dict[str, Any] = {
             "sample_weight": weights,
             "max_iter": self.max_iter,
-            "tol": self.tol,
+            "tol": float(self.tol),
             "metric": self.metric,
         }
         n_init = self.n_init
@@ -182,6 +183,6 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
 
 def _checked_weights(sample_weight: Any, X: Any) -> np.ndarray:
     weights = _check_sample_weight(np.asarray(sample_weight), np.empty((len(X), 1)), dtype=np.float64)
-    if (weights < 0).any() or not weights.any():
-        raise ValueError("expected sample_weight >= 0 with at least one above 0, got negative or all-zero weights")
+    if (weights < 0).any():
+        raise ValueError("expected sample_weight >= 0, got negative weights: use 0 to leave a point out")
     return weights

@@ -1,6 +1,6 @@
 """Estimators that turn images into vectors, over the functions of `scratchclust.features`."""
 
-from typing import Any, Self
+from typing import Any, no_type_check
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -49,12 +49,13 @@ class PixelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         mean_, scale_: [d], what "standard" subtracts and divides by; None otherwise.
     """
 
+    @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it
     def __init__(self, color: str = "rgb", scale: str = "unit", size: int | None = None) -> None:
         self.color = color
         self.scale = scale
         self.size = size
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None) -> "PixelFeatures":
         """Learn the shape of the images X [n h w c], and for "standard" their mean and scale; y is ignored."""
         self._fit(X)
         return self

@@ -1,7 +1,7 @@
 """Dimension-reduction estimators over the functions of `scratchclust.reduce`."""
 
 from numbers import Real
-from typing import Any, Self
+from typing import Any, no_type_check
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -35,6 +35,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         n_samples_, n_features_in_, feature_names_in_: as in scikit-learn.
     """
 
+    @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it
     def __init__(
         self,
         n_components: int | float | None = None,
@@ -48,7 +49,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         self.svd_solver = svd_solver
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None) -> "PCA":
         """Find the principal axes of X [n d]; y is ignored.
 
         Raises:

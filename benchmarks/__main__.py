@@ -1,0 +1,39 @@
+"""Run the benchmarks: `python -m benchmarks [NAME ...] [--quick] [--repeats N] [--output FOLDER]`."""
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+NAMES = ("kmeans", "silhouette", "dunn", "pca")
+
+
+def main() -> int:
+    """Parse the command line, run, print, and write the result file."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Side by side with scikit-learn.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of {', '.join(NAMES)}; all by default")
+    parser.add_argument("--quick", action="store_true", help="small sizes, and no result file")
+    parser.add_argument("--repeats", type=int, default=7, help="rounds, of which the median is taken (7)")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results", help="folder of result files")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(NAMES):
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}: choose from {', '.join(NAMES)}")
+
+    from scratchclust import rows
+
+    rows.use_all_cores()  # before the first use of JAX
+    from benchmarks.harness import environment, write
+
+    found = environment()
+    print(f"{found['n_devices']} x {found['device']}, {found['cores']} cores, {found['versions']}")
+    results = {"environment": found, "repeats": options.repeats}
+    for name in options.names or NAMES:
+        script = importlib.import_module(f"benchmarks.bench_{name}")
+        results[name] = script.main(quick=options.quick, repeats=options.repeats)
+    if not options.quick:
+        print(f"\n{write(results, options.output)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

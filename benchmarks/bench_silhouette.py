@@ -1,0 +1,39 @@
+"""The mean silhouette of all points: scratchclust against scikit-learn on the same labels."""
+
+from functools import partial
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import sklearn.metrics
+
+from benchmarks.harness import Contender, compare, mixture
+from scratchclust import metrics
+
+SIZES = [(10_000, 1_024), (10_000, 64), (20_000, 784)]
+QUICK = [(1_000, 64)]
+
+
+def main(*, quick: bool, repeats: int) -> list[dict[str, Any]]:
+    """One comparison for each size."""
+    return [_compare(n, d, repeats) for n, d in (QUICK if quick else SIZES)]
+
+
+def _compare(n: int, d: int, repeats: int) -> dict[str, Any]:
+    X, labels = mixture(n, d, 5), np.random.default_rng(1).integers(10, size=n)
+    contenders = [
+        Contender("scratchclust", partial(_score, metrics.silhouette_score, X, labels)),
+        Contender("scratchclust, on device", partial(_score, metrics.silhouette_score, jnp.asarray(X), labels)),
+        Contender("scratchclust, Dunn as well", partial(_both, X, labels)),
+        Contender("scikit-learn", partial(_score, sklearn.metrics.silhouette_score, X, labels)),
+    ]
+    return compare(f"silhouette, {n:,} x {d:,}, 10 clusters", contenders, repeats=repeats)
+
+
+def _score(score: Any, X: Any, labels: np.ndarray) -> dict[str, Any]:
+    return {"silhouette": float(score(X, labels))}
+
+
+def _both(X: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    scores = metrics.internal_scores(X, [labels])[0]
+    return {"silhouette": scores["silhouette"], "dunn": scores["dunn"]}
