@@ -23,8 +23,11 @@ def mean_of(X: Any) -> Any:
 
     A float32 sum over many rows far from zero stops growing, so a JAX array is summed relative to its first row.
     """
-    if isinstance(X, np.ndarray):
-        return X.mean(axis=0, dtype=np.float64)
+    return X.mean(axis=0, dtype=np.float64) if isinstance(X, np.ndarray) else _mean_from_first(X)
+
+
+@jax.jit
+def _mean_from_first(X: Array) -> Array:
     return X[0] + jnp.mean(X - X[:1], axis=0)
 
 

@@ -27,7 +27,7 @@ AXIS = "rows"
 MAX_BLOCK = 1024  # rows; with the columns of an image these fit a core's cache
 MAX_BLOCK_ELEMENTS = 2**22  # of the largest intermediate of a block: 16 MB in float32
 
-_devices: ContextVar[tuple[jax.Device, ...] | None] = ContextVar("devices", default=None)
+_devices: ContextVar[tuple[jax.Device, ...] | None] = ContextVar("devices", default=None)  # pyright: ignore[reportInvalidTypeForm]
 
 
 def use_all_cores() -> None:
@@ -45,7 +45,7 @@ def use_all_cores() -> None:
 
 
 @contextmanager
-def on(devices: list[jax.Device]) -> Iterator[None]:
+def on(devices: list[jax.Device]) -> Iterator[None]:  # pyright: ignore[reportInvalidTypeForm]
     """Run what is inside on these devices instead of all local ones: `with rows.on(jax.local_devices()[:2]): ...`."""
     token = _devices.set(tuple(devices))
     try:
@@ -70,8 +70,12 @@ class Rows:
 
 def float_type(X: Any) -> np.dtype:
     """float32, or float64 for float64 data when `jax_enable_x64` is on."""
-    double = X.dtype == np.float64 and jax.config.read("jax_enable_x64")
-    return np.dtype(np.float64 if double else np.float32)
+    return jax.dtypes.canonicalize_dtype(np.float64 if X.dtype == np.float64 else np.float32)
+
+
+def offset_type(X: Any) -> np.dtype:
+    """The precision in which `split` subtracts an offset from X."""
+    return float_type(X) if isinstance(X, jax.Array) else np.result_type(X.dtype, np.float32)
 
 
 def block_size(n: int, columns: int) -> int:
@@ -102,8 +106,7 @@ def split(X: Any, *, block: int, offset: Any = None, dtype: Any = None) -> jax.A
     if offset is None:
         filled[: len(X)] = X
     else:
-        shift = np.asarray(offset).astype(np.result_type(X.dtype, np.float32))
-        np.subtract(X, shift, out=filled[: len(X)], casting="same_kind")
+        np.subtract(X, np.asarray(offset).astype(offset_type(X)), out=filled[: len(X)], casting="same_kind")
     return jax.device_put(filled.reshape(n_blocks, block, *X.shape[1:]), sharding)
 
 

@@ -8,13 +8,14 @@ The same functions with the same names, arguments and results, but `key` for `rn
 - on centred data, in float32 (float64 with `jax_enable_x64`), so that digits are kept far from zero. Centroids of
   float64 NumPy data come back as float64 NumPy arrays, since JAX would round them.
 
-The starts (`random_points`, `plus_plus`, `scalable_plus_plus`) live in `kmeans_starts.py` beside this file.
+The starts (`random_points`, `plus_plus`, `scalable_plus_plus`) live in `kmeans_starts.py` beside this file, the
+compiled iterations in `lloyd_steps.py`.
 """
 
 import time
 import warnings
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,8 +24,10 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from scratchclust import rows
 from scratchclust.cluster.kmeans_starts import STARTS, draw_start, plus_plus, random_points, scalable_plus_plus
-from scratchclust.cluster.nearest_centroid import Points, nearest, points_in_blocks, unit_rows
-from scratchclust.distances import PRECISION, mean_of
+from scratchclust.cluster.lloyd_steps import STRETCH, State, assign_blocks, stretch, update_blocks
+from scratchclust.cluster.nearest_centroid import AnyArray, Points, points_in_blocks, unit_rows
+from scratchclust.distances import mean_of
+from scratchclust.errors import InputError
 from scratchclust.results import KMeansHistory, KMeansResult
 
 __all__ = [
@@ -37,11 +40,8 @@ __all__ = [
     "scalable_plus_plus",
     "unit_rows",
     "update_centroids",
+    "warn_of_empty",
 ]
-
-AnyArray = Array | np.ndarray
-STRETCH = 64  # iterations at most in one compiled call
-FEW_CLUSTERS = 32  # up to here the sums are a product with the one-hot labels on every device
 
 
 def assign(X: Float[AnyArray, "n d"], centroids: Float[AnyArray, "k d"]) -> tuple[Int[Array, " n"], Float[Array, " n"]]:
@@ -58,7 +58,7 @@ def assign(X: Float[AnyArray, "n d"], centroids: Float[AnyArray, "k d"]) -> tupl
     """
     offset = mean_of(centroids)  # not the mean of X: a point's label must not depend on its companions
     points = points_in_blocks(X, offset=offset, n_clusters=len(centroids))
-    labels, distances, _ = _assign(points.rows, points.centred(centroids))
+    labels, distances, _ = assign_blocks(points.rows, points.centred(centroids))
     return rows.join(labels, len(X)), rows.join(distances, len(X))
 
 
@@ -90,7 +90,7 @@ def refill_empty(
     farthest, candidates = jax.lax.top_k(jnp.where(members, squared_distances, 0), min(len(labels), 2 * n_clusters))
 
     def offer(counts: Array, candidate: tuple[Array, Array, Array]) -> tuple[Array, Array]:
-        i, distance, label = candidate
+        _, distance, label = candidate
         spare = (counts.min() == 0) & (distance > 0) & (counts[label] > 1)
         new_label = jnp.where(spare, counts.argmin(), label)  # argmin: the first empty cluster
         return counts.at[label].add(-1).at[new_label].add(1), new_label
@@ -116,7 +116,7 @@ def update_centroids(
     """
     points = points_in_blocks(X, offset=mean_of(X), n_clusters=len(centroids), sample_weight=sample_weight)
     labels_in_blocks = rows.split(labels, block=points.block, dtype=np.int32)
-    return points.uncentred(_update(points.rows, labels_in_blocks, points.centred(centroids)))
+    return points.uncentred(update_blocks(points.rows, labels_in_blocks, points.centred(centroids)))
 
 
 def lloyd(
@@ -146,12 +146,18 @@ def lloyd(
         The result; cost O(n k d) an iteration, nearly all of it in matrix products.
 
     Raises:
-        ValueError: an all-zero row with the cosine metric: it has no direction.
+        InputError: an argument that cannot be used, or an all-zero row with the cosine metric: it has no direction.
+
+    Warns:
+        UserWarning: some clusters ended without points.
     """
+    _check_arguments(metric=metric, max_iter=max_iter, sample_weight=sample_weight)
     if metric == "cosine":
         X, centroids = unit_rows(X), unit_rows(centroids)
     points = points_in_blocks(X, offset=mean_of(X), n_clusters=len(centroids), sample_weight=sample_weight)
-    return _lloyd(points, points.centred(centroids), max_iter, tol, metric)
+    result = _lloyd(points, points.centred(centroids), max_iter, tol, metric)
+    warn_of_empty(result)
+    return result
 
 
 def kmeans(
@@ -176,18 +182,22 @@ def kmeans(
         n_init: number of starts.
         sample_weight, max_iter, tol, metric: as for `lloyd`.
 
+    Raises:
+        InputError: an argument that cannot be used, or an all-zero row with the cosine metric.
+
     Warns:
-        UserWarning: fewer distinct points than clusters were found, so some clusters are empty or coincide.
+        UserWarning: some clusters ended without points, as they must when fewer points than clusters are distinct.
     """
+    _check_arguments(metric=metric, max_iter=max_iter, sample_weight=sample_weight, init=init, n_init=n_init)
+    if not 1 <= n_clusters <= len(X):
+        raise InputError(f"n_clusters={n_clusters}: expected 1 to {len(X)}, the number of points; choose among these")
     X = unit_rows(X) if metric == "cosine" else X
     points = points_in_blocks(X, offset=mean_of(X), n_clusters=n_clusters, sample_weight=sample_weight)
-    best = None
-    for start_key in jax.random.split(key, n_init):
-        start = draw_start(STARTS[init], points, n_clusters, start_key)
-        result = _lloyd(points, start, max_iter, tol, metric)
-        if best is None or result.inertia < best.inertia:
-            best = result
-    assert best is not None
+    results = (
+        _lloyd(points, draw_start(STARTS[init], points, n_clusters, start_key), max_iter, tol, metric)
+        for start_key in jax.random.split(key, n_init)
+    )
+    best = min(results, key=lambda result: result.inertia)
     warn_of_empty(best)
     return best
 
@@ -197,33 +207,40 @@ def warn_of_empty(result: KMeansResult) -> None:
     n_found, n_clusters = len(np.unique(np.asarray(result.labels))), len(result.centroids)
     if n_found < n_clusters:
         warnings.warn(
-            f"only {n_found} of {n_clusters} clusters have points: {n_clusters} is more than the number of "
-            "distinct points; choose fewer clusters",
+            f"only {n_found} of {n_clusters} clusters have points, as happens when fewer points than clusters are "
+            "distinct, or when max_iter ends it too soon; choose fewer clusters",
             stacklevel=3,
         )
 
 
-class _State(NamedTuple):
-    """Where a stretch of iterations stands."""
+def _check_arguments(
+    *,
+    metric: str,
+    max_iter: int,
+    sample_weight: Float[AnyArray, " n"] | None,
+    init: str = "random",
+    n_init: int = 1,
+) -> None:
+    if metric not in ("euclidean", "cosine"):
+        raise InputError(f'metric={metric!r} is unknown: expected "euclidean" or "cosine"')
+    if init not in STARTS:
+        raise InputError(f"init={init!r} is unknown: expected one of {', '.join(map(repr, STARTS))}")
+    if max_iter < 1 or n_init < 1:
+        raise InputError(f"max_iter={max_iter}, n_init={n_init}: expected at least 1 for both")
+    if sample_weight is not None and not ((sample_weight >= 0).all() and sample_weight.sum() > 0):
+        raise InputError("sample_weight has negative entries or none above 0: expected weights >= 0, at least one > 0")
 
-    centroids: Array  # [k d], after the last update
-    before: Array  # [k d], before it
-    labels: Array  # [n_blocks block], nearest of `before`
-    n_iter: Array  # iterations in this stretch
-    n_empty: Array  # clusters left without weight by the last assignment
-    stable: Array  # no label moved, or the shift is within the tolerance
-    history: KMeansHistory  # of this stretch, [STRETCH] each
 
-
-def _lloyd(points: Points, centroids: Array, max_iter: int, tol: float, metric: str) -> KMeansResult:
+def _lloyd(points: Points, centroids: AnyArray, max_iter: int, tol: float, metric: str) -> KMeansResult:
     """Stretches of compiled iterations, and by hand the rare one that leaves a cluster empty."""
     threshold = tol * points.mean_variance
     unit = jnp.asarray(points.offset, centroids.dtype) if metric == "cosine" else None
     labels = jnp.full_like(points.rows.arrays[2], -1, jnp.int32)
+    centroids = jax.device_put(centroids, rows.whole())  # as `stretch` returns them, lest it be compiled twice
     histories, n_iter, stable, limit = [], 0, False, 2
     while n_iter < max_iter and not stable:
         began = time.monotonic()
-        state = _stretch(points.rows, centroids, labels, threshold, min(limit, max_iter - n_iter), unit)
+        state = stretch(points.rows, centroids, labels, threshold, min(limit, max_iter - n_iter), unit)
         if state.n_empty > 0:
             state = _refill(points, state, threshold, unit)
         centroids, labels, stable = state.centroids, state.labels, bool(state.stable)
@@ -231,106 +248,19 @@ def _lloyd(points: Points, centroids: Array, max_iter: int, tol: float, metric: 
         n_iter += int(state.n_iter)
         if time.monotonic() - began < 0.25:
             limit = min(2 * limit, STRETCH)
-    labels, _, inertia = _assign(points.rows, centroids)  # the last labels belong to the centroids before
+    labels, _, inertia = assign_blocks(points.rows, centroids)  # the last labels belong to the centroids before
     history = KMeansHistory(*(np.concatenate(entries) for entries in zip(*histories, strict=True)))
     labels = rows.join(labels, points.n)
     return KMeansResult(points.uncentred(centroids), labels, float(inertia), n_iter, stable, history)
 
 
-@jax.jit
-def _stretch(
-    data: rows.Rows, centroids: Array, labels: Array, threshold: float, limit: int, unit: Array | None
-) -> _State:
-    """Up to `limit` iterations in one compiled loop; it also ends when stable, or at an empty cluster."""
-    nothing = KMeansHistory(jnp.zeros(STRETCH), jnp.zeros(STRETCH), jnp.zeros(STRETCH, jnp.int32))
-    start = _State(centroids, centroids, labels, jnp.int32(0), jnp.int32(0), jnp.bool(False), nothing)
-
-    def goes_on(state: _State) -> Array:
-        return (state.n_iter < limit) & ~state.stable & (state.n_empty == 0)
-
-    def iterate(state: _State) -> _State:
-        data_and_labels = rows.Rows((*data.arrays, state.labels), data.mesh)
-        (sums, weights, inertia, n_moved), labels = rows.map_sum(_assign_and_sum, data_and_labels, state.centroids)
-        updated = _means(sums, weights, state.centroids, unit)
-        shift = ((updated - state.centroids) ** 2).sum()
-        history = jax.tree.map(
-            lambda entries, new: entries.at[state.n_iter].set(new.astype(entries.dtype)),
-            state.history,
-            KMeansHistory(inertia, shift, n_moved),
-        )
-        stable, n_empty = (n_moved == 0) | (shift <= threshold), (weights == 0).sum()
-        return _State(updated, state.centroids, labels, state.n_iter + 1, n_empty, stable, history)
-
-    return jax.lax.while_loop(goes_on, iterate, start)
-
-
-def _assign_and_sum(
-    x: Array, x_norms: Array, weights: Array, previous: Array, centroids: Array
-) -> tuple[tuple[Array, ...], Array]:
-    """Both steps of Lloyd's algorithm on one block: what the update needs in sum, and the labels."""
-    labels, distances = nearest(x, x_norms, centroids)
-    n_moved = ((labels != previous) & (weights > 0)).sum(dtype=jnp.int32)
-    return (*_sums(x, weights, labels, len(centroids)), (weights * distances).sum(), n_moved), labels
-
-
-def _sums(x: Array, weights: Array, labels: Array, n_clusters: int) -> tuple[Array, Array]:
-    """sum w x [k d] and sum w [k] of each cluster in one block [block d].
-
-    Two ways to the same sums. A product with the one-hot labels is a matrix product, fast everywhere while k is
-    small. Scattering costs O(block d) whatever k is, but is slow on a GPU, where many rows meet in few places.
-    """
-
-    def by_product(x: Array, weights: Array, labels: Array) -> tuple[Array, Array]:
-        one_hot = jnp.where(jnp.arange(n_clusters)[:, None] == labels[None, :], weights[None, :], 0)
-        return jax.lax.dot_general(one_hot, x, (((1,), (0,)), ((), ())), precision=PRECISION), one_hot.sum(axis=1)
-
-    def by_scatter(x: Array, weights: Array, labels: Array) -> tuple[Array, Array]:
-        sums = jnp.zeros((n_clusters, x.shape[1]), x.dtype).at[labels].add(x * weights[:, None])
-        return sums, jnp.zeros(n_clusters, x.dtype).at[labels].add(weights)
-
-    if n_clusters <= FEW_CLUSTERS:
-        return by_product(x, weights, labels)
-    return jax.lax.platform_dependent(x, weights, labels, cpu=by_scatter, default=by_product)
-
-
-def _means(sums: Array, weights: Array, centroids: Array, unit: Array | None) -> Array:
-    """sums / weights; a cluster without weight keeps its centroid. `unit` is the offset, for the cosine metric."""
-    means = jnp.where(weights[:, None] > 0, sums / jnp.where(weights > 0, weights, 1)[:, None], centroids)
-    if unit is None:
-        return means
-    norms = jnp.linalg.norm(means + unit[None], axis=1, keepdims=True)  # 0 where the points of a cluster cancel
-    return jnp.where(norms > 0, (means + unit[None]) / jnp.where(norms > 0, norms, 1) - unit[None], centroids)
-
-
-@jax.jit
-def _update(data: rows.Rows, labels: Array, centroids: Array, unit: Array | None = None) -> Array:
-    (sums, weights), _ = rows.map_sum(
-        lambda x, x_norms, weights, labels: (_sums(x, weights, labels, len(centroids)), None),
-        rows.Rows((*data.arrays, labels), data.mesh),
-    )
-    return _means(sums, weights, centroids, unit)
-
-
-@jax.jit
-def _assign(data: rows.Rows, centroids: Array) -> tuple[Array, Array, Array]:
-    """Labels, squared distances by their definition, and inertia."""
-
-    def block(x: Array, x_norms: Array, weights: Array, centroids: Array) -> tuple[Array, tuple[Array, Array]]:
-        labels, _ = nearest(x, x_norms, centroids)
-        distances = ((x - centroids[labels]) ** 2).sum(axis=1)
-        return (weights * distances).sum(), (labels, distances)
-
-    inertia, (labels, distances) = rows.map_sum(block, data, centroids)
-    return labels, distances, inertia
-
-
-def _refill(points: Points, state: _State, threshold: Any, unit: Array | None) -> _State:
+def _refill(points: Points, state: State, threshold: Any, unit: Array | None) -> State:
     """Repeat the last update of a stretch after `refill_empty`; what the history says of the shift changes too."""
-    labels, distances, _ = (rows.join(a, points.n) if a.ndim else a for a in _assign(points.rows, state.before))
-    weights = rows.join(points.rows.arrays[2], points.n)
+    labels, distances, _ = assign_blocks(points.rows, state.before)
+    labels, distances, weights = (rows.join(a, points.n) for a in (labels, distances, points.rows.arrays[2]))
     refilled = refill_empty(labels, distances, len(state.before), sample_weight=weights)
     refilled = rows.split(refilled, block=points.block, dtype=np.int32)
-    centroids = _update(points.rows, refilled, state.before, unit)
+    centroids = update_blocks(points.rows, refilled, state.before, unit)
     last, shift = state.n_iter - 1, ((centroids - state.before) ** 2).sum()
     stable = (state.history.n_moved[last] == 0) | (shift <= threshold)
     history = state.history._replace(shift=state.history.shift.at[last].set(shift))

@@ -10,11 +10,11 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray, ScalarLike
 
 from scratchclust import rows
-from scratchclust.cluster.nearest_centroid import AnyArray, Points, nearest, points_in_blocks
-from scratchclust.distances import mean_of, product, squared_norms
+from scratchclust.cluster.nearest_centroid import AnyArray, Points, as_jax, nearest, points_in_blocks
+from scratchclust.distances import PRECISION, mean_of, product, squared_norms
 
 STRETCH = 32  # centroids drawn in one compiled call
 ROUNDS = 5  # of k-means||; the paper finds no gain beyond
@@ -26,14 +26,14 @@ def random_points(
     *,
     key: PRNGKeyArray,
     sample_weight: Float[AnyArray, " n"] | None = None,
-) -> Float[Array, "k d"]:
+) -> Float[AnyArray, "k d"]:
     """k points drawn at random, distinct in value as long as there are distinct ones, with probability as their weight.
 
     Args:
         X: points.
         n_clusters: k.
         key: source of randomness.
-        sample_weight: relative probability of each point; None means equal.
+        sample_weight: relative probability of each point; None means equal. Points of weight 0 come last of all.
     """
     return _points(random_indices, X, n_clusters, key, sample_weight)
 
@@ -44,7 +44,7 @@ def plus_plus(
     *,
     key: PRNGKeyArray,
     sample_weight: Float[AnyArray, " n"] | None = None,
-) -> Float[Array, "k d"]:
+) -> Float[AnyArray, "k d"]:
     """Greedy k-means++: each next centroid is a point drawn far from those chosen before, the best of a few.
 
     Args:
@@ -65,7 +65,7 @@ def scalable_plus_plus(
     *,
     key: PRNGKeyArray,
     sample_weight: Float[AnyArray, " n"] | None = None,
-) -> Float[Array, "k d"]:
+) -> Float[AnyArray, "k d"]:
     """k-means||: five rounds of 2 k draws at once instead of k rounds of one, for large k.
 
     Args:
@@ -80,9 +80,9 @@ def scalable_plus_plus(
     return _points(scalable_plus_plus_indices, X, n_clusters, key, sample_weight)
 
 
-def _points(start: Callable, X: AnyArray, n_clusters: int, key: Array, sample_weight: AnyArray | None) -> Array:
+def _points(start: Callable, X: AnyArray, n_clusters: int, key: Array, sample_weight: AnyArray | None) -> AnyArray:
     points = points_in_blocks(X, offset=mean_of(X), n_clusters=n_clusters, sample_weight=sample_weight)
-    return jnp.asarray(X[np.asarray(start(points, n_clusters, key))])
+    return as_jax(X[np.asarray(start(points, n_clusters, key))])
 
 
 def draw_start(start: Callable, points: Points, n_clusters: int, key: Array) -> Array:
@@ -92,16 +92,17 @@ def draw_start(start: Callable, points: Points, n_clusters: int, key: Array) -> 
 
 def random_indices(points: Points, n_clusters: int, key: Array) -> Int[np.ndarray, " k"]:
     """Indices of k random points, distinct in value as far as possible."""
-    order = np.asarray(_race(key, rows.join(points.rows.arrays[2], points.n)))
+    weights = rows.join(points.rows.arrays[2], points.n)
+    order, n_with_weight = np.asarray(_race(key, weights)), np.count_nonzero(weights)
     found: dict[bytes, int] = {}
-    for first in range(0, points.n, max(n_clusters, 64)):
-        index = order[first : first + max(n_clusters, 64)]
+    begin, end = 0, max(n_clusters, 64)
+    while len(found) < n_clusters and begin < n_with_weight:
+        index = order[begin : min(end, n_with_weight)]
         for i, row in zip(index, np.asarray(_take(points.rows, index)) + 0.0, strict=True):  # + 0.0: -0.0 is 0.0
             found.setdefault(row.tobytes(), i)
-        if len(found) >= n_clusters:
-            break
+        begin, end = end, 2 * end
     distinct = np.array(list(found.values()))
-    return np.concatenate([distinct, np.setdiff1d(order, distinct)])[:n_clusters]
+    return np.concatenate([distinct, order[~np.isin(order, distinct)]])[:n_clusters]
 
 
 def plus_plus_indices(points: Points, n_clusters: int, key: Array) -> Int[Array, " k"]:
@@ -151,14 +152,23 @@ def _draw(mass: Array, uniform: Array, mesh: rows.Mesh) -> Array:
 
     The first index at which the running sum of the mass exceeds u times the total: first the block, then the row.
     """
-    block_ends = jnp.cumsum(mass.sum(axis=1))
-    target = uniform * block_ends[-1]
-    block = jnp.minimum((block_ends[None, :] <= target[:, None]).sum(axis=1), len(block_ends) - 1)
-    inside = rows.take(mass, (block,), mesh)
-    rest = target - jnp.where(block > 0, block_ends[block - 1], 0)
-    within = (jnp.cumsum(inside, axis=1) <= rest[:, None]).sum(axis=1)
-    last_with_mass = mass.shape[1] - 1 - jnp.argmax(inside[:, ::-1] > 0, axis=1)  # rounding must not pass beyond it
-    return (block * mass.shape[1] + jnp.minimum(within, last_with_mass)).astype(jnp.int32)
+    of_blocks = mass.sum(axis=1)
+    ends = jnp.cumsum(of_blocks)
+    target = uniform * ends[-1]
+    block = _first_beyond(jnp.broadcast_to(of_blocks, (len(target), len(of_blocks))), target)
+    rest = target - jnp.where(block > 0, ends[block - 1], 0)
+    within = _first_beyond(rows.take(mass, (block,), mesh), rest)
+    return (block * mass.shape[1] + within).astype(jnp.int32)
+
+
+def _first_beyond(mass: Array, target: Array) -> Array:
+    """In each row of `mass` [m b] the first index with mass at which its running sum exceeds `target` [m].
+
+    The sums are rounded, and need not even rise from index to index; an index without mass is never returned.
+    """
+    beyond = (jnp.cumsum(mass, axis=1) > target[:, None]) & (mass > 0)
+    last = mass.shape[1] - 1 - jnp.argmax(mass[:, ::-1] > 0, axis=1)
+    return jnp.where(beyond.any(axis=1), jnp.argmax(beyond, axis=1), last)
 
 
 @jax.jit
@@ -177,7 +187,7 @@ def _mass(data: rows.Rows, remaining: Array) -> Array:
 
 @partial(jax.jit, static_argnames="n_candidates")
 def _choose(
-    data: rows.Rows, chosen: Array, remaining: Array, key: Array, begin: int, end: int, n_candidates: int
+    data: rows.Rows, chosen: Array, remaining: Array, key: Array, begin: ScalarLike, end: ScalarLike, n_candidates: int
 ) -> tuple[Array, Array]:
     """Fill chosen[begin:end], each with the best of `n_candidates`; `remaining` is D^2 [n_blocks block]."""
 
@@ -224,7 +234,7 @@ def _distances_to(x: Array, x_norms: Array, weights: Array, candidates: Array) -
 def _left_by_each(x: Array, x_norms: Array, weights: Array, remaining: Array, candidates: Array) -> tuple[Array, Array]:
     """The inertia of one block, and D^2, that each candidate would leave."""
     left = jnp.minimum(remaining[None, :], _distances_to(x, x_norms, weights, candidates)[1])
-    return left @ weights, left
+    return jnp.matmul(left, weights, precision=PRECISION), left
 
 
 STARTS = {"random": random_indices, "k-means++": plus_plus_indices, "k-means||": scalable_plus_plus_indices}

@@ -7,10 +7,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Shaped
 
 from scratchclust import rows
 from scratchclust.distances import product, squared_norms
+from scratchclust.errors import InputError
 
 AnyArray = Array | np.ndarray
 
@@ -20,7 +21,7 @@ class Points:
     """The points of a k-means problem: centred, in blocks, with their squared norms and weights."""
 
     rows: rows.Rows  # (x [n_blocks block d], |x|^2 [n_blocks block], w [n_blocks block], 0 in the filling)
-    offset: Any  # [d], what was subtracted from every point; float64 on the host if the points came as NumPy array
+    offset: np.ndarray  # [d], what was subtracted from every point, in the precision in which it was
     n: int
     dtype: np.dtype  # of the points as they came, or float32 if they were integers
 
@@ -28,14 +29,13 @@ class Points:
     def block(self) -> int:
         return self.rows.arrays[0].shape[1]
 
-    def centred(self, centroids: Any) -> Array:
-        """centroids - offset, as the blocks hold the points."""
-        return jnp.asarray(_plus(centroids, -self.offset), self.rows.arrays[0].dtype)
+    def centred(self, centroids: Float[AnyArray, "k d"]) -> Float[np.ndarray, "k d"]:
+        """centroids - offset, as the blocks hold the points. On the host, whence it can go to any mesh."""
+        return (np.asarray(centroids, np.float64) - self.offset).astype(self.rows.arrays[0].dtype)
 
-    def uncentred(self, centroids: Array) -> Any:
-        """centroids + offset. NumPy float64 for float64 points that JAX, without jax_enable_x64, would round."""
-        whole = _plus(centroids, self.offset).astype(self.dtype)
-        return whole if whole.dtype == np.float64 and rows.float_type(whole) == np.float32 else jnp.asarray(whole)
+    def uncentred(self, centroids: Float[AnyArray, "k d"]) -> Float[AnyArray, "k d"]:
+        """centroids + offset, in the type of the points."""
+        return as_jax((np.asarray(centroids, np.float64) + self.offset).astype(self.dtype))
 
     @cached_property
     def mean_variance(self) -> float:
@@ -45,12 +45,20 @@ class Points:
         return max(float(squares) / n - float((sums / n) @ (sums / n)), 0.0) / d
 
 
+def as_jax(values: Shaped[AnyArray, "..."]) -> Shaped[AnyArray, "..."]:
+    """A JAX array; but float64 that JAX, without `jax_enable_x64`, would round stays a NumPy array."""
+    rounded = values.dtype == np.float64 and rows.float_type(values) == np.float32
+    return values if rounded else jnp.asarray(values)
+
+
 def points_in_blocks(
     X: Float[AnyArray, "n d"], *, offset: Any, n_clusters: int, sample_weight: Float[AnyArray, " n"] | None = None
 ) -> Points:
     """Centre X, cut it into blocks, spread it over the devices."""
     n, d = X.shape
     block = rows.block_size(n, max(d, n_clusters))
+    # The offset as `split` subtracts it: the points and the centroids must move by the same bits.
+    offset = np.asarray(offset).astype(rows.offset_type(X))
     x = rows.split(X, block=block, offset=offset)
     weights = np.ones(n, np.float32) if sample_weight is None else sample_weight
     weights = rows.split(weights, block=block, dtype=x.dtype)
@@ -75,20 +83,15 @@ def nearest(
 
 
 def unit_rows(X: Float[AnyArray, "n d"]) -> Float[AnyArray, "n d"]:
-    """Every row scaled to length 1; a ValueError names the first that is all zero."""
+    """Every row scaled to length 1; an InputError names the first that is all zero."""
     xp = np if isinstance(X, np.ndarray) else jnp
     norms = xp.linalg.norm(X, axis=1, keepdims=True)
     if (norms == 0).any():
-        raise ValueError(
+        raise InputError(
             f"row {int((norms == 0).argmax())} is all zero and has no direction: "
             'metric="cosine" needs non-zero rows; drop it, or use metric="euclidean"'
         )
     return X / norms
-
-
-def _plus(centroids: Any, offset: Any) -> Any:
-    """Centroids plus an offset: in float64 on the host where the offset is there, else where the offset is."""
-    return np.asarray(centroids, np.float64) + offset if isinstance(offset, np.ndarray) else centroids + offset[None]
 
 
 @jax.jit

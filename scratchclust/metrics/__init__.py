@@ -8,7 +8,10 @@
 | calinski_harabasz_score | spread of centroids and points | infinity | O(n d) |
 | davies_bouldin_score | spread of centroids and points | 0 | O(n k d) |
 | clustering_accuracy, purity_score, mean_cluster_purity | known labels | 1 | O(n) |
-| normalized_mutual_info_score, adjusted_rand_score, homogeneity_score, completeness_score, v_measure_score | known labels | 1 | O(n) |
+| normalized_mutual_info_score, adjusted_rand_score | known labels | 1 | O(n) |
+| homogeneity_score, completeness_score, v_measure_score | known labels | 1 | O(n) |
+
+`internal_scores` gives silhouette and Dunn's index of several labelings from one pass over the distances.
 """
 
 from scratchclust.metrics.agreement import (

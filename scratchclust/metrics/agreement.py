@@ -56,7 +56,7 @@ def cross_table(labels_true: Labels, labels_pred: Labels) -> CrossTable:
     Raises:
         InputError: If the labels are empty, of different lengths, not one-dimensional, or no integers or strings.
     """
-    true, pred = _as_labels(labels_true, "labels_true"), _as_labels(labels_pred, "labels_pred")
+    true, pred = as_labels(labels_true, "labels_true"), as_labels(labels_pred, "labels_pred")
     if len(true) != len(pred):
         raise InputError(
             f"labels_true and labels_pred must name the same points, but have lengths {len(true)} and {len(pred)}: "
@@ -191,7 +191,8 @@ def v_measure_score(labels_true: Labels, labels_pred: Labels, *, beta: float = 1
     return (1 + beta) * h * c / denominator if denominator else 0.0
 
 
-def _as_labels(labels: Labels, name: str) -> Shaped[np.ndarray, "n"]:
+def as_labels(labels: Labels, name: str) -> Shaped[np.ndarray, "n"]:
+    """The labels as an array of integers or strings; an InputError that calls them `name` if they are anything else."""
     array = _as_array(labels, name)
     if array.ndim != 1:
         raise InputError(f"{name} must have one dimension, but has shape {array.shape}: pass one label per point")

@@ -9,14 +9,15 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Float
 
 from scratchclust import rows
-from scratchclust.distances import mean_of
-from scratchclust.metrics.pairs import AnyArray, Labeling, encode_clusters
+from scratchclust.distances import PRECISION
+from scratchclust.metrics.agreement import Labels
+from scratchclust.metrics.inputs import AnyArray, Labeling, encode_clusters, finite_mean
 
 
-def calinski_harabasz_score(X: Float[AnyArray, "n d"], labels: Shaped[AnyArray, " n"]) -> float:
+def calinski_harabasz_score(X: Float[AnyArray, "n d"], labels: Labels) -> float:
     """The variance ratio: spread of the k centroids over the spread of the points about their own. Larger is better.
 
         sum_j n_j |c_j - c|^2 / (k - 1)
@@ -25,13 +26,13 @@ def calinski_harabasz_score(X: Float[AnyArray, "n d"], labels: Shaped[AnyArray, 
 
     Args:
         X: points.
-        labels: cluster of each point; the integer -1 is noise and left out.
+        labels: [n] integers or strings, the cluster of each point; the integer -1 is noise and left out.
 
     Returns:
         The ratio; 1 when every point lies on its centroid (as in scikit-learn).
 
     Raises:
-        ValueError: fewer than two clusters.
+        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths.
     """
     labeling = encode_clusters(X, labels)
     means, sizes = cluster_means(X, labeling), _sizes(labeling)
@@ -43,20 +44,20 @@ def calinski_harabasz_score(X: Float[AnyArray, "n d"], labels: Shaped[AnyArray, 
     return float(between * (n - k) / (within * (k - 1))) if within > 0 else 1.0
 
 
-def davies_bouldin_score(X: Float[AnyArray, "n d"], labels: Shaped[AnyArray, " n"]) -> float:
+def davies_bouldin_score(X: Float[AnyArray, "n d"], labels: Labels) -> float:
     """The mean over the clusters of their likeness to the most similar other cluster. Smaller is better.
 
         1/k sum_i max_{j != i} (s_i + s_j) / |c_i - c_j|      with s_i the mean distance of cluster i to its centroid
 
     Args:
         X: points.
-        labels: cluster of each point; the integer -1 is noise and left out.
+        labels: [n] integers or strings, the cluster of each point; the integer -1 is noise and left out.
 
     Returns:
         The mean likeness, at least 0; 0 when every point lies on its centroid. Coinciding centroids are passed over.
 
     Raises:
-        ValueError: fewer than two clusters.
+        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths.
     """
     labeling = encode_clusters(X, labels)
     means, sizes = cluster_means(X, labeling), _sizes(labeling)
@@ -91,16 +92,17 @@ def _sizes(labeling: Labeling) -> np.ndarray:
 def _in_blocks(X: AnyArray, labeling: Labeling) -> tuple[rows.Rows, Array]:
     """X less its mean, and the codes + 1, so that the filling counts as noise."""
     block = rows.block_size(len(X), max(X.shape[1], labeling.n_clusters))
-    data = rows.Rows((rows.split(X, block=block, offset=mean_of(X)),), rows.mesh())
+    data = rows.Rows((rows.split(X, block=block, offset=finite_mean(X)),), rows.mesh())
     return data, rows.split(labeling.codes + 1, block=block, dtype=np.int32)
 
 
 @partial(jax.jit, static_argnames="n_clusters")
 def _cluster_sums(data: rows.Rows, codes: Array, n_clusters: int) -> Array:
     def block(x: Array, codes: Array) -> tuple[Array, None]:
-        return jnp.zeros((n_clusters + 1, x.shape[1]), x.dtype).at[codes].add(x), None
+        one_hot = jax.nn.one_hot(codes - 1, n_clusters, dtype=x.dtype, axis=0)
+        return jnp.matmul(one_hot, x, precision=PRECISION), None
 
-    return rows.map_sum(block, rows.Rows((*data.arrays, codes), data.mesh))[0][1:]
+    return rows.map_sum(block, rows.Rows((*data.arrays, codes), data.mesh))[0]
 
 
 @jax.jit

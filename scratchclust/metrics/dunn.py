@@ -1,96 +1,110 @@
 """Dunn's index, fast: the twin of `scratchclust/reference/dunn.py`, where the mathematics is explained.
 
 One pass in float32 (`pairs.py`) finds the rows that can hold the deciding pairs, by a proven bound on its rounding
-error; the distances of those few rows are computed again in float64, and of the pairs that remain by the definition.
-So the index is exact, as if all pairs had been computed in float64.
+error. A second look at those few rows, in float64 and again by matrix products, leaves the pairs within its own
+rounding of the best; and these are computed by the definition. So the index is the same as if every pair had been.
 """
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int
 
-from scratchclust.distances import error_bound
-from scratchclust.metrics.pairs import AnyArray, Labeling, PairScores, encode_clusters, pair_scores
+from scratchclust import rows
+from scratchclust.distances import error_bound, mean_of
+from scratchclust.metrics.agreement import Labels
+from scratchclust.metrics.inputs import AnyArray, Labeling, encode_clusters
+from scratchclust.metrics.pairs import PairScores, pair_scores
 
-BLOCK = 256  # rows that are computed again at once
-MAX_PAIRS = 100_000  # pairs computed by the definition; more than these differ by float64's rounding only
+MAX_ELEMENTS = 2**22  # of a block of distances in float64: 32 MB
+MAX_PAIRS = 100_000  # computed by the definition; if more pairs tie, the index is exact up to float64's rounding
 
 
-def dunn_index(X: Float[AnyArray, "n d"], labels: Shaped[AnyArray, " n"]) -> float:
+def dunn_index(X: Float[AnyArray, "n d"], labels: Labels) -> float:
     """The smallest distance between points of different clusters over the largest within one.
 
     Args:
         X: points.
-        labels: cluster of each point; the integer -1 is noise.
+        labels: [n] integers or strings, the cluster of each point; the integer -1 is noise.
 
     Returns:
         D in [0, inf]. Cost O(n^2 d) time, memory O(n d).
 
     Raises:
-        ValueError: fewer than two clusters.
+        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths.
     """
     labeling = encode_clusters(X, labels)
-    return dunn_of(Centred(X), labeling, pair_scores(X, [labeling], silhouette=False)[0])
+    return dunn_of(HostPoints(X), labeling, pair_scores(X, [labeling], silhouette=False)[0])
 
 
-class Centred:
-    """X in float64 less its mean, made when it is first needed, for all labelings of a call."""
+class HostPoints:
+    """What the few deciding pairs need of X in float64; made when first needed, once for all labelings of a call."""
 
     def __init__(self, X: AnyArray) -> None:
         self._X = X
-        self._centred: np.ndarray | None = None
+        self._centred: Float[np.ndarray, "n d"] | None = None
 
     @property
-    def points(self) -> Float[np.ndarray, "n d"]:
+    def centred(self) -> Float[np.ndarray, "n d"]:
+        """X less the very offset that the float32 pass subtracts, so that the bound on its error holds."""
         if self._centred is None:
-            X = np.asarray(self._X, np.float64)
-            self._centred = X - X.mean(axis=0)
+            offset = np.asarray(mean_of(self._X)).astype(rows.offset_type(self._X))
+            self._centred = np.asarray(self._X, np.float64) - offset
         return self._centred
 
+    def distances(self, i: Int[np.ndarray, " m"], j: Int[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
+        """|x_i - x_j| by the definition."""
+        step = max(1, MAX_ELEMENTS // self.centred.shape[1])
+        X = np.asarray(self._X)
+        parts = [
+            np.linalg.norm(X[i[first : first + step]].astype(np.float64) - X[j[first : first + step]], axis=1)
+            for first in range(0, len(i), step)
+        ]
+        return np.concatenate(parts)
 
-def dunn_of(X: Centred, labeling: Labeling, scores: PairScores) -> float:
+
+def dunn_of(X: HostPoints, labeling: Labeling, scores: PairScores) -> float:
     """Dunn's index from the float32 pass over all pairs, its deciding pairs computed again in float64."""
-    clustered = labeling.codes >= 0
-    nearest = np.where(clustered, scores.nearest_other, np.inf)
-    farthest = np.where(clustered, scores.farthest_own, 0)
-    error = error_bound(float(np.linalg.norm(X.points, axis=1).max()), X.points.shape[1])
-    separation = _least(X.points, labeling.codes, np.flatnonzero(nearest <= nearest.min() + 2 * error), _between)
+    clustered = np.flatnonzero(labeling.codes >= 0)
+    nearest, farthest = scores.nearest_other[clustered], scores.farthest_own[clustered]
+    error = error_bound(float(np.linalg.norm(X.centred, axis=1).max()), X.centred.shape[1])
+    i, j = _least_pairs(X, labeling.codes, clustered[nearest <= nearest.min() + 2 * error], _between)
+    separation = X.distances(i, j).min()
     if separation == 0:
         return 0.0
-    diameter = -_least(X.points, labeling.codes, np.flatnonzero(farthest >= farthest.max() - 2 * error), _within)
-    return math.sqrt(separation / diameter) if diameter > 0 else math.inf
+    i, j = _least_pairs(X, labeling.codes, clustered[farthest >= farthest.max() - 2 * error], _within)
+    diameter = X.distances(i, j).max()
+    return float(separation / diameter) if diameter > 0 else math.inf
 
 
-def _between(squared: np.ndarray, codes: np.ndarray, own: np.ndarray) -> np.ndarray:
+def _between(squared: Float[np.ndarray, "b n"], own: Int[np.ndarray, "b 1"], codes: Int[np.ndarray, "1 n"]) -> Any:
     """Squared distances where the pair is of two clusters, infinity elsewhere."""
-    return np.where((codes[None, :] != own[:, None]) & (codes[None, :] >= 0), squared, np.inf)
+    return np.where((codes != own) & (codes >= 0), squared, np.inf)
 
 
-def _within(squared: np.ndarray, codes: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Minus the squared distances where the pair is of one cluster, infinity elsewhere."""
-    return np.where(codes[None, :] == own[:, None], -squared, np.inf)
+def _within(squared: Float[np.ndarray, "b n"], own: Int[np.ndarray, "b 1"], codes: Int[np.ndarray, "1 n"]) -> Any:
+    """Squared distances with a minus, so that the largest is the least, where the pair is of one cluster."""
+    return np.where(codes == own, -squared, np.inf)
 
 
-def _least(X: np.ndarray, codes: np.ndarray, candidates: np.ndarray, select: Callable) -> float:
-    """The least value of `select` over all pairs of a candidate row with any row, in float64 by the definition."""
-    norms = (X * X).sum(axis=1)
-    error = error_bound(math.sqrt(norms.max()), X.shape[1], np.float64)
-    best, pairs = math.inf, []
-    for first in range(0, len(candidates), BLOCK):
-        block = candidates[first : first + BLOCK]
-        squared = norms[block][:, None] - 2 * X[block] @ X.T + norms[None, :]
-        values = select(squared, codes, codes[block])
-        best = min(best, values.min())
-        i, j = np.nonzero(values <= best + 2 * error)
-        pairs.append(np.stack([values[i, j], block[i], j], axis=1))
-    values, i, j = np.concatenate(pairs).T
-    deciding = np.flatnonzero(values <= best + 2 * error)[:MAX_PAIRS]
-    i, j = i[deciding].astype(int), j[deciding].astype(int)
-    squared = np.concatenate([((X[a] - X[b]) ** 2).sum(axis=1) for a, b in zip(_chunks(i), _chunks(j), strict=True)])
-    return float((squared if select is _between else -squared).min())
-
-
-def _chunks(index: np.ndarray) -> list[np.ndarray]:
-    return np.array_split(index, math.ceil(len(index) / BLOCK))
+def _least_pairs(
+    X: HostPoints, codes: Int[np.ndarray, " n"], candidates: Int[np.ndarray, " c"], select: Callable
+) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:
+    """The pairs (i, j) of a candidate row with any row whose selected value is least, up to float64's rounding."""
+    Z = X.centred
+    norms = (Z * Z).sum(axis=1)
+    error = error_bound(math.sqrt(norms.max()), Z.shape[1], np.float64)
+    step = max(1, MAX_ELEMENTS // len(Z))
+    values, i, j = np.empty(0), np.empty(0, int), np.empty(0, int)
+    for first in range(0, len(candidates), step):
+        block = candidates[first : first + step]
+        squared = norms[block][:, None] - 2 * Z[block] @ Z.T + norms[None, :]
+        selected = select(squared, codes[block][:, None], codes[None, :])
+        row, column = np.nonzero(selected <= min(selected.min(), values.min(initial=np.inf)) + 2 * error)
+        values = np.concatenate([values, selected[row, column]])
+        i, j = np.concatenate([i, block[row]]), np.concatenate([j, column])
+        best = np.flatnonzero(values <= values.min() + 2 * error)[:MAX_PAIRS]
+        values, i, j = values[best], i[best], j[best]
+    return i, j

@@ -7,17 +7,19 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from scratchclust.metrics.dunn import Centred, dunn_of
-from scratchclust.metrics.pairs import AnyArray, Labeling, PairScores, encode, pair_scores
+from scratchclust.metrics.agreement import Labels
+from scratchclust.metrics.dunn import HostPoints, dunn_of
+from scratchclust.metrics.inputs import AnyArray, Labeling, encode_for
+from scratchclust.metrics.pairs import PairScores, pair_scores
 from scratchclust.metrics.silhouette import silhouettes
 
 
-def internal_scores(X: Float[AnyArray, "n d"], labelings: Sequence[Any]) -> list[dict[str, Any]]:
+def internal_scores(X: Float[AnyArray, "n d"], labelings: Sequence[Labels]) -> list[dict[str, Any]]:
     """Silhouette and Dunn's index of each labeling; every distance is computed once for all of them.
 
     Args:
         X: points.
-        labelings: sequences of n labels each, such as those of k-means for k = 2, 3, ...; -1 is noise.
+        labelings: [n] integers or strings each, such as the labels of k-means for k = 2, 3, ...; -1 is noise.
 
     Returns:
         For each labeling a dict of `silhouette` (mean), `silhouette_samples` [n], `dunn`, `n_clusters` and `n_noise`.
@@ -25,19 +27,16 @@ def internal_scores(X: Float[AnyArray, "n d"], labelings: Sequence[Any]) -> list
         Cost O(n^2 (d + sum of k)) time.
 
     Raises:
-        ValueError: another number of labels than of points.
+        InputError: X or labels that cannot be read, or of different lengths.
     """
-    for i, labels in enumerate(labelings):
-        if len(labels) != len(X):
-            raise ValueError(f"expected {len(X)} labels in labeling {i}, one for each point, got {len(labels)}")
-    encoded = [encode(labels) for labels in labelings]
+    encoded = [encode_for(X, labels, f"labeling {i}") for i, labels in enumerate(labelings)]
     defined = [labeling for labeling in encoded if labeling.n_clusters >= 2]
     passed = iter(pair_scores(X, defined) if defined else [])
-    centred = Centred(X)
-    return [_scores(centred, one, next(passed) if one.n_clusters >= 2 else None, len(X)) for one in encoded]
+    points = HostPoints(X)
+    return [_scores(points, one, next(passed) if one.n_clusters >= 2 else None, len(X)) for one in encoded]
 
 
-def _scores(X: Centred, labeling: Labeling, scores: PairScores | None, n: int) -> dict[str, Any]:
+def _scores(X: HostPoints, labeling: Labeling, scores: PairScores | None, n: int) -> dict[str, Any]:
     samples = np.full(n, np.nan) if scores is None else silhouettes(scores.sums, labeling)
     return {
         "silhouette": math.nan if scores is None else float(np.nanmean(samples)),

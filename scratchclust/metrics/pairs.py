@@ -14,22 +14,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Shaped
+from jaxtyping import Array, Float, Int
 
 from scratchclust import rows
-from scratchclust.distances import PRECISION, mean_of, product, squared_norms
+from scratchclust.distances import PRECISION, product, squared_norms
+from scratchclust.metrics.inputs import AnyArray, Labeling, finite_mean
 
-AnyArray = Array | np.ndarray
 TILE = 512  # rows and columns of a tile: 1 MB of distances, which stay in a core's cache
 STRETCH = 2e10  # multiplications in one compiled call, a fraction of a second on one core
 NEAR = 2.0**-12  # of |x|^2 + |y|^2; nearer pairs lose too many digits in the expanded square
-
-
-class Labeling(NamedTuple):
-    """A clustering with its clusters counted from 0."""
-
-    codes: np.ndarray  # [n] int32, -1 for noise
-    n_clusters: int
 
 
 class PairScores(NamedTuple):
@@ -38,33 +31,6 @@ class PairScores(NamedTuple):
     sums: np.ndarray  # [m k] sum of the distances to the points of each cluster; empty unless asked for
     nearest_other: np.ndarray  # [m] smallest squared distance to a point of another cluster (inf without one)
     farthest_own: np.ndarray  # [m] largest squared distance to a point of the same cluster
-
-
-def encode(labels: Shaped[AnyArray, " n"]) -> Labeling:
-    """Any integer or string labels as codes from 0 to k - 1 in sorted order; the integer -1 stays -1, for noise."""
-    values, codes = np.unique(np.asarray(labels), return_inverse=True)
-    n_noise_labels = int(values.dtype.kind in "iuf" and (values == -1).any())
-    if n_noise_labels:
-        noise = int((values == -1).argmax())
-        codes = np.where(codes == noise, -1, codes - (codes > noise))
-    return Labeling(codes.astype(np.int32), len(values) - n_noise_labels)
-
-
-def encode_clusters(X: Any, labels: Any) -> Labeling:
-    """`encode` for one labeling of X, checked.
-
-    Raises:
-        ValueError: another number of labels than of points, or fewer than two clusters.
-    """
-    if len(labels) != len(X):
-        raise ValueError(f"expected one label for each of the {len(X)} points, got {len(labels)} labels")
-    labeling = encode(labels)
-    if labeling.n_clusters < 2:
-        raise ValueError(
-            f"expected at least two clusters besides noise, found {labeling.n_clusters}: with fewer there is "
-            "nothing to compare; check the labels, or ask for more clusters"
-        )
-    return labeling
 
 
 def pair_scores(
@@ -88,7 +54,7 @@ def pair_scores(
         One result for each labeling. Cost O(m n d) time; memory O(n (d + sum of k)) and a tile.
     """
     sample = np.arange(len(X), dtype=np.int32) if sample is None else sample.astype(np.int32)
-    offset = mean_of(X)
+    offset = finite_mean(X)
     codes = np.stack([labeling.codes for labeling in labelings], axis=1)
     columns = _columns(X, codes, sum(labeling.n_clusters for labeling in labelings), offset)
     found = []
@@ -145,7 +111,9 @@ def _pass(
             squared = _squared_distances(column.x, x, column.index[:, None] == index[None, :], column.index >= 0)
             if silhouette:
                 one_hot = _one_hot(column.codes, n_clusters, x.dtype)
-                product_ = jax.lax.dot_general(one_hot, jnp.sqrt(squared), (((0,), (0,)), ((), ())), precision=PRECISION)
+                product_ = jax.lax.dot_general(
+                    one_hot, jnp.sqrt(squared), (((0,), (0,)), ((), ())), precision=PRECISION
+                )
                 sums = sums + product_
             if dunn:
                 nearest, farthest = _extremes(squared, column.codes, codes, nearest, farthest)

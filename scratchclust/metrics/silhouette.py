@@ -3,54 +3,53 @@
 The same functions on all devices, by tiles of the distance matrix (`pairs.py`): memory O(n (d + k)), never n x n.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Float, Int
 
 from scratchclust import rows
 from scratchclust.distances import PRECISION
+from scratchclust.errors import InputError
+from scratchclust.metrics.agreement import Labels
 from scratchclust.metrics.centroids import cluster_means, distances_to_means
-from scratchclust.metrics.pairs import AnyArray, Labeling, encode_clusters, pair_scores
+from scratchclust.metrics.inputs import AnyArray, Labeling, encode_clusters
+from scratchclust.metrics.pairs import pair_scores
 from scratchclust.results import SilhouetteEstimate
 
 
 def silhouette_samples(
-    X: Float[AnyArray, "n d"], labels: Shaped[AnyArray, " n"], *, metric: str = "euclidean"
+    X: Float[AnyArray, "n d"], labels: Labels, *, metric: str = "euclidean"
 ) -> Float[np.ndarray, " n"]:
     """s(i) of every point.
 
     Args:
         X: points; or with metric="precomputed" their distances [n n].
-        labels: cluster of each point; the integer -1 is noise.
+        labels: [n] integers or strings, the cluster of each point; the integer -1 is noise.
         metric: "euclidean" or "precomputed".
 
     Returns:
         s(i) in [-1, 1], NaN for noise. Cost O(n^2 d) time.
 
     Raises:
-        ValueError: fewer than two clusters, an unknown metric, or distances that are not square.
+        InputError: fewer than two clusters, an unknown metric, or precomputed distances that are not square or of
+            which one of a point to itself is not zero; X or labels that cannot be read, or of different lengths.
     """
+    _check_metric(X, metric)
     labeling = encode_clusters(X, labels)
-    if metric == "euclidean":
-        return silhouettes(pair_scores(X, [labeling], dunn=False)[0].sums, labeling)
-    if metric != "precomputed":
-        raise ValueError(f'expected metric "euclidean" or "precomputed", got {metric!r}')
-    return silhouettes(_sums_of_precomputed(X, labeling), labeling)
+    if metric == "precomputed":
+        return silhouettes(_sums_of_precomputed(X, labeling), labeling)
+    return silhouettes(pair_scores(X, [labeling], dunn=False)[0].sums, labeling)
 
 
-def silhouette_score(
-    X: Float[AnyArray, "n d"], labels: Shaped[AnyArray, " n"], *, metric: str = "euclidean"
-) -> float:
+def silhouette_score(X: Float[AnyArray, "n d"], labels: Labels, *, metric: str = "euclidean") -> float:
     """The mean of s(i) over the points that are not noise; arguments and errors as for `silhouette_samples`."""
     return float(np.nanmean(silhouette_samples(X, labels, metric=metric)))
 
 
 def silhouette_estimate(
     X: Float[AnyArray, "n d"],
-    labels: Shaped[AnyArray, " n"],
+    labels: Labels,
     *,
     sample_size: int,
     random_state: int | np.random.Generator | None = None,
@@ -64,7 +63,7 @@ def silhouette_estimate(
 
     Args:
         X: points.
-        labels: cluster of each point; the integer -1 is noise, and not sampled.
+        labels: [n] integers or strings, the cluster of each point; the integer -1 is noise, and not sampled.
         sample_size: m; with m >= n the result is exact.
         random_state: seed or generator of the draw.
 
@@ -72,11 +71,11 @@ def silhouette_estimate(
         mean and standard_error. Cost O(m n d) time.
 
     Raises:
-        ValueError: fewer than two clusters, or a sample of less than two points.
+        InputError: a sample of less than two points, and what `silhouette_samples` raises.
     """
     labeling = encode_clusters(X, labels)
     if sample_size < 2:
-        raise ValueError(f"expected sample_size >= 2, got {sample_size}: one point has no spread to judge the error by")
+        raise InputError(f"expected sample_size >= 2, got {sample_size}: one point has no spread to judge the error by")
     clustered = np.flatnonzero(labeling.codes >= 0)
     m = min(sample_size, len(clustered))
     sample = np.sort(np.random.default_rng(random_state).choice(clustered, size=m, replace=False))
@@ -86,17 +85,20 @@ def silhouette_estimate(
     return SilhouetteEstimate(float(scores.mean()), float(error))
 
 
-def simplified_silhouette_score(X: Float[AnyArray, "n d"], labels: Shaped[AnyArray, " n"]) -> float:
+def simplified_silhouette_score(X: Float[AnyArray, "n d"], labels: Labels) -> float:
     """The silhouette with distances to centroids in place of mean distances to points: O(n k d) instead of O(n^2 d).
 
         a(i) = |x_i - c_A|      b(i) = min over the other clusters B of |x_i - c_B|
 
     Args:
         X: points.
-        labels: cluster of each point; the integer -1 is noise and left out.
+        labels: [n] integers or strings, the cluster of each point; the integer -1 is noise and left out.
+
+    Returns:
+        The mean of s(i); 0 for the only point of a cluster, and where a(i) = b(i) = 0.
 
     Raises:
-        ValueError: fewer than two clusters.
+        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths.
     """
     labeling = encode_clusters(X, labels)
     a, b = distances_to_means(X, labeling, cluster_means(X, labeling))
@@ -105,7 +107,7 @@ def simplified_silhouette_score(X: Float[AnyArray, "n d"], labels: Shaped[AnyArr
 
 
 def silhouettes(
-    sums: Float[np.ndarray, "m k"], labeling: Labeling, sample: Shaped[np.ndarray, " m"] | None = None
+    sums: Float[np.ndarray, "m k"], labeling: Labeling, sample: Int[np.ndarray, " m"] | None = None
 ) -> Float[np.ndarray, " m"]:
     """s(i) from the sums of the distances of each point to each cluster, in float64; NaN for noise."""
     codes = labeling.codes if sample is None else labeling.codes[sample]
@@ -125,13 +127,20 @@ def _ratio(a: np.ndarray, b: np.ndarray, alone: np.ndarray) -> np.ndarray:
 
 def _sums_of_precomputed(D: AnyArray, labeling: Labeling) -> np.ndarray:
     """The sum of the distances of each point to each cluster, from the distances themselves."""
-    if D.shape[0] != D.shape[1]:
-        raise ValueError(f'metric="precomputed" expects square distances [n n], got {list(D.shape)}')
     one_hot = jax.nn.one_hot(labeling.codes, labeling.n_clusters)
     data = rows.Rows((rows.split(D, block=rows.block_size(len(D), len(D))),), rows.mesh())
     return np.asarray(rows.join(_row_sums(data, one_hot), len(D)))
 
 
+def _check_metric(X: AnyArray, metric: str) -> None:
+    if metric not in ("euclidean", "precomputed"):
+        raise InputError(f'expected metric "euclidean" or "precomputed", got {metric!r}')
+    if metric == "precomputed" and X.shape[0] != X.shape[1]:
+        raise InputError(f'metric="precomputed" expects square distances [n n], got {list(X.shape)}')
+    if metric == "precomputed" and X.diagonal().any():
+        raise InputError('metric="precomputed" expects zeros on the diagonal: set them with np.fill_diagonal(X, 0)')
+
+
 @jax.jit
-def _row_sums(data: rows.Rows, one_hot: Array) -> Any:
+def _row_sums(data: rows.Rows, one_hot: Array) -> Array:
     return rows.map_sum(lambda D, one_hot: (None, jnp.matmul(D, one_hot, precision=PRECISION)), data, one_hot)[1]

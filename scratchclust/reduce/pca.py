@@ -1,11 +1,10 @@
 """Principal component analysis, fast: the twin of `scratchclust/reference/pca.py`, where the mathematics is explained.
 
 What touches the n rows (sums of outer products, projections) runs by blocks on all devices in float32; the
-eigenproblem, of size min(n, d) or less, is solved on the host in float64 by SciPy.
+eigenproblem, of size min(n, d) or less, is solved on the host in float64 by SciPy. Hence the axes and coordinates
+are JAX arrays and the variances float64 NumPy arrays; so is the mean of a NumPy array, and far from zero it keeps all
+digits. Variances below a millionth of the largest drown in the rounding of float32, and count as none.
 """
-
-from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +14,13 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from scratchclust import rows
 from scratchclust.distances import PRECISION, mean_of
+from scratchclust.errors import InputError
 from scratchclust.results import PCAResult
 
 AnyArray = Array | np.ndarray
+TIE = 1e-5  # relative difference of two magnitudes below which they count as equal
+# Where an eigenvalue should be zero, rounding leaves up to 0.6 eps of the largest (seen over ranks, shapes, offsets).
+NEGLIGIBLE = 10 * float(np.finfo(np.float32).eps)
 
 
 def pca(X: Float[AnyArray, "n d"], n_components: int | None = None) -> PCAResult:
@@ -29,10 +32,14 @@ def pca(X: Float[AnyArray, "n d"], n_components: int | None = None) -> PCAResult
 
     Returns:
         Mean, axes and variances. Cost O(n d min(n, d) + min(n, d)^3) time, memory O(n d + min(n, d)^2).
+
+    Raises:
+        InputError: fewer than two points, NaN or infinity among them, or a q that is not within 1..min(n, d).
     """
     n, d = X.shape
     q = min(n, d) if n_components is None else n_components
-    mean, data = mean_of(X), _in_blocks(X)
+    mean = _checked_mean(X, q)
+    data = _in_blocks(X, mean)
     if d <= n:
         scatter, total = _scatter(data)
         eigenvalues, vectors = _leading(scatter, q)
@@ -41,7 +48,7 @@ def pca(X: Float[AnyArray, "n d"], n_components: int | None = None) -> PCAResult
         whole = rows.join(data.arrays[0], n)
         gram, total = _gram(data, jax.device_put(whole, rows.whole()))
         eigenvalues, vectors = _leading(rows.join(gram, n), q)
-        components = _unit_or_zero(vectors.T @ np.asarray(whole, np.float64))
+        components = _unit_or_zero(vectors.T @ np.asarray(whole, np.float64), _negligible(eigenvalues))
     return _result(mean, components, eigenvalues / (n - 1), float(total) / (n - 1), n)
 
 
@@ -59,21 +66,26 @@ def randomized_pca(
         X: points.
         n_components: q.
         key: source of randomness.
-        n_oversamples: extra dimensions, which make the result accurate.
+        n_oversamples: extra dimensions, l - q, which make the result accurate.
         n_iter: number of iterations.
 
     Returns:
-        Mean, axes and variances, approximately. Cost O(n d (q + n_oversamples) n_iter) time.
+        Mean, axes and variances, approximately. Cost O(n d l n_iter) time.
+
+    Raises:
+        InputError: as for `pca`.
     """
     n, d = X.shape
-    data = _in_blocks(X)
-    basis = jax.random.normal(key, (d, min(n_components + n_oversamples, n, d)), data.arrays[0].dtype)
-    for _ in range(n_iter):  # the first orthonormal basis may wait until after the first product
+    mean = _checked_mean(X, n_components)
+    data = _in_blocks(X, mean)
+    directions = jax.random.normal(key, (d, min(n_components + n_oversamples, n, d)), data.arrays[0].dtype)
+    basis, _ = jnp.linalg.qr(directions)
+    for _ in range(n_iter):
         basis, _ = jnp.linalg.qr(_scatter_times(data, basis))
     projected, total = _projected_scatter(data, basis)
     eigenvalues, vectors = _leading(projected, n_components)
     components = (np.asarray(basis, np.float64) @ vectors).T
-    return _result(mean_of(X), components, eigenvalues / (n - 1), float(total) / (n - 1), n)
+    return _result(mean, components, eigenvalues / (n - 1), float(total) / (n - 1), n)
 
 
 def transform(X: Float[AnyArray, "n d"], result: PCAResult, *, whiten: bool = False) -> Float[Array, "n q"]:
@@ -87,7 +99,7 @@ def transform(X: Float[AnyArray, "n d"], result: PCAResult, *, whiten: bool = Fa
     scale = _scales(result)
     divisor = np.where(scale > 0, scale, np.inf) if whiten else np.ones(len(scale))
     axes = np.asarray(result.components, np.float64) / divisor[:, None]
-    data = _in_blocks(X, np.asarray(result.mean))
+    data = _in_blocks(X, result.mean)
     return rows.join(_project(data, jnp.asarray(axes.T, data.arrays[0].dtype)), len(X))
 
 
@@ -100,9 +112,24 @@ def inverse_transform(Y: Float[AnyArray, "n q"], result: PCAResult, *, whiten: b
     return rows.join(_project(data, axes), len(Y)) + jnp.asarray(result.mean, dtype)[None]
 
 
-def _in_blocks(X: AnyArray, mean: Any = None) -> rows.Rows:
+def _checked_mean(X: AnyArray, n_components: int) -> Float[AnyArray, " d"]:
+    """The mean row, which is finite just if all rows are; an InputError if X or the number of axes cannot be used."""
+    n, d = X.shape
+    if n < 2:
+        raise InputError(f"expected at least two points, got {n}: a single one does not vary")
+    if not 1 <= n_components <= min(n, d):
+        raise InputError(f"expected n_components within 1 and min(n, d) = {min(n, d)}, got {n_components}")
+    with np.errstate(invalid="ignore"):  # infinity minus infinity, which is what we look for
+        mean = mean_of(X)
+    if not np.isfinite(np.asarray(mean)).all():
+        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    return mean
+
+
+def _in_blocks(X: AnyArray, mean: Float[AnyArray, " d"]) -> rows.Rows:
+    """X less the mean, on all devices."""
     block = rows.block_size(len(X), X.shape[1])
-    return rows.Rows((rows.split(X, block=block, offset=mean_of(X) if mean is None else mean),), rows.mesh())
+    return rows.Rows((rows.split(X, block=block, offset=mean),), rows.mesh())
 
 
 def _times(a: Array, b: Array) -> Array:
@@ -152,23 +179,27 @@ def _leading(symmetric: AnyArray, q: int) -> tuple[np.ndarray, np.ndarray]:
     return eigenvalues[::-1], vectors[:, ::-1]
 
 
-def _unit_or_zero(axes: np.ndarray) -> np.ndarray:
-    """Rows scaled to length 1; where a row has no length (an axis without variance), zero."""
-    norms = np.linalg.norm(axes, axis=1, keepdims=True)
-    negligible = norms <= norms.max() * max(axes.shape) * np.finfo(np.float32).eps
-    return np.where(negligible, 0, axes / np.where(negligible, 1, norms))
+def _negligible(variance: np.ndarray) -> np.ndarray:
+    """Where the variance [q] is no more than rounding of float32."""
+    return variance <= NEGLIGIBLE * variance.max()
+
+
+def _unit_or_zero(axes: np.ndarray, is_zero: np.ndarray) -> np.ndarray:
+    """Rows [q d] scaled to length 1, or to zero where it is said so."""
+    norms = np.where(is_zero, np.inf, np.linalg.norm(axes, axis=1))
+    return axes / norms[:, None]
 
 
 def _scales(result: PCAResult) -> np.ndarray:
-    """sqrt(l_q), the standard deviation along each axis; 0 where it is no more than rounding of float32."""
+    """sqrt(l_q), the standard deviation along each axis; 0 where it is no more than rounding."""
     variance = np.asarray(result.explained_variance, np.float64)
-    negligible = variance <= variance.max(initial=0) * 10 * np.finfo(np.float32).eps
-    return np.where(negligible, 0, np.sqrt(variance))
+    return np.where(_negligible(variance), 0, np.sqrt(variance))
 
 
-def _result(mean: Any, components: np.ndarray, eigenvalues: np.ndarray, total: float, n: int) -> PCAResult:
+def _result(mean: AnyArray, components: np.ndarray, eigenvalues: np.ndarray, total: float, n: int) -> PCAResult:
     """The axes with their signs settled, and what follows from the eigenvalues (rounded below zero: zero)."""
-    largest = np.abs(components).argmax(axis=1)
+    magnitudes = np.abs(components)
+    largest = (magnitudes >= (1 - TIE) * magnitudes.max(axis=1, keepdims=True)).argmax(axis=1)
     signs = np.where(components[np.arange(len(components)), largest] < 0, -1, 1)
     variance = np.maximum(eigenvalues, 0)
     ratio = variance / total if total > 0 else np.zeros_like(variance)

@@ -35,7 +35,7 @@ def dunn_index(X: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"]) ->
         D in [0, inf]. Cost O(n^2 d) time.
 
     Raises:
-        ValueError: fewer than two clusters.
+        InputError: fewer than two clusters.
     """
     clusters = [X[labels == cluster] for cluster in clusters_of(labels)]
     separation = min(_distances(A, B).min() for A, B in combinations(clusters, 2))

@@ -9,20 +9,35 @@ Lloyd's algorithm lowers it by two steps in turn, neither of which can raise it,
     assign              l_i = argmin_j |x_i - c_j|^2
     update_centroids    c_j = sum_{i: l_i = j} w_i x_i / sum_{i: l_i = j} w_i
 
-It ends in a local minimum that depends on the start, hence the better starts below. The fast twin of this file is
-`scratchclust/cluster/kmeans.py`.
+It ends in a local minimum that depends on the start; `kmeans_starts.py` beside this file draws good ones. The fast
+twin of this file is `scratchclust/cluster/kmeans.py`.
 
-Sources: Lloyd, Least squares quantization in PCM, 1982. Arthur & Vassilvitskii, k-means++, 2007. Bahmani et al.,
-Scalable k-means++, 2012. Dhillon & Modha, Concept decompositions, 2001 (cosine metric).
+Sources: Lloyd, Least squares quantization in PCM, 1982. Dhillon & Modha, Concept decompositions, 2001 (cosine metric).
 """
 
-import math
 import warnings
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from scratchclust.errors import InputError
+from scratchclust.reference.distances import squared_distances
+from scratchclust.reference.kmeans_starts import STARTS, plus_plus, random_points, scalable_plus_plus
 from scratchclust.results import KMeansHistory, KMeansResult
+
+__all__ = [
+    "assign",
+    "kmeans",
+    "lloyd",
+    "plus_plus",
+    "random_points",
+    "refill_empty",
+    "scalable_plus_plus",
+    "unit_rows",
+    "update_centroids",
+]
+
+NO_DIRECTION = 1e-6  # a mean of unit vectors that is shorter is no more than rounding
 
 
 def assign(
@@ -94,7 +109,7 @@ def update_centroids(
         sample_weight: w; None means 1 for every point.
     """
     weights = np.ones(len(X)) if sample_weight is None else sample_weight
-    updated = centroids.copy()
+    updated = centroids.astype(np.float64)
     for j in range(len(centroids)):
         in_cluster = labels == j
         if weights[in_cluster].sum() > 0:
@@ -126,27 +141,32 @@ def lloyd(
             inertia is then sum_i w_i |x_i - c|^2 = 2 sum_i w_i (1 - cos(x_i, c)).
 
     Raises:
-        ValueError: an all-zero row with the cosine metric: it has no direction.
+        InputError: an argument that cannot be used, or an all-zero row with the cosine metric: it has no direction.
+
+    Warns:
+        UserWarning: some clusters ended without points.
     """
+    _check_arguments(metric=metric, max_iter=max_iter, sample_weight=sample_weight)
     if metric == "cosine":
         X, centroids = unit_rows(X), unit_rows(centroids)
+    weights = np.ones(len(X)) if sample_weight is None else sample_weight
     threshold = tol * X.var(axis=0).mean()
-    n_clusters, previous, converged, history = len(centroids), np.full(len(X), -1, np.int32), False, []
+    previous, converged, history = np.full(len(X), -1), False, []
     while not converged and len(history) < max_iter:
         labels, distances = assign(X, centroids)
-        inertia = _total(distances, sample_weight)
-        refilled = refill_empty(labels, distances, n_clusters, sample_weight=sample_weight)
-        updated = update_centroids(X, refilled, centroids, sample_weight=sample_weight)
+        refilled = refill_empty(labels, distances, len(centroids), sample_weight=weights)
+        updated = update_centroids(X, refilled, centroids, sample_weight=weights)
         if metric == "cosine":
             updated = _unit_or_kept(updated, centroids)
-        shift, n_moved = ((updated - centroids) ** 2).sum(), (labels != previous).sum()
-        history.append((inertia, shift, n_moved))
+        shift, n_moved = ((updated - centroids) ** 2).sum(), (labels != previous)[weights > 0].sum()
+        history.append((weights @ distances, shift, n_moved))
         converged = bool(n_moved == 0 or shift <= threshold)
         centroids, previous = updated, labels
     labels, distances = assign(X, centroids)  # those of the step before belong to the centroids of the step before
+    _warn_of_empty(labels, len(centroids))
     inertias, shifts, moved = np.array(history).T
     history = KMeansHistory(inertias, shifts, moved.astype(np.int32))
-    return KMeansResult(centroids, labels, _total(distances, sample_weight), len(shifts), converged, history)
+    return KMeansResult(centroids, labels, float(weights @ distances), len(shifts), converged, history)
 
 
 def kmeans(
@@ -171,41 +191,64 @@ def kmeans(
         n_init: number of starts.
         sample_weight, max_iter, tol, metric: as for `lloyd`.
 
+    Raises:
+        InputError: an argument that cannot be used, or an all-zero row with the cosine metric.
+
     Warns:
-        UserWarning: fewer distinct points than clusters were found, so some clusters are empty or coincide.
+        UserWarning: some clusters ended without points, as they must when fewer points than clusters are distinct.
     """
+    _check_arguments(metric=metric, max_iter=max_iter, sample_weight=sample_weight, init=init, n_init=n_init)
+    if not 1 <= n_clusters <= len(X):
+        raise InputError(f"n_clusters={n_clusters}: expected 1 to {len(X)}, the number of points; choose among these")
     points = unit_rows(X) if metric == "cosine" else X
     results = [
         lloyd(X, start, sample_weight=sample_weight, max_iter=max_iter, tol=tol, metric=metric)
         for start in (STARTS[init](points, n_clusters, rng=rng, sample_weight=sample_weight) for _ in range(n_init))
     ]
-    best = min(results, key=lambda result: result.inertia)
-    n_found = len(np.unique(best.labels))
-    if n_found < n_clusters:
-        warnings.warn(
-            f"only {n_found} of {n_clusters} clusters have points: {n_clusters} is more than the number of "
-            "distinct points; choose fewer clusters",
-            stacklevel=2,
-        )
-    return best
+    return min(results, key=lambda result: result.inertia)
 
 
 def unit_rows(X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-    """Every row scaled to length 1; a ValueError names the first that is all zero."""
+    """Every row scaled to length 1; an InputError names the first that is all zero."""
     norms = np.linalg.norm(X, axis=1, keepdims=True)
     if (norms == 0).any():
-        raise ValueError(
+        raise InputError(
             f"row {int((norms == 0).argmax())} is all zero and has no direction: "
             'metric="cosine" needs non-zero rows; drop it, or use metric="euclidean"'
         )
     return X / norms
 
 
+def _check_arguments(
+    *,
+    metric: str,
+    max_iter: int,
+    sample_weight: Float[np.ndarray, " n"] | None,
+    init: str = "random",
+    n_init: int = 1,
+) -> None:
+    if metric not in ("euclidean", "cosine"):
+        raise InputError(f'metric={metric!r} is unknown: expected "euclidean" or "cosine"')
+    if init not in STARTS:
+        raise InputError(f"init={init!r} is unknown: expected one of {', '.join(map(repr, STARTS))}")
+    if max_iter < 1 or n_init < 1:
+        raise InputError(f"max_iter={max_iter}, n_init={n_init}: expected at least 1 for both")
+    if sample_weight is not None and not ((sample_weight >= 0).all() and sample_weight.sum() > 0):
+        raise InputError("sample_weight has negative entries or none above 0: expected weights >= 0, at least one > 0")
+
+
+def _warn_of_empty(labels: Int[np.ndarray, " n"], n_clusters: int) -> None:
+    """Say so when clusters ended without points."""
+    n_found = len(np.unique(labels))
+    if n_found < n_clusters:
+        warnings.warn(
+            f"only {n_found} of {n_clusters} clusters have points, as happens when fewer points than clusters are "
+            "distinct, or when max_iter ends it too soon; choose fewer clusters",
+            stacklevel=3,
+        )
+
+
 def _unit_or_kept(updated: Float[np.ndarray, "k d"], kept: Float[np.ndarray, "k d"]) -> Float[np.ndarray, "k d"]:
     """Centroids scaled to length 1; where the points of a cluster cancel, the centroid before is kept."""
     norms = np.linalg.norm(updated, axis=1, keepdims=True)
-    return np.where(norms > 0, updated / np.where(norms > 0, norms, 1), kept)
-
-
-def _total(squared_distances: Float[np.ndarray, " n"], sample_weight: Float[np.ndarray, " n"] | None) -> float:
-    return float(squared_distances.sum() if sample_weight is None else sample_weight @ squared_distances)
+    return np.where(norms > NO_DIRECTION, updated / np.maximum(norms, NO_DIRECTION), kept)

@@ -31,13 +31,14 @@ def random_points(
         X: points.
         n_clusters: k.
         rng: source of randomness.
-        sample_weight: relative probability of each point; None means equal.
+        sample_weight: relative probability of each point; None means equal. Points of weight 0 come last of all.
     """
     weights = np.ones(len(X)) if sample_weight is None else sample_weight
-    # The exponential race: ordering by E_i / w_i draws one after the other without replacement, each in proportion to w.
+    # The exponential race: ordering by E_i / w_i draws without replacement, each time in proportion to w.
     with np.errstate(divide="ignore"):
         order = np.argsort(rng.exponential(size=len(X)) / weights, kind="stable")
-    _, first_of_each_value = np.unique(X[order], axis=0, return_index=True)
+    with_weight = order[: np.count_nonzero(weights)]
+    _, first_of_each_value = np.unique(X[with_weight], axis=0, return_index=True)
     distinct = np.sort(first_of_each_value)
     repeats = np.setdiff1d(np.arange(len(X)), distinct)
     return X[order[np.concatenate([distinct, repeats])[:n_clusters]]]
@@ -68,14 +69,14 @@ def plus_plus(
     """
     weights = np.ones(len(X)) if sample_weight is None else sample_weight
     n_candidates = 2 + int(math.log(n_clusters))
-    chosen = [rng.choice(len(X), p=weights / weights.sum())]
+    chosen = [int(rng.choice(len(X), p=weights / weights.sum()))]
     nearest = ((X - X[chosen[0]]) ** 2).sum(axis=1)
     for _ in range(1, n_clusters):
         mass = weights * nearest if (weights * nearest).sum() > 0 else weights
         candidates = rng.choice(len(X), size=n_candidates, p=mass / mass.sum())
         remaining = np.minimum(nearest[:, None], squared_distances(X, X[candidates]))
         best = (weights @ remaining).argmin()
-        chosen.append(candidates[best])
+        chosen.append(int(candidates[best]))
         nearest = remaining[:, best]
     return X[chosen]
 
@@ -89,8 +90,8 @@ def scalable_plus_plus(
 ) -> Float[np.ndarray, "k d"]:
     """k-means||: five rounds of 2 k draws at once instead of k rounds of one, for large k.
 
-    Each round draws 2 k points with probability w_i D_i^2 / sum_i w_i D_i^2. The candidates of all rounds, each
-    weighted by the points nearest to it, are reduced to k by k-means++. The draws are independent, with replacement
+    Each round draws 2 k points with probability w_i D_i^2 / sum_i w_i D_i^2. The candidates of all rounds, each with
+    the weight of the points nearest to it, are reduced to k by k-means++. The draws are independent, with replacement
     (the paper tosses a coin for every point, so that their number varies).
 
     Args:
@@ -101,15 +102,15 @@ def scalable_plus_plus(
     """
     weights = np.ones(len(X)) if sample_weight is None else sample_weight
     candidates = X[rng.choice(len(X), size=1, p=weights / weights.sum())]
-    nearest = assign(X, candidates)[1]
-    for _ in range(5):
+    nearest = squared_distances(X, candidates)[:, 0]
+    for _ in range(ROUNDS):
         mass = weights * nearest if (weights * nearest).sum() > 0 else weights
         drawn = X[rng.choice(len(X), size=2 * n_clusters, p=mass / mass.sum())]
-        nearest = np.minimum(nearest, assign(X, drawn)[1])
+        nearest = np.minimum(nearest, squared_distances(X, drawn).min(axis=1))
         candidates = np.concatenate([candidates, drawn])
-    labels, _ = assign(X, candidates)
-    points_nearest = np.bincount(labels, weights=weights, minlength=len(candidates))
-    return plus_plus(candidates, n_clusters, rng=rng, sample_weight=points_nearest)
+    labels = squared_distances(X, candidates).argmin(axis=1)
+    weight_nearest = np.bincount(labels, weights=weights, minlength=len(candidates))
+    return plus_plus(candidates, n_clusters, rng=rng, sample_weight=weight_nearest)
 
 
 STARTS = {"random": random_points, "k-means++": plus_plus, "k-means||": scalable_plus_plus}

@@ -8,7 +8,9 @@ and its eigenvectors v_1, v_2, ... of eigenvalues l_1 >= l_2 >= ... are the prin
 largest variance l_q among those orthogonal to the axes before. If there are fewer points than features, the smaller
 Gram matrix Z Z^T / (n - 1) [n n] has the same non-zero eigenvalues, and its eigenvectors u_q give v_q = Z^T u_q / |.|.
 
-An eigenvector's sign is arbitrary; here the entry of largest magnitude is positive, as in scikit-learn.
+An eigenvector's sign is arbitrary; here the entry of largest magnitude is positive, as in scikit-learn (the first of
+those that are equal but for rounding). An axis v_q without variance (l_q = 0) is arbitrary too: it is some unit vector
+orthogonal to the others if it comes from C, and zero if it comes from the Gram matrix, which knows nothing of it.
 
 The fast twin of this file is `scratchclust/reduce/pca.py`.
 
@@ -17,9 +19,12 @@ randomness, 2011, algorithm 4.4 and section 5.
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
+from scratchclust.errors import InputError
 from scratchclust.results import PCAResult
+
+TIE = 1e-5  # relative difference of two magnitudes below which they count as equal
 
 
 def pca(X: Float[np.ndarray, "n d"], n_components: int | None = None) -> PCAResult:
@@ -31,17 +36,20 @@ def pca(X: Float[np.ndarray, "n d"], n_components: int | None = None) -> PCAResu
 
     Returns:
         Mean, axes and variances. Cost O(n d min(n, d) + min(n, d)^3) time.
+
+    Raises:
+        InputError: fewer than two points, NaN or infinity among them, or a q that is not within 1..min(n, d).
     """
     n, d = X.shape
     q = min(n, d) if n_components is None else n_components
-    mean = X.mean(axis=0)
+    mean = checked_mean(X, q)
     Z = X - mean
     if d <= n:
         eigenvalues, eigenvectors = np.linalg.eigh(Z.T @ Z / (n - 1))
         components = eigenvectors.T
     else:
         eigenvalues, eigenvectors = np.linalg.eigh(Z @ Z.T / (n - 1))
-        components = unit_or_zero(eigenvectors.T @ Z)
+        components = unit_or_zero(eigenvectors.T @ Z, negligible(eigenvalues, d))
     falling = np.argsort(eigenvalues)[::-1][:q]
     return result_of(mean, components[falling], eigenvalues[falling], (Z**2).sum() / (n - 1), n)
 
@@ -67,14 +75,17 @@ def randomized_pca(
         X: points.
         n_components: q.
         rng: source of randomness.
-        n_oversamples: extra dimensions, which make the result accurate.
+        n_oversamples: extra dimensions, l - q, which make the result accurate.
         n_iter: number of iterations.
 
     Returns:
         Mean, axes and variances, approximately. Cost O(n d l n_iter) time.
+
+    Raises:
+        InputError: as for `pca`.
     """
     n, d = X.shape
-    mean = X.mean(axis=0)
+    mean = checked_mean(X, n_components)
     Z = X - mean
     Q, _ = np.linalg.qr(rng.normal(size=(d, min(n_components + n_oversamples, n, d))))
     for _ in range(n_iter):
@@ -96,7 +107,7 @@ def transform(X: Float[np.ndarray, "n d"], result: PCAResult, *, whiten: bool = 
     if not whiten:
         return projected
     scale = scales(result)
-    return np.where(scale > 0, projected / np.where(scale > 0, scale, 1), 0)
+    return projected / np.where(scale > 0, scale, np.inf)
 
 
 def inverse_transform(
@@ -107,18 +118,35 @@ def inverse_transform(
     return scaled @ result.components + result.mean
 
 
-def unit_or_zero(rows: Float[np.ndarray, "q d"]) -> Float[np.ndarray, "q d"]:
-    """Rows scaled to length 1; where a row has no length (an axis without variance), zero."""
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    negligible = norms <= norms.max() * max(rows.shape) * np.finfo(rows.dtype).eps
-    return np.where(negligible, 0, rows / np.where(negligible, 1, norms))
+def checked_mean(X: Float[np.ndarray, "n d"], n_components: int) -> Float[np.ndarray, " d"]:
+    """The mean row, which is finite just if all rows are; an InputError if X or the number of axes cannot be used."""
+    n, d = X.shape
+    if n < 2:
+        raise InputError(f"expected at least two points, got {n}: a single one does not vary")
+    if not 1 <= n_components <= min(n, d):
+        raise InputError(f"expected n_components within 1 and min(n, d) = {min(n, d)}, got {n_components}")
+    with np.errstate(invalid="ignore"):  # infinity minus infinity, which is what we look for
+        mean = X.mean(axis=0)
+    if not np.isfinite(mean).all():
+        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    return mean
+
+
+def negligible(variance: Float[np.ndarray, " q"], n_features: int) -> Bool[np.ndarray, " q"]:
+    """Where the variance is no more than rounding: d eps times the largest."""
+    return variance <= variance.max() * n_features * np.finfo(variance.dtype).eps
+
+
+def unit_or_zero(axes: Float[np.ndarray, "q d"], is_zero: Bool[np.ndarray, " q"]) -> Float[np.ndarray, "q d"]:
+    """Rows scaled to length 1, or to zero where it is said so."""
+    norms = np.where(is_zero, np.inf, np.linalg.norm(axes, axis=1))
+    return axes / norms[:, None]
 
 
 def scales(result: PCAResult) -> Float[np.ndarray, " q"]:
     """sqrt(l_q), the standard deviation along each axis; 0 where it is no more than rounding."""
     variance = result.explained_variance
-    negligible = variance <= variance.max(initial=0) * len(result.mean) * np.finfo(variance.dtype).eps
-    return np.where(negligible, 0, np.sqrt(variance))
+    return np.where(negligible(variance, len(result.mean)), 0, np.sqrt(variance))
 
 
 def result_of(
@@ -129,7 +157,8 @@ def result_of(
     n: int,
 ) -> PCAResult:
     """The axes with their signs settled, and what follows from the eigenvalues (rounded below zero: zero)."""
-    largest = np.abs(components).argmax(axis=1)
+    magnitudes = np.abs(components)
+    largest = (magnitudes >= (1 - TIE) * magnitudes.max(axis=1, keepdims=True)).argmax(axis=1)
     signs = np.where(components[np.arange(len(components)), largest] < 0, -1, 1)
     variance = np.maximum(eigenvalues, 0)
     ratio = variance / total if total > 0 else np.zeros_like(variance)

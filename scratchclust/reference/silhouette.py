@@ -6,8 +6,8 @@ For a point i of cluster A with more than one point, and |x - y| the Euclidean d
     b(i) = min over the other clusters B of the mean of |x_i - x_j| over the points j of B
     s(i) = (b(i) - a(i)) / max(a(i), b(i))                          in [-1, 1]
 
-and s(i) = 0 for the only point of a cluster. The score is the mean of s(i). Noise (label -1) is left out altogether:
-it is no cluster, nobody's neighbour, and its own s(i) is NaN.
+and s(i) = 0 for the only point of a cluster, and where a(i) = b(i) = 0. The score is the mean of s(i). Noise
+(label -1) is left out altogether: it is no cluster, nobody's neighbour, and its own s(i) is NaN.
 
 The fast twin of this file is `scratchclust/metrics/silhouette.py`.
 
@@ -17,6 +17,8 @@ Simplified: Hruschka, de Castro & Campello, Evolutionary algorithms for clusteri
 
 import numpy as np
 from jaxtyping import Float, Shaped
+
+from scratchclust.errors import InputError
 
 
 def silhouette_samples(
@@ -33,17 +35,19 @@ def silhouette_samples(
         s(i) in [-1, 1], NaN for noise. Cost O(n^2 d) time.
 
     Raises:
-        ValueError: fewer than two clusters.
+        InputError: fewer than two clusters, an unknown metric, or precomputed distances that are not square or of
+            which one of a point to itself is not zero.
     """
+    _check_metric(X, metric)
     clusters = clusters_of(labels)
     scores = np.full(len(X), np.nan)
     for i in np.flatnonzero(np.isin(labels, clusters)):
-        distances = X[i] if metric == "precomputed" else np.sqrt(((X - X[i]) ** 2).sum(axis=1))
+        distances = X[i] if metric == "precomputed" else np.linalg.norm(X - X[i], axis=1)
         own = labels == labels[i]
         if own.sum() == 1:
             scores[i] = 0
             continue
-        a = distances[own].sum() / (own.sum() - 1)
+        a = distances[own].sum() / (own.sum() - 1)  # the distance to itself is 0, and is not counted
         b = min(distances[labels == other].mean() for other in clusters if other != labels[i])
         scores[i] = (b - a) / max(a, b) if max(a, b) > 0 else 0
     return scores
@@ -65,8 +69,11 @@ def simplified_silhouette_score(X: Float[np.ndarray, "n d"], labels: Shaped[np.n
         X: points.
         labels: cluster of each point; the integer -1 is noise and left out.
 
+    Returns:
+        The mean of s(i); 0 for the only point of a cluster, and where a(i) = b(i) = 0.
+
     Raises:
-        ValueError: fewer than two clusters.
+        InputError: fewer than two clusters.
     """
     clusters = clusters_of(labels)
     centroids = np.stack([X[labels == cluster].mean(axis=0) for cluster in clusters])
@@ -74,16 +81,28 @@ def simplified_silhouette_score(X: Float[np.ndarray, "n d"], labels: Shaped[np.n
     for i in np.flatnonzero(np.isin(labels, clusters)):
         distances, own = np.linalg.norm(centroids - X[i], axis=1), clusters == labels[i]
         a, b = distances[own][0], distances[~own].min()
-        scores.append(0 if (labels == labels[i]).sum() == 1 or max(a, b) == 0 else (b - a) / max(a, b))
+        alone = (labels == labels[i]).sum() == 1
+        scores.append(0 if alone or max(a, b) == 0 else (b - a) / max(a, b))
     return float(np.mean(scores))
 
 
 def clusters_of(labels: Shaped[np.ndarray, " n"]) -> Shaped[np.ndarray, " k"]:
-    """The distinct labels without the noise label -1; a ValueError if they are fewer than two."""
+    """The distinct labels without the noise label -1; an InputError if they are fewer than two."""
     clusters = np.unique(labels)
-    if clusters.dtype.kind in "iuf":
+    if clusters.dtype.kind in "if":
         clusters = clusters[clusters != -1]
     if len(clusters) < 2:
-        raise ValueError(f"expected at least two clusters besides noise, found {len(clusters)}: with fewer there is "
-                         "nothing to compare; check the labels, or ask for more clusters")
+        raise InputError(
+            f"expected at least two clusters besides noise, found {len(clusters)}: with fewer there is nothing to "
+            "compare; check the labels, or ask for more clusters"
+        )
     return clusters
+
+
+def _check_metric(X: Float[np.ndarray, "n d"], metric: str) -> None:
+    if metric not in ("euclidean", "precomputed"):
+        raise InputError(f'expected metric "euclidean" or "precomputed", got {metric!r}')
+    if metric == "precomputed" and X.shape[0] != X.shape[1]:
+        raise InputError(f'metric="precomputed" expects square distances [n n], got {list(X.shape)}')
+    if metric == "precomputed" and X.diagonal().any():
+        raise InputError('metric="precomputed" expects zeros on the diagonal: set them with np.fill_diagonal(X, 0)')

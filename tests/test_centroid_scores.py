@@ -1,0 +1,116 @@
+"""Calinski-Harabasz and Davies-Bouldin: by hand, against scikit-learn, noise, degenerate clusters, devices, refusals."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+from sklearn.datasets import make_blobs
+
+from scratchclust import rows
+from scratchclust.errors import InputError
+from scratchclust.metrics import calinski_harabasz_score, centroids, davies_bouldin_score
+
+SCORES = [calinski_harabasz_score, davies_bouldin_score]
+each_score = pytest.mark.parametrize("score", SCORES)
+
+# On a line: clusters {0, 2}, {6, 10} and {20}, of centroids 1, 8 and 20, and a point of noise.
+LINE = np.array([[0.0], [2.0], [6.0], [10.0], [20.0], [300.0]])
+LABELS = np.array([4, 4, 7, 7, 9, -1])
+
+
+def blobs(seed: int, std: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
+    X, labels = make_blobs(90, n_features=3, centers=4, cluster_std=std, random_state=seed)
+    return X.astype(np.float32).astype(np.float64), labels
+
+
+def test_by_hand() -> None:
+    between = 2 * (1 - 7.6) ** 2 + 2 * (8 - 7.6) ** 2 + (20 - 7.6) ** 2
+    within = 1 + 1 + 4 + 4
+    expected = (between / (3 - 1)) / (within / (5 - 3))
+    assert calinski_harabasz_score(LINE, LABELS) == pytest.approx(expected, rel=1e-5)
+    # The mean distances to the centroids are 1, 2 and 0; the likenesses 3/7 and 1/19, 3/7 and 2/12, 1/19 and 2/12.
+    assert davies_bouldin_score(LINE, LABELS) == pytest.approx((3 / 7 + 3 / 7 + 2 / 12) / 3, rel=1e-5)
+
+
+@each_score
+def test_equals_scikit_learn(score: Callable[..., float]) -> None:
+    theirs = getattr(sk, score.__name__)
+    for seed in range(30):
+        X, labels = blobs(seed, std=[0.1, 2.0, 8.0][seed % 3])
+        labels[: 10 * (seed % 2)] = -1
+        expected = theirs(X[labels >= 0], labels[labels >= 0])
+        assert score(X, labels) == pytest.approx(expected, rel=1e-5), f"seed {seed}"
+        assert score(X + 10_000, np.array(["a", "b", "c", "d", "noise"])[labels]) != expected
+        if seed % 2 == 0:
+            assert score(X + 10_000, np.array(["d", "b", "a", "c"])[labels]) == pytest.approx(expected, rel=1e-5)
+
+
+@each_score
+def test_invariances(score: Callable[..., float]) -> None:
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X, labels = blobs(seed)
+        expected, order = score(X, labels), rng.permutation(90)
+        assert score(X[order], 10 * labels[order]) == pytest.approx(expected, rel=1e-5)
+        assert score(X * 10.0 ** rng.integers(-6, 7) + rng.normal(), labels) == pytest.approx(expected, rel=1e-5)
+
+
+def test_no_spread_within_the_clusters() -> None:
+    """Every point lies on its centroid, though the mean of three 0.1 in float32 need not be 0.1."""
+    for seed in range(20):
+        X = np.repeat(np.random.default_rng(seed).normal(size=(4, 3)), [1, 3, 5, 11], axis=0)
+        labels = np.repeat(np.arange(4), [1, 3, 5, 11])
+        assert calinski_harabasz_score(X, labels) == 1
+        assert davies_bouldin_score(X, labels) == pytest.approx(0, abs=1e-6)
+
+
+def test_every_point_its_own_cluster() -> None:
+    X, _ = blobs(0)
+    assert calinski_harabasz_score(X, np.arange(90)) == 1
+    assert davies_bouldin_score(X, np.arange(90)) == 0
+
+
+def test_coinciding_centroids_are_passed_over() -> None:
+    """{-1, 1} and {-2, 2} share a centroid; {8, 12} does not."""
+    X, labels = np.array([[-1.0], [1.0], [-2.0], [2.0], [8.0], [12.0]]), np.repeat(np.arange(3), 2)
+    expected = ((1 + 2) / 10 + (2 + 2) / 10 + (2 + 2) / 10) / 3
+    assert davies_bouldin_score(X, labels) == pytest.approx(expected, rel=1e-5)
+    assert davies_bouldin_score(X, labels) == pytest.approx(sk.davies_bouldin_score(X, labels), rel=1e-5)
+
+
+@each_score
+def test_device_counts_and_kinds_of_arrays_agree(score: Callable[..., float]) -> None:
+    X, labels = blobs(5)
+    expected = getattr(sk, score.__name__)(X, labels)
+    for n_devices in (1, 2, 4):
+        with rows.on(jax.local_devices()[:n_devices]):
+            assert score(X, labels) == pytest.approx(expected, rel=1e-5)
+    for given in (jnp.asarray(X), X.astype(np.float32), np.asfortranarray(X)):
+        assert score(given, labels.tolist()) == pytest.approx(expected, rel=1e-5)
+
+
+@each_score
+def test_a_second_call_compiles_nothing(score: Callable[..., float]) -> None:
+    score(*blobs(0))
+    before = centroids._cluster_sums._cache_size(), centroids._own_and_other._cache_size()
+    score(*blobs(1))
+    assert (centroids._cluster_sums._cache_size(), centroids._own_and_other._cache_size()) == before
+
+
+@each_score
+@pytest.mark.parametrize(
+    ("X", "labels", "message"),
+    [
+        (LINE, [0, 0, 0, 0, 0, -1], "at least two clusters besides noise, found 1"),
+        (LINE, [0, 1], "expected one label for each of the 6 points in labels, got 2"),
+        (LINE, [0, 1, 0, 1, 0, None], "labels must be integers or strings without gaps"),
+        (np.full((6, 1), np.inf), LABELS, "X holds NaN or infinity"),
+    ],
+)
+def test_bad_input_is_refused(score: Callable[..., Any], X: np.ndarray, labels: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        score(X, labels)
