@@ -1,5 +1,6 @@
 """What the tests of k-means share: both twins behind one face, and data of one shape, so that little is compiled."""
 
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -7,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 
+from scratchclust import rows
 from scratchclust.cluster import kmeans as fast
 from scratchclust.reference import kmeans as reference
 
@@ -29,6 +31,12 @@ class Twin(NamedTuple):
 
 TWINS = (Twin(reference, "numpy"), Twin(fast, "jax"))
 each_twin = pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.name)
+
+
+def one_device() -> Iterator[None]:
+    """A fixture for tests of hundreds of small runs, which four simulated devices slow down."""
+    with rows.on(jax.local_devices()[:1]):
+        yield
 
 
 def blobs(seed: int, spread: float = 1.5, n_blobs: int = K) -> np.ndarray:

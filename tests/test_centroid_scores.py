@@ -13,6 +13,7 @@ from sklearn.datasets import make_blobs
 from scratchclust import rows
 from scratchclust.errors import InputError
 from scratchclust.metrics import calinski_harabasz_score, centroids, davies_bouldin_score
+from scratchclust.metrics.inputs import encode
 
 SCORES = [calinski_harabasz_score, davies_bouldin_score]
 each_score = pytest.mark.parametrize("score", SCORES)
@@ -74,6 +75,16 @@ def test_every_point_its_own_cluster() -> None:
     assert davies_bouldin_score(X, np.arange(90)) == 0
 
 
+def test_means_of_many_points_keep_their_digits() -> None:
+    """A float32 sum of 20,000 points that lie near 1 has an error of 1e-5; their spread is 1e-3."""
+    X = 1 + 1e-3 * np.random.default_rng(0).normal(size=(20_000, 2))
+    X[::2] -= 2
+    X, labels = X.astype(np.float32), np.arange(20_000) % 2
+    means = centroids.cluster_means(X, encode(labels))
+    expected = [X[labels == j].mean(axis=0, dtype=np.float64) for j in (0, 1)]
+    np.testing.assert_allclose(means[1] - means[0], expected[1] - expected[0], rtol=0, atol=1e-9)
+
+
 def test_coinciding_centroids_are_passed_over() -> None:
     """{-1, 1} and {-2, 2} share a centroid; {8, 12} does not."""
     X, labels = np.array([[-1.0], [1.0], [-2.0], [2.0], [8.0], [12.0]]), np.repeat(np.arange(3), 2)
@@ -96,9 +107,9 @@ def test_device_counts_and_kinds_of_arrays_agree(score: Callable[..., float]) ->
 @each_score
 def test_a_second_call_compiles_nothing(score: Callable[..., float]) -> None:
     score(*blobs(0))
-    before = centroids._cluster_sums._cache_size(), centroids._own_and_other._cache_size()
+    before = centroids._residual_sums._cache_size(), centroids._own_and_other._cache_size()
     score(*blobs(1))
-    assert (centroids._cluster_sums._cache_size(), centroids._own_and_other._cache_size()) == before
+    assert (centroids._residual_sums._cache_size(), centroids._own_and_other._cache_size()) == before
 
 
 @each_score

@@ -138,7 +138,8 @@ def test_scikit_learn_on_digits(twin, seed):
 def test_scikit_learn_on_mnist(tfds_dir, tmp_path):
     images = data.load("mnist", split="test", data_dir=tfds_dir, cache_dir=tmp_path).images
     X = images.reshape(len(images), -1).astype(np.float32) / 255
-    start = X[np.random.default_rng(0).choice(len(X), 10, replace=False)]
+    # From seed 0 a point meets a margin of 7e-6 between distances of 50 in iteration 14: below float32's resolution.
+    start = X[np.random.default_rng(1).choice(len(X), 10, replace=False)]
     theirs, ours = sklearn_kmeans(X, start), fast.lloyd(X, start, tol=0.0)
     np.testing.assert_array_equal(ours.labels, theirs.labels_)
     assert ours.n_iter == theirs.n_iter_

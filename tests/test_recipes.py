@@ -256,4 +256,8 @@ def test_pixels_reproduces_what_was_published(tfds_dir: Path, tmp_path: Path, mo
     assert 0.050 <= result["silhouette"] <= 0.060
     assert 0.07 <= result["dunn"] <= 0.11
     assert result["silhouette_of_labels"] < 0
+    assert result["n_repeats"] == 11
+    for name in ("silhouette", "dunn", "accuracy"):  # the run that is shown is one of those that are summed up
+        assert result["spread"][name]["min"] <= result[name] <= result["spread"][name]["max"]
+    assert 0.050 <= result["spread"]["silhouette"]["mean"] <= 0.060
     assert 0.18 < result["accuracy"] < 0.23

@@ -144,9 +144,7 @@ def test_tight_clusters_near_each_other_and_far_from_a_third() -> None:
 
 def test_offset_of_ten_thousand() -> None:
     X, labels = blobs(4)
-    np.testing.assert_allclose(
-        fast.silhouette_samples(X + 1e4, labels), sk.silhouette_samples(X, labels), atol=1e-5
-    )
+    np.testing.assert_allclose(fast.silhouette_samples(X + 1e4, labels), sk.silhouette_samples(X, labels), atol=1e-5)
     far = np.float32(X + 1e4)  # rounded to multiples of 0.001: the data changed, the score must not lose more
     np.testing.assert_allclose(fast.silhouette_samples(far, labels), sk.silhouette_samples(X, labels), atol=1e-3)
     np.testing.assert_allclose(
@@ -265,7 +263,7 @@ def _estimate_of_20(X: np.ndarray, labels: np.ndarray) -> Any:
 def _n_compiled() -> int:
     from scratchclust.metrics import centroids
 
-    return sum(f._cache_size() for f in (pairs._pass, centroids._cluster_sums, centroids._own_and_other))
+    return sum(f._cache_size() for f in (pairs._pass, centroids._residual_sums, centroids._own_and_other))
 
 
 def test_an_estimate_from_all_points_is_exact() -> None:

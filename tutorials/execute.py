@@ -12,7 +12,9 @@ A cell that fails, or takes longer than its limit, ends the program with exit co
 """
 
 import argparse
+import base64
 import hashlib
+import io
 import os
 import re
 import sys
@@ -22,6 +24,7 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
+from PIL import Image
 
 HERE = Path(__file__).parent
 SECONDS_A_CELL = {"bundled": 60, "real": 600}
@@ -57,6 +60,7 @@ def executed(source: Path, data: str, *, solutions: bool = False) -> nbformat.No
         extra_arguments=["--log-level=ERROR"],
     )
     client.execute(env={**os.environ, "SCRATCHCLUST_TUTORIAL_DATA": data})
+    pack_pictures(notebook)
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
@@ -73,6 +77,16 @@ def with_stable_ids(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         seen[digest] = seen.get(digest, 0) + 1
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
     return notebook
+
+
+def pack_pictures(notebook: nbformat.NotebookNode) -> None:
+    """Write every PNG in fewer bytes, with the same pixels; matplotlib adds an opaque fourth channel."""
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        if "image/png" in output.get("data", {}):
+            packed = io.BytesIO()
+            picture = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"])))
+            picture.convert("RGB").save(packed, "PNG", optimize=True)
+            output.data["image/png"] = base64.b64encode(packed.getvalue()).decode()
 
 
 def folded_code(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
@@ -98,8 +112,9 @@ def main() -> int:
         except (CellExecutionError, CellTimeoutError) as error:
             print(f"{name}: {TERMINAL_COLOR.sub('', str(error))}", file=sys.stderr)
             return 1
-        nbformat.write(notebook, arguments.output / f"{name}.ipynb")
-        print(f"{name}: {(arguments.output / f'{name}.ipynb').stat().st_size / 2**20:.2f} MB")
+        target = arguments.output / f"{name}.ipynb"
+        nbformat.write(notebook, target)
+        print(f"{name}: {target.stat().st_size / 1e6:.2f} MB")
     return 0
 
 

@@ -130,8 +130,8 @@ def lloyd(
 ) -> KMeansResult:
     """Lloyd's algorithm from given centroids: assign, update, until stable.
 
-    It has converged when no label changes, or when sum_j |c_j' - c_j|^2 <= tol * mean variance of the features
-    (scikit-learn's definition of `tol`; with tol=0 only the labels decide).
+    It has converged when no label changes and no empty cluster was refilled, or when sum_j |c_j' - c_j|^2 <= tol *
+    mean variance of the features (scikit-learn's definition of `tol`; with tol=0 only the labels decide).
 
     Args:
         X: points.
@@ -257,11 +257,14 @@ def _lloyd(points: Points, centroids: AnyArray, max_iter: int, tol: float, metri
 def _refill(points: Points, state: State, threshold: Any, unit: Array | None) -> State:
     """Repeat the last update of a stretch after `refill_empty`; what the history says of the shift changes too."""
     labels, distances, _ = assign_blocks(points.rows, state.before)
-    labels, distances, weights = (rows.join(a, points.n) for a in (labels, distances, points.rows.arrays[2]))
-    refilled = refill_empty(labels, distances, len(state.before), sample_weight=weights)
-    refilled = rows.split(refilled, block=points.block, dtype=np.int32)
-    centroids = update_blocks(points.rows, refilled, state.before, unit)
+    _, norms, weights = points.rows.arrays
+    on_centroid = (100 * jnp.finfo(norms.dtype).eps) ** 2 * norms  # the mean of equal points is only that near to them
+    apart = jnp.where(distances > on_centroid, distances, 0)
+    labels, apart, weights = (rows.join(blocks, points.n) for blocks in (labels, apart, weights))
+    refilled = refill_empty(labels, apart, len(state.before), sample_weight=weights)
+    in_blocks = rows.split(refilled, block=points.block, dtype=np.int32)
+    centroids = update_blocks(points.rows, in_blocks, state.before, unit)
     last, shift = state.n_iter - 1, ((centroids - state.before) ** 2).sum()
-    stable = (state.history.n_moved[last] == 0) | (shift <= threshold)
+    settled = bool(state.history.n_moved[last] == 0) and bool((refilled == labels).all())
     history = state.history._replace(shift=state.history.shift.at[last].set(shift))
-    return state._replace(centroids=centroids, stable=stable, history=history)
+    return state._replace(centroids=centroids, stable=settled | (shift <= threshold), history=history)

@@ -4,8 +4,6 @@ Sources: Calinski & Harabasz, A dendrite method for cluster analysis, 1974. Davi
 measure, 1979.
 """
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +13,9 @@ from scratchclust import rows
 from scratchclust.distances import PRECISION
 from scratchclust.metrics.agreement import Labels
 from scratchclust.metrics.inputs import AnyArray, Labeling, encode_clusters, finite_mean
+
+# Centroids nearer than this, relative to the longest, coincide: the points are known to float32's rounding only.
+COINCIDING = 4 * float(np.finfo(np.float32).eps)
 
 
 def calinski_harabasz_score(X: Float[AnyArray, "n d"], labels: Labels) -> float:
@@ -65,15 +66,25 @@ def davies_bouldin_score(X: Float[AnyArray, "n d"], labels: Labels) -> float:
     clustered = labeling.codes >= 0
     spread = np.bincount(labeling.codes[clustered], weights=own[clustered]) / sizes
     gaps = np.linalg.norm(means[:, None] - means[None], axis=2)
-    likeness = np.where(gaps > 0, (spread[:, None] + spread[None]) / np.where(gaps > 0, gaps, 1), 0)
+    apart = gaps > COINCIDING * np.linalg.norm(means, axis=1).max()
+    likeness = np.where(apart, (spread[:, None] + spread[None]) / np.where(apart, gaps, 1), 0)
     return float(likeness.max(axis=1).mean())
 
 
 def cluster_means(X: Float[AnyArray, "n d"], labeling: Labeling) -> Float[np.ndarray, "k d"]:
-    """The mean of each cluster, in float64 and relative to the mean of X."""
+    """The mean of each cluster, in float64 and relative to the mean of X.
+
+    A float32 sum over many points loses digits. So the mean is taken twice, the second time of what is left of each
+    point after the first: its rounding is as much smaller as the points are near to their mean. Where all points of
+    a cluster coincide, the mean is that point to the last bit.
+    """
     data, codes = _in_blocks(X, labeling)
-    sums = np.asarray(_cluster_sums(data, codes, labeling.n_clusters), np.float64)
-    return sums / _sizes(labeling)[:, None]
+    means = np.zeros((labeling.n_clusters, X.shape[1]), data.arrays[0].dtype)
+    for _ in range(2):
+        left = np.asarray(_residual_sums(data, codes, means), np.float64) / _sizes(labeling)[:, None]
+        exact = means + left
+        means = exact.astype(means.dtype)
+    return exact
 
 
 def distances_to_means(
@@ -96,13 +107,15 @@ def _in_blocks(X: AnyArray, labeling: Labeling) -> tuple[rows.Rows, Array]:
     return data, rows.split(labeling.codes + 1, block=block, dtype=np.int32)
 
 
-@partial(jax.jit, static_argnames="n_clusters")
-def _cluster_sums(data: rows.Rows, codes: Array, n_clusters: int) -> Array:
-    def block(x: Array, codes: Array) -> tuple[Array, None]:
-        one_hot = jax.nn.one_hot(codes - 1, n_clusters, dtype=x.dtype, axis=0)
-        return jnp.matmul(one_hot, x, precision=PRECISION), None
+@jax.jit
+def _residual_sums(data: rows.Rows, codes: Array, means: Array) -> Array:
+    """The sum of x - means[label] over the points of each cluster, [k d]."""
 
-    return rows.map_sum(block, rows.Rows((*data.arrays, codes), data.mesh))[0]
+    def block(x: Array, codes: Array, means: Array) -> tuple[Array, None]:
+        one_hot = jax.nn.one_hot(codes - 1, len(means), dtype=x.dtype, axis=0)
+        return jnp.matmul(one_hot, x - means[codes - 1], precision=PRECISION), None
+
+    return rows.map_sum(block, rows.Rows((*data.arrays, codes), data.mesh), means)[0]
 
 
 @jax.jit

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Num
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 import scratchclust
 from scratchclust.recipes.registry import Step, Variant
-from scratchclust.recipes.scores import agreement_scores, internal_and_samples
+from scratchclust.recipes.scores import agreement_scores, internal_and_samples, spread
 from scratchclust.recipes.work import Tell
 from scratchclust.runs import Stage
 
@@ -38,7 +39,7 @@ def fit_variant(
         The stage: scores as in metrics.json, the arrays "labels", "distance", "confidence", "x", "y", "silhouette",
         "inertia", "n_moved", and the pipeline. Silhouette and Dunn are those of the vectors that were clustered.
     """
-    pipeline, X, seconds = _fit_steps(variant, images, seed=seed, tell=tell)
+    pipeline, X, seconds, labelings = _fit_steps(variant, images, seed=seed, tell=tell)
     tell(f"{variant.name}: scores")
     start = perf_counter()
     k_means = pipeline.named_steps["cluster"]
@@ -48,6 +49,7 @@ def fit_variant(
         **_outcome(variant, k_means, len(X)),
         **agreement_scores(labels, k_means.labels_),
         **internal,
+        **({"n_repeats": len(labelings), "spread": spread(X, labelings, labels)} if len(labelings) > 1 else {}),
         "n_features": X.shape[1],
         "seconds": {**seconds, "score": perf_counter() - start},
     }
@@ -76,19 +78,31 @@ def plane(X: Float[np.ndarray, "n d"], *, seed: int = 0) -> dict[str, Float[np.n
 
 def _fit_steps(
     variant: Variant, images: Num[np.ndarray, "n h w c"], *, seed: int, tell: Tell
-) -> tuple[Pipeline, np.ndarray, dict[str, float]]:
-    """What `Pipeline.fit` does, with a clock between the steps; also gives the vectors that were clustered."""
+) -> tuple[Pipeline, np.ndarray, dict[str, float], list[np.ndarray]]:
+    """What `Pipeline.fit` does, with a clock between the steps; the clustering is repeated as the variant says.
+
+    Returns:
+        The pipeline, the vectors that were clustered, the seconds, and the labels of every repetition.
+    """
     pipeline = Pipeline([(name, build(step, seed)) for name, step in variant.steps.items()])
-    X, seconds = images, {}
-    for name, estimator in pipeline.steps:
+    X, seconds, labelings = images, {}, []
+    for name, estimator in pipeline.steps[:]:
         tell(f"{variant.name}: {name}")
         start = perf_counter()
         if name == "cluster":
-            estimator.fit(X)
+            median, labelings = _repeated(estimator, X, seed, variant.n_repeats)
+            pipeline.set_params(cluster=median)
         else:
             X = np.asarray(estimator.fit_transform(X))
         seconds[name] = perf_counter() - start
-    return pipeline, X, seconds
+    return pipeline, X, seconds, labelings
+
+
+def _repeated(estimator: Any, X: Float[np.ndarray, "n d"], seed: int, n_repeats: int) -> tuple[Any, list[np.ndarray]]:
+    """Fits from seeds seed, seed + 1, ...: the one of (lower) median inertia, and the labels of all."""
+    fitted = [clone(estimator).set_params(random_state=(seed + i) % 2**32).fit(X) for i in range(n_repeats)]
+    median = sorted(fitted, key=lambda model: model.inertia_)[(n_repeats - 1) // 2]
+    return median, [np.asarray(model.labels_) for model in fitted]
 
 
 def _per_image(k_means: Any, X: Float[np.ndarray, "n d"]) -> dict[str, np.ndarray]:

@@ -24,6 +24,7 @@ class Variant:
     features: Step
     cluster: Step
     reduce: Step | None = None
+    n_repeats: int = 1  # independent fits of the clustering; the one of median inertia stands for all of them
 
     @property
     def steps(self) -> dict[str, Step]:
@@ -68,7 +69,8 @@ DIGITS = Recipe(
 )
 
 # As published: random starting points, one start, until no label changes. The largest number of iterations is out of
-# reach, so that the run ends by convergence.
+# reach, so that the run ends by convergence. One random start is luck (silhouettes from 0.049 to 0.062 were seen), so it
+# is done eleven times, and the median is shown with the spread of all, not the best.
 PIXELS = Recipe(
     name="pixels",
     dataset="cifar10",
@@ -79,11 +81,12 @@ PIXELS = Recipe(
             "pixels + k-means",
             Step("PixelFeatures", {"color": "luma", "scale": "unit"}),
             Step("KMeans", {"n_clusters": 10, "init": "random", "n_init": 1, "tol": 0.0, "max_iter": 10_000}),
+            n_repeats=11,
         ),
     ),
-    method="luma grey pixels / 255; k-means, k = 10, random starting points, until no label changes",
+    method="luma grey pixels / 255; k-means, k = 10, one random start, until no label changes; median of 11 such runs",
     target="silhouette 0.050-0.060, Dunn 0.07-0.11 (published: 0.054, 0.0899)",
-    duration="half a minute",
+    duration="a minute",
 )
 
 RECIPES = {recipe.name: recipe for recipe in (DIGITS, PIXELS)}

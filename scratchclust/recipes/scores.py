@@ -43,3 +43,18 @@ def internal_and_samples(
     for yardstick in theirs:
         scores.update(silhouette_of_labels=yardstick["silhouette"], dunn_of_labels=yardstick["dunn"])
     return scores, ours["silhouette_samples"]
+
+
+def spread(
+    X: Float[np.ndarray, "n d"], labelings: list[Int[np.ndarray, "n"]], labels_true: Int[np.ndarray, "n"] | None
+) -> dict[str, dict[str, float]]:
+    """Mean, standard deviation, smallest and largest of each score over several clusterings of the same points."""
+    scores = [
+        {"silhouette": internal["silhouette"], "dunn": internal["dunn"], **agreement_scores(labels_true, labels)}
+        for internal, labels in zip(metrics.internal_scores(X, labelings), labelings, strict=True)
+    ]
+    columns = {name: np.array([one[name] for one in scores], float) for name in scores[0] if name != "n_labelled"}
+    return {
+        name: {"mean": values.mean(), "std": values.std(ddof=1), "min": values.min(), "max": values.max()}
+        for name, values in columns.items()
+    }

@@ -85,6 +85,6 @@ class Work:
 
 
 def describe(variant: Variant) -> dict[str, Any]:
-    """The variant in JSON's types: its name, and each step's estimator and parameters."""
+    """The variant in JSON's types: its name, each step's estimator and parameters, and how often it is repeated."""
     steps = {name: {"estimator": step.estimator, **step.parameters} for name, step in variant.steps.items()}
-    return {"name": variant.name, **steps}
+    return {"name": variant.name, **steps, "n_repeats": variant.n_repeats}

@@ -37,6 +37,7 @@ __all__ = [
     "update_centroids",
 ]
 
+ROUNDING = 100 * np.finfo(np.float64).eps  # relative; the mean of equal points is that near to them
 NO_DIRECTION = 1e-6  # a mean of unit vectors that is shorter is no more than rounding
 
 
@@ -128,8 +129,8 @@ def lloyd(
 ) -> KMeansResult:
     """Lloyd's algorithm from given centroids: assign, update, until stable.
 
-    It has converged when no label changes, or when sum_j |c_j' - c_j|^2 <= tol * mean variance of the features
-    (scikit-learn's definition of `tol`; with tol=0 only the labels decide).
+    It has converged when no label changes and no empty cluster was refilled, or when sum_j |c_j' - c_j|^2 <= tol *
+    mean variance of the features (scikit-learn's definition of `tol`; with tol=0 only the labels decide).
 
     Args:
         X: points.
@@ -150,17 +151,18 @@ def lloyd(
     if metric == "cosine":
         X, centroids = unit_rows(X), unit_rows(centroids)
     weights = np.ones(len(X)) if sample_weight is None else sample_weight
-    threshold = tol * X.var(axis=0).mean()
+    threshold, on_centroid = tol * X.var(axis=0).mean(), ROUNDING**2 * (X**2).sum(axis=1)
     previous, converged, history = np.full(len(X), -1), False, []
     while not converged and len(history) < max_iter:
         labels, distances = assign(X, centroids)
-        refilled = refill_empty(labels, distances, len(centroids), sample_weight=weights)
+        apart = np.where(distances > on_centroid, distances, 0)
+        refilled = refill_empty(labels, apart, len(centroids), sample_weight=weights)
         updated = update_centroids(X, refilled, centroids, sample_weight=weights)
         if metric == "cosine":
             updated = _unit_or_kept(updated, centroids)
         shift, n_moved = ((updated - centroids) ** 2).sum(), (labels != previous)[weights > 0].sum()
         history.append((weights @ distances, shift, n_moved))
-        converged = bool(n_moved == 0 or shift <= threshold)
+        converged = bool((n_moved == 0 and (refilled == labels).all()) or shift <= threshold)
         centroids, previous = updated, labels
     labels, distances = assign(X, centroids)  # those of the step before belong to the centroids of the step before
     _warn_of_empty(labels, len(centroids))
