@@ -64,7 +64,7 @@ def mesh() -> Mesh:
 class Rows:
     """Arrays with one entry a row, cut into blocks that are spread over the mesh."""
 
-    arrays: tuple[jax.Array, ...]  # each [n_blocks block ...], sharded by blocks
+    arrays: tuple[Any, ...]  # JAX arrays (and what JAX puts in their place), [n_blocks block ...], sharded by blocks
     mesh: Mesh = field(metadata={"static": True})
 
 

@@ -85,9 +85,9 @@ def test_one_pass_serves_all_and_none_where_nothing_is_defined(monkeypatch: pyte
 
 def test_a_second_call_compiles_nothing() -> None:
     internal_scores(POINTS, labelings(0))
-    before = pairs._pass._cache_size()
+    before = pairs._all_pairs._cache_size()
     internal_scores(2 * POINTS, labelings(0))
-    assert pairs._pass._cache_size() == before
+    assert pairs._all_pairs._cache_size() == before
 
 
 def test_the_message_names_the_labeling() -> None:

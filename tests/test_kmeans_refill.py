@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from kmeans_cases import D, K, N, TWINS, blobs, blobs_and_start, each_twin, inertia_of, one_device
+from kmeans_cases import TWINS, D, K, N, blobs, blobs_and_start, each_twin, inertia_of, one_device
 from sklearn.cluster import KMeans as SklearnKMeans
 
 from scratchclust.cluster import kmeans as fast

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from kmeans_cases import D, N, STARTS, blobs, each_twin, inertia_of, one_device
+from kmeans_cases import STARTS, D, N, blobs, each_twin, inertia_of, one_device
 from scipy.stats import chisquare
 
 from scratchclust.cluster import kmeans as fast

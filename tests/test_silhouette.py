@@ -207,42 +207,44 @@ def _drawn(n: int, m: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).choice(n, size=m, replace=False)
 
 
-def calls_of_pass(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """The arguments of each compiled call of the pass from now on."""
-    calls, real = [], pairs._pass
+def recorded_calls(monkeypatch: pytest.MonkeyPatch, name: str) -> list[tuple[Any, ...]]:
+    """The arguments of each call of a compiled function of `pairs` from now on."""
+    calls, real = [], getattr(pairs, name)
 
     def recorded(*args: Any) -> Any:
         calls.append(args)
         return real(*args)
 
-    monkeypatch.setattr(pairs, "_pass", recorded)
+    monkeypatch.setattr(pairs, name, recorded)
     return calls
 
 
 def test_stretches_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     X, labels = blobs(6, n=700)
-    expected, calls = sk.silhouette_samples(X, labels), calls_of_pass(monkeypatch)
+    expected = sk.silhouette_samples(X, labels)
+    all_pairs, samples = (recorded_calls(monkeypatch, name) for name in ("_all_pairs", "_rows_with_all"))
     monkeypatch.setattr(pairs, "TILE", 64)
     n_calls = []
-    for stretch in (1e12, 5e5, 1):
+    for stretch in (1e12, 5e6, 1):
         monkeypatch.setattr(pairs, "STRETCH", stretch)
         with rows.on(jax.local_devices()[:2]):
             np.testing.assert_allclose(fast.silhouette_samples(X, labels), expected, atol=1e-5)
             estimate = fast.silhouette_estimate(X, labels, sample_size=300, random_state=1)
         assert estimate.mean == pytest.approx(expected[_drawn(700, 300, 1)].mean(), abs=1e-6)
-        n_calls.append(len(calls))
-        calls.clear()
-    assert n_calls[0] == 2  # one for all points, one for the sample
-    assert n_calls[0] < n_calls[1] < n_calls[2]
+        n_calls.append((len(all_pairs), len(samples)))
+    first, second, third = np.diff([(0, 0), *n_calls], axis=0)
+    np.testing.assert_array_equal(first, 1)
+    assert (first < second).all()
+    assert (second < third).all()
 
 
 @pytest.mark.usefixtures("unchecked")  # what lowering puts in place of arrays is no array
 def test_memory_grows_with_n_not_with_its_square(monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled_pass, calls, bytes_used = pairs._pass, calls_of_pass(monkeypatch), []
+    all_pairs, calls, bytes_used = pairs._all_pairs, recorded_calls(monkeypatch, "_all_pairs"), []
     for n in (2048, 4096):
         X = np.random.default_rng(0).normal(size=(n, 8)).astype(np.float32)
         fast.silhouette_score(X, np.arange(n) % 3)
-        analysis = compiled_pass.lower(*calls[-1]).compile().memory_analysis()
+        analysis = all_pairs.lower(*calls[-1]).compile().memory_analysis()
         bytes_used.append(analysis.temp_size_in_bytes + analysis.output_size_in_bytes)
     assert bytes_used[1] < 2.2 * bytes_used[0]
     assert bytes_used[1] < 4096 * 4096 * 4 / 4  # a quarter of one n x n matrix, for four devices together
@@ -263,7 +265,10 @@ def _estimate_of_20(X: np.ndarray, labels: np.ndarray) -> Any:
 def _n_compiled() -> int:
     from scratchclust.metrics import centroids
 
-    return sum(f._cache_size() for f in (pairs._pass, centroids._residual_sums, centroids._own_and_other))
+    return sum(
+        f._cache_size()
+        for f in (pairs._all_pairs, pairs._rows_with_all, centroids._residual_sums, centroids._own_and_other)
+    )
 
 
 def test_an_estimate_from_all_points_is_exact() -> None:

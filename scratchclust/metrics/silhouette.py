@@ -14,7 +14,7 @@ from scratchclust.errors import InputError
 from scratchclust.metrics.agreement import Labels
 from scratchclust.metrics.centroids import cluster_means, distances_to_means
 from scratchclust.metrics.inputs import AnyArray, Labeling, encode_clusters
-from scratchclust.metrics.pairs import pair_scores
+from scratchclust.metrics.pairs import pair_scores, sample_sums
 from scratchclust.results import SilhouetteEstimate
 
 
@@ -79,8 +79,7 @@ def silhouette_estimate(
     clustered = np.flatnonzero(labeling.codes >= 0)
     m = min(sample_size, len(clustered))
     sample = np.sort(np.random.default_rng(random_state).choice(clustered, size=m, replace=False))
-    sums = pair_scores(X, [labeling], dunn=False, sample=sample)[0].sums
-    scores = silhouettes(sums, labeling, sample)
+    scores = silhouettes(sample_sums(X, labeling, sample), labeling, sample)
     error = np.sqrt((1 - m / len(clustered)) * scores.var(ddof=1) / m)
     return SilhouetteEstimate(float(scores.mean()), float(error))
 

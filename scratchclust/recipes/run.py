@@ -127,10 +127,10 @@ def _fitted(work: Work, folder: runs.RunFolder, variant: Variant, dataset: Any) 
 
 
 def _scanned(work: Work, folder: runs.RunFolder, dataset: Any, stages: dict[str, runs.Stage]) -> runs.Stage:
-    from scratchclust.recipes.scan import LARGEST, scan
+    from scratchclust.recipes.scan import LARGEST, STARTS, scan
 
     variant = work.recipe.variants[0]
-    place, key = folder.stages / "scan", work.fingerprint(dataset, {"scan_to": LARGEST, "of": describe(variant)})
+    place, key = folder.stages / "scan", work.fingerprint(dataset, {"scan_to": LARGEST, "starts": STARTS, "of": describe(variant)})
     stage = runs.load_stage(place, key)
     if stage is None:
         pipeline = stages[variant.name].pipeline

@@ -13,13 +13,15 @@ from scratchclust.recipes.work import Tell
 from scratchclust.runs import Stage
 
 SMALLEST, LARGEST = 2, 20
+# Whatever start the variant has: over k, one unlucky random start (a cluster of a single outlier) makes a curve jump.
+STARTS = {"init": "k-means++", "n_init": 3}
 
 
 def scan(variant: Variant, pipeline: Pipeline, images: Num[np.ndarray, "n h w c"], *, seed: int, tell: Tell) -> Stage:
     """Clusters the variant's vectors with each k from 2 to 20 and scores all labelings in one pass over the distances.
 
     Args:
-        variant: Its cluster step is fitted anew for each k.
+        variant: Its cluster step is fitted anew for each k, from the best of three k-means++ starts.
         pipeline: The variant's fitted pipeline, whose first steps give the vectors.
         images: [n, h, w, c], n > 2.
         seed: The random state of each fit.
@@ -35,7 +37,7 @@ def scan(variant: Variant, pipeline: Pipeline, images: Num[np.ndarray, "n h w c"
     fitted = []
     for k in ks:
         tell(f"scan: k = {k} of {ks[0]} to {ks[-1]}")
-        fitted.append(build(variant.cluster, seed, n_clusters=k).fit(X))
+        fitted.append(build(variant.cluster, seed, n_clusters=k, **STARTS).fit(X))
     tell(f"scan: scores of {len(ks)} labelings")
     labelings = [np.asarray(k_means.labels_) for k_means in fitted]
     internal = metrics.internal_scores(X, labelings)
