@@ -11,7 +11,7 @@ class KMeansHistory(NamedTuple):
 
     inertia: Array  # [n_iter] before the update: sum of w |x - c|^2 over points and their nearest centroid
     shift: Array  # [n_iter] sum over the centroids of the squared distance that the update moved them
-    n_moved: Array  # [n_iter] int32, points whose label differs from the iteration before
+    n_moved: Array  # [n_iter] int32, points (of weight above 0) whose label differs from the iteration before
 
 
 class KMeansResult(NamedTuple):

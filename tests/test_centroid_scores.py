@@ -1,4 +1,4 @@
-"""Calinski-Harabasz and Davies-Bouldin: by hand, against scikit-learn, noise, degenerate clusters, devices, refusals."""
+"""Calinski-Harabasz and Davies-Bouldin: by hand, against scikit-learn, noise, degenerate cases, devices, refusals."""
 
 from collections.abc import Callable
 from typing import Any

@@ -239,7 +239,7 @@ def test_whole_weights_are_repeated_points(twin):
 
 
 @each_twin
-@pytest.mark.parametrize("init", ["random", "k-means++", "k-means||"])
+@pytest.mark.parametrize("init", ["random", "k-means++"])
 def test_as_many_clusters_as_points(twin, init):
     X = np.random.default_rng(0).normal(size=(7, 3))
     result = twin.kmeans(X, 7, init=init, **twin.random(0))

@@ -188,8 +188,8 @@ def test_double_precision_where_jax_has_it() -> None:
     np.testing.assert_allclose(samples, sk.silhouette_samples(X, labels), atol=1e-10)
 
 
-@pytest.mark.parametrize("n", [90, 700])
-def test_device_counts_agree(n: int) -> None:
+def test_device_counts_agree() -> None:
+    n = 700
     X, labels = blobs(5, n=n)
     expected = sk.silhouette_samples(X, labels)
     D = sk.pairwise_distances(X)
@@ -224,18 +224,16 @@ def test_stretches_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> 
     expected = sk.silhouette_samples(X, labels)
     all_pairs, samples = (recorded_calls(monkeypatch, name) for name in ("_all_pairs", "_rows_with_all"))
     monkeypatch.setattr(pairs, "TILE", 64)
+    monkeypatch.setattr(pairs, "LEAST_ROWS", 16)
     n_calls = []
-    for stretch in (1e12, 5e6, 1):
+    for stretch in (1e12, 1):
         monkeypatch.setattr(pairs, "STRETCH", stretch)
         with rows.on(jax.local_devices()[:2]):
             np.testing.assert_allclose(fast.silhouette_samples(X, labels), expected, atol=1e-5)
             estimate = fast.silhouette_estimate(X, labels, sample_size=300, random_state=1)
         assert estimate.mean == pytest.approx(expected[_drawn(700, 300, 1)].mean(), abs=1e-6)
         n_calls.append((len(all_pairs), len(samples)))
-    first, second, third = np.diff([(0, 0), *n_calls], axis=0)
-    np.testing.assert_array_equal(first, 1)
-    assert (first < second).all()
-    assert (second < third).all()
+    assert n_calls == [(1, 1), (1 + 12 // 2, 1 + 10)]  # 12 tiles, one for each device; 300 rows, 16 for each device
 
 
 @pytest.mark.usefixtures("unchecked")  # what lowering puts in place of arrays is no array
@@ -294,7 +292,7 @@ def test_an_estimate_by_hand() -> None:
 
 
 def test_estimates_are_unbiased_and_their_errors_honest() -> None:
-    """Over 200 draws the mean hits the truth, and 95% intervals hold it 95% of the time (5 points of slack: binomial)."""
+    """Over 200 draws the mean hits the truth, and intervals of 95% hold it in 90 to 99% (binomial: 95 +- 1.5)."""
     X, labels = blobs(8, n=300, std=3.0)
     truth = fast.silhouette_score(X, labels)
     estimates = [fast.silhouette_estimate(X, labels, sample_size=60, random_state=seed) for seed in range(200)]

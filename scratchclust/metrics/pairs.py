@@ -26,7 +26,8 @@ from scratchclust.metrics.inputs import AnyArray, Labeling, finite_mean
 
 TILE = 512  # rows and columns of a meeting at most: 1 MB of distances, which stay in a core's cache
 STRETCH = 2e10  # multiplications in one compiled call, a fraction of a second on one core
-ELEMENTWISE = 64  # what else a distance costs (its root, its comparisons), in multiplications
+LEAST_ROWS = 64  # of a sample in one compiled call on one device: fewer make poor matrix products
+ELEMENTWISE = 64.0  # what else a distance costs (its root, its comparisons), in multiplications
 NEAR = 2.0**-12  # of |x|^2 + |y|^2; nearer pairs lose too many digits in the expanded square
 
 
@@ -62,22 +63,21 @@ def pair_scores(
     Raises:
         InputError: X is not [n d], or not finite.
     """
-    n_clusters = tuple(labeling.n_clusters for labeling in labelings)
+    n_clusters = tuple(labeling.n_clusters for labeling in labelings) if silhouette else ()
     tiles = _tiles(X, labelings, finite_mean(X))
     n_tiles, tile, d = tiles.x.shape
-    order, n = _balanced(n_tiles), n_tiles * tile
-    sums = np.zeros((n, sum(n_clusters) if silhouette else 0))
-    nearest, farthest = np.zeros((n_tiles, tile, len(labelings))), np.zeros((n_tiles, tile, len(labelings)))
-    for part in _stretches(order, n * n * (d + ELEMENTWISE) / 2):
+    sums = np.zeros((n_tiles, tile, sum(n_clusters)))
+    nearest, farthest = np.zeros((2, n_tiles, tile, len(labelings)))
+    for part in _stretches(_balanced(n_tiles), n_tiles * tile**2 * (d + ELEMENTWISE) / 2, 1):
         numbers = rows.Rows((rows.split(part + 1, block=1, dtype=np.int32),), rows.mesh())
-        total, extremes = _all_pairs(numbers, tiles, n_clusters, silhouette, dunn)
-        sums += np.asarray(total).reshape(sums.shape)
+        total, extremes = _all_pairs(numbers, tiles, n_clusters, dunn)
+        sums += np.asarray(total)
         part = part[part >= 0]
         nearest[part], farthest[part] = (np.asarray(rows.join(found, len(part))) for found in extremes)
-    ends = np.cumsum(n_clusters)[:-1]
-    each = np.split(sums[: len(X)], ends, axis=1) if silhouette else [sums[: len(X)]] * len(labelings)
-    nearest, farthest = nearest.reshape(n, -1)[: len(X)], farthest.reshape(n, -1)[: len(X)]
-    return [PairScores(each[i], nearest[:, i], farthest[:, i]) for i in range(len(labelings))]
+    sums, nearest, farthest = (a.reshape(n_tiles * tile, -1)[: len(X)] for a in (sums, nearest, farthest))
+    ends = np.cumsum(n_clusters)[:-1] if silhouette else [0] * (len(labelings) - 1)
+    of_each = zip(np.split(sums, ends, axis=1), nearest.T, farthest.T, strict=True)
+    return [PairScores(*arrays) for arrays in of_each]
 
 
 def sample_sums(
@@ -90,7 +90,7 @@ def sample_sums(
     offset = finite_mean(X)
     tiles = _tiles(X, [labeling], offset)
     found = []
-    for part in _stretches(sample, len(sample) * len(X) * (X.shape[1] + ELEMENTWISE)):
+    for part in _stretches(sample, len(X) * (X.shape[1] + ELEMENTWISE), LEAST_ROWS):
         part = part[part >= 0]
         block = min(TILE, rows.block_size(len(part), X.shape[1]))
         arrays = (rows.split(X[part], block=block, offset=offset), rows.split(part, block=block, dtype=np.int32))
@@ -107,7 +107,7 @@ def _tiles(X: AnyArray, labelings: list[Labeling], offset: Any) -> _Tiles:
     x = rows.split(X, block=tile, offset=offset)
     codes = np.full((x.shape[0] * tile, len(labelings)), -1, np.int32)
     codes[: len(X)] = np.stack([labeling.codes for labeling in labelings], axis=1)
-    return jax.device_put(_Tiles(x, codes.reshape(-1, tile, len(labelings))), rows.whole())
+    return jax.device_put(_Tiles(x, jnp.asarray(codes.reshape(-1, tile, len(labelings)))), rows.whole())
 
 
 def _balanced(n_tiles: int) -> np.ndarray:
@@ -120,62 +120,76 @@ def _balanced(n_tiles: int) -> np.ndarray:
     return np.arange(n_tiles).reshape(2, -1).T.ravel()
 
 
-def _stretches(items: np.ndarray, multiplications: float) -> np.ndarray:
-    """The items divided into compiled calls that are short enough to interrupt, [calls items], -1 in the filling."""
-    n_devices = rows.mesh().size
-    share = len(items) * STRETCH / multiplications
-    per_call = min(max(1, round(share / n_devices)) * n_devices, math.ceil(len(items) / n_devices) * n_devices)
-    filling = -len(items) % per_call
-    return np.pad(items, (0, filling), constant_values=-1).reshape(-1, per_call)
+def _stretches(items: Int[np.ndarray, " m"], multiplications: float, least: int) -> Int[np.ndarray, "calls items"]:
+    """The items divided into compiled calls that are short enough to interrupt, with -1 in the filling.
+
+    Args:
+        items: numbers of rows or tiles.
+        multiplications: that one item needs.
+        least: items in a call for each device.
+    """
+    least *= rows.mesh().size
+    per_call = min(max(1, round(STRETCH / multiplications / least)), math.ceil(len(items) / least)) * least
+    return np.pad(items, (0, -len(items) % per_call), constant_values=-1).reshape(-1, per_call)
 
 
-@partial(jax.jit, static_argnames=("n_clusters", "silhouette", "dunn"))
+class _Found(NamedTuple):
+    """What the rows of a tile have found so far."""
+
+    sums: Array  # [sum(k) tile]
+    nearest_other: Array  # [labelings tile]
+    farthest_own: Array  # [labelings tile]
+
+
+@partial(jax.jit, static_argnames=("n_clusters", "dunn"))
 def _all_pairs(
-    numbers: rows.Rows, tiles: _Tiles, n_clusters: tuple[int, ...], silhouette: bool, dunn: bool
+    numbers: rows.Rows, tiles: _Tiles, n_clusters: tuple[int, ...], dunn: bool
 ) -> tuple[Array, tuple[Array, Array]]:
     """The tiles of these numbers (+ 1; 0 is filling) meet those that follow them.
 
     Returns:
-        sums [T tile sum(k)], with zeros where nothing was met; nearest_other and farthest_own
+        sums [T tile sum(k)], also of the tiles that were met; nearest_other and farthest_own
         [n_blocks 1 tile labelings].
     """
-    n_tiles, b, _ = tiles.x.shape
-    sum_k, n_labelings, dtype = sum(n_clusters) if silhouette else 0, tiles.codes.shape[2], tiles.x.dtype
+    n_tiles, tile, n_labelings = tiles.codes.shape
+    none, dtype = jnp.zeros((sum(n_clusters), tile), tiles.x.dtype), tiles.x.dtype
+    nothing = _Found(none, jnp.full((n_labelings, tile), jnp.inf, dtype), jnp.zeros((n_labelings, tile), dtype))
 
     def block(number: Array, tiles: _Tiles) -> tuple[Array, tuple[Array, Array]]:
         i = number[0] - 1
-        x, codes = tiles.x[i], tiles.codes[i]
 
-        def meet(state: tuple[Array, ...], step: Array) -> tuple[tuple[Array, ...], Array]:
-            sums, nearest, farthest = state
-            j = (i + step) % n_tiles
-            y, y_codes = tiles.x[j], tiles.codes[j]
-            squared = _squared_distances(y, x, (step == 0) & jnp.eye(b, dtype=bool))
-            theirs = jnp.zeros((sum_k, b), dtype)
-            if silhouette:
-                distances = jnp.sqrt(squared)
-                sums = sums + _cluster_sums(y_codes, distances, n_clusters, axis=0)
-                theirs = _cluster_sums(codes, distances, n_clusters, axis=1)
-            if dunn:
-                nearest, farthest = _extremes(squared, y_codes, codes, nearest, farthest)
-            return (sums, nearest, farthest), theirs
+        def step(found: _Found, distance: Array) -> tuple[_Found, Array]:
+            # Half way round the circle two tiles would meet twice, once from either side.
+            is_new = (i >= 0) & ((2 * distance < n_tiles) | (i < n_tiles // 2))
+            meet = partial(_meet, tiles, i, n_clusters=n_clusters, dunn=dunn)
+            return jax.lax.cond(is_new, meet, lambda distance, found: (found, none), distance, found)
 
-        def step(state: tuple[Array, ...], step: Array) -> tuple[tuple[Array, ...], Array]:
-            # Half way round the circle tiles would meet twice, once from either side.
-            is_new = (i >= 0) & ((2 * step < n_tiles) | (i < n_tiles // 2))
-            return jax.lax.cond(is_new, meet, lambda state, _: (state, jnp.zeros((sum_k, b), dtype)), state, step)
-
-        start = (
-            jnp.zeros((sum_k, b), dtype),
-            jnp.full((n_labelings, b), jnp.inf, dtype),
-            jnp.zeros((n_labelings, b), dtype),
-        )
-        (sums, nearest, farthest), theirs = jax.lax.scan(step, start, jnp.arange(n_tiles // 2 + 1))
-        theirs = jnp.pad(theirs.at[0].set(sums), ((0, n_tiles - len(theirs)), (0, 0), (0, 0)))
-        return jnp.roll(theirs, i, axis=0), (nearest.T[None], farthest.T[None])
+        found, theirs = jax.lax.scan(step, nothing, jnp.arange(n_tiles // 2 + 1))
+        theirs = theirs.at[0].set(found.sums)  # of tile i + distance; itself it has met as rows already
+        theirs = jnp.pad(theirs, ((0, n_tiles - len(theirs)), (0, 0), (0, 0)))
+        return jnp.roll(theirs, i, axis=0), (found.nearest_other.T[None], found.farthest_own.T[None])
 
     total, extremes = rows.map_sum(block, numbers, tiles)
     return total.transpose(0, 2, 1), extremes
+
+
+def _meet(
+    tiles: _Tiles, i: Array, distance: Array, found: _Found, *, n_clusters: tuple[int, ...], dunn: bool
+) -> tuple[_Found, Array]:
+    """Tile i, as rows, after the one at this distance; and the sums [sum(k) tile] of the latter's points."""
+    j = (i + distance) % len(tiles.x)
+    (x, codes), (y, y_codes) = (tiles.x[i], tiles.codes[i]), (tiles.x[j], tiles.codes[j])
+    squared = _squared_distances(y, x, (distance == 0) & jnp.eye(len(x), dtype=bool))
+    sums, theirs = found.sums, jnp.zeros_like(found.sums)
+    if n_clusters:
+        distances = jnp.sqrt(squared)
+        sums = sums + _cluster_sums(y_codes, distances, n_clusters, axis=0)
+        theirs = _cluster_sums(codes, distances, n_clusters, axis=1)
+    nearest, farthest = found.nearest_other, found.farthest_own
+    if dunn:
+        nearest_here, farthest_here = _extremes(squared, y_codes, codes)
+        nearest, farthest = jnp.minimum(nearest, nearest_here), jnp.maximum(farthest, farthest_here)
+    return _Found(sums, nearest, farthest), theirs
 
 
 @partial(jax.jit, static_argnames="n_clusters")
@@ -225,17 +239,13 @@ def _cluster_sums(
 
 
 def _extremes(
-    squared: Float[Array, "a b"],
-    y_codes: Int[Array, "a labelings"],
-    codes: Int[Array, "b labelings"],
-    nearest: Float[Array, "labelings b"],
-    farthest: Float[Array, "labelings b"],
+    squared: Float[Array, "a b"], y_codes: Int[Array, "a labelings"], codes: Int[Array, "b labelings"]
 ) -> tuple[Float[Array, "labelings b"], Float[Array, "labelings b"]]:
-    """`nearest` and `farthest` of the rows after one more meeting [columns rows]."""
-    nearest_here, farthest_here = [], []
+    """The smallest squared distance of each row to another cluster, and the largest to its own, of [columns rows]."""
+    nearest, farthest = [], []
     for i in range(codes.shape[1]):
         own = y_codes[:, i, None] == codes[None, :, i]
         noise = (y_codes[:, i] < 0)[:, None]
-        nearest_here.append(jnp.where(own | noise, jnp.inf, squared).min(axis=0))
-        farthest_here.append(jnp.where(own & ~noise, squared, 0).max(axis=0))
-    return jnp.minimum(nearest, jnp.stack(nearest_here)), jnp.maximum(farthest, jnp.stack(farthest_here))
+        nearest.append(jnp.where(own | noise, jnp.inf, squared).min(axis=0))
+        farthest.append(jnp.where(own & ~noise, squared, 0).max(axis=0))
+    return jnp.stack(nearest), jnp.stack(farthest)
