@@ -6,10 +6,9 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from scratchclust.data import preprocessing
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import Estimator, check_choice, check_positive, like
-from scratchclust.features.pixels import COLORS, pixels
+from scratchclust.features.pixels import COLORS, flatten, pixels, standardise
 
 
 def check_images(X: Any, *, like_fit: tuple[int, ...] | None = None) -> np.ndarray:
@@ -75,7 +74,7 @@ class PixelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         images = self._prepared(check_images(X, like_fit=like_fit))
         if images.shape[1:] != self.image_shape_:
             raise InputError(f"expected {self.image_shape_[2]} channels as in fit, got {images.shape[3]}")
-        return like(X, self._standardised(preprocessing.flatten(images)))
+        return like(X, self._standardised(flatten(images)))
 
     def inverse_transform(self, X: Any) -> Any:
         """Vectors [n d] as images [n h w c] of float32 in [0, 1]; beyond that range they are clipped."""
@@ -95,10 +94,10 @@ class PixelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         images = check_images(X)
         prepared = self._prepared(images)
         self.input_shape_, self.image_shape_ = tuple(images.shape[1:]), tuple(prepared.shape[1:])
-        vectors = preprocessing.flatten(prepared)
+        vectors = flatten(prepared)
         self.mean_ = self.scale_ = None
         if self.scale == "standard":
-            vectors, mean, scale = preprocessing.standardise(vectors)
+            vectors, mean, scale = standardise(vectors)
             self.mean_, self.scale_ = mean.astype(np.float32), scale.astype(np.float32)
         return vectors
 
@@ -106,7 +105,7 @@ class PixelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         return pixels(images, color=self.color, size=self.size, symmetric=self.scale == "symmetric")
 
     def _standardised(self, vectors: np.ndarray) -> np.ndarray:
-        return vectors if self.mean_ is None else preprocessing.standardise(vectors, self.mean_, self.scale_).X
+        return vectors if self.mean_ is None else standardise(vectors, self.mean_, self.scale_).X
 
     @property
     def _n_features_out(self) -> int:

@@ -6,7 +6,10 @@ import numpy as np
 from jaxtyping import Float32, Num
 
 from scratchclust.data import preprocessing
+from scratchclust.data.preprocessing import flatten, standardise
 from scratchclust.errors import InputError
+
+__all__ = ["COLORS", "flatten", "on_byte_scale", "pixels", "standardise"]
 
 COLORS = ("rgb", "luma", "mean")
 

@@ -42,16 +42,16 @@ def pca(X: Float[np.ndarray, "n d"], n_components: int | None = None) -> PCAResu
     """
     n, d = X.shape
     q = min(n, d) if n_components is None else n_components
-    mean = checked_mean(X, q)
+    mean = _checked_mean(X, q)
     Z = X - mean
     if d <= n:
         eigenvalues, eigenvectors = np.linalg.eigh(Z.T @ Z / (n - 1))
         components = eigenvectors.T
     else:
         eigenvalues, eigenvectors = np.linalg.eigh(Z @ Z.T / (n - 1))
-        components = unit_or_zero(eigenvectors.T @ Z, negligible(eigenvalues, d))
+        components = _unit_or_zero(eigenvectors.T @ Z, _negligible(eigenvalues, d))
     falling = np.argsort(eigenvalues)[::-1][:q]
-    return result_of(mean, components[falling], eigenvalues[falling], (Z**2).sum() / (n - 1), n)
+    return _result_of(mean, components[falling], eigenvalues[falling], (Z**2).sum() / (n - 1), n)
 
 
 def randomized_pca(
@@ -85,14 +85,14 @@ def randomized_pca(
         InputError: as for `pca`.
     """
     n, d = X.shape
-    mean = checked_mean(X, n_components)
+    mean = _checked_mean(X, n_components)
     Z = X - mean
     Q, _ = np.linalg.qr(rng.normal(size=(d, min(n_components + n_oversamples, n, d))))
     for _ in range(n_iter):
         Q, _ = np.linalg.qr(Z.T @ (Z @ Q))
     eigenvalues, W = np.linalg.eigh((Z @ Q).T @ (Z @ Q) / (n - 1))
     falling = np.argsort(eigenvalues)[::-1][:n_components]
-    return result_of(mean, (Q @ W).T[falling], eigenvalues[falling], (Z**2).sum() / (n - 1), n)
+    return _result_of(mean, (Q @ W).T[falling], eigenvalues[falling], (Z**2).sum() / (n - 1), n)
 
 
 def transform(X: Float[np.ndarray, "n d"], result: PCAResult, *, whiten: bool = False) -> Float[np.ndarray, "n q"]:
@@ -106,7 +106,7 @@ def transform(X: Float[np.ndarray, "n d"], result: PCAResult, *, whiten: bool = 
     projected = (X - result.mean) @ result.components.T
     if not whiten:
         return projected
-    scale = scales(result)
+    scale = _scales(result)
     return projected / np.where(scale > 0, scale, np.inf)
 
 
@@ -114,11 +114,11 @@ def inverse_transform(
     Y: Float[np.ndarray, "n q"], result: PCAResult, *, whiten: bool = False
 ) -> Float[np.ndarray, "n d"]:
     """The points of coordinates Y, m + sum_q y_q v_q: X itself when every axis was kept, else its nearest image."""
-    scaled = Y * scales(result) if whiten else Y
+    scaled = Y * _scales(result) if whiten else Y
     return scaled @ result.components + result.mean
 
 
-def checked_mean(X: Float[np.ndarray, "n d"], n_components: int) -> Float[np.ndarray, " d"]:
+def _checked_mean(X: Float[np.ndarray, "n d"], n_components: int) -> Float[np.ndarray, " d"]:
     """The mean row, which is finite just if all rows are; an InputError if X or the number of axes cannot be used."""
     n, d = X.shape
     if n < 2:
@@ -132,24 +132,24 @@ def checked_mean(X: Float[np.ndarray, "n d"], n_components: int) -> Float[np.nda
     return mean
 
 
-def negligible(variance: Float[np.ndarray, " q"], n_features: int) -> Bool[np.ndarray, " q"]:
+def _negligible(variance: Float[np.ndarray, " q"], n_features: int) -> Bool[np.ndarray, " q"]:
     """Where the variance is no more than rounding: d eps times the largest."""
     return variance <= variance.max() * n_features * np.finfo(variance.dtype).eps
 
 
-def unit_or_zero(axes: Float[np.ndarray, "q d"], is_zero: Bool[np.ndarray, " q"]) -> Float[np.ndarray, "q d"]:
+def _unit_or_zero(axes: Float[np.ndarray, "q d"], is_zero: Bool[np.ndarray, " q"]) -> Float[np.ndarray, "q d"]:
     """Rows scaled to length 1, or to zero where it is said so."""
     norms = np.where(is_zero, np.inf, np.linalg.norm(axes, axis=1))
     return axes / norms[:, None]
 
 
-def scales(result: PCAResult) -> Float[np.ndarray, " q"]:
+def _scales(result: PCAResult) -> Float[np.ndarray, " q"]:
     """sqrt(l_q), the standard deviation along each axis; 0 where it is no more than rounding."""
     variance = result.explained_variance
-    return np.where(negligible(variance, len(result.mean)), 0, np.sqrt(variance))
+    return np.where(_negligible(variance, len(result.mean)), 0, np.sqrt(variance))
 
 
-def result_of(
+def _result_of(
     mean: Float[np.ndarray, " d"],
     components: Float[np.ndarray, "q d"],
     eigenvalues: Float[np.ndarray, " q"],

@@ -20,6 +20,8 @@ from jaxtyping import Float, Shaped
 
 from scratchclust.errors import InputError
 
+__all__ = ["silhouette_samples", "silhouette_score", "simplified_silhouette_score"]
+
 
 def silhouette_samples(
     X: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"], *, metric: str = "euclidean"
