@@ -75,14 +75,15 @@ def test_float_type():
     [
         (1, 1, 1),
         (237, 5, 64),  # a quarter of the rows, rounded up to a power of two
-        (10**6, 784, rows.MAX_BLOCK),
-        (10**6, 2**14, 256),
+        (10**6, 16, rows.MAX_BLOCK["cpu"]),
+        (10**6, 784, 256),
+        (10**6, 2**14, 16),
         (10**6, 10**9, 8),
     ],
 )
 def test_block_size(n, columns, expected):
     assert rows.block_size(n, columns) == expected
-    assert expected * columns <= max(rows.MAX_BLOCK_ELEMENTS, 8 * columns)
+    assert expected * columns <= max(rows.MAX_BLOCK_ELEMENTS["cpu"], 8 * columns)
 
 
 # ---------------------------------------------------------------------------------------------------- map_sum and take

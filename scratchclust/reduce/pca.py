@@ -79,12 +79,13 @@ def randomized_pca(
     mean = _checked_mean(X, n_components)
     data = _in_blocks(X, mean)
     directions = jax.random.normal(key, (d, min(n_components + n_oversamples, n, d)), data.arrays[0].dtype)
-    basis, _ = jnp.linalg.qr(directions)
+    # QR on the host: it is small, and XLA's on several CPU devices can lock up with the sums before and after it.
+    basis, _ = np.linalg.qr(np.asarray(directions))
     for _ in range(n_iter):
-        basis, _ = jnp.linalg.qr(_scatter_times(data, basis))
+        basis, _ = np.linalg.qr(np.asarray(_scatter_times(data, basis)))
     projected, total = _projected_scatter(data, basis)
     eigenvalues, vectors = _leading(projected, n_components)
-    components = (np.asarray(basis, np.float64) @ vectors).T
+    components = (basis.astype(np.float64) @ vectors).T
     return _result(mean, components, eigenvalues / (n - 1), float(total) / (n - 1), n)
 
 
@@ -150,13 +151,13 @@ def _gram(data: rows.Rows, whole: Array) -> tuple[Array, Array]:
 
 
 @jax.jit
-def _scatter_times(data: rows.Rows, basis: Array) -> Array:
+def _scatter_times(data: rows.Rows, basis: AnyArray) -> Array:
     """Z^T (Z Q) [d l], without Z^T Z."""
     return rows.map_sum(lambda z, basis: (_times(z.T, _times(z, basis)), None), data, basis)[0]
 
 
 @jax.jit
-def _projected_scatter(data: rows.Rows, basis: Array) -> tuple[Array, Array]:
+def _projected_scatter(data: rows.Rows, basis: AnyArray) -> tuple[Array, Array]:
     """(Z Q)^T (Z Q) [l l], and the trace of Z^T Z."""
 
     def block(z: Array, basis: Array) -> tuple[tuple[Array, Array], None]:
