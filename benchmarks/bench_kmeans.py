@@ -28,13 +28,11 @@ def main(*, quick: bool, repeats: int) -> list[dict[str, Any]]:
 def _compare(n: int, d: int, k: int, repeats: int) -> dict[str, Any]:
     X = mixture(n, d, k)
     start = X[np.random.default_rng(1).choice(n, k, replace=False)].copy()
-    settings: dict[str, Any] = {"n_clusters": k, "n_init": 1, "max_iter": ITERATIONS, "tol": 0}
+    settings: dict[str, Any] = {"init": start, "n_clusters": k, "n_init": 1, "max_iter": ITERATIONS, "tol": 0}
     contenders = [
-        Contender("scratchclust", partial(_fit, KMeans(init=start, **settings), X)),
-        Contender(
-            "scratchclust, on device", partial(_fit, KMeans(init=jnp.asarray(start), **settings), jnp.asarray(X))
-        ),
-        Contender("scikit-learn", partial(_fit, sklearn.cluster.KMeans(init=start, **settings), X)),
+        Contender("scratchclust", partial(_fit, KMeans(**settings), X)),
+        Contender("scratchclust, on device", partial(_fit, KMeans(**settings), jnp.asarray(X))),
+        Contender("scikit-learn", partial(_fit, sklearn.cluster.KMeans(**settings), X)),
     ]
     return compare(f"k-means, {n:,} x {d:,}, k = {k:,}, {ITERATIONS} iterations", contenders, repeats=repeats)
 

@@ -28,6 +28,7 @@ def mean_of(X: Any) -> Any:
 
 @jax.jit
 def _mean_from_first(X: Array) -> Array:
+    X = X if jnp.issubdtype(X.dtype, jnp.floating) else X.astype(jnp.float32)
     return X[0] + jnp.mean(X - X[:1], axis=0)
 
 

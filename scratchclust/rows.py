@@ -168,6 +168,15 @@ def map_sum(f: Callable[..., tuple[Any, Any]], rows: Rows, *shared: Any) -> tupl
     return run(rows.arrays, shared)
 
 
+def finished(results: Any) -> Any:
+    """The results of a compiled program that sums over the mesh, once every device has ended it.
+
+    Several CPU devices can lock up when such a program starts before the last one has ended (XLA then aborts the
+    process after 40 seconds), so whoever calls one from Python waits for it here.
+    """
+    return jax.block_until_ready(results)
+
+
 def take(blocks: jax.Array, index: tuple[jax.Array, ...], mesh: Mesh) -> jax.Array:
     """blocks[index] of an array that is spread over the mesh by its first axis; each device gives what it has.
 

@@ -16,5 +16,5 @@ def tfds_dir() -> Path:
     """The folder of prepared data sets, or a skip with its reason."""
     folder = os.environ.get("TFDS_DATA_DIR", "")
     if not folder or not (Path(folder) / "mnist").is_dir():
-        pytest.skip("needs prepared MNIST and CIFAR-10: set TFDS_DATA_DIR to a folder made with `scratchclust data mnist`")
+        pytest.skip("needs prepared MNIST and CIFAR-10: set TFDS_DATA_DIR to a folder that `scratchclust data` made")
     return Path(folder)

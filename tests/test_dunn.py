@@ -116,6 +116,14 @@ def test_near_ties_that_float32_cannot_tell_apart() -> None:
         assert fast.dunn_index(X[order], labels[order]) == brute_force(X, labels), f"seed {seed}"
 
 
+def test_the_corners_of_a_turned_simplex_that_differ_by_parts_in_a_billion() -> None:
+    """float32 gets every distance wrong by more than they differ, so its nearest row need not be the right one."""
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        X = np.linalg.qr(rng.normal(size=(40, 40)))[0] + 1e-9 * rng.normal(size=(40, 40))
+        assert fast.dunn_index(X, np.arange(40) % 4) == brute_force(X, np.arange(40) % 4), f"seed {seed}"
+
+
 def test_tight_clusters_far_apart() -> None:
     for seed in range(10):
         rng = np.random.default_rng(seed)

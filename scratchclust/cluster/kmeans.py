@@ -58,7 +58,7 @@ def assign(X: Float[AnyArray, "n d"], centroids: Float[AnyArray, "k d"]) -> tupl
     """
     offset = mean_of(centroids)  # not the mean of X: a point's label must not depend on its companions
     points = points_in_blocks(X, offset=offset, n_clusters=len(centroids))
-    labels, distances, _ = assign_blocks(points.rows, points.centred(centroids))
+    labels, distances, _ = rows.finished(assign_blocks(points.rows, points.centred(centroids)))
     return rows.join(labels, len(X)), rows.join(distances, len(X))
 
 
@@ -116,7 +116,7 @@ def update_centroids(
     """
     points = points_in_blocks(X, offset=mean_of(X), n_clusters=len(centroids), sample_weight=sample_weight)
     labels_in_blocks = rows.split(labels, block=points.block, dtype=np.int32)
-    return points.uncentred(update_blocks(points.rows, labels_in_blocks, points.centred(centroids)))
+    return points.uncentred(rows.finished(update_blocks(points.rows, labels_in_blocks, points.centred(centroids))))
 
 
 def lloyd(
@@ -240,7 +240,7 @@ def _lloyd(points: Points, centroids: AnyArray, max_iter: int, tol: float, metri
     histories, n_iter, stable, limit = [], 0, False, 2
     while n_iter < max_iter and not stable:
         began = time.monotonic()
-        state = stretch(points.rows, centroids, labels, threshold, min(limit, max_iter - n_iter), unit)
+        state = rows.finished(stretch(points.rows, centroids, labels, threshold, min(limit, max_iter - n_iter), unit))
         if state.n_empty > 0:
             state = _refill(points, state, threshold, unit)
         centroids, labels, stable = state.centroids, state.labels, bool(state.stable)
@@ -248,7 +248,9 @@ def _lloyd(points: Points, centroids: AnyArray, max_iter: int, tol: float, metri
         n_iter += int(state.n_iter)
         if time.monotonic() - began < 0.25:
             limit = min(2 * limit, STRETCH)
-    labels, _, inertia = assign_blocks(points.rows, centroids)  # the last labels belong to the centroids before
+    labels, _, inertia = rows.finished(
+        assign_blocks(points.rows, centroids)
+    )  # the last labels belong to the centroids before
     history = KMeansHistory(*(np.concatenate(entries) for entries in zip(*histories, strict=True)))
     labels = rows.join(labels, points.n)
     return KMeansResult(points.uncentred(centroids), labels, float(inertia), n_iter, stable, history)
@@ -256,14 +258,14 @@ def _lloyd(points: Points, centroids: AnyArray, max_iter: int, tol: float, metri
 
 def _refill(points: Points, state: State, threshold: Any, unit: Array | None) -> State:
     """Repeat the last update of a stretch after `refill_empty`; what the history says of the shift changes too."""
-    labels, distances, _ = assign_blocks(points.rows, state.before)
+    labels, distances, _ = rows.finished(assign_blocks(points.rows, state.before))
     _, norms, weights = points.rows.arrays
     on_centroid = (100 * jnp.finfo(norms.dtype).eps) ** 2 * norms  # the mean of equal points is only that near to them
     apart = jnp.where(distances > on_centroid, distances, 0)
     labels, apart, weights = (rows.join(blocks, points.n) for blocks in (labels, apart, weights))
     refilled = refill_empty(labels, apart, len(state.before), sample_weight=weights)
     in_blocks = rows.split(refilled, block=points.block, dtype=np.int32)
-    centroids = update_blocks(points.rows, in_blocks, state.before, unit)
+    centroids = rows.finished(update_blocks(points.rows, in_blocks, state.before, unit))
     last, shift = state.n_iter - 1, ((centroids - state.before) ** 2).sum()
     settled = bool(state.history.n_moved[last] == 0) and bool((refilled == labels).all())
     history = state.history._replace(shift=state.history.shift.at[last].set(shift))

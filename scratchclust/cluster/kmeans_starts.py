@@ -87,7 +87,7 @@ def _points(start: Callable, X: AnyArray, n_clusters: int, key: Array, sample_we
 
 def draw_start(start: Callable, points: Points, n_clusters: int, key: Array) -> Array:
     """The starting centroids [k d] of `points`, centred as they are."""
-    return _take(points.rows, start(points, n_clusters, key))
+    return rows.finished(_take(points.rows, start(points, n_clusters, key)))
 
 
 def random_indices(points: Points, n_clusters: int, key: Array) -> Int[np.ndarray, " k"]:
@@ -108,27 +108,27 @@ def random_indices(points: Points, n_clusters: int, key: Array) -> Int[np.ndarra
 def plus_plus_indices(points: Points, n_clusters: int, key: Array) -> Int[Array, " k"]:
     """Indices of the points that greedy k-means++ chooses."""
     key_first, key = jax.random.split(key)
-    chosen, remaining = _first(points.rows, key_first, jnp.zeros(n_clusters, jnp.int32))
+    chosen, remaining = rows.finished(_first(points.rows, key_first, jnp.zeros(n_clusters, jnp.int32)))
     n_candidates = 2 + int(math.log(n_clusters))
     for begin in range(1, n_clusters, STRETCH):
         end = min(begin + STRETCH, n_clusters)
-        chosen, remaining = _choose(points.rows, chosen, remaining, key, begin, end, n_candidates)
+        chosen, remaining = rows.finished(_choose(points.rows, chosen, remaining, key, begin, end, n_candidates))
     return chosen
 
 
 def scalable_plus_plus_indices(points: Points, n_clusters: int, key: Array) -> Int[np.ndarray, " k"]:
     """Indices of the points that k-means|| chooses."""
     key_first, *round_keys, key_last = jax.random.split(key, ROUNDS + 2)
-    candidates, remaining = _first(points.rows, key_first, jnp.zeros(1, jnp.int32))
+    candidates, remaining = rows.finished(_first(points.rows, key_first, jnp.zeros(1, jnp.int32)))
     for round_key in round_keys:
-        drawn, remaining = _oversample(points.rows, remaining, round_key, 2 * n_clusters)
+        drawn, remaining = rows.finished(_oversample(points.rows, remaining, round_key, 2 * n_clusters))
         candidates = jnp.concatenate([candidates, drawn])
-    centroids = _take(points.rows, candidates)
+    centroids = rows.finished(_take(points.rows, candidates))
     few = points_in_blocks(
         centroids,
         offset=mean_of(centroids),
         n_clusters=n_clusters,
-        sample_weight=_weight_nearest(points.rows, centroids),
+        sample_weight=rows.finished(_weight_nearest(points.rows, centroids)),
     )
     return np.asarray(candidates)[np.asarray(plus_plus_indices(few, n_clusters, key_last))]
 

@@ -80,7 +80,7 @@ class PixelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         """Vectors [n d] as images [n h w c] of float32 in [0, 1]; beyond that range they are clipped."""
         check_is_fitted(self, "image_shape_")
         vectors = np.asarray(X, np.float32)
-        if self.scale == "standard":
+        if self.mean_ is not None and self.scale_ is not None:
             vectors = vectors * self.scale_ + self.mean_
         if self.scale == "symmetric":
             vectors = (vectors + 1) / 2

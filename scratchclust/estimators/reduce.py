@@ -44,7 +44,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         svd_solver: str = "auto",
         random_state: Any = None,
     ) -> None:
-        self.n_components = n_components
+        self.n_components: Any = n_components
         self.whiten = whiten
         self.svd_solver = svd_solver
         self.random_state = random_state
@@ -100,9 +100,10 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
 
     def _kept(self, result: PCAResult) -> PCAResult:
         """The first axes that explain the wanted share of the variance."""
-        if self.n_components is None or self.n_components >= 1:
+        wanted = self.n_components
+        if wanted is None or wanted >= 1:
             return result
-        enough = np.cumsum(result.explained_variance_ratio) >= self.n_components
+        enough = np.cumsum(result.explained_variance_ratio) >= wanted
         q = int(enough.argmax()) + 1 if enough.any() else len(enough)
         return result._replace(
             components=result.components[:q],

@@ -100,7 +100,8 @@ def _fit_steps(
 
 def _repeated(estimator: Any, X: Float[np.ndarray, "n d"], seed: int, n_repeats: int) -> tuple[Any, list[np.ndarray]]:
     """Fits from seeds seed, seed + 1, ...: the one of (lower) median inertia, and the labels of all."""
-    fitted = [clone(estimator).set_params(random_state=(seed + i) % 2**32).fit(X) for i in range(n_repeats)]
+    copies: list[Any] = [clone(estimator) for _ in range(n_repeats)]
+    fitted = [copy.set_params(random_state=(seed + i) % 2**32).fit(X) for i, copy in enumerate(copies)]
     median = sorted(fitted, key=lambda model: model.inertia_)[(n_repeats - 1) // 2]
     return median, [np.asarray(model.labels_) for model in fitted]
 

@@ -69,8 +69,8 @@ DIGITS = Recipe(
 )
 
 # As published: random starting points, one start, until no label changes. The largest number of iterations is out of
-# reach, so that the run ends by convergence. One random start is luck (silhouettes from 0.049 to 0.062 were seen), so it
-# is done eleven times, and the median is shown with the spread of all, not the best.
+# reach, so that the run ends by convergence. One random start is luck (silhouettes from 0.049 to 0.062 were seen), so
+# it is done eleven times, and the median is shown with the spread of all, not the best.
 PIXELS = Recipe(
     name="pixels",
     dataset="cifar10",

@@ -130,7 +130,8 @@ def _scanned(work: Work, folder: runs.RunFolder, dataset: Any, stages: dict[str,
     from scratchclust.recipes.scan import LARGEST, STARTS, scan
 
     variant = work.recipe.variants[0]
-    place, key = folder.stages / "scan", work.fingerprint(dataset, {"scan_to": LARGEST, "starts": STARTS, "of": describe(variant)})
+    place, what = folder.stages / "scan", {"scan_to": LARGEST, "starts": STARTS, "of": describe(variant)}
+    key = work.fingerprint(dataset, what)
     stage = runs.load_stage(place, key)
     if stage is None:
         pipeline = stages[variant.name].pipeline

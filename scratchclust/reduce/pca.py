@@ -79,7 +79,7 @@ def randomized_pca(
     mean = _checked_mean(X, n_components)
     data = _in_blocks(X, mean)
     directions = jax.random.normal(key, (d, min(n_components + n_oversamples, n, d)), data.arrays[0].dtype)
-    # QR on the host: it is small, and XLA's on several CPU devices can lock up with the sums before and after it.
+    # QR on the host: it is small, and several CPU devices lock up when sums are started before the last has ended.
     basis, _ = np.linalg.qr(np.asarray(directions))
     for _ in range(n_iter):
         basis, _ = np.linalg.qr(np.asarray(_scatter_times(data, basis)))
