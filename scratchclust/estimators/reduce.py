@@ -1,6 +1,5 @@
 """Dimension-reduction estimators over the functions of `scratchclust.reduce`."""
 
-from numbers import Real
 from typing import Any, no_type_check
 
 import numpy as np
@@ -84,7 +83,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     def _checked_n_components(self, largest: int) -> int:
         """How many axes are computed; a share of the variance needs all of them."""
         wanted = self.n_components
-        if wanted is None or (isinstance(wanted, Real) and not isinstance(wanted, int | np.integer) and 0 < wanted < 1):
+        if wanted is None or (isinstance(wanted, float | np.floating) and 0 < wanted < 1):
             return largest
         check_positive(n_components=wanted)
         if wanted > largest:
