@@ -26,12 +26,12 @@ def main() -> int:
 
     found = environment()
     print(f"{found['n_devices']} x {found['device']}, {found['cores']} cores, {found['versions']}")
-    results = {"environment": found, "repeats": options.repeats}
     for name in options.names or NAMES:
         script = importlib.import_module(f"benchmarks.bench_{name}")
-        results[name] = script.main(quick=options.quick, repeats=options.repeats)
-    if not options.quick:
-        print(f"\n{write(results, options.output)}")
+        comparisons = script.main(quick=options.quick, repeats=options.repeats)
+        if not options.quick:
+            results = {"environment": found, "repeats": options.repeats, "comparisons": comparisons}
+            print(f"\n{write(name, results, options.output)}")
     return 0
 
 

@@ -98,10 +98,10 @@ def _version(name: str) -> str | None:
         return None  # run from a checkout that is not installed
 
 
-def write(results: dict[str, Any], folder: Path) -> Path:
-    """Write a result file, named after the device, and return its path."""
+def write(name: str, results: dict[str, Any], folder: Path) -> Path:
+    """Write the results of one benchmark to a file named after it and the device, and return its path."""
     device = results["environment"]["device"].lower().replace(" ", "-")
-    path = folder / f"{device}-{results['environment']['cores']}-cores.json"
+    path = folder / f"{name}-{device}-{results['environment']['cores']}-cores.json"
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(results, indent=1, default=float) + "\n", encoding="utf-8")
     return path

@@ -1,0 +1,45 @@
+"""The benchmarks run, and on a bare machine: without what only the command line, the data and the figures need."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ABSENT = (
+    "tensorflow_datasets",
+    "array_record",
+    "PIL",
+    "typer",
+    "rich",
+    "safetensors",
+    "platformdirs",
+    "filelock",
+    "matplotlib",
+    "beartype",
+)
+BARE = f"""
+import sys
+for name in {ABSENT!r}:
+    sys.modules[name] = None  # importing it raises ImportError
+sys.argv = ["benchmarks", "--quick", "--repeats", "1", *sys.argv[1:]]
+import runpy
+runpy.run_module("benchmarks", run_name="__main__", alter_sys=False)
+"""
+
+
+@pytest.mark.parametrize("name", ["kmeans", "silhouette", "dunn", "pca"])
+def test_quick_run_on_a_bare_machine(name):
+    done = subprocess.run([sys.executable, "-c", BARE, name], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "faster than peer" in done.stdout
+    assert "scikit-learn" in done.stdout or "brute force" in done.stdout
+
+
+def test_an_unknown_benchmark_is_one_line():
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "tsne"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert "no benchmark tsne: choose from kmeans, silhouette, dunn, pca" in done.stderr
