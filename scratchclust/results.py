@@ -3,7 +3,8 @@
 from typing import Any, NamedTuple
 
 Array = Any
-"""A NumPy array when the reference made it, a JAX array when its twin did; the comments give shape and type."""
+"""A NumPy array when the reference made it; a JAX array when its twin did, but a NumPy array where the twin computed it
+on the host in float64 (the variances of PCA, centroids and means of float64 data). The comments give shape and type."""
 
 
 class KMeansHistory(NamedTuple):
@@ -29,7 +30,7 @@ class PCAResult(NamedTuple):
     """The q leading principal axes, ordered by falling variance."""
 
     mean: Array  # [d]
-    components: Array  # [q d], orthonormal rows; in each, the entry of largest magnitude is positive
+    components: Array  # [q d], orthonormal rows (of zeros if n < d and no variance is left); the largest entry positive
     explained_variance: Array  # [q], eigenvalues of the covariance with divisor n - 1
     explained_variance_ratio: Array  # [q], shares of total_variance
     singular_values: Array  # [q], sqrt((n - 1) explained_variance)

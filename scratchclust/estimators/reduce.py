@@ -26,7 +26,8 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         random_state: seed of the randomised solver.
 
     Attributes:
-        components_: [q d], orthonormal; in each row the entry of largest magnitude is positive.
+        components_: [q d], orthonormal; in each row the entry of largest magnitude is positive. If n < d, an axis
+            without variance is a row of zeros.
         explained_variance_, explained_variance_ratio_, singular_values_: [q].
         mean_: [d].
         n_components_: q.
