@@ -103,6 +103,7 @@ def _means(sums: Array, weights: Array, centroids: Array, unit: Array | None) ->
 
 @jax.jit
 def update_blocks(data: rows.Rows, labels: Array, centroids: Array, unit: Array | None = None) -> Array:
+    """The mean of each cluster, from given labels [n_blocks block]; `unit` as in `_means`."""
     (sums, weights), _ = rows.map_sum(
         lambda x, x_norms, weights, labels: (_sums(x, weights, labels, len(centroids)), None),
         rows.Rows((*data.arrays, labels), data.mesh),

@@ -39,6 +39,7 @@ def plain(value: Any) -> Any:
 
 
 def sha256_of_file(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal; the file is read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
