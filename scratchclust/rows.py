@@ -9,9 +9,11 @@ mesh. The same program runs on one core, on all cores (one XLA device each), and
 The last block is filled up with zeros, and every `Rows` carries a weight for each row that is zero in the filling.
 """
 
+import itertools
 import math
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -28,6 +30,7 @@ AXIS = "rows"
 # stays in a core's cache (measured from 128 to 4,096 rows); a GPU wants few large blocks.
 MAX_BLOCK = {"cpu": 2048}
 MAX_BLOCK_ELEMENTS = {"cpu": 2**18}
+MIN_PART = 2**20  # elements that are worth a thread
 MAX_BLOCK_ELSEWHERE, MAX_BLOCK_ELEMENTS_ELSEWHERE = 2**16, 2**26
 
 _devices: ContextVar[tuple[jax.Device, ...] | None] = ContextVar("devices", default=None)  # pyright: ignore[reportInvalidTypeForm]
@@ -99,21 +102,32 @@ def split(X: Any, *, block: int, offset: Any = None, dtype: Any = None) -> jax.A
     """Cut X [n ...] into blocks [n_blocks block ...] on the mesh, filled up with zeros, less `offset` if it is given.
 
     A NumPy array is shifted in its own precision before it is rounded to `dtype`, so that float64 data far from zero
-    lose nothing. A JAX array stays on its devices.
+    lose nothing. A JAX array stays on its devices (on a CPU it is read where it is, as a NumPy array would be).
     """
     dtype = np.dtype(dtype or float_type(X))
     n_devices = mesh().size
     n_blocks = math.ceil(max(len(X), 1) / (block * n_devices)) * n_devices
     sharding = NamedSharding(mesh(), PartitionSpec(AXIS))
     if isinstance(X, jax.Array):
-        return jax.device_put(_split_on_device(X, offset, n_blocks, block, dtype), sharding)
+        if not (X.dtype == dtype and all(device.platform == "cpu" for device in X.devices())):
+            return jax.device_put(_split_on_device(X, offset, n_blocks, block, dtype), sharding)
+        X = np.asarray(X)
     filled = _aligned((n_blocks * block, *X.shape[1:]), dtype)
     filled[len(X) :] = 0
     if offset is None:
         filled[: len(X)] = X
     else:
-        np.subtract(X, np.asarray(offset).astype(offset_type(X)), out=filled[: len(X)], casting="same_kind")
+        shift, shifted = np.asarray(offset).astype(offset_type(X)), filled[: len(X)]
+        _in_threads(lambda part: np.subtract(X[part], shift, out=shifted[part], casting="same_kind"), X)
     return jax.device_put(filled.reshape(n_blocks, block, *X.shape[1:]), sharding)
+
+
+def _in_threads(f: Callable[[slice], Any], X: np.ndarray) -> None:
+    """f of a part of the rows of X for each core at once: NumPy itself uses one."""
+    n_parts = max(min(os.cpu_count() or 1, X.size // MIN_PART), 1)
+    ends = [len(X) * i // n_parts for i in range(n_parts + 1)]
+    with ThreadPoolExecutor(n_parts) as pool:
+        list(pool.map(f, itertools.starmap(slice, itertools.pairwise(ends))))
 
 
 def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -175,6 +189,12 @@ def finished(results: Any) -> Any:
     process after 40 seconds), so whoever calls one from Python waits for it here.
     """
     return jax.block_until_ready(results)
+
+
+def constrain(arrays: Any, mesh: Mesh, *, spread: bool = False) -> Any:
+    """Inside `jit`: the same arrays, whole on every device, or spread by their first axis."""
+    sharding = NamedSharding(mesh, PartitionSpec(AXIS) if spread else PartitionSpec())
+    return jax.tree.map(lambda array: jax.lax.with_sharding_constraint(array, sharding), arrays)
 
 
 def take(blocks: jax.Array, index: tuple[jax.Array, ...], mesh: Mesh) -> jax.Array:

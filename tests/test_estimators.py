@@ -168,7 +168,7 @@ def test_cosine_metric_ignores_length():
         ({"init": START[:2]}, r"expected starting centroids of shape \[4, 3\] \(clusters, features\), got \[2, 3\]"),
         ({"init": START * np.nan}, "the starting centroids hold NaN or infinity"),
         ({"metric": "manhattan"}, "expected metric to be one of 'euclidean', 'cosine', got 'manhattan'"),
-        ({"algorithm": "elkan"}, "expected algorithm 'lloyd', got 'elkan'"),
+        ({"algorithm": "full"}, "expected algorithm to be one of 'lloyd', 'elkan', got 'full'"),
         ({"tol": -1}, "expected tol >= 0, got -1"),
         ({"n_init": 0}, "expected n_init to be a whole number of at least 1, got 0"),
         ({"max_iter": 0}, "expected max_iter to be a whole number of at least 1, got 0"),

@@ -20,7 +20,7 @@ ALLOWED = {
     "estimators": {"features", "reduce", "cluster", "persist"},
     "runs": {"persist", "estimators"},
     "features": {"models", "train", "data.preprocessing"},
-    "train": {"models"},
+    "train": {"models", "rows"},
     "reduce": ALGORITHM,
     "cluster": ALGORITHM,
     "metrics": ALGORITHM - {"neighbors"},

@@ -11,7 +11,7 @@ from kmeans_cases import D, K, N, blobs, blobs_and_start, each_twin
 
 from scratchclust import rows
 from scratchclust.cluster import kmeans as fast
-from scratchclust.cluster.lloyd_steps import stretch
+from scratchclust.cluster.lloyd_steps import beginning, every_distance, stretch
 from scratchclust.cluster.nearest_centroid import points_in_blocks
 from scratchclust.errors import InputError
 from scratchclust.reference import kmeans as reference
@@ -131,8 +131,8 @@ def test_types_of_arrays():
 def temporary_bytes(n, k):
     X = np.zeros((n, 16), np.float32)
     points = points_in_blocks(X, offset=X[0], n_clusters=k)
-    labels = jnp.full_like(points.rows.arrays[2], -1, jnp.int32)
-    compiled = stretch.lower(points.rows, points.centred(X[:k]), labels, 0.0, 8, None).compile()
+    state = beginning(points.rows, jnp.asarray(points.centred(X[:k])), None)
+    compiled = stretch.lower(points.rows, state, 0.0, 8, None, every_distance).compile()
     return compiled.memory_analysis().temp_size_in_bytes
 
 

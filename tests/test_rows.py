@@ -207,6 +207,14 @@ def test_mean_far_from_zero(asarray):
     assert mean.dtype == (np.float64 if asarray is np.asarray else np.float32)
 
 
+@each_kind
+def test_centre_is_amid_the_points_whatever_lies_far_away(asarray):
+    X = 10_000 + np.random.default_rng(0).normal(size=(5000, 2)).astype(np.float32)
+    X[::5] = 1e30
+    assert (abs(distances.centre_of(asarray(X)) - 10_000) < 3).all()
+    np.testing.assert_array_equal(distances.centre_of(asarray(np.array([[1, 2]], np.uint8))), [1, 2])
+
+
 def test_product_and_norms():
     x, y = jnp.asarray([[1.0, 2.0]]), jnp.asarray([[3.0, 4.0], [5.0, 6.0]])
     np.testing.assert_array_equal(distances.product(x, y), [[11, 17]])

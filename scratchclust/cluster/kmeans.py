@@ -9,7 +9,7 @@ The same functions with the same names, arguments and results, but `key` for `rn
   float64 NumPy data come back as float64 NumPy arrays, since JAX would round them.
 
 The starts (`random_points`, `plus_plus`, `scalable_plus_plus`) live in `kmeans_starts.py` beside this file, the
-compiled iterations in `lloyd_steps.py`.
+compiled iterations in `lloyd_steps.py` (every distance) and `kmeans_bounds.py` (only those that matter).
 """
 
 import time
@@ -23,10 +23,19 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from scratchclust import rows
+from scratchclust.cluster.kmeans_bounds import nothing_known, where_needed
 from scratchclust.cluster.kmeans_starts import STARTS, draw_start, plus_plus, random_points, scalable_plus_plus
-from scratchclust.cluster.lloyd_steps import STRETCH, State, assign_blocks, stretch, update_blocks
+from scratchclust.cluster.lloyd_steps import (
+    STRETCH,
+    State,
+    assign_blocks,
+    beginning,
+    every_distance,
+    stretch,
+    update_blocks,
+)
 from scratchclust.cluster.nearest_centroid import AnyArray, Points, points_in_blocks, unit_rows
-from scratchclust.distances import mean_of
+from scratchclust.distances import centre_of, mean_of
 from scratchclust.errors import InputError
 from scratchclust.results import KMeansHistory, KMeansResult
 
@@ -42,6 +51,8 @@ __all__ = [
     "update_centroids",
     "warn_of_empty",
 ]
+
+PASSES = {"lloyd": every_distance, "elkan": where_needed}
 
 
 def assign(X: Float[AnyArray, "n d"], centroids: Float[AnyArray, "k d"]) -> tuple[Int[Array, " n"], Float[Array, " n"]]:
@@ -114,7 +125,7 @@ def update_centroids(
         centroids: the present ones; a cluster without weight keeps its own.
         sample_weight: w; None means 1 for every point.
     """
-    points = points_in_blocks(X, offset=mean_of(X), n_clusters=len(centroids), sample_weight=sample_weight)
+    points = points_in_blocks(X, offset=centre_of(X), n_clusters=len(centroids), sample_weight=sample_weight)
     labels_in_blocks = rows.split(labels, block=points.block, dtype=np.int32)
     return points.uncentred(rows.finished(update_blocks(points.rows, labels_in_blocks, points.centred(centroids))))
 
@@ -127,6 +138,7 @@ def lloyd(
     max_iter: int = 300,
     tol: float = 1e-4,
     metric: str = "euclidean",
+    algorithm: str = "lloyd",
 ) -> KMeansResult:
     """Lloyd's algorithm from given centroids: assign, update, until stable.
 
@@ -141,6 +153,8 @@ def lloyd(
         tol: tolerance of the shift, relative to the variance of the data.
         metric: "euclidean", or "cosine" for spherical k-means: points and centroids are scaled to length 1, and the
             inertia is then sum_i w_i |x_i - c|^2 = 2 sum_i w_i (1 - cos(x_i, c)).
+        algorithm: "lloyd", or "elkan": the same result by bounds (`kmeans_bounds.py`), which need n x k numbers and
+            save time in long runs with few clusters. The reference has no such argument: it says how, not what.
 
     Returns:
         The result; cost O(n k d) an iteration, nearly all of it in matrix products.
@@ -151,11 +165,11 @@ def lloyd(
     Warns:
         UserWarning: some clusters ended without points.
     """
-    _check_arguments(metric=metric, max_iter=max_iter, sample_weight=sample_weight)
+    _check_arguments(metric=metric, max_iter=max_iter, sample_weight=sample_weight, algorithm=algorithm)
     if metric == "cosine":
         X, centroids = unit_rows(X), unit_rows(centroids)
-    points = points_in_blocks(X, offset=mean_of(X), n_clusters=len(centroids), sample_weight=sample_weight)
-    result = _lloyd(points, points.centred(centroids), max_iter, tol, metric)
+    points = points_in_blocks(X, offset=centre_of(X), n_clusters=len(centroids), sample_weight=sample_weight)
+    result = _lloyd(points, points.centred(centroids), max_iter, tol, metric, algorithm)
     warn_of_empty(result)
     return result
 
@@ -171,6 +185,7 @@ def kmeans(
     max_iter: int = 300,
     tol: float = 1e-4,
     metric: str = "euclidean",
+    algorithm: str = "lloyd",
 ) -> KMeansResult:
     """k-means from `n_init` random starts; the result of least inertia is returned.
 
@@ -180,7 +195,7 @@ def kmeans(
         key: source of randomness.
         init: "random", "k-means++" or "k-means||".
         n_init: number of starts.
-        sample_weight, max_iter, tol, metric: as for `lloyd`.
+        sample_weight, max_iter, tol, metric, algorithm: as for `lloyd`.
 
     Raises:
         InputError: an argument that cannot be used, or an all-zero row with the cosine metric.
@@ -188,13 +203,15 @@ def kmeans(
     Warns:
         UserWarning: some clusters ended without points, as they must when fewer points than clusters are distinct.
     """
-    _check_arguments(metric=metric, max_iter=max_iter, sample_weight=sample_weight, init=init, n_init=n_init)
+    _check_arguments(
+        metric=metric, max_iter=max_iter, sample_weight=sample_weight, algorithm=algorithm, init=init, n_init=n_init
+    )
     if not 1 <= n_clusters <= len(X):
         raise InputError(f"n_clusters={n_clusters}: expected 1 to {len(X)}, the number of points; choose among these")
     X = unit_rows(X) if metric == "cosine" else X
-    points = points_in_blocks(X, offset=mean_of(X), n_clusters=n_clusters, sample_weight=sample_weight)
+    points = points_in_blocks(X, offset=centre_of(X), n_clusters=n_clusters, sample_weight=sample_weight)
     results = (
-        _lloyd(points, draw_start(STARTS[init], points, n_clusters, start_key), max_iter, tol, metric)
+        _lloyd(points, draw_start(STARTS[init], points, n_clusters, start_key), max_iter, tol, metric, algorithm)
         for start_key in jax.random.split(key, n_init)
     )
     best = min(results, key=lambda result: result.inertia)
@@ -218,11 +235,14 @@ def _check_arguments(
     metric: str,
     max_iter: int,
     sample_weight: Float[AnyArray, " n"] | None,
+    algorithm: str,
     init: str = "random",
     n_init: int = 1,
 ) -> None:
     if metric not in ("euclidean", "cosine"):
         raise InputError(f'metric={metric!r} is unknown: expected "euclidean" or "cosine"')
+    if algorithm not in PASSES:
+        raise InputError(f'algorithm={algorithm!r} is unknown: expected "lloyd" or "elkan"')
     if init not in STARTS:
         raise InputError(f"init={init!r} is unknown: expected one of {', '.join(map(repr, STARTS))}")
     if max_iter < 1 or n_init < 1:
@@ -231,29 +251,29 @@ def _check_arguments(
         raise InputError("sample_weight has negative entries or none above 0: expected weights >= 0, at least one > 0")
 
 
-def _lloyd(points: Points, centroids: AnyArray, max_iter: int, tol: float, metric: str) -> KMeansResult:
+def _lloyd(points: Points, centroids: AnyArray, max_iter: int, tol: float, metric: str, algorithm: str) -> KMeansResult:
     """Stretches of compiled iterations, and by hand the rare one that leaves a cluster empty."""
-    threshold = tol * points.mean_variance
+    threshold = tol * points.mean_variance if tol else 0.0  # the variance costs a pass over the data
     unit = jnp.asarray(points.offset, centroids.dtype) if metric == "cosine" else None
-    labels = jnp.full_like(points.rows.arrays[2], -1, jnp.int32)
-    centroids = jax.device_put(centroids, rows.whole())  # as `stretch` returns them, lest it be compiled twice
-    histories, n_iter, stable, limit = [], 0, False, 2
-    while n_iter < max_iter and not stable:
+    bounds = nothing_known(points.rows, len(centroids)) if algorithm == "elkan" else None
+    state = beginning(points.rows, jnp.asarray(centroids), bounds)
+    histories, n_iter, limit = [], 0, 2
+    while n_iter < max_iter and not state.stable:
         began = time.monotonic()
-        state = rows.finished(stretch(points.rows, centroids, labels, threshold, min(limit, max_iter - n_iter), unit))
+        most = min(limit, max_iter - n_iter)
+        state = rows.finished(stretch(points.rows, state, threshold, most, unit, PASSES[algorithm]))
         if state.n_empty > 0:
             state = _refill(points, state, threshold, unit)
-        centroids, labels, stable = state.centroids, state.labels, bool(state.stable)
         histories.append([np.asarray(entry)[: state.n_iter] for entry in state.history])
         n_iter += int(state.n_iter)
         if time.monotonic() - began < 0.25:
             limit = min(2 * limit, STRETCH)
-    labels, _, inertia = rows.finished(
-        assign_blocks(points.rows, centroids)
-    )  # the last labels belong to the centroids before
+    # the last labels of the iterations belong to the centroids before the last update
+    labels, _, inertia = rows.finished(assign_blocks(points.rows, state.centroids))
     history = KMeansHistory(*(np.concatenate(entries) for entries in zip(*histories, strict=True)))
     labels = rows.join(labels, points.n)
-    return KMeansResult(points.uncentred(centroids), labels, float(inertia), n_iter, stable, history)
+    centroids = points.uncentred(state.centroids)
+    return KMeansResult(centroids, labels, float(inertia), n_iter, bool(state.stable), history)
 
 
 def _refill(points: Points, state: State, threshold: Any, unit: Array | None) -> State:
@@ -269,4 +289,5 @@ def _refill(points: Points, state: State, threshold: Any, unit: Array | None) ->
     last, shift = state.n_iter - 1, ((centroids - state.before) ** 2).sum()
     settled = bool(state.history.n_moved[last] == 0) and bool((refilled == labels).all())
     history = state.history._replace(shift=state.history.shift.at[last].set(shift))
-    return state._replace(centroids=centroids, stable=settled | (shift <= threshold), history=history)
+    stable, nothing = jnp.asarray(settled | (shift <= threshold)), jnp.zeros_like(state.n_empty)
+    return state._replace(centroids=centroids, n_empty=nothing, stable=stable, history=history)

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, ScalarLike
 
 from scratchclust import rows
 from scratchclust.cluster.nearest_centroid import AnyArray, Points, as_jax, nearest, points_in_blocks
-from scratchclust.distances import PRECISION, mean_of, product, squared_norms
+from scratchclust.distances import PRECISION, centre_of, mean_of, product, squared_norms
 
 STRETCH = 32  # centroids drawn in one compiled call
 ROUNDS = 5  # of k-means||; the paper finds no gain beyond
@@ -81,7 +81,7 @@ def scalable_plus_plus(
 
 
 def _points(start: Callable, X: AnyArray, n_clusters: int, key: Array, sample_weight: AnyArray | None) -> AnyArray:
-    points = points_in_blocks(X, offset=mean_of(X), n_clusters=n_clusters, sample_weight=sample_weight)
+    points = points_in_blocks(X, offset=centre_of(X), n_clusters=n_clusters, sample_weight=sample_weight)
     return as_jax(X[np.asarray(start(points, n_clusters, key))])
 
 

@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from scratchclust.cluster.distances_to_centroids import distances_to_centroids
-from scratchclust.cluster.kmeans import assign, kmeans, lloyd, unit_rows
+from scratchclust.cluster.kmeans import PASSES, assign, kmeans, lloyd, unit_rows
 from scratchclust.cluster.kmeans_starts import STARTS
 from scratchclust.estimators.base import Estimator, check_choice, check_matrix, check_positive, key_of, like
 from scratchclust.results import KMeansResult
@@ -31,7 +31,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
             (squared), or when no label changes; with 0 only the labels decide.
         metric: "euclidean", or "cosine": points and centroids are scaled to length 1 (spherical k-means), and all
             distances are then between these, |x - c|^2 = 2 (1 - cos).
-        algorithm: "lloyd". scikit-learn's "elkan" would give the same result, and is not built yet.
+        algorithm: "lloyd", or "elkan": the same result, with bounds on the distances that save most of them in long
+            runs with few clusters, for the memory of n x k numbers.
         copy_x: X is never changed, whatever this says; it is here because scikit-learn has it.
         verbose: 1 prints a line when fit ends, 2 a line for each iteration as well.
         random_state: seed of the starts; the same seed on the same machine gives the same bits.
@@ -137,6 +138,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
             "max_iter": self.max_iter,
             "tol": float(self.tol),
             "metric": self.metric,
+            "algorithm": self.algorithm,
         }
         n_init = self.n_init
         if n_init == "auto":
@@ -157,8 +159,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
         if isinstance(self.init, str):
             check_choice("init", self.init, tuple(STARTS))
         check_choice("metric", self.metric, ("euclidean", "cosine"))
-        if self.algorithm != "lloyd":
-            raise ValueError(f"expected algorithm 'lloyd', got {self.algorithm!r}: it is the only one so far")
+        check_choice("algorithm", self.algorithm, tuple(PASSES))
         if not self.tol >= 0:
             raise ValueError(f"expected tol >= 0, got {self.tol!r}")
 
