@@ -12,15 +12,48 @@ ESTIMATORS = {
     "KMeans": "cluster",
     "PCA": "reduce",
     "PixelFeatures": "features",
+    "AutoencoderFeatures": "networks",
+    "ClassifierFeatures": "networks",
+    "ClassLossFeatures": "networks",
 }
-_MODULES = ("cluster", "data", "estimators", "metrics", "persist", "recipes", "reduce", "reference", "report", "runs")
+SPECS = {  # frozen dataclasses that say a network, an optimiser or a schedule
+    "ConvAutoencoderSpec": "models",
+    "UNetSpec": "models",
+    "VAESpec": "models",
+    "ClassifierSpec": "models",
+    "ResNetSpec": "models",
+    "SGDSpec": "train.optimizers",
+    "MomentumSpec": "train.optimizers",
+    "AdamSpec": "train.optimizers",
+    "AdamWSpec": "train.optimizers",
+    "AdadeltaSpec": "train.optimizers",
+    "CosineSpec": "train.schedules",
+    "StepSpec": "train.schedules",
+}
+_MODULES = (
+    "cluster",
+    "data",
+    "estimators",
+    "features",
+    "metrics",
+    "models",
+    "persist",
+    "recipes",
+    "reduce",
+    "reference",
+    "report",
+    "runs",
+    "train",
+)
 
-__all__ = ["__version__", *ESTIMATORS, *_MODULES]
+__all__ = ["__version__", *ESTIMATORS, *SPECS, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
     if name in ESTIMATORS:
         return getattr(importlib.import_module(f"scratchclust.estimators.{ESTIMATORS[name]}"), name)
+    if name in SPECS:
+        return getattr(importlib.import_module(f"scratchclust.{SPECS[name]}"), name)
     if name in _MODULES:
         return importlib.import_module(f"scratchclust.{name}")
     raise AttributeError(f"module 'scratchclust' has no attribute {name!r}")

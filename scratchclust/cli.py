@@ -68,7 +68,8 @@ def run_recipe(
     output: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/RECIPE")] = None,
     seed: Annotated[int, typer.Option(help="Decides every random choice.")] = 0,
     limit: Annotated[int | None, typer.Option(help="Take only the first so many images.", min=1)] = None,
-    full: Annotated[bool, typer.Option("--full", help="Take all splits of the recipe's data.")] = False,
+    epochs: Annotated[int | None, typer.Option(help="Train networks for so many epochs.", min=1)] = None,
+    full: Annotated[bool, typer.Option("--full", help="The recipe in full size: all images, all epochs.")] = False,
     split: Annotated[str | None, typer.Option(help="Take this split: train, test or all.")] = None,
     data: Annotated[str | None, typer.Option(help="Take other images: a data set's name, or a path.")] = None,
     scan: Annotated[bool, typer.Option("--scan", help="Also try k = 2..20: elbow, silhouette, Dunn.")] = False,
@@ -83,7 +84,7 @@ def run_recipe(
 
     logging.getLogger("scratchclust").propagate = False  # to log.txt only: some library sets up the root logger
     find(recipe)  # a misspelt name is told before JAX takes its seconds to start
-    settings = Settings(seed=seed, limit=limit, split=split, full=full, scan=scan, data=data)
+    settings = Settings(seed=seed, limit=limit, split=split, full=full, scan=scan, epochs=epochs, data=data)
     with _telling(quiet) as tell:
         tell("starting JAX")
         _use_device(device)
@@ -270,6 +271,10 @@ def _show(outcome: "Outcome") -> None:
     Console().print(table)
     labels = " Labels took part in training." if metrics["labels_used"] else ""
     typer.echo(f"{dataset['n']:,} images of {dataset['name']} ({dataset['split']}), {seconds:.1f} s in all.{labels}")
+    for result in metrics["results"]:
+        if "test_accuracy" in result:
+            mean_purity = result["mean_cluster_purity"]
+            typer.echo(f"test accuracy {result['test_accuracy']:.4f}, mean purity of the clusters {mean_purity:.4f}")
     if metrics.get("scan"):
         ks, chosen = metrics["scan"]["n_clusters"], metrics["scan"]["chosen"]
         typer.echo(f"scan over k = {ks[0]}..{ks[-1]}: the silhouette is largest at k = {chosen}")

@@ -1,4 +1,6 @@
-"""The one exception of our own: what a person gave is wrong, and the message says how to mend it."""
+"""The two exceptions of our own: what a person gave is wrong, or a training cannot go on. Both say how to mend it."""
+
+from typing import Any
 
 
 class InputError(ValueError):
@@ -7,3 +9,20 @@ class InputError(ValueError):
     The message is one line: what was expected, what came, and the cure. The command line prints it and ends with
     exit code 2; every other exception is a failure of the program and ends with 1.
     """
+
+
+class TrainingError(RuntimeError):
+    """A training that cannot go on, and what it had reached.
+
+    The message is one line: what happened, at which step, and what to try.
+
+    Attributes:
+        model: the model after the last epoch that was whole and finite (the one that came in, before the first).
+        history: each loss term of the epochs up to there, name -> list.
+        epoch: the epoch in which it ended, from 1.
+        step: the step of that epoch, from 1; 0 where none is to blame.
+    """
+
+    def __init__(self, message: str, *, model: Any = None, history: Any = None, epoch: int = 0, step: int = 0) -> None:
+        super().__init__(message)
+        self.model, self.history, self.epoch, self.step = model, history, epoch, step

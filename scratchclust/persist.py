@@ -8,6 +8,7 @@ Nothing is pickled, so a file from a stranger can at worst be refused. This modu
 estimators by their public names in the package, and `Pipeline` in scikit-learn.
 """
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -107,11 +108,18 @@ def _encode(value: Any, where: str, arrays: dict[str, np.ndarray]) -> Any:
         return value.item()
     if isinstance(value, BaseEstimator):
         return _encode_estimator(value, where, arrays)
+    if dataclasses.is_dataclass(value) and type(value).__name__ in scratchclust.SPECS:
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {"spec": type(value).__name__, "fields": _encode(fields, where, arrays)["dict"]}
     if isinstance(value, list | tuple):
         items = [_encode(item, f"{where}.{i}", arrays) for i, item in enumerate(value)]
         return {"tuple": items} if isinstance(value, tuple) else items
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {key: _encode(item, f"{where}.{key}", arrays) for key, item in value.items()}}
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind == "U":
+        return {"words": value.tolist()}  # classes_
     if isinstance(value, np.ndarray) and value.dtype == object and all(isinstance(item, str) for item in value.flat):
         return {"strings": value.tolist()}  # feature_names_in_
     if hasattr(value, "__array__") and np.asarray(value).dtype.kind in "biuf":
@@ -145,10 +153,15 @@ def _decode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
         estimator = _class_of(value["estimator"])(**parameters)
         vars(estimator).update(fitted)
         return estimator
+    if "spec" in value:
+        fields = {name: _decode(field, arrays) for name, field in value["fields"].items()}
+        return _spec_of(value["spec"])(**fields)
     if "tuple" in value:
         return tuple(_decode(value["tuple"], arrays))
     if "dict" in value:
         return {k: _decode(v, arrays) for k, v in value["dict"].items()}
+    if "words" in value:
+        return np.array(value["words"], dtype=str)
     if "strings" in value:
         return np.array(value["strings"], dtype=object)
     return _array(arrays[value["array"]], value["jax"])
@@ -167,4 +180,10 @@ def _class_of(name: str) -> type:
         return Pipeline
     if name not in scratchclust.ESTIMATORS:
         raise InputError(f"{name!r} is no public estimator of scratchclust {scratchclust.__version__}: is it newer?")
+    return getattr(scratchclust, name)
+
+
+def _spec_of(name: str) -> Any:
+    if name not in scratchclust.SPECS:
+        raise InputError(f"{name!r} is no public spec of scratchclust {scratchclust.__version__}: is it newer?")
     return getattr(scratchclust, name)

@@ -185,7 +185,7 @@ cli.main()
 
 def start(what: str, cwd: Path) -> subprocess.Popen:
     """`scratchclust run --limit 100` that does `what` at its second variant."""
-    command = [sys.executable, "-c", PATCHED, what, "run", "--limit", "100", "--output", "run"]
+    command = [sys.executable, "-c", PATCHED, what, "run", "--limit", "100", "--epochs", "1", "--output", "run"]
     return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -40,6 +40,8 @@ FIGURES = {
     "inertia_history": (lambda: figures.inertia_history({"a": [9.0, 5, 4]}, {"a": [90, 3, 0]}, log=True), 2),
     "plane_steps": (lambda: figures.plane_steps(POINTS, STEPS), 3),
     "image_row": (lambda: figures.image_row(IMAGES[:3], ["a", "b", "c"]), 1),
+    "reconstructions": (lambda: figures.reconstructions(IMAGES[:4], {"a": IMAGES[4:8], "b": IMAGES[8:12] / 90.0}), 1),
+    "training_curves": (lambda: figures.training_curves({"a": {"loss": [9.0, 4.0], "kl": [None, 0.5]}}), 2),
     "comparison_bars": (lambda: figures.comparison_bars(["a", "b"], {"ARI": [0.5, None], "NMI": [0.25, -0.5]}), 2),
 }
 

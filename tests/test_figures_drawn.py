@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex, to_rgb
 
+from scratchclust.errors import InputError
 from scratchclust.report import figures
 from scratchclust.report._images import mosaic
 from scratchclust.report._plane import framed, thin
@@ -233,3 +234,24 @@ def test_image_row_goes_on_in_a_second_row():
     assert len(ax.images) == 13
     assert ax.images[12].get_extent()[0] == pytest.approx(2.2)
     assert [int(image.get_array()[0, 0, 0]) for image in ax.images] == list(range(13))
+
+
+def test_training_curves_draw_the_epochs_that_have_a_value():
+    histories = {"one": {"loss": [3.0, 2.0, 1.0], "score": [None, None, 0.5]}, "other": {"loss": [4.0, 3.0]}}
+    loss, score = figures.training_curves(histories).axes
+    assert [line.get_xydata().tolist() for line in loss.lines] == [[[1, 3], [2, 2], [3, 1]], [[1, 4], [2, 3]]]
+    assert [line.get_xydata().tolist() for line in score.lines] == [[[3, 0.5]]]
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == ["one", "other"]
+    with pytest.raises(InputError, match="expected at least one history with a term, got none"):
+        figures.training_curves({})
+
+
+def test_reconstructions_stand_below_their_originals():
+    originals = np.full((3, 4, 4, 1), 255, np.uint8)
+    (ax,) = figures.reconstructions(originals, {"net": np.zeros((3, 4, 4, 1))}).axes
+    drawn = np.asarray(ax.images[0].get_array())
+    assert (drawn[:4, :4] == 255).all()
+    assert (drawn[5:, :4] == 0).all()
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["original", "net"]
+    with pytest.raises(InputError, match="expected originals and drawings of one shape"):
+        figures.reconstructions(originals, {"net": np.zeros((2, 4, 4, 1))})

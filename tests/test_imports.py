@@ -19,7 +19,7 @@ ALLOWED = {
     "recipes": {"estimators", "data", "metrics", "report", "runs"},
     "estimators": {"features", "reduce", "cluster", "persist"},
     "runs": {"persist", "estimators"},
-    "features": {"models", "train", "data.preprocessing"},
+    "features": {"models", "train", "data.preprocessing", "rows"},
     "train": {"models", "rows"},
     "reduce": ALGORITHM,
     "cluster": ALGORITHM,
@@ -30,7 +30,7 @@ EVERYONE = {"errors", "results"}
 ROOT = {"recipes", "persist"}  # they find estimators by their public names; others may only ask for the version
 
 SKLEARN = {
-    "estimators": {"base", "utils"},
+    "estimators": {"base", "callback", "utils"},
     "recipes": {"base", "pipeline"},
     "persist": {"base", "pipeline"},
     "data": {"datasets"},

@@ -11,7 +11,7 @@ from scratchclust import data, runs
 from scratchclust.errors import InputError
 from scratchclust.recipes import Outcome, Settings, fit, run, writing
 
-FEW = Settings(limit=150)
+FEW = Settings(limit=150, epochs=2)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -75,7 +75,9 @@ def test_resume_keeps_the_finished_stage(interrupted: Path, outcome: Outcome, mo
     assert [str(cluster) for cluster in clusters] == [row["cluster"] for row in table(outcome.folder)]
 
 
-@pytest.mark.parametrize("settings", [Settings(limit=150, seed=1), Settings(limit=140)], ids=["seed", "images"])
+@pytest.mark.parametrize(
+    "settings", [Settings(limit=150, epochs=2, seed=1), Settings(limit=140, epochs=2)], ids=["seed", "images"]
+)
 def test_resume_redoes_what_is_of_another_configuration(interrupted: Path, settings: Settings) -> None:
     done = run("digits", settings, output=interrupted, resume=True)
     log = (done.folder / "log.txt").read_text(encoding="utf-8")

@@ -1,55 +1,64 @@
 """One variant of a recipe on one set of images: fitted, timed, scored, and kept as a stage."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, Num
+from jaxtyping import Float
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 import scratchclust
-from scratchclust.recipes.registry import Step, Variant
-from scratchclust.recipes.scores import agreement_scores, internal_and_samples, spread
+from scratchclust.recipes.images import Images
+from scratchclust.recipes.registry import Spec, Step, Variant
+from scratchclust.recipes.scores import agreement_scores, internal_and_samples, spread, training_scores
 from scratchclust.recipes.work import Tell
 from scratchclust.runs import Stage
 
 
 def build(step: Step, seed: int, **overrides: Any) -> Any:
     """The step's estimator, unfitted; the seed is its random state where it has one."""
-    estimator = getattr(scratchclust, step.estimator)(**{**step.parameters, **overrides})
+    parameters = {name: _spec(value) for name, value in {**step.parameters, **overrides}.items()}
+    estimator = getattr(scratchclust, step.estimator)(**parameters)
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=seed)
     return estimator
 
 
 def fit_variant(
-    variant: Variant, images: Num[np.ndarray, "n h w c"], labels: Int[np.ndarray, "n"] | None, *, seed: int, tell: Tell
+    variant: Variant, images: Images, *, seed: int, tell: Tell, labels_used: bool = False, checkpoints: Any = None
 ) -> Stage:
-    """Fits the variant's pipeline to the images and scores the clusters; only the scores look at the labels.
+    """Fits the variant's pipeline to the images and scores the clusters.
 
     Args:
         variant: What to fit.
-        images: [n, h, w, c].
-        labels: [n] true classes, -1 where unknown, or None.
+        images: The features learn from `images.learned`; everything else sees `images.clustered`.
         seed: The random state of every step that has one.
         tell: Is told each step.
+        labels_used: Whether the features are given labels; if not, only the scores look at them.
+        checkpoints: A folder for those of a training, which goes on from them.
 
     Returns:
         The stage: scores as in metrics.json, the arrays "labels", "distance", "confidence", "x", "y", "silhouette",
         "inertia", "n_moved", and the pipeline. Silhouette and Dunn are those of the vectors that were clustered.
     """
-    pipeline, X, seconds, labelings = _fit_steps(variant, images, seed=seed, tell=tell)
+    labels = images.clustered.labels
+    pipeline, X, seconds, labelings = _fit_steps(variant, images, seed, tell, labels_used, checkpoints)
     tell(f"{variant.name}: scores")
     start = perf_counter()
     k_means = pipeline.named_steps["cluster"]
     internal, silhouette = internal_and_samples(X, k_means.labels_, labels)
     arrays = {**_per_image(k_means, X), **_history(k_means), "silhouette": silhouette, **plane(X, seed=seed)}
     scores = {
-        **_outcome(variant, k_means, len(X)),
+        **_outcome(k_means, n_fitted=len((images.learned or images.clustered).images), n_scored=len(X)),
+        "name": variant.name,
         **agreement_scores(labels, k_means.labels_),
         **internal,
         **({"n_repeats": len(labelings), "spread": spread(X, labelings, labels)} if len(labelings) > 1 else {}),
+        **training_scores(pipeline.named_steps["features"], images),
         "n_features": X.shape[1],
         "seconds": {**seconds, "score": perf_counter() - start},
     }
@@ -77,7 +86,7 @@ def plane(X: Float[np.ndarray, "n d"], *, seed: int = 0) -> dict[str, Float[np.n
 
 
 def _fit_steps(
-    variant: Variant, images: Num[np.ndarray, "n h w c"], *, seed: int, tell: Tell
+    variant: Variant, images: Images, seed: int, tell: Tell, labels_used: bool, checkpoints: Any
 ) -> tuple[Pipeline, np.ndarray, dict[str, float], list[np.ndarray]]:
     """What `Pipeline.fit` does, with a clock between the steps; the clustering is repeated as the variant says.
 
@@ -85,17 +94,52 @@ def _fit_steps(
         The pipeline, the vectors that were clustered, the seconds, and the labels of every repetition.
     """
     pipeline = Pipeline([(name, build(step, seed)) for name, step in variant.steps.items()])
-    X, seconds, labelings = images, {}, []
+    X, seconds, labelings = images.clustered.images, {}, []
     for name, estimator in pipeline.steps[:]:
         tell(f"{variant.name}: {name}")
         start = perf_counter()
         if name == "cluster":
             median, labelings = _repeated(estimator, X, seed, variant.n_repeats)
             pipeline.set_params(cluster=median)
+        elif name == "features":
+            _learn(estimator, images, labels_used, checkpoints, lambda line: tell(f"{variant.name}: {line}"))
+            X = np.asarray(estimator.transform(X))
         else:
             X = np.asarray(estimator.fit_transform(X))
         seconds[name] = perf_counter() - start
     return pipeline, X, seconds, labelings
+
+
+def _learn(estimator: Any, images: Images, labels_used: bool, checkpoints: Any, tell: Tell) -> None:
+    """Fits the features; a training tells of its epochs and keeps checkpoints, which the run's folder does without
+    once it is complete."""
+    source = images.learned or images.clustered
+    trains = "checkpoint_dir" in estimator.get_params()
+    if trains:
+        estimator.set_params(checkpoint_dir=checkpoints)
+    with told_of_training(tell):
+        estimator.fit(source.images, source.labels) if labels_used else estimator.fit(source.images)
+    if trains:
+        estimator.set_params(checkpoint_dir=None)
+
+
+def _spec(value: Any) -> Any:
+    return getattr(scratchclust, value.name)(**value.fields) if isinstance(value, Spec) else value
+
+
+@contextmanager
+def told_of_training(tell: Tell) -> Iterator[None]:
+    """Inside, what trainings log is told too."""
+    logger, handler = logging.getLogger("scratchclust.train"), logging.Handler(logging.INFO)
+    handler.emit = lambda record: tell(record.getMessage())
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def _repeated(estimator: Any, X: Float[np.ndarray, "n d"], seed: int, n_repeats: int) -> tuple[Any, list[np.ndarray]]:
@@ -120,13 +164,12 @@ def _history(k_means: Any) -> dict[str, np.ndarray]:
     return {name: np.asarray(k_means.history_[name]) for name in ("inertia", "n_moved")}
 
 
-def _outcome(variant: Variant, k_means: Any, n: int) -> dict[str, Any]:
+def _outcome(k_means: Any, *, n_fitted: int, n_scored: int) -> dict[str, Any]:
     return {
-        "name": variant.name,
         "method": "kmeans",
         "n_clusters": len(k_means.cluster_centers_),
-        "n_fitted": n,
-        "n_scored": n,
+        "n_fitted": n_fitted,
+        "n_scored": n_scored,
         "inertia": float(k_means.inertia_),
         "n_iter": int(k_means.n_iter_),
         "converged": bool(k_means.converged_),

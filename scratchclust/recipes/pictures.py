@@ -15,6 +15,8 @@ from scratchclust.recipes.work import Tell
 from scratchclust.report import figures
 from scratchclust.runs import Stage, slug
 
+N_DRAWN = 10  # images beside their reconstructions
+
 
 def draw_all(folder: Path, stages: Mapping[str, Stage], dataset: Any, *, seed: int, tell: Tell) -> None:
     """Draws the figures of every variant into the folder: those of the first under plain names, those of the others
@@ -34,6 +36,9 @@ def draw_all(folder: Path, stages: Mapping[str, Stage], dataset: Any, *, seed: i
             figures.save(figure, folder / f"{kind}{suffix}.png")
     histories = {name: stage.arrays["inertia"] for name, stage in stages.items()}
     figures.save(figures.inertia_history(histories), folder / "inertia.png")
+    networks = {name: stage.pipeline.named_steps["features"] for name, stage in stages.items()}
+    for kind, figure in _of_networks(networks, dataset, seed).items():
+        figures.save(figure, folder / f"{kind}.png")
 
 
 def draw_scan(folder: Path, stage: Stage) -> None:
@@ -47,13 +52,53 @@ def centroids_as_images(pipeline: Pipeline) -> Num[np.ndarray, "k h w c"]:
     return np.asarray(pipeline[:-1].inverse_transform(pipeline.named_steps["cluster"].cluster_centers_))
 
 
+def _centroids(stage: Stage, images: Num[np.ndarray, "n h w c"], counts: list[int]) -> Figure:
+    """The centroids as images; where the features cannot draw, the mean image of each cluster."""
+    features = stage.pipeline.named_steps["features"]
+    if hasattr(features, "inverse_transform") and getattr(features, "model", None) != "unet":
+        return figures.centroid_images(centroids_as_images(stage.pipeline), counts)
+    labels = stage.arrays["labels"]
+    means = np.stack([images[labels == j].mean(axis=0) / 255 for j in range(len(counts))])
+    figure = figures.centroid_images(means, counts)
+    figure.suptitle(f"Mean image of each of {len(counts)} clusters")
+    return figure
+
+
+def _of_networks(networks: Mapping[str, Any], dataset: Any, seed: int) -> dict[str, Figure]:
+    """The losses of all networks, and the same images as each autoencoder draws them."""
+    histories = {name: network.history_ for name, network in networks.items() if hasattr(network, "history_")}
+    by_class = {
+        f"class {network.classes_[int(j)]}": history
+        for network in networks.values()
+        if hasattr(network, "losses")
+        for j, history in network.history_.items()
+    }
+    shown = {name: _without_twins(history) for name, history in (by_class or histories).items()}
+    drawn = {"training": figures.training_curves(shown)} if shown else {}
+    painters = {name: network for name, network in networks.items() if hasattr(network, "reconstruct")}
+    if painters:
+        chosen = np.random.default_rng(seed).choice(len(dataset.images), min(N_DRAWN, len(dataset.images)), False)
+        images = dataset.images[np.sort(chosen)]
+        originals = next(iter(painters.values())).prepared(images)
+        again = {name: network.reconstruct(images) for name, network in painters.items()}
+        unets = {name: network for name, network in painters.items() if network.model == "unet"}
+        again |= {f"{name}, code = 0": network.reconstruct(images, zero_code=True) for name, network in unets.items()}
+        drawn["reconstructions"] = figures.reconstructions(originals, again)
+    return drawn
+
+
+def _without_twins(history: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """The terms of a loss but those that are the loss itself."""
+    return {name: values for name, values in history.items() if name == "loss" or values != history["loss"]}
+
+
 def _of_variant(stage: Stage, dataset: Any, seed: int) -> dict[str, Figure]:
     labels, rng = stage.arrays["labels"], np.random.default_rng(seed)
     counts = np.bincount(labels, minlength=stage.scores["n_clusters"])
     points = np.column_stack([stage.arrays["x"], stage.arrays["y"]])
     drawn = {
         "random_images": figures.random_images(dataset.images, labels, rng=rng),
-        "centroids": figures.centroid_images(centroids_as_images(stage.pipeline), counts.tolist()),
+        "centroids": _centroids(stage, dataset.images, counts.tolist()),
         "embedding": figures.embedding(points, labels, dataset.images, rng=rng),
     }
     if np.isfinite(stage.arrays["silhouette"]).all():  # not where all images are equal: one cluster has none

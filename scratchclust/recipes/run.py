@@ -1,7 +1,6 @@
 """The one function that runs any recipe: load, fit and score each variant, draw, write, rename into place."""
 
 import logging
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from scratchclust import runs
 from scratchclust.errors import InputError
+from scratchclust.recipes.images import Images, load
 from scratchclust.recipes.registry import Variant, find
 from scratchclust.recipes.work import Settings, Tell, Work, describe
 
@@ -81,61 +81,53 @@ def _compute(work: Work, folder: runs.RunFolder) -> dict[str, Any]:
     start = perf_counter()
     logger.info("recipe %s, %s", work.recipe.name, work.settings)
     with _compile_seconds() as compiled:
-        dataset = _load(work)
+        loaded_images = _load(work)
         loaded = perf_counter() - start
-        stages = {variant.name: _fitted(work, folder, variant, dataset) for variant in work.recipe.variants}
-        scan = _scanned(work, folder, dataset, stages) if work.settings.scan else None
+        stages = {variant.name: _fitted(work, folder, variant, loaded_images) for variant in work.variants}
+        scan = _scanned(work, folder, loaded_images, stages) if work.settings.scan else None
         from scratchclust.recipes.writing import metrics_of, write_outputs  # loads matplotlib: not before it is needed
 
-        write_outputs(work, folder.path, dataset, stages, scan)
+        write_outputs(work, folder.path, loaded_images.clustered, stages, scan)
     seconds = {"total": perf_counter() - start, "load": loaded, "compile": sum(compiled)}
-    runs.write_metrics(folder.path / "metrics.json", metrics_of(work, dataset, stages, scan, seconds))
+    runs.write_metrics(folder.path / "metrics.json", metrics_of(work, loaded_images.clustered, stages, scan, seconds))
     return runs.read_metrics(folder.path)
 
 
-def _load(work: Work) -> Any:
-    from scratchclust import data
-
-    name = work.settings.data or work.recipe.dataset
-    work.tell(f"loading {name}")
-    dataset = data.load(name, split=work.split, limit=work.settings.limit)
-    if len(dataset.images) < work.n_needed:
-        raise InputError(
-            f"{name} has {len(dataset.images)} images, too few for {work.n_needed - 1} clusters: "
-            f"give {work.n_needed} or more"
-        )
-    for file in dataset.skipped:
-        logger.warning("skipped %s: %s", file.path, file.reason)
-    if dataset.skipped:
-        warnings.warn(
-            f"{len(dataset.skipped)} files of {name} are no readable pictures: log.txt lists them", stacklevel=2
-        )
-    return dataset
+def _load(work: Work) -> Images:
+    settings, recipe = work.settings, work.recipe
+    test = None if settings.data is not None else recipe.test_split
+    splits = (work.split, work.fit_split, test)
+    given = {"limit": settings.limit, "classes": recipe.classes, "n_needed": work.n_needed, "tell": work.tell}
+    return load(settings.data or recipe.dataset, splits, **given)
 
 
-def _fitted(work: Work, folder: runs.RunFolder, variant: Variant, dataset: Any) -> runs.Stage:
+def _fitted(work: Work, folder: runs.RunFolder, variant: Variant, images: Images) -> runs.Stage:
     """The variant's stage: the one that is there from before, or a new one."""
     from scratchclust.recipes.fit import fit_variant
 
-    place, key = folder.stages / runs.slug(variant.name), work.fingerprint(dataset, describe(variant))
+    place, key = folder.stages / runs.slug(variant.name), work.fingerprint(images, describe(variant))
     stage = runs.load_stage(place, key)
     if stage is None:
-        stage = fit_variant(variant, dataset.images, dataset.labels, seed=work.settings.seed, tell=work.tell)
+        seed, labels_used = work.settings.seed, work.recipe.labels_used
+        checkpoints = folder.path / "checkpoints" / runs.slug(variant.name)
+        stage = fit_variant(
+            variant, images, seed=seed, tell=work.tell, labels_used=labels_used, checkpoints=checkpoints
+        )
         runs.save_stage(place, stage, key)
         logger.info("stage %s is finished", place.name)
     return stage
 
 
-def _scanned(work: Work, folder: runs.RunFolder, dataset: Any, stages: dict[str, runs.Stage]) -> runs.Stage:
+def _scanned(work: Work, folder: runs.RunFolder, images: Images, stages: dict[str, runs.Stage]) -> runs.Stage:
     from scratchclust.recipes.scan import LARGEST, STARTS, scan
 
-    variant = work.recipe.variants[0]
+    variant = work.variants[0]
     place, what = folder.stages / "scan", {"scan_to": LARGEST, "starts": STARTS, "of": describe(variant)}
-    key = work.fingerprint(dataset, what)
+    key = work.fingerprint(images, what)
     stage = runs.load_stage(place, key)
     if stage is None:
         pipeline = stages[variant.name].pipeline
-        stage = scan(variant, pipeline, dataset.images, seed=work.settings.seed, tell=work.tell)
+        stage = scan(variant, pipeline, images.clustered.images, seed=work.settings.seed, tell=work.tell)
         runs.save_stage(place, stage, key)
         logger.info("stage scan is finished")
     return stage

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from scratchclust import metrics
+from scratchclust.recipes.images import Images
 
 
 def agreement_scores(labels_true: Int[np.ndarray, "n"] | None, labels_pred: Int[np.ndarray, "n"]) -> dict[str, Any]:
@@ -58,3 +59,19 @@ def spread(
         name: {"mean": values.mean(), "std": values.std(ddof=1), "min": values.min(), "max": values.max()}
         for name, values in columns.items()
     }
+
+
+def training_scores(features: Any, images: Images) -> dict[str, Any]:
+    """What is known of a network beyond its clusters: the accuracy of a classifier on the images that test it, and the
+    mean squared error per pixel of an autoencoder on the images that are clustered."""
+    scores: dict[str, Any] = {}
+    if images.tested is not None and hasattr(features, "predict"):
+        scores["test_accuracy"] = features.score(images.tested.images, images.tested.labels)
+    if hasattr(features, "reconstruct"):
+        drawn, error = features.reconstruct(images.clustered.images), 0.0
+        originals = features.prepared(images.clustered.images)
+        for begin in range(0, len(drawn), 1000):
+            part = slice(begin, begin + 1000)
+            error += float(((drawn[part] - originals[part]) ** 2).sum(dtype=np.float64))
+        scores["reconstruction_mse"] = error / drawn.size
+    return scores

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import scratchclust
 from scratchclust.errors import InputError
-from scratchclust.recipes.registry import Recipe, Variant
+from scratchclust.recipes.images import Images
+from scratchclust.recipes.registry import Recipe, Spec, Variant
 from scratchclust.runs import fingerprint
 
 Tell = Callable[[str], None]  # takes a line that says what is being done
@@ -22,6 +23,7 @@ class Settings:
     split: str | None = None  # another split than the recipe's
     full: bool = False  # all splits, where the recipe takes only one
     scan: bool = False  # also inertia, silhouette and Dunn's index over k = 2..20
+    epochs: int | None = None  # of the networks, in the place of the recipe's own
     data: str | None = None  # other images: a name or a path that `scratchclust.data.load` takes
 
 
@@ -44,10 +46,22 @@ class Work:
         return self.recipe.full_split or self.recipe.split if self.settings.full else self.recipe.split
 
     @property
+    def fit_split(self) -> str | None:
+        """What the features learn from, if that is not what is clustered. A person's own images are both."""
+        same = self.settings.data is not None or self.recipe.fit_split == self.split
+        return None if same else self.recipe.fit_split
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """The recipe's variants, with the number of epochs that was asked for where a network is trained."""
+        epochs = self.settings.epochs or (self.recipe.full_epochs if self.settings.full else None)
+        return tuple(variant if epochs is None else _with_epochs(variant, epochs) for variant in self.recipe.variants)
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """Everything but the seed that decides the result, as in metrics.json."""
         settings = {name: value for name, value in asdict(self.settings).items() if name != "seed"}
-        return {**settings, "variants": [describe(variant) for variant in self.recipe.variants]}
+        return {**settings, "variants": [describe(variant) for variant in self.variants]}
 
     @property
     def n_needed(self) -> int:
@@ -64,27 +78,49 @@ class Work:
                 f"--limit {settings.limit} leaves too few images for {self.n_needed - 1} clusters: "
                 f"give {self.n_needed} or more"
             )
-        if settings.full and self.recipe.full_split is None:
+        if settings.epochs is not None and not any("epochs" in v.features.parameters for v in self.recipe.variants):
+            raise InputError(f"recipe {self.recipe.name} trains no network: leave --epochs out")
+        if settings.epochs is not None and settings.epochs < 1:
+            raise InputError(f"--epochs must be at least 1, but is {settings.epochs}")
+        if settings.full and self.recipe.full_split is None and self.recipe.full_epochs is None:
             raise InputError(f"recipe {self.recipe.name} takes all its images already: leave --full out")
         if settings.full and (settings.data is not None or settings.split is not None):
             raise InputError("--full, --split and --data each say what to cluster: leave --full out")
 
-    def fingerprint(self, dataset: Any, part: dict[str, Any]) -> str:
+    def fingerprint(self, images: Images, part: dict[str, Any]) -> str:
         """What a stage must agree in to be kept. The labels too, since a stage keeps the scores against them."""
-        labels = b"" if dataset.labels is None else dataset.labels.tobytes()
+        used = {name: dataset for name, dataset in images._asdict().items() if dataset is not None}
         return fingerprint(
             {
                 "version": scratchclust.__version__,
                 "recipe": self.recipe.name,
                 "seed": self.settings.seed,
-                "images": dataset.sha256,
-                "labels": hashlib.sha256(labels).hexdigest(),
+                **{name: [dataset.sha256, _labels_sha256(dataset)] for name, dataset in used.items()},
                 "part": part,
             }
         )
 
 
+def _labels_sha256(dataset: Any) -> str:
+    return hashlib.sha256(b"" if dataset.labels is None else dataset.labels.tobytes()).hexdigest()
+
+
 def describe(variant: Variant) -> dict[str, Any]:
     """The variant in JSON's types: its name, each step's estimator and parameters, and how often it is repeated."""
-    steps = {name: {"estimator": step.estimator, **step.parameters} for name, step in variant.steps.items()}
+    steps = {
+        name: {"estimator": step.estimator, **{key: _plain(value) for key, value in step.parameters.items()}}
+        for name, step in variant.steps.items()
+    }
     return {"name": variant.name, **steps, "n_repeats": variant.n_repeats}
+
+
+def _plain(value: Any) -> Any:
+    return {"spec": value.name, **value.fields} if isinstance(value, Spec) else value
+
+
+def _with_epochs(variant: Variant, epochs: int) -> Variant:
+    if "epochs" not in variant.features.parameters:
+        return variant
+    return replace(
+        variant, features=replace(variant.features, parameters={**variant.features.parameters, "epochs": epochs})
+    )

@@ -14,6 +14,7 @@ from scratchclust.report._images import centroid_images, image_row, random_image
 from scratchclust.report._plane import embedding, plane_steps
 from scratchclust.report._scores import comparison_bars, inertia_history, scan, silhouette_plot
 from scratchclust.report._style import PALETTE, cluster_color, save
+from scratchclust.report._training import reconstructions, training_curves
 
 __all__ = [
     "PALETTE",
@@ -27,7 +28,9 @@ __all__ = [
     "label_histograms",
     "plane_steps",
     "random_images",
+    "reconstructions",
     "save",
     "scan",
     "silhouette_plot",
+    "training_curves",
 ]

@@ -1,0 +1,160 @@
+"""What the estimators that train a network share: images, labels, the settings of a training, callbacks."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils.validation import check_is_fitted
+
+from scratchclust.errors import InputError
+from scratchclust.estimators.base import Estimator, check_choice, check_positive, like
+from scratchclust.estimators.features import check_images
+from scratchclust.features.networks import arrays_of, model_of
+from scratchclust.features.pixels import COLORS, pixels
+from scratchclust.features.training import Stopped, checkpoints_in, optimizer_of, tell_epochs
+
+logger = logging.getLogger("scratchclust.train")
+
+
+class NetworkFeatures(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+    """Base of the estimators that train a network: images in, colours, the settings of a training, its callbacks.
+
+    What one is for stands in `fit` and in `_features`, which makes the features of images that `_prepared` has seen.
+    """
+
+    color: str
+    epochs: int
+    batch_size: int
+    optimizer: Any
+    learning_rate: float | None
+    precision: str
+    checkpoint_dir: Any
+    verbose: int
+    random_state: Any
+    input_shape_: tuple[int, int, int]
+    spec_: Any
+    parameters_: dict[str, Any]
+    n_features_out_: int
+
+    def transform(self, X: Any) -> Any:
+        """The features [n d] of images X [n h w c], uint8 or float in [0, 1].
+
+        Raises:
+            InputError: X are no images, or not of the shape of the fit.
+        """
+        check_is_fitted(self, "parameters_")
+        return like(X, self._features(self._prepared(X)))
+
+    def _features(self, images: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def _prepared(self, X: Any, *, reset: bool = False) -> np.ndarray:
+        """The images as the network wants them, of the shape of the fit."""
+        check_choice("color", self.color, COLORS)
+        images = check_images(X, like_fit=None if reset else self.input_shape_)
+        if reset:
+            check_positive(epochs=self.epochs, batch_size=self.batch_size)
+            check_choice("precision", self.precision, ("float32", "bfloat16"))
+            self.input_shape_ = tuple(images.shape[1:])
+        if self.color == "rgb" and images.dtype == np.uint8:
+            return images  # they are cast on the device, batch by batch
+        return pixels(images, color=self.color)
+
+    def _seen_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the images that the network sees."""
+        height, width, channels = self.input_shape_
+        return height, width, channels if self.color == "rgb" else 1
+
+    def _model(self) -> Any:
+        return model_of(self.spec_, self._seen_shape(), self.parameters_)
+
+    def _training(
+        self, context: Any, X: Any, y: Any, *, what: str = "", folder: str = "", usable: bool = True
+    ) -> dict[str, Any]:
+        """The arguments of `train` that all networks share.
+
+        Args:
+            context: scikit-learn's, of the task whose subtasks are the epochs.
+            X: what came to fit, for the callbacks.
+            y: likewise.
+            what: comes before each line that is told.
+            folder: of the checkpoints, within `checkpoint_dir`.
+            usable: whether this estimator with the network's arrays as `parameters_` could transform.
+        """
+        checkpoints, resume = checkpoints_in(self.checkpoint_dir, folder, self.epochs)
+        return {
+            "optimizer": optimizer_of(self.optimizer, self.learning_rate),
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "precision": self.precision,
+            "checkpoints": checkpoints,
+            "resume": resume,
+            "callbacks": [self._each_epoch(context, X, y, usable)],
+            "progress": tell_epochs(logger, what, self.verbose),
+        }
+
+    def _each_epoch(self, context: Any, X: Any, y: Any, usable: bool) -> Callable[..., None]:
+        """What tells scikit-learn's callbacks that an epoch is over, and ends the training if one of them says so."""
+
+        def each_epoch(epoch: int, model: Any, history: Any) -> None:
+            if not getattr(self, "_skl_callbacks", None):
+                return
+
+            def fitted() -> dict[str, Any]:
+                return {"parameters_": arrays_of(model), "history_": {k: list(v) for k, v in history.items()}}
+
+            task = context.subcontext(task_name=f"epoch {epoch}")
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            attributes = fitted if usable else None
+            if task.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=attributes):
+                raise Stopped(model, history)
+
+        return each_epoch
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_features_out_
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = False
+        return tags
+
+
+def checked_classes(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct labels, and for each of n images the place of its own among them.
+
+    Raises:
+        InputError: no labels, another number than images, unknown ones (-1), or only one class.
+    """
+    if y is None:
+        raise InputError("these features are learned from labels, but none came: call fit(images, labels)")
+    y = checked_labels(y, n)
+    if y.dtype.kind in "if" and (~np.isfinite(y) | (y < 0)).any():
+        raise InputError("some labels are unknown (-1 or NaN): leave those images out of the fit")
+    if y.dtype == object and not all(isinstance(label, str) for label in y):
+        raise InputError(
+            "expected labels that are all integers or all strings: name the unknown ones, or leave them out"
+        )
+    classes, labels = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise InputError(
+            f"expected labels of at least two classes, got only {classes[0]}: give images of another class"
+        )
+    return classes, labels.astype(np.int32)
+
+
+def checked_labels(y: Any, n: int) -> np.ndarray:
+    """One label for each of n images, as an array.
+
+    Raises:
+        InputError: another number of them.
+    """
+    y = np.asarray(y)
+    if y.shape != (n,):
+        raise InputError(f"expected {n} labels, one for each image, got shape {list(y.shape)}: give as many as images")
+    return y

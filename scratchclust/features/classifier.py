@@ -1,0 +1,92 @@
+"""The inner activations of a classifier as features: what a network that was taught the classes looks at.
+
+The labels decide everything here: clusters of these features are clusters of what the classifier was taught.
+"""
+
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float32, Int, Num
+
+from scratchclust.errors import InputError
+from scratchclust.features.networks import in_batches
+from scratchclust.models import ClassifierSpec, ResNetSpec
+from scratchclust.train.loop import TrainingResult, train
+from scratchclust.train.losses import classification_loss
+
+__all__ = ["activations", "class_scores", "fit_classifier", "layer_length", "layers_of", "spec_of"]
+
+
+def spec_of(model: Any, n_classes: int) -> Any:
+    """The spec of a classifier for so many classes: a given one, or the small network for None.
+
+    Raises:
+        InputError: no spec, or one for another number of classes.
+    """
+    if model is None:
+        return ClassifierSpec(n_classes=n_classes)
+    if not isinstance(model, ClassifierSpec | ResNetSpec):
+        raise InputError(f"expected model to be None, a ClassifierSpec or a ResNetSpec, got {model!r}")
+    if model.n_classes != n_classes:
+        raise InputError(f"the labels have {n_classes} classes, but {model} has {model.n_classes}: set n_classes")
+    return model
+
+
+def layers_of(spec: Any, image_shape: tuple[int, int, int]) -> tuple[str, ...]:
+    """The names of the layers of a ClassifierSpec or ResNetSpec, from the image to the logits."""
+    return tuple(nnx.eval_shape(lambda: spec.build(image_shape, rngs=nnx.Rngs(0))).layer_names)
+
+
+def layer_length(spec: Any, image_shape: tuple[int, int, int], layer: str) -> int:
+    """How many numbers a layer answers to an image of (height, width, channels); nothing is computed for it."""
+
+    def answer() -> Array:
+        model = spec.build(image_shape, rngs=nnx.Rngs(0))
+        model.eval()
+        return _of_layer(layer)(model, jnp.zeros((1, *image_shape)))
+
+    return jax.eval_shape(answer).shape[1]
+
+
+def fit_classifier(
+    images: Num[np.ndarray, "n h w c"], labels: Int[np.ndarray, " n"], spec: Any, *, key: Any, **settings: Any
+) -> TrainingResult:
+    """A classifier that was trained on images and their classes 0, 1, ...
+
+    Args:
+        images: uint8, or float in [0, 1].
+        labels: below spec.n_classes.
+        spec: `ClassifierSpec` or `ResNetSpec`.
+        key: of the first parameters, the shuffles and the dropout.
+        settings: optimizer, epochs, batch_size and the rest of `train`.
+    """
+    build_key, train_key = jax.random.split(key)
+    model = spec.build(images.shape[1:], rngs=nnx.Rngs(build_key))
+    return train(model, images, labels=labels, loss=classification_loss(), key=train_key, **settings)
+
+
+def activations(model: nnx.Module, images: Num[np.ndarray, "n h w c"], layer: str) -> Float32[np.ndarray, "n d"]:
+    """What a layer answers to each image, as one vector; `model.layer_names` lists the layers."""
+    return in_batches(model, _of_layer(layer), images)
+
+
+def class_scores(model: nnx.Module, images: Num[np.ndarray, "n h w c"]) -> Float32[np.ndarray, "n k"]:
+    """The logit of each class, for each image."""
+    return in_batches(model, _logits, images)
+
+
+@cache  # one function object for each layer, so that it is compiled once
+def _of_layer(layer: str) -> Any:
+    def of_layer(model: Any, images: Array) -> Array:
+        values = model.activations(images, layer)
+        return values.reshape(len(values), -1)
+
+    return of_layer
+
+
+def _logits(model: Any, images: Array) -> Array:
+    return model(images)

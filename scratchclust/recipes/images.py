@@ -1,0 +1,76 @@
+"""The images of a run: those that are clustered, those that the features learn from, those that test a classifier."""
+
+import logging
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scratchclust.errors import InputError
+
+logger = logging.getLogger("scratchclust.recipes")
+
+
+class Images(NamedTuple):
+    """Data sets as `scratchclust.data.load` gives them."""
+
+    clustered: Any  # fitted by the clustering, scored, drawn
+    learned: Any = None  # what the features learn from; None: from `clustered`
+    tested: Any = None  # what a classifier is tested on; None: not at all
+
+
+def load(
+    name: str,
+    splits: tuple[str, str | None, str | None],
+    *,
+    limit: int | None,
+    classes: tuple[int, ...] | None,
+    n_needed: int,
+    tell: Callable[[str], None],
+) -> Images:
+    """Reads the splits of a data set.
+
+    Args:
+        name: A name or a path that `scratchclust.data.load` takes.
+        splits: Of the images that are clustered, learned from (None: the same) and tested on (None: nothing).
+        limit: The first so many images of each.
+        classes: Only images of these labels.
+        n_needed: The smallest number of images to cluster.
+        tell: Is told each split.
+
+    Raises:
+        InputError: The data cannot be read, have no labels where classes are chosen, or too few images.
+    """
+    found = []
+    for split in splits:
+        if split is not None:
+            tell(f"loading {name}, {split}")
+        found.append(None if split is None else _one(name, split, limit, classes))
+    images = Images(*found)
+    if len(images.clustered.images) < n_needed:
+        raise InputError(
+            f"{name} has {len(images.clustered.images)} images, too few for {n_needed - 1} clusters: "
+            f"give {n_needed} or more"
+        )
+    for file in images.clustered.skipped:
+        logger.warning("skipped %s: %s", file.path, file.reason)
+    if images.clustered.skipped:
+        n = len(images.clustered.skipped)
+        warnings.warn(f"{n} files of {name} are no readable pictures: log.txt lists them", stacklevel=2)
+    return images
+
+
+def _one(name: str, split: str, limit: int | None, classes: tuple[int, ...] | None) -> Any:
+    from scratchclust import data
+
+    if classes is None:
+        return data.load(name, split=split, limit=limit)
+    dataset = data.load(name, split=split)
+    if dataset.labels is None:
+        raise InputError(f"{name} has no labels by which to choose the classes {classes}: give labelled images")
+    chosen = np.flatnonzero(np.isin(dataset.labels, classes))[:limit]
+    images = dataset.images[chosen]
+    paths = None if dataset.paths is None else tuple(dataset.paths[i] for i in chosen)
+    sha256 = data.pixels_sha256(images)
+    return dataset._replace(images=images, labels=dataset.labels[chosen], paths=paths, sha256=sha256)

@@ -1,0 +1,1 @@
+"""How the networks learn: losses, optimisers, the training loop, and its checkpoints."""

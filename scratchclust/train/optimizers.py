@@ -1,0 +1,290 @@
+"""Gradient descent and four ways to do better, each as a pair of functions with a state between them.
+
+Every optimiser is an `optax.GradientTransformation`, a pair (init, update):
+
+    state = init(parameters)
+    updates, state = update(gradients, state, parameters)
+    parameters = parameters + updates
+
+g_t is the gradient at step t = 0, 1, ..., eta_t the learning rate. Parameters are any tree of arrays. The definitions
+are in `scratchclust/reference/optimizers.py`, and optax's own optimisers fit wherever these do. The specs at the end of
+this file say an optimiser and its numbers as frozen data.
+
+Sources: Polyak, 1964; Sutskever et al., 2013 (momentum). Kingma & Ba, Adam, 2015. Loshchilov & Hutter, Decoupled
+weight decay, 2019. Zeiler, ADADELTA, 2012.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array
+
+from scratchclust.errors import InputError
+from scratchclust.train.schedules import CosineSpec, Schedule, StepSpec, check_between, check_rate, constant
+
+Rate = float | int | CosineSpec | StepSpec
+"""What a spec takes as its learning rate."""
+
+
+class SGDState(NamedTuple):
+    """Nothing but the number of steps taken."""
+
+    count: Array  # [] int32
+
+
+class MomentumState(NamedTuple):
+    """The steps taken, and the velocity v."""
+
+    count: Array  # [] int32
+    velocity: Any
+
+
+class AdamState(NamedTuple):
+    """The steps taken, and the running means m of the gradient and v of its square."""
+
+    count: Array  # [] int32
+    m: Any
+    v: Any
+
+
+class AdadeltaState(NamedTuple):
+    """The steps taken, and the running means of the squared gradient and of the squared update."""
+
+    count: Array  # [] int32
+    squared_gradient: Any
+    squared_update: Any
+
+
+def sgd(learning_rate: float | Schedule) -> optax.GradientTransformation:
+    """Gradient descent: downhill, in proportion to the slope.
+
+        u_t = -eta_t g_t
+
+    Args:
+        learning_rate: eta, a number or a schedule.
+    """
+    eta = _schedule(learning_rate)
+
+    def update(gradients: Any, state: SGDState, params: Any = None) -> tuple[Any, SGDState]:
+        return jax.tree.map(lambda g: -eta(state.count) * g, gradients), SGDState(state.count + 1)
+
+    return optax.GradientTransformation(lambda params: SGDState(_zero()), update)  # pyright: ignore[reportArgumentType]
+
+
+def momentum(
+    learning_rate: float | Schedule, decay: float = 0.9, *, nesterov: bool = False, weight_decay: float = 0.0
+) -> optax.GradientTransformation:
+    """Heavy ball: the velocity remembers past gradients, so that valleys are followed and zigzags cancel.
+
+        h_t = g_t + weight_decay p_t
+        v_t = decay v_(t-1) + h_t
+        u_t = -eta_t v_t,    with Nesterov's look ahead    u_t = -eta_t (h_t + decay v_t)
+
+    Args:
+        learning_rate: eta, a number or a schedule.
+        decay: the share of the velocity that is left after a step.
+        nesterov: look ahead.
+        weight_decay: pulls the parameters p to zero, through the gradient (L2).
+    """
+    eta = _schedule(learning_rate)
+
+    def init(params: Any) -> MomentumState:
+        return MomentumState(_zero(), jax.tree.map(jnp.zeros_like, params))
+
+    def update(gradients: Any, state: MomentumState, params: Any = None) -> tuple[Any, MomentumState]:
+        h = jax.tree.map(lambda g, p: g + weight_decay * p, gradients, params) if weight_decay else gradients
+        velocity = jax.tree.map(lambda v, h: decay * v + h, state.velocity, h)
+        ahead = jax.tree.map(lambda v, h: h + decay * v, velocity, h) if nesterov else velocity
+        return jax.tree.map(lambda v: -eta(state.count) * v, ahead), MomentumState(state.count + 1, velocity)
+
+    return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
+
+
+def adam(
+    learning_rate: float | Schedule, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8
+) -> optax.GradientTransformation:
+    """Adam: momentum, with each parameter's step scaled by the size that its gradients have had.
+
+        m_t = b1 m_(t-1) + (1 - b1) g_t            v_t = b2 v_(t-1) + (1 - b2) g_t^2
+        m^  = m_t / (1 - b1^(t+1))                 v^  = v_t / (1 - b2^(t+1))
+        u_t = -eta_t m^ / (sqrt(v^) + eps)
+
+    Args:
+        learning_rate: eta, a number or a schedule.
+        b1: memory of the mean.
+        b2: memory of the mean square.
+        eps: keeps the quotient finite.
+    """
+    eta = _schedule(learning_rate)
+
+    def init(params: Any) -> AdamState:
+        return AdamState(_zero(), jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params))
+
+    def update(gradients: Any, state: AdamState, params: Any = None) -> tuple[Any, AdamState]:
+        t = state.count + 1
+        m = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.m, gradients)
+        v = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g**2, state.v, gradients)
+        rate, m_share, v_share = eta(state.count), 1 - b1**t, 1 - b2**t
+        # eps outside of the root and after the correction of the bias: Algorithm 1 of the paper. The variant at the
+        # end of its section 2, which some libraries took up, puts the uncorrected sqrt(v) + eps below.
+        updates = jax.tree.map(lambda m, v: -rate * ((m / m_share) / (jnp.sqrt(v / v_share) + eps)), m, v)
+        return updates, AdamState(t, m, v)
+
+    return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
+
+
+def adamw(
+    learning_rate: float | Schedule,
+    b1: float = 0.9,
+    b2: float = 0.999,
+    eps: float = 1e-8,
+    *,
+    weight_decay: float = 1e-4,
+) -> optax.GradientTransformation:
+    """Adam, with weight decay beside its quotient instead of inside.
+
+        u_t = (u_t of Adam) - eta_t weight_decay p_t
+
+    Args:
+        learning_rate: eta, a number or a schedule.
+        b1: memory of the mean.
+        b2: memory of the mean square.
+        eps: keeps the quotient finite.
+        weight_decay: the share of the parameters p that a step of rate 1 takes away.
+    """
+    eta, plain = _schedule(learning_rate), adam(learning_rate, b1, b2, eps)
+
+    def update(gradients: Any, state: AdamState, params: Any) -> tuple[Any, Any]:
+        updates, after = plain.update(gradients, state)
+        # eta_t scales the decay too, as in PyTorch and optax; in the paper only its schedule does, without the rate.
+        decay = eta(state.count) * weight_decay
+        return jax.tree.map(lambda u, p: u - decay * p, updates, params), after
+
+    return optax.GradientTransformation(plain.init, update)  # pyright: ignore[reportArgumentType]
+
+
+def adadelta(
+    learning_rate: float | Schedule = 1.0, rho: float = 0.9, eps: float = 1e-6
+) -> optax.GradientTransformation:
+    """Adadelta: the step's unit is that of the parameter, so that the learning rate is hardly one any more.
+
+        s_t = rho s_(t-1) + (1 - rho) g_t^2
+        d_t = g_t sqrt(x_(t-1) + eps) / sqrt(s_t + eps)
+        x_t = rho x_(t-1) + (1 - rho) d_t^2
+        u_t = -eta_t d_t
+
+    Args:
+        learning_rate: eta, a number or a schedule; the paper has none, which is 1.
+        rho: memory of both mean squares.
+        eps: starts the motion: while x is 0, the steps are of its root's size.
+    """
+    eta = _schedule(learning_rate)
+
+    def init(params: Any) -> AdadeltaState:
+        return AdadeltaState(_zero(), jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params))
+
+    def update(gradients: Any, state: AdadeltaState, params: Any = None) -> tuple[Any, AdadeltaState]:
+        s = jax.tree.map(lambda s, g: rho * s + (1 - rho) * g**2, state.squared_gradient, gradients)
+        # eps inside of both roots: equation 9 and Algorithm 1 of the paper.
+        d = jax.tree.map(lambda g, x, s: g * jnp.sqrt(x + eps) / jnp.sqrt(s + eps), gradients, state.squared_update, s)
+        x = jax.tree.map(lambda x, d: rho * x + (1 - rho) * d**2, state.squared_update, d)
+        return jax.tree.map(lambda d: -eta(state.count) * d, d), AdadeltaState(state.count + 1, s, x)
+
+    return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
+
+
+def _schedule(learning_rate: float | Schedule) -> Schedule:
+    return learning_rate if callable(learning_rate) else constant(learning_rate)
+
+
+def _zero() -> Array:
+    return jnp.zeros((), jnp.int32)
+
+
+@dataclass(frozen=True)
+class _Spec:
+    """What all specs have: a learning rate that may change, and `build`."""
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, CosineSpec | StepSpec):
+                continue
+            if name == "learning_rate":
+                check_rate(name, value)
+            elif name in ("decay", "b1", "b2", "rho"):
+                check_between(name, value, "a share that is kept at each step")
+            elif name in ("eps", "weight_decay") and not value >= 0:
+                raise InputError(f"expected {name} to be at least 0, got {value!r}")
+
+    def build(self, n_steps: int) -> optax.GradientTransformation:
+        """The optimiser for a run of n_steps steps.
+
+        The same numbers give the same object again, so that what was compiled for it is not compiled anew.
+        """
+        rate: Any = vars(self)["learning_rate"]
+        return _built(self, None if isinstance(rate, int | float) else n_steps)
+
+
+@cache
+def _built(spec: _Spec, n_steps: int | None) -> optax.GradientTransformation:
+    numbers = dict(vars(spec))
+    if n_steps is not None:
+        numbers["learning_rate"] = numbers["learning_rate"].build(n_steps)
+    return _FUNCTIONS[type(spec)](**numbers)
+
+
+@dataclass(frozen=True)
+class SGDSpec(_Spec):
+    """`sgd` as data."""
+
+    learning_rate: Rate = 0.01
+
+
+@dataclass(frozen=True)
+class MomentumSpec(_Spec):
+    """`momentum` as data."""
+
+    learning_rate: Rate = 0.01
+    decay: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class AdamSpec(_Spec):
+    """`adam` as data."""
+
+    learning_rate: Rate = 1e-3
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+
+
+@dataclass(frozen=True)
+class AdamWSpec(AdamSpec):
+    """`adamw` as data."""
+
+    weight_decay: float = 1e-4
+
+
+@dataclass(frozen=True)
+class AdadeltaSpec(_Spec):
+    """`adadelta` as data."""
+
+    learning_rate: Rate = 1.0
+    rho: float = 0.9
+    eps: float = 1e-6
+
+
+_FUNCTIONS: dict[type, Any] = {
+    SGDSpec: sgd,
+    MomentumSpec: momentum,
+    AdamSpec: adam,
+    AdamWSpec: adamw,
+    AdadeltaSpec: adadelta,
+}
+OPTIMIZERS = {"sgd": SGDSpec, "momentum": MomentumSpec, "adam": AdamSpec, "adamw": AdamWSpec, "adadelta": AdadeltaSpec}

@@ -1,0 +1,133 @@
+"""One training step, and the programs that are compiled from it.
+
+The step is written once, for a batch that may be spread over several devices. The compiler sees that the parameters are
+whole on every device and the batch is not; it lets each device work on its share, averages the gradients, and takes the
+statistics of batch normalisation over the whole batch. So one core, all cores and eight GPUs run the same lines.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Float
+
+from scratchclust import rows
+from scratchclust.errors import InputError
+from scratchclust.train.losses import Batch, Loss
+from scratchclust.train.state import State
+
+PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+Prepare = Callable[[Any, Any], Any]
+
+
+def unit_scale(images: Array, key: Any = None) -> Float[Array, "n ..."]:
+    """Images as float32: bytes divided by 255, floats as they are. The key is there for what draws, and unused here.
+
+    Raises:
+        InputError: neither bytes nor floats.
+    """
+    if images.dtype == jnp.uint8:
+        return images.astype(jnp.float32) / 255
+    if jnp.issubdtype(images.dtype, jnp.floating):
+        return images.astype(jnp.float32)
+    raise InputError(f"expected images of type uint8 or float, got {images.dtype}: convert them, or give prepare=...")
+
+
+def make_train_step(
+    graphdef: Any, loss: Loss, optimizer: optax.GradientTransformation, prepare: Prepare, precision: str
+) -> Callable[..., tuple[Any, Any, Any, dict[str, Array]]]:
+    """The function train_step(params, rest, opt_state, batch, key) -> (params, rest, opt_state, terms).
+
+    With bfloat16 the model computes on parameters and images that are rounded to it; the parameters themselves, the
+    gradients with respect to them, and the losses stay float32.
+
+    Args:
+        graphdef: of the model, `nnx.split(model, nnx.Param, ...)[0]`.
+        loss: see `losses`.
+        optimizer: ours or optax's.
+        prepare: what turns the stored images of a batch into float32, `prepare(images, key)`.
+        precision: "float32" or "bfloat16".
+    """
+    rounded = partial(jnp.asarray, dtype=PRECISIONS[precision])
+
+    def train_step(params: Any, rest: Any, opt_state: Any, batch: Batch, key: Any) -> tuple[Any, Any, Any, Any]:
+        prepare_key, loss_key = jax.random.split(key)
+        batch = Batch(rounded(prepare(batch.images, prepare_key)), batch.labels)
+
+        def loss_of(params: Any) -> tuple[Array, Any]:
+            # copy=True: without it flax refuses to update batch statistics inside of a gradient.
+            model = nnx.merge(graphdef, jax.tree.map(rounded, params), rest, copy=True)
+            value, terms = loss(model, batch, loss_key)
+            return value, ({"loss": value, **terms}, nnx.split(model, nnx.Param, ...)[2])
+
+        (_, (terms, new_rest)), gradients = jax.value_and_grad(loss_of, has_aux=True)(params)
+        updates, opt_state = optimizer.update(gradients, opt_state, params)
+        return optax.apply_updates(params, updates), new_rest, opt_state, terms
+
+    return train_step
+
+
+class Programs(NamedTuple):
+    """The step, compiled: once for a batch that is at hand, once as a scan over a stretch of the data."""
+
+    step: Callable[..., tuple[State, dict[str, Array]]]  # state, batch, key of the epoch, number of the step
+    stretch: Callable[..., tuple[State, dict[str, Array]]]  # state, data, order, key, first, *, n_steps, batch_size
+
+
+@lru_cache(maxsize=32)
+def programs(
+    graphdef: Any,
+    loss: Loss,
+    optimizer: optax.GradientTransformation,
+    prepare: Prepare,
+    precision: str,
+    mesh: Mesh,
+) -> Programs:
+    """The compiled programs; the same again for the same model, loss and optimiser, so that ten like networks are
+    compiled once. The state that goes in is given up (donated) for the one that comes out."""
+    train_step = make_train_step(graphdef, loss, optimizer, prepare, precision)
+    whole = NamedSharding(mesh, PartitionSpec())
+
+    def step(state: State, batch: Batch, key: Any, t: Array) -> tuple[State, dict[str, Array]]:
+        params, rest, opt_state, terms = train_step(*state, batch, jax.random.fold_in(key, t))
+        return State(params, rest, opt_state), terms
+
+    def stretch(
+        state: State, data: Batch, order: Array, key: Any, first: Array, *, n_steps: int, batch_size: int
+    ) -> tuple[State, dict[str, Array]]:
+        def body(state: State, t: Array) -> tuple[State, dict[str, Array]]:
+            return step(state, take_batch(data, order, t, batch_size=batch_size, mesh=mesh), key, t)
+
+        return jax.lax.scan(body, state, first + jnp.arange(n_steps))
+
+    compile_ = partial(jax.jit, donate_argnums=0, out_shardings=(whole, whole))
+    return Programs(compile_(step), compile_(stretch, static_argnames=("n_steps", "batch_size")))
+
+
+@partial(jax.jit, static_argnames=("batch_size", "mesh"))
+def take_batch(data: Batch, order: Array, t: Any, *, batch_size: int, mesh: Mesh) -> Batch:
+    """Batch t of an epoch, as it is stored: the images order[t batch_size : (t + 1) batch_size], spread over the mesh.
+
+    Args:
+        data: all images and labels, whole on every device, so that each gathers its share without asking another.
+        order: [n] of the epoch.
+        t: number of the batch, from 0.
+        batch_size: a multiple of the number of devices.
+        mesh: the devices.
+    """
+    index = jax.lax.dynamic_slice_in_dim(order, t * batch_size, batch_size)
+    index = rows.constrain(index, mesh, spread=True)
+    return rows.constrain(jax.tree.map(lambda array: array[index], data), mesh, spread=True)
+
+
+def mesh_for(batch_size: int) -> Mesh:
+    """As many of the devices of `rows.mesh()` as divide the batch evenly."""
+    mesh = rows.mesh()
+    n_devices = max(d for d in range(1, mesh.size + 1) if batch_size % d == 0)
+    return Mesh(np.asarray(mesh.devices).flat[:n_devices], mesh.axis_names)
