@@ -81,9 +81,7 @@ def test_features_learn_from_one_split_and_another_is_clustered(tmp_path: Path) 
     for result in done.metrics["results"]:
         assert (result["n_fitted"], result["n_scored"], result["n_features"]) == (n_train, n_test, 4)
     assert done.metrics["dataset"]["n"] == n_test
-    assert {row["label"] for row in csv.DictReader((done.folder / "assignments.csv").open(encoding="utf-8"))} <= set(
-        "5689"
-    )
+    assert set(runs.load(done.folder).assignments["label"]) == set("5689")
 
 
 def test_a_classifier_is_tested_on_images_it_has_not_seen(tmp_path: Path) -> None:
