@@ -55,13 +55,17 @@ def centroids_as_images(pipeline: Pipeline) -> Num[np.ndarray, "k h w c"]:
 def _centroids(stage: Stage, images: Num[np.ndarray, "n h w c"], counts: list[int]) -> Figure:
     """The centroids as images; where the features cannot draw, the mean image of each cluster."""
     features = stage.pipeline.named_steps["features"]
-    if hasattr(features, "inverse_transform") and getattr(features, "model", None) != "unet":
+    if hasattr(features, "inverse_transform") and not _is_unet(features):
         return figures.centroid_images(centroids_as_images(stage.pipeline), counts)
     labels = stage.arrays["labels"]
-    means = np.stack([images[labels == j].mean(axis=0) / 255 for j in range(len(counts))])
-    figure = figures.centroid_images(means, counts)
-    figure.suptitle(f"Mean image of each of {len(counts)} clusters")
-    return figure
+    none = np.zeros((1, *images.shape[1:]))
+    means = np.stack([(images[labels == j] if n else none).mean(axis=0) / 255 for j, n in enumerate(counts)])
+    return figures.centroid_images(means, counts, title=f"Mean image of each of {len(counts)} clusters")
+
+
+def _is_unet(features: Any) -> bool:
+    """Whether these are codes of a U-Net, which cannot be drawn without the ways around them."""
+    return type(getattr(features, "spec_", None)).__name__ == "UNetSpec"
 
 
 def _of_networks(networks: Mapping[str, Any], dataset: Any, seed: int) -> dict[str, Figure]:
@@ -81,7 +85,7 @@ def _of_networks(networks: Mapping[str, Any], dataset: Any, seed: int) -> dict[s
         images = dataset.images[np.sort(chosen)]
         originals = next(iter(painters.values())).prepared(images)
         again = {name: network.reconstruct(images) for name, network in painters.items()}
-        unets = {name: network for name, network in painters.items() if network.model == "unet"}
+        unets = {name: network for name, network in painters.items() if _is_unet(network)}
         again |= {f"{name}, code = 0": network.reconstruct(images, zero_code=True) for name, network in unets.items()}
         drawn["reconstructions"] = figures.reconstructions(originals, again)
     return drawn

@@ -80,13 +80,17 @@ def mosaic(images: UInt8[np.ndarray, "n h w 3"], *, columns: int, rows: int) -> 
 
 @styled
 def centroid_images(
-    centroids: Float[Any, "k h w c"], counts: Integer[Any, "k"] | Sequence[int] | None = None
+    centroids: Float[Any, "k h w c"],
+    counts: Integer[Any, "k"] | Sequence[int] | None = None,
+    *,
+    title: str | None = None,
 ) -> Figure:
     """Each cluster's centroid as a picture, with the size of the cluster.
 
     Args:
         centroids: [k, h, w, c] floats in [0, 1]; values outside are clipped.
         counts: [k] how many images each cluster holds.
+        title: of the whole figure, where the pictures are something else than centroids.
 
     Raises:
         InputError: if a shape does not fit, or counts are not one for each centroid.
@@ -97,7 +101,7 @@ def centroid_images(
         sizes = check_curve(counts, "counts", len(pictures))
         titles = [f"{title}\n{int(size):,} images" for title, size in zip(titles, sizes, strict=True)]
     columns = len(pictures) if len(pictures) <= 8 else -(-len(pictures) // math.ceil(len(pictures) / 8))
-    return _tiles(f"Centroids of {len(pictures)} clusters", pictures, titles, columns=columns)
+    return _tiles(title or f"Centroids of {len(pictures)} clusters", pictures, titles, columns=columns)
 
 
 @styled
