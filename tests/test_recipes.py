@@ -17,7 +17,7 @@ from scratchclust.recipes.registry import Spec
 from scratchclust.runs.records import RESULT_KEYS
 
 FEW = Settings(limit=150, epochs=2)
-VARIANTS = ["pixels + k-means", "PCA + k-means", "autoencoder + k-means"]
+VARIANTS = ["pixels + k-means", "PCA + k-means", "conv AE + k-means"]
 PER_VARIANT = ["centroids", "confusion", "embedding", "label_histograms", "random_images", "silhouette"]
 
 
@@ -44,7 +44,7 @@ def test_folder_is_complete(outcome: Outcome) -> None:
     assert sorted(path.name for path in outcome.folder.parent.iterdir()) == ["digits"]
     names = ["assignments.csv", "checkpoints", "figures", "log.txt", "metrics.json", "model"]
     assert sorted(path.name for path in outcome.folder.iterdir()) == names
-    others = [f"{kind}-{name}" for kind in PER_VARIANT for name in ("pca-k-means", "autoencoder-k-means")]
+    others = [f"{kind}-{name}" for kind in PER_VARIANT for name in ("pca-k-means", "conv-ae-k-means")]
     figures = [*PER_VARIANT, *others, "inertia", "reconstructions", "scan", "training"]
     assert sorted(path.stem for path in (outcome.folder / "figures").iterdir()) == sorted(figures)
     for path in (outcome.folder / "figures").iterdir():
@@ -112,14 +112,14 @@ def test_a_loaded_run_predicts_its_own_assignments(outcome: Outcome) -> None:
 def test_log_tells_the_stages(outcome: Outcome) -> None:
     log = (outcome.folder / "log.txt").read_text(encoding="utf-8")
     assert all(
-        f"stage {name} is finished" in log for name in ("pixels-k-means", "pca-k-means", "autoencoder-k-means", "scan")
+        f"stage {name} is finished" in log for name in ("pixels-k-means", "pca-k-means", "conv-ae-k-means", "scan")
     )
 
 
 def test_every_step_is_told(tmp_path: Path) -> None:
     told: list[str] = []
     run("digits", FEW, output=tmp_path / "run", tell=told.append)
-    assert any(line.startswith("autoencoder + k-means: epoch 2 of 2: loss ") for line in told)
+    assert any(line.startswith("conv AE + k-means: epoch 2 of 2: loss ") for line in told)
     for line in ("loading digits, all", "PCA + k-means: reduce", "PCA + k-means: scores", "writing the run"):
         assert line in told
 

@@ -75,7 +75,7 @@ DIGITS = Recipe(
             reduce=Step("PCA", {"n_components": 32}),
         ),
         Variant(
-            "autoencoder + k-means",
+            "conv AE + k-means",
             Step("AutoencoderFeatures", {"latent_dim": 32, "epochs": 20}),
             Step("KMeans", {"n_clusters": 10, "n_init": 10}),
         ),
@@ -116,7 +116,7 @@ PIXELS_CONV_AE = Recipe(
     full_split="train",
     variants=(
         Variant(
-            "autoencoder + k-means",
+            "conv AE + k-means",
             Step(
                 "AutoencoderFeatures",
                 {
@@ -194,7 +194,7 @@ CLASS_LOSSES = Recipe(
     classes=(5, 6, 8, 9),
     variants=tuple(
         Variant(
-            f"{losses} losses + k-means",
+            f"{losses} + k-means",
             Step("ClassLossFeatures", {"losses": losses, "latent_dim": 32, "epochs": 10}),
             Step("KMeans", {"n_clusters": 4, "n_init": 10}),
         )
