@@ -25,6 +25,7 @@ def training_curves(histories: Mapping[str, Mapping[str, Sequence[Any]]]) -> Fig
         InputError: if there is no history, or an entry is no list of numbers.
     """
     terms = list(dict.fromkeys(term for history in histories.values() for term in history))
+    terms.sort(key=lambda term: term != "loss")  # the loss first
     if not terms:
         raise InputError("expected at least one history with a term, got none: pass name -> term -> values")
     columns = min(3, len(terms))
@@ -47,7 +48,7 @@ def training_curves(histories: Mapping[str, Mapping[str, Sequence[Any]]]) -> Fig
 
 
 @styled
-def reconstructions(originals: Num[Any, "n h w c"], drawn: Mapping[str, Num[Any, "n h w c"]]) -> Figure:
+def reconstructions(originals: Num[Any, "n h w c"], drawn: Mapping[str, Num[Any, "_ _ _ _"]]) -> Figure:
     """Images in the first row, and below them what each network drew from them.
 
     Args:

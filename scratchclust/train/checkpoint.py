@@ -15,6 +15,7 @@ import logging
 import os
 import re
 import shutil
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,7 +85,7 @@ class Checkpoints:
             os.rename(draft, final)
             _flush(folder)
         except Exception as error:
-            shutil.rmtree(draft, ignore_errors=True)
+            _remove(draft)
             kept = ", ".join(path.name for path in self.found()) or "none"
             raise TrainingError(
                 f"the checkpoint of epoch {record.epoch} could not be written to {folder} ({_reason(error)}): make "
@@ -140,6 +141,15 @@ def _write(draft: Path, record: Record) -> None:
     (draft / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     for path in [*draft.rglob("*"), draft]:
         _flush(path)
+
+
+def _remove(draft: Path) -> None:
+    """Removes a draft; orbax's threads may go on to write into it for a moment after one of them has failed."""
+    for _ in range(40):
+        shutil.rmtree(draft, ignore_errors=True)
+        time.sleep(0.05)
+        if not draft.exists():
+            return
 
 
 def _reserve(path: Path, n_bytes: int) -> None:
