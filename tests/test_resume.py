@@ -101,6 +101,37 @@ def test_resume_redoes_what_is_damaged(interrupted: Path, outcome: Outcome) -> N
     assert table(done.folder) == table(outcome.folder)
 
 
+@pytest.fixture
+def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """DIR of a run that died when its network was trained and its stage not yet kept."""
+
+    def die(features: Any, images: Any) -> dict[str, Any]:
+        if hasattr(features, "reconstruct"):
+            raise RuntimeError("the power went out")
+        return {}
+
+    with monkeypatch.context() as context:
+        context.setattr(fit, "training_scores", die)
+        with pytest.raises(RuntimeError, match="the power went out"):
+            run("digits", FEW, output=tmp_path / "run")
+    assert list((tmp_path / "run.partial" / "checkpoints").glob("conv-ae-k-means-*/epoch-00002"))
+    return tmp_path / "run"
+
+
+def test_resume_goes_on_from_the_checkpoints(trained: Path, outcome: Outcome) -> None:
+    told: list[str] = []
+    done = run("digits", FEW, output=trained, resume=True, tell=told.append)
+    assert table(done.folder) == table(outcome.folder)
+    assert not any("epoch" in line for line in told)  # nothing was left to train
+
+
+def test_checkpoints_of_another_configuration_are_left_alone(trained: Path) -> None:
+    told: list[str] = []
+    done = run("digits", Settings(limit=150, epochs=1, seed=1), output=trained, resume=True, tell=told.append)
+    assert any("epoch 1 of 1" in line for line in told)
+    assert done.metrics["seed"] == 1
+
+
 def test_resume_of_a_complete_run_computes_nothing(outcome: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data, "load", lambda *_, **__: pytest.fail("nothing is to be loaded"))
     again = run("digits", FEW, output=outcome.folder, resume=True)

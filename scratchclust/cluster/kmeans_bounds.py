@@ -53,6 +53,7 @@ def nothing_known(data: rows.Rows, n_clusters: int) -> Bounds:
 def where_needed(data: rows.Rows, state: State) -> Pass:
     """Elkan's pass: only points whose bounds cross are compared with the centroids."""
     moves = jnp.sqrt(((state.centroids - state.before) ** 2).sum(axis=1))
+    moves = moves * (1 + ROUNDING * jnp.finfo(moves.dtype).eps)
     with_bounds = rows.Rows((*data.arrays, state.labels, *state.bounds), data.mesh)
     (change, weights, squares, n_moved), (labels, *bounds) = rows.map_sum(
         _assign_where_needed, with_bounds, state.centroids, moves
@@ -75,8 +76,9 @@ def _assign_where_needed(
     """The same as `_assign_and_sum` in `lloyd_steps.py`, on one block, with its bounds [block] and [k block]."""
     n, n_clusters = len(x), len(centroids)
     own = jnp.arange(n_clusters)[:, None] == labels[None, :]
-    upper = upper + jnp.where(own, moves[:, None], 0).sum(axis=0)
-    lower = lower - moves[:, None]
+    rounding = 2 * jnp.finfo(x.dtype).eps  # of the two sums below, in every iteration anew
+    upper = (upper + jnp.where(own, moves[:, None], 0).sum(axis=0)) * (1 + rounding)
+    lower = lower * (1 - rounding) - moves[:, None]
     crossed = (jnp.where(own, jnp.inf, lower) < upper[None, :]).any(axis=0)
     known = (labels, upper, lower)
 

@@ -109,7 +109,8 @@ def _fitted(work: Work, folder: runs.RunFolder, variant: Variant, images: Images
     stage = runs.load_stage(place, key)
     if stage is None:
         seed, labels_used = work.settings.seed, work.recipe.labels_used
-        checkpoints = folder.path / "checkpoints" / runs.slug(variant.name)
+        # named by the configuration too: under --resume, checkpoints of another one would be refused
+        checkpoints = folder.path / "checkpoints" / f"{runs.slug(variant.name)}-{key[:12]}"
         stage = fit_variant(
             variant, images, seed=seed, tell=work.tell, labels_used=labels_used, checkpoints=checkpoints
         )
