@@ -61,8 +61,8 @@ class Recipe:
 
 
 # No label chose a setting: 10 clusters is the number of classes that both data sets are known to have, 10 restarts is
-# custom, and 32 components are half the pixels, as many as the code of the autoencoder has. Its 20 epochs are what a run
-# of less than a minute has time for.
+# custom, and 32 components are half the pixels, as many as the code of the autoencoder has. Its 20 epochs are what a
+# run of less than a minute has time for.
 DIGITS = Recipe(
     name="digits",
     dataset="digits",
