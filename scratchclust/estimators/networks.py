@@ -133,6 +133,8 @@ class ClassifierFeatures(NetworkFeatures):
     Args:
         layer: "conv1", "conv2", "pool", "dense" (128 numbers) or "logits"; of a ResNet the names in its `layer_names`.
         model: None for the small network of Keras' MNIST example, or a `ClassifierSpec` or `ResNetSpec`.
+        augment: None, or "flip-crop": in each epoch another window of 7/8 of the sides of each image, half of them
+            mirrored. It is for a `ResNetSpec`, which takes any size, and for things that may be mirrored.
         epochs, batch_size, optimizer, learning_rate, precision, checkpoint_dir, color, verbose, random_state: as for
             `AutoencoderFeatures`; the default optimiser is Adadelta with its learning rate of 1.
 
@@ -147,6 +149,7 @@ class ClassifierFeatures(NetworkFeatures):
         layer: str = "dense",
         *,
         model: Any = None,
+        augment: str | None = None,
         epochs: int = 12,
         batch_size: int = 128,
         optimizer: Any = "adadelta",
@@ -159,6 +162,7 @@ class ClassifierFeatures(NetworkFeatures):
     ) -> None:
         self.layer = layer
         self.model = model
+        self.augment = augment
         self.epochs = epochs
         self.batch_size = batch_size
         self.optimizer = optimizer
@@ -182,9 +186,10 @@ class ClassifierFeatures(NetworkFeatures):
         spec = classifier.spec_of(self.model, len(self.classes_))
         check_choice("layer", self.layer, classifier.layers_of(spec, self._seen_shape()))
         self.spec_, self.n_features_out_ = spec, classifier.layer_length(spec, self._seen_shape(), self.layer)
+        prepare = classifier.augmentation(self.augment, spec)
         context = self._init_callback_context(max_subtasks=self.epochs)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        settings = {"key": key_of(self.random_state), **self._training(context, X, y)}
+        settings = {"key": key_of(self.random_state), "prepare": prepare, **self._training(context, X, y)}
         trained = until_stopped(classifier.fit_classifier, images, labels, spec, **settings)
         self.parameters_, self.history_ = arrays_of(trained.model), trained.history
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)

@@ -15,10 +15,12 @@ from jaxtyping import Array, Float32, Int, Num
 from scratchclust.errors import InputError
 from scratchclust.features.networks import in_batches
 from scratchclust.models import ClassifierSpec, ResNetSpec
+from scratchclust.train.augmentation import AUGMENTATIONS
 from scratchclust.train.loop import TrainingResult, train
 from scratchclust.train.losses import classification_loss
+from scratchclust.train.steps import Prepare, unit_scale
 
-__all__ = ["activations", "class_scores", "fit_classifier", "layer_length", "layers_of", "spec_of"]
+__all__ = ["activations", "augmentation", "class_scores", "fit_classifier", "layer_length", "layers_of", "spec_of"]
 
 
 def spec_of(model: Any, n_classes: int) -> Any:
@@ -34,6 +36,21 @@ def spec_of(model: Any, n_classes: int) -> Any:
     if model.n_classes != n_classes:
         raise InputError(f"the labels have {n_classes} classes, but {model} has {model.n_classes}: set n_classes")
     return model
+
+
+def augmentation(name: str | None, spec: Any) -> Prepare:
+    """What prepares the images of a training: "flip-crop", or None for the images as they are.
+
+    Raises:
+        InputError: an unknown word, or a network that takes images of one size alone.
+    """
+    if name is None:
+        return unit_scale
+    if name not in AUGMENTATIONS:
+        raise InputError(f"expected augment to be None or {', '.join(map(repr, AUGMENTATIONS))}, got {name!r}")
+    if not isinstance(spec, ResNetSpec):
+        raise InputError(f"augment={name!r} trains on smaller windows, which {spec} cannot take: give a ResNetSpec")
+    return AUGMENTATIONS[name]
 
 
 def layers_of(spec: Any, image_shape: tuple[int, int, int]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What specs, images and codes must look like, said in the words of the person who got it wrong."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -28,6 +29,17 @@ def positive_ints(name: str, value: Any, cure: str) -> tuple[int, ...]:
     if not isinstance(value, tuple | list) or not value or not all(map(_is_positive_int, value)):
         raise InputError(f"expected {name} to be a tuple of ints of at least 1, found {value!r}: {cure}")
     return tuple(value)
+
+
+def numbers(name: str, value: Any, cure: str) -> tuple[float, ...]:
+    """A tuple of finite numbers, and of at least one of them. A list (as JSON gives) becomes a tuple.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not isinstance(value, tuple | list) or not value or not all(is_number(v) and math.isfinite(v) for v in value):
+        raise InputError(f"expected {name} to be a tuple of numbers, found {value!r}: {cure}")
+    return tuple(map(float, value))
 
 
 def fraction(name: str, value: Any, cure: str) -> None:

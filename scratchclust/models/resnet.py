@@ -12,6 +12,7 @@ Face to the last padding (symmetric, kernel // 2 on each side; the bottleneck's 
 | head | classifier.1 |
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax.numpy as jnp
@@ -36,6 +37,8 @@ class ResNetSpec:
         depth: layers with weights on the longest way: 6 m + 2 (8, 14, 20, 32, 44, 56, 110) in the CIFAR family; 18, 34
             or 50 in the other.
         n_classes: classes to tell apart.
+        mean: of each channel of the images in [0, 1], or one number for all; it is subtracted before the stem.
+        std: likewise; the images are divided by it.
 
     Raises:
         InputError: a field that cannot be.
@@ -44,11 +47,17 @@ class ResNetSpec:
     family: str = "cifar"
     depth: int = 20
     n_classes: int = 10
+    mean: Sequence[float | int] = (0.0,)
+    std: Sequence[float | int] = (1.0,)
 
     def __post_init__(self) -> None:
         checks.one_of("family", self.family, ("cifar", "imagenet"))
         checks.positive_int("depth", self.depth, "20 is the smallest of the paper's for CIFAR, 18 for ImageNet")
         checks.positive_int("n_classes", self.n_classes, "count the distinct labels")
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, checks.numbers(name, getattr(self, name), "one for each channel, or one"))
+        if min(self.std) <= 0:
+            raise InputError(f"expected std above 0, found {self.std}: give that of each channel of the images")
         if self.family == "imagenet":
             checks.one_of('depth of the "imagenet" family', self.depth, IMAGENET_BLOCKS)
         elif self.depth < 8 or self.depth % 6 != 2:
@@ -149,6 +158,11 @@ class ResNet(nnx.Module):
     """
 
     def __init__(self, spec: ResNetSpec, n_channels: int, *, rngs: nnx.Rngs):
+        if {len(spec.mean), len(spec.std)} - {1, n_channels}:
+            raise InputError(
+                f"expected mean and std of {n_channels} channels, found {spec.mean} and {spec.std}: give one number "
+                "for each channel of the images, or one for all"
+            )
         self.spec, self.n_channels = spec, n_channels
         width = spec.stage_widths()[0]
         kernel_size, stride = (7, 2) if spec.family == "imagenet" else (3, 1)
@@ -203,7 +217,8 @@ class ResNet(nnx.Module):
         return self.activations(images, "pool")
 
     def _stem(self, images: Array) -> Array:
-        features = nnx.relu(self.stem(images))
+        mean, std = (jnp.asarray(of, images.dtype).reshape(1, 1, 1, -1) for of in (self.spec.mean, self.spec.std))
+        features = nnx.relu(self.stem((images - mean) / std))
         if self.spec.family == "cifar":
             return features
         around = ((1, 1), (1, 1))

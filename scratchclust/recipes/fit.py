@@ -124,7 +124,9 @@ def _learn(estimator: Any, images: Images, labels_used: bool, checkpoints: Any, 
 
 
 def _spec(value: Any) -> Any:
-    return getattr(scratchclust, value.name)(**value.fields) if isinstance(value, Spec) else value
+    if not isinstance(value, Spec):
+        return value
+    return getattr(scratchclust, value.name)(**{name: _spec(field) for name, field in value.fields.items()})
 
 
 @contextmanager

@@ -207,7 +207,53 @@ CLASS_LOSSES = Recipe(
     duration="3 to 6 minutes",
 )
 
-RECIPES = {recipe.name: recipe for recipe in (DIGITS, PIXELS, PIXELS_CONV_AE, LATENTS, CLASSIFIER, CLASS_LOSSES)}
+# The settings are those of the paper (Nesterov's momentum, weight decay, mirrors and windows) but for the cosine in the
+# place of its stairs, and windows within the image in the place of padded ones. They were fixed before the first run;
+# nothing was chosen by the test images. The numbers of each channel are those of the training images.
+PRETRAIN = Recipe(
+    name="pretrain",
+    dataset="cifar10",
+    split="test",
+    fit_split="train",
+    test_split="test",
+    labels_used=True,
+    full_epochs=100,
+    variants=(
+        Variant(
+            "ResNet-20 + k-means",
+            Step(
+                "ClassifierFeatures",
+                {
+                    "layer": "pool",
+                    "model": Spec(
+                        "ResNetSpec",
+                        {"depth": 20, "mean": (0.4914, 0.4822, 0.4465), "std": (0.2470, 0.2435, 0.2616)},
+                    ),
+                    "augment": "flip-crop",
+                    "optimizer": Spec(
+                        "MomentumSpec",
+                        {
+                            "learning_rate": Spec("CosineSpec", {"peak": 0.1, "warmup": 0.1}),
+                            "nesterov": True,
+                            "weight_decay": 5e-4,
+                        },
+                    ),
+                    "epochs": 20,
+                    "batch_size": 128,
+                },
+            ),
+            Step("KMeans", {"n_clusters": 10, "n_init": 10}),
+        ),
+    ),
+    method="ResNet-20 trained on the 50,000 labelled images, mirrored and in windows of 28x28, Nesterov's momentum, "
+    "cosine, 20 epochs; k-means on its last 64 features of the test images, k = 10",
+    target="test accuracy 0.88; labels used",
+    duration="about an hour",
+)
+
+RECIPES = {
+    recipe.name: recipe for recipe in (DIGITS, PIXELS, PIXELS_CONV_AE, LATENTS, CLASSIFIER, CLASS_LOSSES, PRETRAIN)
+}
 
 
 def find(name: str) -> Recipe:

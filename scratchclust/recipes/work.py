@@ -115,7 +115,9 @@ def describe(variant: Variant) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return {"spec": value.name, **value.fields} if isinstance(value, Spec) else value
+    if not isinstance(value, Spec):
+        return value
+    return {"spec": value.name, **{name: _plain(field) for name, field in value.fields.items()}}
 
 
 def _with_epochs(variant: Variant, epochs: int) -> Variant:
