@@ -15,6 +15,7 @@ ESTIMATORS = {
     "AutoencoderFeatures": "networks",
     "ClassifierFeatures": "networks",
     "ClassLossFeatures": "networks",
+    "PretrainedFeatures": "pretrained",
 }
 SPECS = {  # frozen dataclasses that say a network, an optimiser or a schedule
     "ConvAutoencoderSpec": "models",

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import check_choice, key_of, like
 from scratchclust.estimators.training import NetworkFeatures, checked_classes, checked_labels
-from scratchclust.features import autoencoder, class_losses, classifier
+from scratchclust.features import autoencoder, class_losses, classifier, pretrained
 from scratchclust.features.networks import arrays_of, model_of
 from scratchclust.features.pixels import pixels
 from scratchclust.features.training import until_stopped
@@ -204,6 +204,16 @@ class ClassifierFeatures(NetworkFeatures):
         """The share of the images X [n h w c] whose class y [n] is predicted."""
         predicted = self.predict(X)
         return float(np.mean(predicted == checked_labels(y, len(predicted))))
+
+    def save_weights(self, path: Any) -> None:
+        """Write the network to a file that `PretrainedFeatures(weights=path)` reads, with the settings of its training.
+
+        Raises:
+            InputError: the file exists.
+        """
+        check_is_fitted(self, "parameters_")
+        settings = {name: str(value) for name, value in self.get_params().items() if name != "checkpoint_dir"}
+        pretrained.write(path, self._model(), self.spec_, self._seen_shape(), training=settings)
 
     def _features(self, images: np.ndarray) -> np.ndarray:
         return classifier.activations(self._model(), images, self.layer)

@@ -20,7 +20,16 @@ from scratchclust.train.loop import TrainingResult, train
 from scratchclust.train.losses import classification_loss
 from scratchclust.train.steps import Prepare, unit_scale
 
-__all__ = ["activations", "augmentation", "class_scores", "fit_classifier", "layer_length", "layers_of", "spec_of"]
+__all__ = [
+    "activations",
+    "augmentation",
+    "class_scores",
+    "fit_classifier",
+    "layer_length",
+    "layers_of",
+    "of_layer",
+    "spec_of",
+]
 
 
 def spec_of(model: Any, n_classes: int) -> Any:
@@ -64,7 +73,7 @@ def layer_length(spec: Any, image_shape: tuple[int, int, int], layer: str) -> in
     def answer() -> Array:
         model = spec.build(image_shape, rngs=nnx.Rngs(0))
         model.eval()
-        return _of_layer(layer)(model, jnp.zeros((1, *image_shape)))
+        return of_layer(layer)(model, jnp.zeros((1, *image_shape)))
 
     return jax.eval_shape(answer).shape[1]
 
@@ -88,7 +97,7 @@ def fit_classifier(
 
 def activations(model: nnx.Module, images: Num[np.ndarray, "n h w c"], layer: str) -> Float32[np.ndarray, "n d"]:
     """What a layer answers to each image, as one vector; `model.layer_names` lists the layers."""
-    return in_batches(model, _of_layer(layer), images)
+    return in_batches(model, of_layer(layer), images)
 
 
 def class_scores(model: nnx.Module, images: Num[np.ndarray, "n h w c"]) -> Float32[np.ndarray, "n k"]:
@@ -97,12 +106,14 @@ def class_scores(model: nnx.Module, images: Num[np.ndarray, "n h w c"]) -> Float
 
 
 @cache  # one function object for each layer, so that it is compiled once
-def _of_layer(layer: str) -> Any:
-    def of_layer(model: Any, images: Array) -> Array:
+def of_layer(layer: str) -> Any:
+    """The function (model, images) -> what this layer answers to each image, as one vector."""
+
+    def flattened(model: Any, images: Array) -> Array:
         values = model.activations(images, layer)
         return values.reshape(len(values), -1)
 
-    return of_layer
+    return flattened
 
 
 def _logits(model: Any, images: Array) -> Array:

@@ -1,0 +1,95 @@
+"""The features of networks that were trained before, over the functions of `scratchclust.features.pretrained`."""
+
+from typing import Any, no_type_check
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from scratchclust.errors import InputError
+from scratchclust.estimators.base import Estimator, check_choice, check_positive, like
+from scratchclust.estimators.features import check_images
+from scratchclust.features import pretrained
+from scratchclust.features.classifier import layer_length
+from scratchclust.features.networks import model_of
+from scratchclust.features.pixels import pixels
+
+
+class PretrainedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+    """A layer of a network that learned from other images; the fit looks at nothing but the shape of its own.
+
+    The labels of those other images took part in the training of the network; those of the fit never do. Images are
+    resized to what the network was trained on, and grey ones repeated in each channel.
+
+    Args:
+        weights: "cifar10-resnet20" (ResNet-20, trained on CIFAR-10 by `scratchclust run pretrain`, shipped with the
+            package); a file that `ClassifierFeatures.save_weights` wrote; a folder with an ImageNet ResNet-18, -34 or
+            -50 in Hugging Face's layout (config.json and model.safetensors); or its name on the hub, as
+            "microsoft/resnet-18".
+        layer: "pool" (64 numbers of a ResNet-20, 512 of a ResNet-18 or -34, 2048 of a ResNet-50), "last_conv" (the
+            last picture before it, flattened), or another of the network's `layer_names`.
+        size: height and width that the images are resized to; None takes those that the network was trained on (32
+            for CIFAR-10, 224 for ImageNet: on a CPU some 20 images a second with ResNet-18; a smaller size is faster).
+
+    Attributes:
+        spec_: the spec of the network.
+        parameters_: dict of all its arrays, by their path.
+        network_shape_: (height, width, channels) that it sees.
+        input_shape_: (height, width, channels) of the images of the fit.
+        n_features_out_: d.
+
+    Example:
+        >>> from scratchclust import PretrainedFeatures, data
+        >>> images = data.load("digits").images[:64]
+        >>> PretrainedFeatures().fit_transform(images).shape
+        (64, 64)
+    """
+
+    @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it
+    def __init__(self, weights: Any = "cifar10-resnet20", *, layer: str = "pool", size: int | None = None) -> None:
+        self.weights = weights
+        self.layer = layer
+        self.size = size
+
+    def fit(self, X: Any, y: Any = None) -> "PretrainedFeatures":
+        """Read the weights and learn the shape of the images X [n h w c]; y is ignored.
+
+        Raises:
+            InputError: the weights, the images or a parameter cannot be used.
+        """
+        images = check_images(X)
+        if images.shape[3] not in (1, 3):
+            raise InputError(f"expected images of 1 or 3 channels, got {images.shape[3]}: choose among the channels")
+        if self.size is not None:
+            check_positive(size=self.size)
+        found = pretrained.read(self.weights)
+        check_choice("layer", self.layer, pretrained.feature_layers(found))
+        height, width, n_channels = found.input_shape
+        self.network_shape_ = (self.size or height, self.size or width, n_channels)
+        layer = pretrained.layer_named(self.layer, found.spec, self.network_shape_)
+        self.n_features_out_ = layer_length(found.spec, self.network_shape_, layer)
+        self.input_shape_, self.spec_, self.parameters_ = tuple(images.shape[1:]), found.spec, found.arrays
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """The features [n d] of images X [n h w c], uint8 or float in [0, 1].
+
+        Raises:
+            InputError: X are no images, or not of the shape of the fit.
+        """
+        check_is_fitted(self, "parameters_")
+        images = check_images(X, like_fit=self.input_shape_)
+        images = images if images.dtype == np.uint8 else pixels(images)
+        layer = pretrained.layer_named(self.layer, self.spec_, self.network_shape_)
+        model = model_of(self.spec_, self.network_shape_, self.parameters_)
+        return like(X, pretrained.features(model, images, layer, self.network_shape_))
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_features_out_
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = False
+        return tags

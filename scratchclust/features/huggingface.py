@@ -1,0 +1,152 @@
+"""ImageNet's ResNets in Hugging Face's layout: config.json beside model.safetensors, and preprocessor_config.json."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from scratchclust.errors import InputError
+from scratchclust.models import ResNetSpec
+from scratchclust.models.resnet import IMAGENET_BLOCKS
+
+CONFIG, WEIGHTS, PREPROCESSOR = "config.json", "model.safetensors", "preprocessor_config.json"
+IMAGENET_MEAN, IMAGENET_STD, IMAGENET_SIZE = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 224
+PLAIN = {  # what `ResNet` computes; other values make another network
+    "model_type": "resnet",
+    "num_channels": 3,
+    "embedding_size": 64,
+    "hidden_act": "relu",
+    "downsample_in_first_stage": False,
+    "downsample_in_bottleneck": False,
+}
+_LEAVES = {
+    "conv.kernel": "convolution.weight",
+    "norm.scale": "normalization.weight",
+    "norm.bias": "normalization.bias",
+    "norm.mean": "normalization.running_mean",
+    "norm.var": "normalization.running_var",
+}
+Found = tuple[ResNetSpec, dict[str, np.ndarray], tuple[int, int, int]]
+
+
+def read_folder(folder: Path) -> Found:
+    """The spec, the arrays under our names, and (height, width, channels) of the images.
+
+    A file without a classifier gives one of a single class that answers 0.
+
+    Raises:
+        InputError: a file is missing or damaged, or it is another network than ResNet-18, -34 and -50.
+    """
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder} has no {name}: give a folder with {CONFIG} and {WEIGHTS}, as the hub has them")
+    config, seen = _json(folder / CONFIG), _json(folder / PREPROCESSOR)
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        theirs = {name.removeprefix("resnet."): array for name, array in load_file(folder / WEIGHTS).items()}
+    except SafetensorError as error:
+        raise InputError(f"{folder / WEIGHTS} is damaged: fetch it again") from error
+    spec = _spec_of(config, seen, n_classes=len(theirs.get("classifier.1.bias", [0])), folder=folder)
+    size = _size_of(seen)
+    return spec, _renamed(spec, theirs, folder), (size, size, 3)
+
+
+def read_hub(name: str) -> Found:
+    """The same for a name on the hub; what was fetched once is kept by huggingface_hub.
+
+    Raises:
+        InputError: huggingface_hub is not installed, or the network cannot be had.
+    """
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        raise InputError(
+            f"{name!r} is no file or folder here, and fetching it from the hub needs huggingface_hub: "
+            'pip install "scratchclust[pretrained]", or give a folder'
+        ) from error
+    try:
+        folder = snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS, PREPROCESSOR])
+    except Exception as error:  # its errors, those of its transport, those of the system
+        raise InputError(
+            f"{name!r} is no file or folder here and could not be fetched from the hub ({type(error).__name__}): check "
+            f"the name and the network, or give a folder with {CONFIG} and {WEIGHTS}"
+        ) from error
+    return read_folder(Path(folder))
+
+
+def our_name_in_theirs(name: str) -> str:
+    """The place of one of our arrays in transformers' ResNetForImageClassification, without its leading "resnet."."""
+    if name.startswith("head."):
+        return "classifier.1." + ("weight" if name.endswith("kernel") else "bias")
+    path, kind, leaf = name.rsplit(".", 2)
+    place = path.replace("stem", "embedder.embedder").replace("stages", "encoder.stages")
+    head, found, last = place.rpartition(".layers.")  # of a block: the one before is the block's own place
+    inner = f"{head}.layer.{last}" if found and place.count(".layers.") == 2 else place
+    return f"{inner}.{_LEAVES[f'{kind}.{leaf}']}"
+
+
+def _renamed(spec: ResNetSpec, theirs: dict[str, np.ndarray], folder: Path) -> dict[str, np.ndarray]:
+    model = nnx.eval_shape(lambda: spec.build((IMAGENET_SIZE, IMAGENET_SIZE, 3), rngs=nnx.Rngs(0)))
+    leaves = jax.tree_util.tree_flatten_with_path(nnx.to_pure_dict(nnx.state(model)))[0]
+    arrays = {}
+    for path, leaf in leaves:
+        ours = jax.tree_util.keystr(path, simple=True, separator=".")
+        name = our_name_in_theirs(ours)
+        if name.startswith("classifier") and name not in theirs:
+            arrays[ours] = np.zeros(leaf.shape, np.float32)
+            continue
+        array = np.asarray(theirs.get(name, np.empty(0)), np.float32)
+        array = array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
+        if array.shape != leaf.shape:
+            raise InputError(
+                f"{folder / WEIGHTS} does not fit its {CONFIG}: expected {name} to become {list(leaf.shape)}, found "
+                f"{list(array.shape) if name in theirs else 'none'}: fetch both from the same place"
+            )
+        arrays[ours] = np.ascontiguousarray(array)
+    return arrays
+
+
+def _spec_of(config: dict[str, Any], seen: dict[str, Any], *, n_classes: int, folder: Path) -> ResNetSpec:
+    for name, value in PLAIN.items():
+        if config.get(name, value) != value:
+            raise InputError(
+                f"{folder / CONFIG} has {name} {config[name]!r}: expected {value!r}, as ImageNet's ResNets"
+            )
+    bottleneck = config.get("layer_type", "bottleneck") == "bottleneck"
+    for depth, blocks in IMAGENET_BLOCKS.items():
+        widths = [(256, 512, 1024, 2048), (64, 128, 256, 512)][depth != 50]
+        sizes = tuple(config.get("depths", ())), tuple(config.get("hidden_sizes", ()))
+        if sizes == (blocks, widths) and bottleneck == (depth == 50):
+            mean, std = (
+                tuple(map(float, seen.get(name, usual)))
+                for name, usual in (("image_mean", IMAGENET_MEAN), ("image_std", IMAGENET_STD))
+            )
+            return ResNetSpec(family="imagenet", depth=depth, n_classes=n_classes, mean=mean, std=std)
+    raise InputError(
+        f"{folder / CONFIG} is no ResNet-18, -34 or -50 (depths {config.get('depths')}, widths "
+        f"{config.get('hidden_sizes')}, blocks {config.get('layer_type')}): give one of those"
+    )
+
+
+def _size_of(seen: dict[str, Any]) -> int:
+    size = seen.get("size", IMAGENET_SIZE)
+    if isinstance(size, dict):
+        size = size.get("shortest_edge", size.get("height", IMAGENET_SIZE))
+    return int(size)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is damaged (no JSON): fetch it again") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path} is no object of JSON: fetch it again")
+    return found

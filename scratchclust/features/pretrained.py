@@ -1,0 +1,155 @@
+"""Networks that were trained elsewhere, as features: our own ResNet-20, a file of ours, or ImageNet's in safetensors.
+
+A file of ours is one safetensors file whose metadata say the spec and the size of the images. ImageNet's ResNets come
+as a folder in Hugging Face's layout, config.json beside model.safetensors; `scratchclust/models/resnet.py` has the
+table of names. Nothing is unpickled.
+"""
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float, Float32, Num
+
+from scratchclust.data.preprocessing import resampling_matrix
+from scratchclust.errors import InputError
+from scratchclust.features.classifier import layers_of, of_layer
+from scratchclust.features.huggingface import read_folder, read_hub
+from scratchclust.features.networks import arrays_of, in_batches, model_of
+from scratchclust.models import ClassifierSpec, ResNetSpec
+from scratchclust.train.steps import unit_scale
+
+__all__ = ["SHIPPED", "Pretrained", "feature_layers", "features", "layer_named", "read", "write"]
+
+SHIPPED = {"cifar10-resnet20": Path(__file__).parent / "cifar10-resnet20.safetensors"}
+LAST_CONV = "last_conv"
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+BATCH_PIXELS = 512 * 32 * 32  # of a batch: the activations of an ImageNet ResNet are some 60 times as many
+_SPECS = {"ResNetSpec": ResNetSpec, "ClassifierSpec": ClassifierSpec}
+
+
+class Pretrained(NamedTuple):
+    """A network and what it wants to see."""
+
+    spec: Any
+    arrays: dict[str, np.ndarray]  # as `arrays_of` names them
+    input_shape: tuple[int, int, int]  # height, width and channels of the images that it was trained on
+
+    @property
+    def model(self) -> nnx.Module:
+        """The network in evaluation mode."""
+        return model_of(self.spec, self.input_shape, self.arrays)
+
+
+def read(weights: Any) -> Pretrained:
+    """The network of a name, a file or a folder.
+
+    Args:
+        weights: "cifar10-resnet20", which comes with the package; a file that `write` made; a folder in Hugging Face's
+            layout with an ImageNet ResNet-18, -34 or -50; or such a network's name on the hub, as
+            "microsoft/resnet-18", which needs huggingface_hub and, for the first time, the network.
+
+    Raises:
+        InputError: nothing of that name, a damaged file, or another network.
+    """
+    if weights in SHIPPED:
+        return _read_file(SHIPPED[weights])
+    path = Path(weights)
+    if path.is_dir():
+        return Pretrained(*read_folder(path))
+    if path.is_file():
+        return _read_file(path)
+    if isinstance(weights, str) and HUB_NAME.fullmatch(weights):
+        return Pretrained(*read_hub(weights))
+    raise InputError(
+        f"there are no weights {str(weights)!r}: give {', '.join(map(repr, SHIPPED))}, a file that save_weights wrote, "
+        "a folder with config.json and model.safetensors, or a name on the hub as 'microsoft/resnet-18'"
+    )
+
+
+def write(path: str | Path, model: nnx.Module, spec: Any, input_shape: tuple[int, int, int], **notes: Any) -> None:
+    """A classifier as one file, for `read`.
+
+    Args:
+        path: a file that does not exist yet, by custom ending in .safetensors.
+        model: the network.
+        spec: its spec.
+        input_shape: (height, width, channels) of the images that it was trained on.
+        notes: in JSON's types; kept in the file's metadata.
+
+    Raises:
+        InputError: the file exists.
+    """
+    from safetensors.numpy import save_file
+
+    path = Path(path)
+    if path.exists():
+        raise InputError(f"{path} exists already: give another name, or remove it first")
+    described = {"spec": {type(spec).__name__: asdict(spec)}, "input_shape": input_shape, **notes}
+    save_file(arrays_of(model), path, metadata={name: json.dumps(value) for name, value in described.items()})
+
+
+def feature_layers(found: Pretrained) -> tuple[str, ...]:
+    """The layers that can be asked for."""
+    return (*layers_of(found.spec, found.input_shape), LAST_CONV)
+
+
+def layer_named(layer: str, spec: Any, shape: tuple[int, int, int]) -> str:
+    """The network's own name of a layer: "last_conv" is the last one that is still a picture."""
+    names = layers_of(spec, shape)
+    return names[names.index("pool") - 1] if layer == LAST_CONV else layer
+
+
+def features(
+    model: Any, images: Num[np.ndarray, "n h w c"], layer: str, shape: tuple[int, int, int]
+) -> Float32[np.ndarray, "n d"]:
+    """What a layer answers to each image, as one vector.
+
+    Args:
+        model: a classifier with `layer_names`.
+        images: uint8, or float in [0, 1], of any size and 1 or 3 channels.
+        layer: one of its `layer_names`.
+        shape: (height, width, channels) that the images are brought to: resized by area or linearly, grey repeated or
+            colours made grey (luma).
+    """
+    batch_size = max(1, BATCH_PIXELS // (shape[0] * shape[1]))
+    return in_batches(model, of_layer(layer), images, prepare=_Fitted(shape), batch_size=batch_size)
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """Images as a network wants them; a value, so that what is compiled for it is found again."""
+
+    shape: tuple[int, int, int]
+
+    def __call__(self, images: Array) -> Float[Array, "n h w c"]:
+        height, width, n_channels = self.shape
+        images = unit_scale(images)
+        if images.shape[3] == 3 and n_channels == 1:
+            images = (images * jnp.array([0.299, 0.587, 0.114]).reshape(1, 1, 1, 3)).sum(axis=3, keepdims=True)
+        if images.shape[1] != height:
+            images = jnp.einsum("Hh,nhwc->nHwc", resampling_matrix(images.shape[1], height), images)
+        if images.shape[2] != width:
+            images = jnp.einsum("Ww,nhwc->nhWc", resampling_matrix(images.shape[2], width), images)
+        return jnp.repeat(images, n_channels, axis=3) if images.shape[3] == 1 else images
+
+
+def _read_file(path: Path) -> Pretrained:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            notes = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
+        [(name, fields)] = json.loads(notes["spec"]).items()
+        return Pretrained(_SPECS[name](**fields), arrays, tuple(json.loads(notes["input_shape"])))
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise InputError(
+            f"{path} is no file of weights, or it is damaged: give one that save_weights wrote, or the folder of a "
+            "ResNet in Hugging Face's layout"
+        ) from error
