@@ -5,12 +5,14 @@ import importlib
 import sys
 from pathlib import Path
 
-NAMES = ("kmeans", "silhouette", "dunn", "pca")
+NAMES = ("kmeans", "silhouette", "dunn", "pca", "autoencoder")
 
 
 def main() -> int:
     """Parse the command line, run, print, and write the result file."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Side by side with scikit-learn.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Side by side with scikit-learn and PyTorch."
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of {', '.join(NAMES)}; all by default")
     parser.add_argument("--quick", action="store_true", help="small sizes, and no result file")
     parser.add_argument("--repeats", type=int, default=7, help="rounds, of which the median is taken (7)")

@@ -78,7 +78,7 @@ def environment() -> dict[str, Any]:
     """Device, cores and versions, for the record."""
     import jax
 
-    names = ("scratchclust", "jax", "jaxlib", "numpy", "scipy", "scikit-learn")
+    names = ("scratchclust", "jax", "jaxlib", "numpy", "scipy", "scikit-learn", "torch")
     devices = jax.local_devices()
     return {
         "device": devices[0].device_kind,

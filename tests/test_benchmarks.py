@@ -18,6 +18,7 @@ ABSENT = (
     "filelock",
     "matplotlib",
     "beartype",
+    "torch",
 )
 BARE = f"""
 import sys
@@ -29,12 +30,27 @@ runpy.run_module("benchmarks", run_name="__main__", alter_sys=False)
 """
 
 
-@pytest.mark.parametrize("name", ["kmeans", "silhouette", "dunn", "pca"])
+@pytest.mark.parametrize("name", ["kmeans", "silhouette", "dunn", "pca", "autoencoder"])
 def test_quick_run_on_a_bare_machine(name):
     done = subprocess.run([sys.executable, "-c", BARE, name], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "faster than peer" in done.stdout
-    assert "scikit-learn" in done.stdout or "brute force" in done.stdout
+    assert any(peer in done.stdout for peer in ("scikit-learn", "brute force", "products alone"))
+
+
+def test_the_autoencoder_of_torch_is_the_same_network():
+    """Same parameters, same images, same losses over ten steps: the two are comparable."""
+    pytest.importorskip("torch", reason='needs torch: pip install "scratchclust[peers]"')
+    sys.path.insert(0, str(ROOT))
+    try:
+        from benchmarks.bench_autoencoder import _compare
+    finally:
+        sys.path.remove(str(ROOT))
+    for shape in ((28, 28, 1), (16, 12, 3)):
+        steps, _ = _compare(shape, 10, 1)
+        losses = [row["quality"]["loss"] for row in steps["contenders"] if "loss" in row["quality"]]
+        assert len(losses) == 3
+        assert max(losses) - min(losses) < 1e-3 * min(losses)
 
 
 def test_an_unknown_benchmark_is_one_line():
@@ -42,4 +58,4 @@ def test_an_unknown_benchmark_is_one_line():
         [sys.executable, "-m", "benchmarks", "tsne"], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 2
-    assert "no benchmark tsne: choose from kmeans, silhouette, dunn, pca" in done.stderr
+    assert "no benchmark tsne: choose from kmeans, silhouette, dunn, pca, autoencoder" in done.stderr
