@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
-from torch.nn import functional
+import torch  # pyright: ignore[reportMissingImports]
+from torch import nn  # pyright: ignore[reportMissingImports]
+from torch.nn import functional  # pyright: ignore[reportMissingImports]
 
 
 class Autoencoder(nn.Module):
@@ -38,11 +38,11 @@ def runs(
     """The functions "steps" and "epoch", each of which trains anew from the parameters of ours."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    stored = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).to(device, memory_format=layout)
+    stored = torch.from_numpy(images.transpose(0, 3, 1, 2)).to(device).contiguous(memory_format=layout)
 
     def train(one_batch: bool) -> dict[str, Any]:
         torch.manual_seed(0)
-        model = Autoencoder(ours).to(device, memory_format=layout)
+        model = Autoencoder(ours).to(device=device, memory_format=layout)  # pyright: ignore[reportCallIssue]
         optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
         order = torch.randperm(len(images), device=device)
         loss = torch.zeros(())
@@ -61,7 +61,7 @@ def runs(
 
 
 def _conv(ours: Any, *, stride: int, to_space: bool = False) -> nn.Conv2d:
-    kernel, bias = np.array(ours.kernel[...]), np.array(ours.bias[...])
+    kernel, bias = _array(ours.kernel), _array(ours.bias)
     if to_space:  # torch has the channels before the squares, ours after them
         kernel = kernel.reshape(*kernel.shape[:3], 4, -1).swapaxes(3, 4).reshape(kernel.shape)
         bias = bias.reshape(4, -1).T.ravel()
@@ -72,7 +72,11 @@ def _conv(ours: Any, *, stride: int, to_space: bool = False) -> nn.Conv2d:
 
 
 def _dense(ours: Any) -> nn.Linear:
-    kernel = np.array(ours.kernel[...])
+    kernel = _array(ours.kernel)
     dense = nn.Linear(*kernel.shape)
-    dense.weight.data, dense.bias.data = torch.tensor(kernel.T), torch.tensor(np.array(ours.bias[...]))
+    dense.weight.data, dense.bias.data = torch.tensor(kernel.T), torch.tensor(_array(ours.bias))
     return dense
+
+
+def _array(variable: Any) -> Any:
+    return np.array(variable[...])

@@ -46,6 +46,13 @@ class Device(StrEnum):
     tpu = "tpu"
 
 
+class Precision(StrEnum):
+    """The numbers that networks compute with; their parameters are float32 in any case."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no table: print only the result's place.")]
 
@@ -73,7 +80,11 @@ def run_recipe(
     split: Annotated[str | None, typer.Option(help="Take this split: train, test or all.")] = None,
     data: Annotated[str | None, typer.Option(help="Take other images: a data set's name, or a path.")] = None,
     scan: Annotated[bool, typer.Option("--scan", help="Also try k = 2..20: elbow, silhouette, Dunn.")] = False,
+    weights: Annotated[
+        str | None, typer.Option(help="Take another pretrained network: a file, a folder, or a name on the hub.")
+    ] = None,
     device: Annotated[Device | None, typer.Option(help="Where to compute.", show_default="JAX's choice")] = None,
+    precision: Annotated[Precision, typer.Option(help="In which networks are trained.")] = Precision.float32,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder that is there.")] = False,
     debug: Debug = False,
@@ -84,7 +95,8 @@ def run_recipe(
 
     logging.getLogger("scratchclust").propagate = False  # to log.txt only: some library sets up the root logger
     find(recipe)  # a misspelt name is told before JAX takes its seconds to start
-    settings = Settings(seed=seed, limit=limit, split=split, full=full, scan=scan, epochs=epochs, data=data)
+    size = {"limit": limit, "split": split, "full": full, "epochs": epochs}
+    settings = Settings(seed=seed, scan=scan, data=data, weights=weights, precision=precision.value, **size)
     with _telling(quiet) as tell:
         tell("starting JAX")
         _use_device(device)

@@ -41,6 +41,8 @@ FIGURES = {
     "plane_steps": (lambda: figures.plane_steps(POINTS, STEPS), 3),
     "image_row": (lambda: figures.image_row(IMAGES[:3], ["a", "b", "c"]), 1),
     "reconstructions": (lambda: figures.reconstructions(IMAGES[:4], {"a": IMAGES[4:8], "b": IMAGES[8:12] / 90.0}), 1),
+    "samples": (lambda: figures.samples(IMAGES[:20]), 1),
+    "latent_walk": (lambda: figures.latent_walk(IMAGES[:12].reshape(3, 4, 8, 8, 1), ["a", "b", "c"]), 1),
     "training_curves": (lambda: figures.training_curves({"a": {"loss": [9.0, 4.0], "kl": [None, 0.5]}}), 2),
     "comparison_bars": (lambda: figures.comparison_bars(["a", "b"], {"ARI": [0.5, None], "NMI": [0.25, -0.5]}), 2),
 }
@@ -100,6 +102,8 @@ def test_one_image_and_one_cluster_can_be_drawn(tmp_path):
         figures.inertia_history({"a": [0.0]}),
         figures.plane_steps(POINTS[:1], [("only", POINTS[:1], one)]),
         figures.label_histograms(np.zeros((1, 1), dtype=int), ["a"]),
+        figures.samples(IMAGES[:1]),
+        figures.latent_walk(IMAGES[None, :1]),
     ):
         figures.save(figure, tmp_path / "one.png")
 
@@ -188,6 +192,16 @@ REFUSED = {
     "expected at least one score, got none": lambda: figures.comparison_bars(["a"], {}),
     "expected 1 numbers as ARI, got shape [2]": lambda: figures.comparison_bars(["a"], {"ARI": [1.0, 2.0]}),
     "expected 2 titles, one for each of the images, got 1": lambda: figures.image_row(IMAGES[:2], ["a"]),
+    "expected walks of shape [n, steps, h, w, c], got [12, 8, 8, 1]": lambda: figures.latent_walk(IMAGES[:12]),
+    "expected walks of shape [n, h, w, c] with 1 or 3 channels, got [6, 8, 8, 2]": lambda: figures.latent_walk(
+        np.zeros((2, 3, 8, 8, 2))
+    ),
+    "expected 2 labels, one for each of the walks, got 1": lambda: figures.latent_walk(
+        np.zeros((2, 3, 8, 8, 1)), ["a"]
+    ),
+    "expected images as uint8 in [0, 255] or float in [0, 1], got int32": lambda: figures.samples(
+        np.zeros((2, 8, 8, 1), np.int32)
+    ),
     "expected a file name that ends in .png, got 'a.pdf'": lambda: figures.save(Figure(), "a.pdf"),
 }
 

@@ -255,3 +255,21 @@ def test_reconstructions_stand_below_their_originals():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["original", "net"]
     with pytest.raises(InputError, match="expected originals and drawings of one shape"):
         figures.reconstructions(originals, {"net": np.zeros((2, 4, 4, 1))})
+
+
+def test_samples_go_on_in_a_second_row():
+    (ax,) = figures.samples(IMAGES[:20]).axes
+    drawn = np.asarray(ax.images[0].get_array())
+    assert drawn.shape == (2 * 8 + 1, 10 * 9 - 1, 3)  # two rows alike, not one of sixteen and one of four
+    np.testing.assert_array_equal(drawn[0, ::9, 0], np.arange(10))
+    np.testing.assert_array_equal(drawn[-1, ::9, 0], np.arange(10, 20))
+    assert not ax.get_yticklabels()
+
+
+def test_each_latent_walk_is_a_row_with_its_label():
+    walks = IMAGES[:6].reshape(2, 3, 8, 8, 1)
+    (ax,) = figures.latent_walk(walks, ["there", "back"]).axes
+    drawn = np.asarray(ax.images[0].get_array())
+    np.testing.assert_array_equal(drawn[::9, ::9, 0], np.arange(6).reshape(2, 3))
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["there", "back"]
+    assert not figures.latent_walk(walks).axes[0].get_yticklabels()

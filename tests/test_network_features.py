@@ -252,6 +252,7 @@ def test_words_for_losses_classifiers_and_optimizers():
     assert autoencoder.loss_of(UNET, "bernoulli") == reconstruction_loss("bernoulli")
     assert autoencoder.loss_of(VAESpec(beta=4.0), "bernoulli") == vae_loss("bernoulli", 4.0)
     assert autoencoder.loss_of(VAESpec(likelihood="gaussian"), "mse") == vae_loss("gaussian", 1.0)
+    assert autoencoder.loss_of(VAESpec(), "mse") == vae_loss("bernoulli", 1.0)  # the default word decides nothing
     assert classifier.spec_of(None, 3) == ClassifierSpec(n_classes=3)
     resnet = ResNetSpec(depth=8, n_classes=3)
     assert classifier.spec_of(resnet, 3) is resnet
@@ -271,7 +272,10 @@ def test_words_for_losses_classifiers_and_optimizers():
         (lambda: autoencoder.spec_of(ClassifierSpec()), "expected model to be one of .* got ClassifierSpec"),
         (lambda: autoencoder.spec_of("vae", loss="l1"), "expected loss to be 'mse' or 'bernoulli', got 'l1'"),
         (lambda: autoencoder.loss_of(DENSE, "gaussian"), "expected loss to be 'mse' or 'bernoulli', got 'gaussian'"),
-        (lambda: autoencoder.loss_of(VAE, "mse"), "loss='mse' and a VAE of likelihood='bernoulli' do not fit"),
+        (
+            lambda: autoencoder.loss_of(VAESpec(likelihood="gaussian"), "bernoulli"),
+            "loss='bernoulli' and a VAE of likelihood='gaussian' do not fit",
+        ),
         (
             lambda: autoencoder.loss_of(UNetSpec(output="tanh"), "bernoulli"),
             "loss='bernoulli' wants output='sigmoid', the spec has 'tanh': change one",

@@ -1,6 +1,7 @@
 """Recipes that train networks, on small made-up images: what learns from what, and whether labels decide."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import pytest
 
 from scratchclust import data, runs
 from scratchclust.errors import InputError
-from scratchclust.recipes import RECIPES, Outcome, Settings, find, run, writing
+from scratchclust.recipes import RECIPES, Outcome, Settings, find, pictures, run, writing
 
 WITHOUT_LABELS = [name for name, recipe in RECIPES.items() if not recipe.labels_used]
 WITH_LABELS = [name for name, recipe in RECIPES.items() if recipe.labels_used]
-SETTINGS = {"digits": Settings(limit=60, epochs=1), "pixels": Settings(limit=60)}
+SETTINGS = {"pixels": Settings(limit=60), "pretrained": Settings(limit=60)}  # the others train for one epoch
+ELBOW = find("classifier").elbow
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +23,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Images that stand for MNIST and CIFAR-10: a bar at the place of their class, in noise."""
     monkeypatch.setattr(data, "load", made_up_data)
     monkeypatch.setattr(writing, "draw_all", lambda *_, **__: None)
+    monkeypatch.setitem(RECIPES, "classifier", replace(find("classifier"), elbow=(1, 2)))  # each k is compiled
 
 
 def made_up_data(name: str, *, split: str = "all", limit: int | None = None) -> data.Dataset:
@@ -53,6 +56,7 @@ def clusters(done: Outcome) -> list[dict[str, str]]:
 def test_labels_decide_nothing(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rule for every figure: with the labels shuffled, the assignments are the same to the last bit."""
     settings = SETTINGS.get(name, Settings(limit=60, epochs=1))
+    monkeypatch.setitem(RECIPES, name, replace(find(name), classes=None))  # labels may choose which images there are
     first = run(name, settings, output=tmp_path / "first")
     with_shuffled_labels(monkeypatch)
     second = run(name, settings, output=tmp_path / "second")
@@ -102,6 +106,77 @@ def test_the_reconstruction_error_is_that_of_the_clustered_images(tmp_path: Path
     assert drawn.shape == originals.shape == (40, 32, 32, 1)
     assert result["reconstruction_mse"] == pytest.approx(((drawn - originals) ** 2).mean(), rel=1e-5)
     assert result["n_features"] == 64
+
+
+def test_a_vae_also_draws_samples_and_walks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "draw_all", pictures.draw_all)
+    small = {"dataset": "digits", "split": "all", "fit_split": None}
+    conv, _, vae = find("latents").variants
+    for name, variants in {"both": (conv, vae), "conv": (conv,)}.items():
+        monkeypatch.setitem(RECIPES, "latents", replace(find("latents"), variants=variants, **small))
+        run("latents", Settings(limit=60, epochs=1), output=tmp_path / name)
+    both, alone = ({path.stem for path in (tmp_path / name / "figures").iterdir()} for name in ("both", "conv"))
+    assert both - {name for name in both if name.endswith("-vae-k-means")} == alone | {"samples", "latent_walk"}
+
+
+def test_clusters_are_watched_while_an_autoencoder_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epochs in numeric order, also beyond 9; the last one is the finished network; and watching changes nothing."""
+    monkeypatch.setitem(RECIPES, "digits", replace(find("digits"), watched_every=5))
+    watched = run("digits", Settings(limit=60, epochs=10), output=tmp_path / "watched")
+    *others, result = watched.metrics["results"]
+    assert result["by_epoch"]["epoch"] == [5, 10]
+    assert result["by_epoch"]["reconstruction_mse"][1] == pytest.approx(result["reconstruction_mse"], rel=1e-6)
+    assert all(0 < accuracy <= 1 for accuracy in result["by_epoch"]["accuracy"])
+    assert not any("by_epoch" in other for other in others)
+    monkeypatch.setitem(RECIPES, "digits", replace(find("digits"), watched_every=None))
+    alone = run("digits", Settings(limit=60, epochs=10), output=tmp_path / "alone")
+    assert clusters(alone) == clusters(watched)
+
+
+def test_a_resumed_training_has_the_epochs_before_it_too(tmp_path: Path) -> None:
+    from scratchclust.recipes.images import Images
+    from scratchclust.recipes.watching import Watcher
+
+    (tmp_path / "notes.json").write_text('{"10": {"accuracy": 0.4}, "2": {"accuracy": 0.3}}')
+    watcher = Watcher(2, Images(made_up_data("digits", limit=20)), None, tmp_path / "notes.json")
+    assert watcher.curves() == {"epoch": [2, 10], "accuracy": [0.3, 0.4]}
+
+
+def test_the_elbow_of_the_classifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(range(1, 15)) == list(ELBOW or ())
+    monkeypatch.setitem(RECIPES, "classifier", replace(find("classifier"), elbow=(1, 2, 300)))
+    done = run("classifier", Settings(limit=40, split="test", epochs=1), output=tmp_path / "run")
+    elbow, (result,) = done.metrics["elbow"], done.metrics["results"]
+    assert elbow["n_clusters"] == [1, 2]  # there are no 300 images
+    assert elbow["inertia"][0] > elbow["inertia"][1] > result["inertia"]
+    assert "scan" not in done.metrics
+    assert (done.folder / "figures" / "elbow.png").stat().st_size > 1000
+
+
+def test_other_weights(tmp_path: Path) -> None:
+    """A network of one's own in the place of the one that comes with the package."""
+    from flax import nnx
+
+    from scratchclust import ResNetSpec
+    from scratchclust.features import pretrained
+
+    spec = ResNetSpec(depth=8)
+    model = spec.build((16, 16, 3), rngs=nnx.Rngs(0))
+    pretrained.write(tmp_path / "own.safetensors", model, spec, (16, 16, 3))
+    settings = Settings(limit=30, weights=str(tmp_path / "own.safetensors"))
+    done = run("pretrained", settings, output=tmp_path / "run")
+    assert [result["n_features"] for result in done.metrics["results"]] == [4 * 4 * 64, 64]
+    with pytest.raises(InputError, match=r"recipe classifier takes no pretrained network: leave --weights out"):
+        run("classifier", settings, output=tmp_path / "refused")
+
+
+def test_the_precision_of_a_training_is_told(tmp_path: Path) -> None:
+    done = run("digits", Settings(limit=40, epochs=1, precision="bfloat16"), output=tmp_path / "run")
+    assert done.metrics["environment"]["precision"] == "bfloat16"
+    steps = [variant["features"] for variant in done.metrics["parameters"]["variants"]]
+    assert [step.get("precision") for step in steps] == [None, None, "bfloat16"]
+    with pytest.raises(InputError, match=r"recipe pixels trains no network, and all else is done in float32"):
+        run("pixels", Settings(limit=40, precision="bfloat16"), output=tmp_path / "refused")
 
 
 def test_full_size_is_in_the_parameters(tmp_path: Path) -> None:

@@ -33,7 +33,23 @@ def check_images(X: Any, *, like_fit: tuple[int, ...] | None = None) -> np.ndarr
     return images
 
 
-class PixelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+    """Base of the estimators that take images [n h w c], which scikit-learn's own checks do not know."""
+
+    n_features_out_: int
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_features_out_
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = False
+        return tags
+
+
+class PixelFeatures(ImageFeatures):
     """The pixels of an image as one vector of float32.
 
     Args:
@@ -110,9 +126,3 @@ class PixelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
     @property
     def _n_features_out(self) -> int:
         return int(np.prod(self.image_shape_))
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.input_tags.three_d_array = False
-        return tags

@@ -26,7 +26,8 @@ class AutoencoderFeatures(NetworkFeatures):
         batch_size: images in a step.
         optimizer: "adam", "adamw", "sgd", "momentum", "adadelta" or a spec, as `AdamSpec(b1=0.5)`.
         learning_rate: None leaves the optimiser's own.
-        loss: "mse" or "bernoulli" (cross-entropy of pixels in [0, 1]); for "vae" the likelihood of a pixel.
+        loss: "mse" or "bernoulli" (cross-entropy of pixels in [0, 1]); for "vae" the likelihood of a pixel, which a
+            `VAESpec` says itself.
         precision: "float32", or "bfloat16" for the computation with float32 parameters.
         checkpoint_dir: a folder for about ten checkpoints; where it has some of this very training, fit goes on from
             the newest, so that a killed fit loses little and one of more epochs repeats none. Needs a `random_state`.

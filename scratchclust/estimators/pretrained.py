@@ -3,19 +3,18 @@
 from typing import Any, no_type_check
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from scratchclust.errors import InputError
-from scratchclust.estimators.base import Estimator, check_choice, check_positive, like
-from scratchclust.estimators.features import check_images
+from scratchclust.estimators.base import check_choice, check_positive, like
+from scratchclust.estimators.features import ImageFeatures, check_images
 from scratchclust.features import pretrained
 from scratchclust.features.classifier import layer_length
 from scratchclust.features.networks import model_of
 from scratchclust.features.pixels import pixels
 
 
-class PretrainedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+class PretrainedFeatures(ImageFeatures):
     """A layer of a network that learned from other images; the fit looks at nothing but the shape of its own.
 
     The labels of those other images took part in the training of the network; those of the fit never do. Images are
@@ -83,13 +82,3 @@ class PretrainedFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Esti
         layer = pretrained.layer_named(self.layer, self.spec_, self.network_shape_)
         model = model_of(self.spec_, self.network_shape_, self.parameters_)
         return like(X, pretrained.features(model, images, layer, self.network_shape_))
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.n_features_out_
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.input_tags.three_d_array = False
-        return tags

@@ -5,13 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted
 
 from scratchclust.errors import InputError
-from scratchclust.estimators.base import Estimator, check_choice, check_positive, like
-from scratchclust.estimators.features import check_images
+from scratchclust.estimators.base import check_choice, check_positive, like
+from scratchclust.estimators.features import ImageFeatures, check_images
 from scratchclust.features.networks import arrays_of, model_of
 from scratchclust.features.pixels import COLORS, pixels
 from scratchclust.features.training import Stopped, checkpoints_in, optimizer_of, tell_epochs
@@ -19,7 +18,7 @@ from scratchclust.features.training import Stopped, checkpoints_in, optimizer_of
 logger = logging.getLogger("scratchclust.train")
 
 
-class NetworkFeatures(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+class NetworkFeatures(CallbackSupportMixin, ImageFeatures):
     """Base of the estimators that train a network: images in, colours, the settings of a training, its callbacks.
 
     What one is for stands in `fit` and in `_features`, which makes the features of images that `_prepared` has seen.
@@ -113,16 +112,6 @@ class NetworkFeatures(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
                 raise Stopped(model, history)
 
         return each_epoch
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.n_features_out_
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.input_tags.three_d_array = False
-        return tags
 
 
 def checked_classes(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -68,7 +68,8 @@ def loss_of(spec: Any, loss: str) -> Loss:
     """
     _check_loss(loss)
     if isinstance(spec, VAESpec):
-        if spec.likelihood != LIKELIHOODS[loss]:
+        # "mse" is the default, which nobody need have meant: a spec says its likelihood itself.
+        if loss != "mse" and spec.likelihood != LIKELIHOODS[loss]:
             raise InputError(
                 f"loss={loss!r} and a VAE of likelihood={spec.likelihood!r} do not fit: change one of them"
             )

@@ -1,6 +1,7 @@
 """ImageNet's ResNets in Hugging Face's layout: config.json beside model.safetensors, and preprocessor_config.json."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,17 @@ PLAIN = {  # what `ResNet` computes; other values make another network
     "downsample_in_first_stage": False,
     "downsample_in_bottleneck": False,
 }
-_LEAVES = {
-    "conv.kernel": "convolution.weight",
-    "norm.scale": "normalization.weight",
-    "norm.bias": "normalization.bias",
-    "norm.mean": "normalization.running_mean",
-    "norm.var": "normalization.running_var",
-}
+_PLACES = (  # patterns in our names, and what stands there in theirs
+    (r"^head\.kernel$", "classifier.1.weight"),
+    (r"^head\.bias$", "classifier.1.bias"),
+    (r"^stem\.", "embedder.embedder."),
+    (r"^stages\.(\d+)\.layers\.(\d+)\.layers\.", r"encoder.stages.\1.layers.\2.layer."),
+    (r"^stages\.(\d+)\.layers\.(\d+)\.shortcut\.", r"encoder.stages.\1.layers.\2.shortcut."),
+    (r"\.conv\.kernel$", ".convolution.weight"),
+    (r"\.norm\.scale$", ".normalization.weight"),
+    (r"\.norm\.bias$", ".normalization.bias"),
+    (r"\.norm\.(mean|var)$", r".normalization.running_\1"),
+)
 Found = tuple[ResNetSpec, dict[str, np.ndarray], tuple[int, int, int]]
 
 
@@ -63,7 +68,7 @@ def read_hub(name: str) -> Found:
         InputError: huggingface_hub is not installed, or the network cannot be had.
     """
     try:
-        from huggingface_hub import snapshot_download
+        from huggingface_hub import snapshot_download  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise InputError(
             f"{name!r} is no file or folder here, and fetching it from the hub needs huggingface_hub: "
@@ -81,13 +86,9 @@ def read_hub(name: str) -> Found:
 
 def our_name_in_theirs(name: str) -> str:
     """The place of one of our arrays in transformers' ResNetForImageClassification, without its leading "resnet."."""
-    if name.startswith("head."):
-        return "classifier.1." + ("weight" if name.endswith("kernel") else "bias")
-    path, kind, leaf = name.rsplit(".", 2)
-    place = path.replace("stem", "embedder.embedder").replace("stages", "encoder.stages")
-    head, found, last = place.rpartition(".layers.")  # of a block: the one before is the block's own place
-    inner = f"{head}.layer.{last}" if found and place.count(".layers.") == 2 else place
-    return f"{inner}.{_LEAVES[f'{kind}.{leaf}']}"
+    for ours, theirs in _PLACES:
+        name = re.sub(ours, theirs, name)
+    return name
 
 
 def _renamed(spec: ResNetSpec, theirs: dict[str, np.ndarray], folder: Path) -> dict[str, np.ndarray]:

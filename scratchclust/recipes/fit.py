@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -15,6 +16,7 @@ import scratchclust
 from scratchclust.recipes.images import Images
 from scratchclust.recipes.registry import Spec, Step, Variant
 from scratchclust.recipes.scores import agreement_scores, internal_and_samples, spread, training_scores
+from scratchclust.recipes.watching import Watcher, watched
 from scratchclust.recipes.work import Tell
 from scratchclust.runs import Stage
 
@@ -29,7 +31,14 @@ def build(step: Step, seed: int, **overrides: Any) -> Any:
 
 
 def fit_variant(
-    variant: Variant, images: Images, *, seed: int, tell: Tell, labels_used: bool = False, checkpoints: Any = None
+    variant: Variant,
+    images: Images,
+    *,
+    seed: int,
+    tell: Tell,
+    labels_used: bool = False,
+    checkpoints: Path | None = None,
+    watched_every: int | None = None,
 ) -> Stage:
     """Fits the variant's pipeline to the images and scores the clusters.
 
@@ -40,13 +49,18 @@ def fit_variant(
         tell: Is told each step.
         labels_used: Whether the features are given labels; if not, only the scores look at them.
         checkpoints: A folder for those of a training, which goes on from them.
+        watched_every: Epochs of an autoencoder after which its code is clustered and scored.
 
     Returns:
         The stage: scores as in metrics.json, the arrays "labels", "distance", "confidence", "x", "y", "silhouette",
         "inertia", "n_moved", and the pipeline. Silhouette and Dunn are those of the vectors that were clustered.
     """
     labels = images.clustered.labels
-    pipeline, X, seconds, labelings = _fit_steps(variant, images, seed, tell, labels_used, checkpoints)
+    pipeline = Pipeline([(name, build(step, seed)) for name, step in variant.steps.items()])
+    learning = _Learning(images, labels_used, checkpoints, _watcher(pipeline, images, checkpoints, watched_every))
+    X, seconds, labelings = _fit_steps(
+        pipeline, learning, lambda line: tell(f"{variant.name}: {line}"), seed, variant.n_repeats
+    )
     tell(f"{variant.name}: scores")
     start = perf_counter()
     k_means = pipeline.named_steps["cluster"]
@@ -59,6 +73,7 @@ def fit_variant(
         **internal,
         **({"n_repeats": len(labelings), "spread": spread(X, labelings, labels)} if len(labelings) > 1 else {}),
         **training_scores(pipeline.named_steps["features"], images),
+        **({} if learning.watcher is None else {"by_epoch": learning.watcher.curves()}),
         "n_features": X.shape[1],
         "seconds": {**seconds, "score": perf_counter() - start},
     }
@@ -85,40 +100,54 @@ def plane(X: Float[np.ndarray, "n d"], *, seed: int = 0) -> dict[str, Float[np.n
     return {"x": points[:, 0], "y": points[:, 1] if components == 2 else np.zeros_like(points[:, 0])}
 
 
+class _Learning(NamedTuple):
+    """What the features learn from, and who looks on."""
+
+    images: Images
+    labels_used: bool
+    checkpoints: Path | None
+    watcher: Watcher | None
+
+
+def _watcher(pipeline: Pipeline, images: Images, checkpoints: Path | None, every: int | None) -> Watcher | None:
+    if every is None or checkpoints is None or not hasattr(pipeline.named_steps["features"], "reconstruct"):
+        return None
+    return Watcher(every, images, pipeline.named_steps["cluster"], checkpoints.with_suffix(".by-epoch.json"))
+
+
 def _fit_steps(
-    variant: Variant, images: Images, seed: int, tell: Tell, labels_used: bool, checkpoints: Any
-) -> tuple[Pipeline, np.ndarray, dict[str, float], list[np.ndarray]]:
-    """What `Pipeline.fit` does, with a clock between the steps; the clustering is repeated as the variant says.
+    pipeline: Pipeline, learning: _Learning, tell: Tell, seed: int, n_repeats: int
+) -> tuple[np.ndarray, dict[str, float], list[np.ndarray]]:
+    """What `Pipeline.fit` does, with a clock between the steps; the clustering is repeated.
 
     Returns:
-        The pipeline, the vectors that were clustered, the seconds, and the labels of every repetition.
+        The vectors that were clustered, the seconds, and the labels of every repetition.
     """
-    pipeline = Pipeline([(name, build(step, seed)) for name, step in variant.steps.items()])
-    X, seconds, labelings = images.clustered.images, {}, []
+    X, seconds, labelings = learning.images.clustered.images, {}, []
     for name, estimator in pipeline.steps[:]:
-        tell(f"{variant.name}: {name}")
+        tell(name)
         start = perf_counter()
         if name == "cluster":
-            median, labelings = _repeated(estimator, X, seed, variant.n_repeats)
+            median, labelings = _repeated(estimator, X, seed, n_repeats)
             pipeline.set_params(cluster=median)
         elif name == "features":
-            _learn(estimator, images, labels_used, checkpoints, lambda line: tell(f"{variant.name}: {line}"))
+            _learn(estimator, learning, tell)
             X = np.asarray(estimator.transform(X))
         else:
             X = np.asarray(estimator.fit_transform(X))
         seconds[name] = perf_counter() - start
-    return pipeline, X, seconds, labelings
+    return X, seconds, labelings
 
 
-def _learn(estimator: Any, images: Images, labels_used: bool, checkpoints: Any, tell: Tell) -> None:
+def _learn(estimator: Any, learning: _Learning, tell: Tell) -> None:
     """Fits the features; a training tells of its epochs and keeps checkpoints, which the run's folder does without
     once it is complete."""
-    source = images.learned or images.clustered
+    source = learning.images.learned or learning.images.clustered
     trains = "checkpoint_dir" in estimator.get_params()
     if trains:
-        estimator.set_params(checkpoint_dir=checkpoints)
-    with told_of_training(tell):
-        estimator.fit(source.images, source.labels) if labels_used else estimator.fit(source.images)
+        estimator.set_params(checkpoint_dir=learning.checkpoints)
+    with told_of_training(tell), watched(estimator, learning.watcher):
+        estimator.fit(source.images, source.labels) if learning.labels_used else estimator.fit(source.images)
     if trains:
         estimator.set_params(checkpoint_dir=None)
 

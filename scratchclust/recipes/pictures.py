@@ -16,6 +16,8 @@ from scratchclust.report import figures
 from scratchclust.runs import Stage, slug
 
 N_DRAWN = 10  # images beside their reconstructions
+N_SAMPLES = 64  # pictures that a VAE draws from random codes
+N_WALKS, N_STEPS = 6, 10  # its walks from image to image, and the pictures in each
 
 
 def draw_all(folder: Path, stages: Mapping[str, Stage], dataset: Any, *, seed: int, tell: Tell) -> None:
@@ -39,12 +41,15 @@ def draw_all(folder: Path, stages: Mapping[str, Stage], dataset: Any, *, seed: i
     networks = {name: stage.pipeline.named_steps["features"] for name, stage in stages.items()}
     for kind, figure in _of_networks(networks, dataset, seed).items():
         figures.save(figure, folder / f"{kind}.png")
+    watched = {name: stage.scores["by_epoch"] for name, stage in stages.items() if "by_epoch" in stage.scores}
+    if any(curves["epoch"] for curves in watched.values()):
+        figures.save(_by_epoch(watched), folder / "by_epoch.png")
 
 
-def draw_scan(folder: Path, stage: Stage) -> None:
-    """Draws inertia, silhouette and Dunn's index over k into scan.png."""
-    scores = {name: stage.scores[name] for name in ("n_clusters", "inertia", "silhouette", "dunn", "chosen")}
-    figures.save(figures.scan(**scores), folder / "scan.png")
+def draw_over_k(path: Path, stage: Stage) -> None:
+    """Draws what a stage has of inertia, silhouette and Dunn's index over k into a file."""
+    scores = {name: stage.scores.get(name) for name in ("n_clusters", "inertia", "silhouette", "dunn", "chosen")}
+    figures.save(figures.scan(**scores), path)
 
 
 def centroids_as_images(pipeline: Pipeline) -> Num[np.ndarray, "k h w c"]:
@@ -55,7 +60,7 @@ def centroids_as_images(pipeline: Pipeline) -> Num[np.ndarray, "k h w c"]:
 def _centroids(stage: Stage, images: Num[np.ndarray, "n h w c"], counts: list[int]) -> Figure:
     """The centroids as images; where the features cannot draw, the mean image of each cluster."""
     features = stage.pipeline.named_steps["features"]
-    if hasattr(features, "inverse_transform") and not _is_unet(features):
+    if hasattr(features, "inverse_transform") and not _has_spec(features, "UNetSpec"):
         return figures.centroid_images(centroids_as_images(stage.pipeline), counts)
     labels = stage.arrays["labels"]
     none = np.zeros((1, *images.shape[1:]))
@@ -63,9 +68,9 @@ def _centroids(stage: Stage, images: Num[np.ndarray, "n h w c"], counts: list[in
     return figures.centroid_images(means, counts, title=f"Mean image of each of {len(counts)} clusters")
 
 
-def _is_unet(features: Any) -> bool:
-    """Whether these are codes of a U-Net, which cannot be drawn without the ways around them."""
-    return type(getattr(features, "spec_", None)).__name__ == "UNetSpec"
+def _has_spec(features: Any, kind: str) -> bool:
+    """Whether these are codes of such a network. (Those of a U-Net cannot be drawn without the ways around them.)"""
+    return hasattr(features, "inverse_transform") and type(getattr(features, "spec_", None)).__name__ == kind
 
 
 def _of_networks(networks: Mapping[str, Any], dataset: Any, seed: int) -> dict[str, Figure]:
@@ -85,10 +90,39 @@ def _of_networks(networks: Mapping[str, Any], dataset: Any, seed: int) -> dict[s
         images = dataset.images[np.sort(chosen)]
         originals = next(iter(painters.values())).prepared(images)
         again = {name: network.reconstruct(images) for name, network in painters.items()}
-        unets = {name: network for name, network in painters.items() if _is_unet(network)}
+        unets = {name: network for name, network in painters.items() if _has_spec(network, "UNetSpec")}
         again |= {f"{name}, code = 0": network.reconstruct(images, zero_code=True) for name, network in unets.items()}
         drawn["reconstructions"] = figures.reconstructions(originals, again)
+    vaes = {name: network for name, network in networks.items() if _has_spec(network, "VAESpec")}
+    for index, (name, vae) in enumerate(vaes.items()):
+        suffix = f"-{slug(name)}" if index else ""
+        drawn |= {f"{kind}{suffix}": figure for kind, figure in _of_vae(vae, dataset.images, seed).items()}
     return drawn
+
+
+def _of_vae(vae: Any, images: Num[np.ndarray, "n h w c"], seed: int) -> dict[str, Figure]:
+    """What it draws from codes of the normal distribution, and on straight lines between the codes of images."""
+    rng = np.random.default_rng(seed)
+    drawn = vae.inverse_transform(rng.standard_normal((N_SAMPLES, vae.n_features_out_)))
+    n_walks = min(N_WALKS, len(images) // 2)
+    begin, end = rng.choice(len(images), (2, n_walks), replace=False)
+    share = np.linspace(0, 1, N_STEPS)[None, :, None]
+    codes = (1 - share) * vae.transform(images[begin])[:, None] + share * vae.transform(images[end])[:, None]
+    walks = vae.inverse_transform(codes.reshape(n_walks * N_STEPS, -1)).reshape(n_walks, N_STEPS, *drawn.shape[1:])
+    labels = [f"image {i} to {j}" for i, j in zip(begin, end, strict=True)]
+    return {"samples": figures.samples(drawn), "latent_walk": figures.latent_walk(walks, labels)}
+
+
+def _by_epoch(watched: Mapping[str, Mapping[str, list[Any]]]) -> Figure:
+    """The scores of the clusters after some epochs of each network."""
+    histories = {}
+    for name, curves in watched.items():
+        columns = {score: dict(zip(curves["epoch"], values, strict=True)) for score, values in curves.items()}
+        epochs = range(1, 1 + max(columns.pop("epoch"), default=0))
+        histories[name] = {score: [at.get(epoch) for epoch in epochs] for score, at in columns.items()}
+    figure = figures.training_curves(histories)
+    figure.suptitle("Clusters of the code, and its reconstructions, by epoch")
+    return figure
 
 
 def _without_twins(history: Mapping[str, list[Any]]) -> dict[str, list[Any]]:

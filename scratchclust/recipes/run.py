@@ -1,9 +1,10 @@
 """The one function that runs any recipe: load, fit and score each variant, draw, write, rename into place."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -84,12 +85,15 @@ def _compute(work: Work, folder: runs.RunFolder) -> dict[str, Any]:
         loaded_images = _load(work)
         loaded = perf_counter() - start
         stages = {variant.name: _fitted(work, folder, variant, loaded_images) for variant in work.variants}
-        scan = _scanned(work, folder, loaded_images, stages) if work.settings.scan else None
+        curves = {
+            "scan": _scanned(work, folder, loaded_images, stages) if work.settings.scan else None,
+            "elbow": _elbow(work, folder, loaded_images, stages, work.recipe.elbow) if work.recipe.elbow else None,
+        }
         from scratchclust.recipes.writing import metrics_of, write_outputs  # loads matplotlib: not before it is needed
 
-        write_outputs(work, folder.path, loaded_images.clustered, stages, scan)
+        write_outputs(work, folder.path, loaded_images.clustered, stages, curves)
     seconds = {"total": perf_counter() - start, "load": loaded, "compile": sum(compiled)}
-    runs.write_metrics(folder.path / "metrics.json", metrics_of(work, loaded_images.clustered, stages, scan, seconds))
+    runs.write_metrics(folder.path / "metrics.json", metrics_of(work, loaded_images.clustered, stages, curves, seconds))
     return runs.read_metrics(folder.path)
 
 
@@ -111,8 +115,15 @@ def _fitted(work: Work, folder: runs.RunFolder, variant: Variant, images: Images
         seed, labels_used = work.settings.seed, work.recipe.labels_used
         # named by the configuration too: under --resume, checkpoints of another one would be refused
         checkpoints = folder.path / "checkpoints" / f"{runs.slug(variant.name)}-{key[:12]}"
+        every = work.recipe.watched_every
         stage = fit_variant(
-            variant, images, seed=seed, tell=work.tell, labels_used=labels_used, checkpoints=checkpoints
+            variant,
+            images,
+            seed=seed,
+            tell=work.tell,
+            labels_used=labels_used,
+            checkpoints=checkpoints,
+            watched_every=every,
         )
         runs.save_stage(place, stage, key)
         logger.info("stage %s is finished", place.name)
@@ -122,15 +133,36 @@ def _fitted(work: Work, folder: runs.RunFolder, variant: Variant, images: Images
 def _scanned(work: Work, folder: runs.RunFolder, images: Images, stages: dict[str, runs.Stage]) -> runs.Stage:
     from scratchclust.recipes.scan import LARGEST, STARTS, scan
 
+    what = {"scan_to": LARGEST, "starts": STARTS}
+    return _over_k(work, folder, images, stages, "scan", what, scan)
+
+
+def _elbow(
+    work: Work, folder: runs.RunFolder, images: Images, stages: dict[str, runs.Stage], ks: tuple[int, ...]
+) -> runs.Stage:
+    from scratchclust.recipes.scan import STARTS, elbow
+
+    return _over_k(work, folder, images, stages, "elbow", {"elbow": ks, "starts": STARTS}, partial(elbow, ks=ks))
+
+
+def _over_k(
+    work: Work,
+    folder: runs.RunFolder,
+    images: Images,
+    stages: dict[str, runs.Stage],
+    name: str,
+    what: dict[str, Any],
+    make: Callable[..., runs.Stage],
+) -> runs.Stage:
+    """A stage over numbers of clusters, for the first variant: the one that is there from before, or a new one."""
     variant = work.variants[0]
-    place, what = folder.stages / "scan", {"scan_to": LARGEST, "starts": STARTS, "of": describe(variant)}
-    key = work.fingerprint(images, what)
+    place, key = folder.stages / name, work.fingerprint(images, {**what, "of": describe(variant)})
     stage = runs.load_stage(place, key)
     if stage is None:
         pipeline = stages[variant.name].pipeline
-        stage = scan(variant, pipeline, images.clustered.images, seed=work.settings.seed, tell=work.tell)
+        stage = make(variant, pipeline, images.clustered.images, seed=work.settings.seed, tell=work.tell)
         runs.save_stage(place, stage, key)
-        logger.info("stage scan is finished")
+        logger.info("stage %s is finished", name)
     return stage
 
 

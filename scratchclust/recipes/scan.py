@@ -17,6 +17,29 @@ SMALLEST, LARGEST = 2, 20
 STARTS = {"init": "k-means++", "n_init": 3}
 
 
+def elbow(
+    variant: Variant,
+    pipeline: Pipeline,
+    images: Num[np.ndarray, "n h w c"],
+    ks: tuple[int, ...],
+    *,
+    seed: int,
+    tell: Tell,
+) -> Stage:
+    """The inertia for each k: the variant's vectors, clustered anew as in `scan`.
+
+    Returns:
+        A stage with the scores "n_clusters" and "inertia", lists over k up to the number of images.
+    """
+    X = np.asarray(pipeline[:-1].transform(images))
+    tried = [k for k in ks if k <= len(X)]
+    inertia = []
+    for k in tried:
+        tell(f"elbow: k = {k} of {tried[0]} to {tried[-1]}")
+        inertia.append(float(build(variant.cluster, seed, n_clusters=k, **STARTS).fit(X).inertia_))
+    return Stage({"n_clusters": tried, "inertia": inertia})
+
+
 def scan(variant: Variant, pipeline: Pipeline, images: Num[np.ndarray, "n h w c"], *, seed: int, tell: Tell) -> Stage:
     """Clusters the variant's vectors with each k from 2 to 20 and scores all labelings in one pass over the distances.
 

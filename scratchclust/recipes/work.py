@@ -25,6 +25,8 @@ class Settings:
     scan: bool = False  # also inertia, silhouette and Dunn's index over k = 2..20
     epochs: int | None = None  # of the networks, in the place of the recipe's own
     data: str | None = None  # other images: a name or a path that `scratchclust.data.load` takes
+    weights: str | None = None  # of a network that was trained before: what `PretrainedFeatures` takes
+    precision: str = "float32"  # in which networks are trained; "bfloat16" leaves their parameters in float32
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,12 @@ class Work:
 
     @property
     def variants(self) -> tuple[Variant, ...]:
-        """The recipe's variants, with the number of epochs that was asked for where a network is trained."""
+        """The recipe's variants, with what was asked for in the place of what the features have."""
         epochs = self.settings.epochs or (self.recipe.full_epochs if self.settings.full else None)
-        return tuple(variant if epochs is None else _with_epochs(variant, epochs) for variant in self.recipe.variants)
+        asked = {"epochs": epochs, "weights": self.settings.weights}
+        if self.settings.precision != "float32":
+            asked["precision"] = self.settings.precision
+        return tuple(_with(variant, asked) for variant in self.recipe.variants)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -78,14 +83,23 @@ class Work:
                 f"--limit {settings.limit} leaves too few images for {self.n_needed - 1} clusters: "
                 f"give {self.n_needed} or more"
             )
-        if settings.epochs is not None and not any("epochs" in v.features.parameters for v in self.recipe.variants):
+        if settings.epochs is not None and not self._some_feature_has("epochs"):
             raise InputError(f"recipe {self.recipe.name} trains no network: leave --epochs out")
+        if settings.precision != "float32" and not self._some_feature_has("epochs"):
+            raise InputError(
+                f"recipe {self.recipe.name} trains no network, and all else is done in float32: leave --precision out"
+            )
+        if settings.weights is not None and not self._some_feature_has("weights"):
+            raise InputError(f"recipe {self.recipe.name} takes no pretrained network: leave --weights out")
         if settings.epochs is not None and settings.epochs < 1:
             raise InputError(f"--epochs must be at least 1, but is {settings.epochs}")
         if settings.full and self.recipe.full_split is None and self.recipe.full_epochs is None:
             raise InputError(f"recipe {self.recipe.name} takes all its images already: leave --full out")
         if settings.full and (settings.data is not None or settings.split is not None):
             raise InputError("--full, --split and --data each say what to cluster: leave --full out")
+
+    def _some_feature_has(self, parameter: str) -> bool:
+        return any(parameter in variant.features.parameters for variant in self.recipe.variants)
 
     def fingerprint(self, images: Images, part: dict[str, Any]) -> str:
         """What a stage must agree in to be kept. The labels too, since a stage keeps the scores against them."""
@@ -120,9 +134,10 @@ def _plain(value: Any) -> Any:
     return {"spec": value.name, **{name: _plain(field) for name, field in value.fields.items()}}
 
 
-def _with_epochs(variant: Variant, epochs: int) -> Variant:
-    if "epochs" not in variant.features.parameters:
-        return variant
-    return replace(
-        variant, features=replace(variant.features, parameters={**variant.features.parameters, "epochs": epochs})
-    )
+def _with(variant: Variant, asked: dict[str, Any]) -> Variant:
+    """The variant with what was asked for; a network is trained where there are epochs, and has a precision there."""
+    parameters = dict(variant.features.parameters)
+    for name, value in asked.items():
+        if value is not None and {"precision": "epochs"}.get(name, name) in parameters:
+            parameters[name] = value
+    return replace(variant, features=replace(variant.features, parameters=parameters))

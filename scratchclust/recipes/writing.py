@@ -6,20 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from scratchclust import runs
-from scratchclust.recipes.pictures import draw_all, draw_scan
+from scratchclust.recipes.pictures import draw_all, draw_over_k
 from scratchclust.recipes.work import Work
 
 _STEPS = ("features", "reduce", "cluster", "score")
 
 
 def write_outputs(
-    work: Work, folder: Path, dataset: Any, stages: Mapping[str, runs.Stage], scan: runs.Stage | None
+    work: Work,
+    folder: Path,
+    dataset: Any,
+    stages: Mapping[str, runs.Stage],
+    curves: Mapping[str, runs.Stage | None],
 ) -> None:
     """Writes everything but metrics.json: the figures, the first variant's pipeline, the table of images."""
     shutil.rmtree(folder / "figures", ignore_errors=True)  # half drawn before a death, or of another configuration
     draw_all(folder / "figures", stages, dataset, seed=work.settings.seed, tell=work.tell)
-    if scan is not None:
-        draw_scan(folder / "figures", scan)
+    for name, stage in curves.items():
+        if stage is not None:
+            draw_over_k(folder / "figures" / f"{name}.png", stage)
     work.tell("writing the run")
     runs.write_assignments(folder / "assignments.csv", assignment_columns(dataset, stages))
     runs.write_model(folder, next(iter(stages.values())).pipeline)
@@ -43,13 +48,13 @@ def metrics_of(
     work: Work,
     dataset: Any,
     stages: Mapping[str, runs.Stage],
-    scan: runs.Stage | None,
+    curves: Mapping[str, runs.Stage | None],
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:
     """The content of metrics.json. A stage's seconds are those it took when it was made; `total` is this process's."""
     results = [stage.scores for stage in stages.values()]
     steps = {step: sum(result["seconds"].get(step, 0.0) for result in results) for step in _STEPS}
-    metrics = {
+    return {
         "recipe": work.recipe.name,
         "command": work.command,
         "seed": work.settings.seed,
@@ -62,11 +67,11 @@ def metrics_of(
             "sha256": dataset.sha256,
         },
         "parameters": work.parameters,
-        "environment": runs.environment(),
+        "environment": runs.environment(work.settings.precision),
         "seconds": {**seconds, **steps},
         "results": results,
+        **{name: stage.scores for name, stage in curves.items() if stage is not None},
     }
-    return metrics if scan is None else {**metrics, "scan": scan.scores}
 
 
 def _label_cells(dataset: Any) -> list[str | None] | None:

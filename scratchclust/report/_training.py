@@ -1,17 +1,19 @@
-"""Figures of a training: its losses over the epochs, and images beside what a network made of them."""
+"""Figures of a training: its losses over the epochs, images beside what a network made of them, and what it draws."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Num
+from jaxtyping import Num, UInt8
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from scratchclust.errors import InputError
 from scratchclust.report._images import mosaic
-from scratchclust.report._inputs import check_curve, check_images, to_bytes
+from scratchclust.report._inputs import check_curve, check_images, check_names, to_bytes
 from scratchclust.report._style import PALETTE, WIDTH, new_figure, panel_grid, styled
+
+SAMPLES_IN_A_ROW = 16
 
 
 @styled
@@ -62,15 +64,57 @@ def reconstructions(originals: Num[Any, "n h w c"], drawn: Mapping[str, Num[Any,
     shapes = {images.shape for images in rows.values()}
     if len(shapes) > 1:
         raise InputError(f"expected originals and drawings of one shape, got {sorted(shapes)}")
-    n, height, width, _ = rows["original"].shape
     pixels = np.concatenate([to_bytes(images) for images in rows.values()])
-    unit = WIDTH / (1.0625 * n + 1.6)  # inches a picture; the names stand at the left
-    figure = new_figure("Originals and their reconstructions", 0.4 + len(rows) * 1.0625 * unit * height / width)
+    return _rows("Originals and their reconstructions", pixels, len(rows), list(rows))
+
+
+@styled
+def samples(images: Num[Any, "n h w c"]) -> Figure:
+    """Pictures that a network drew from codes which belong to no image, up to 16 in a row.
+
+    Args:
+        images: [n, h, w, c] uint8 or float in [0, 1] (clipped), one channel or three.
+
+    Raises:
+        InputError: if a shape or dtype does not fit.
+    """
+    pixels = to_bytes(check_images(images))
+    return _rows("Pictures drawn from random codes", pixels, -(-len(pixels) // SAMPLES_IN_A_ROW))
+
+
+@styled
+def latent_walk(walks: Num[Any, "n steps h w c"], labels: Sequence[str] | None = None) -> Figure:
+    """What a network draws on walks through its codes, a row each: from one code to another, or along one axis.
+
+    Args:
+        walks: [n, steps, h, w, c] uint8 or float in [0, 1] (clipped), one channel or three.
+        labels: one for each walk, at the left of its row.
+
+    Raises:
+        InputError: if a shape or dtype does not fit, or labels are not one for each walk.
+    """
+    pictures = np.asarray(walks)
+    if pictures.ndim != 5 or 0 in pictures.shape:
+        raise InputError(f"expected walks of shape [n, steps, h, w, c], got {list(pictures.shape)}: one row for a walk")
+    n_walks = len(pictures)
+    names = [] if labels is None else check_names(labels, n_walks, "labels", "walks")
+    pixels = to_bytes(check_images(pictures.reshape(-1, *pictures.shape[2:]), "walks"))
+    return _rows("Walks through the codes", pixels, n_walks, names)
+
+
+def _rows(title: str, pixels: UInt8[np.ndarray, "n h w 3"], n_rows: int, names: Sequence[str] = ()) -> Figure:
+    """Pictures in so many rows, with a name at the left of each row if there are names."""
+    n_columns = -(-len(pixels) // n_rows)
+    height, width = pixels.shape[1:3]
+    columns_wide = n_columns if names else max(n_columns, 4)  # two pictures must not fill a page
+    names_wide = 0.2 + 0.065 * max(map(len, names), default=-3)  # inches
+    unit = (WIDTH - names_wide) / (1.0625 * columns_wide)  # inches a picture
+    figure = new_figure(title, 0.4 + n_rows * 1.0625 * unit * height / width)
     ax = figure.subplots()
-    ax.imshow(mosaic(pixels, columns=n, rows=len(rows)))
+    ax.imshow(mosaic(pixels, columns=n_columns, rows=n_rows))
     step = height + max(1, round(height / 16))
     ax.set_xticks([])
-    ax.set_yticks([step * i + height / 2 for i in range(len(rows))], list(rows))
+    ax.set_yticks([step * i + height / 2 for i in range(len(names))], names)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     return figure

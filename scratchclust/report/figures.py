@@ -14,7 +14,7 @@ from scratchclust.report._images import centroid_images, image_row, random_image
 from scratchclust.report._plane import embedding, plane_steps
 from scratchclust.report._scores import comparison_bars, inertia_history, scan, silhouette_plot
 from scratchclust.report._style import PALETTE, cluster_color, save
-from scratchclust.report._training import reconstructions, training_curves
+from scratchclust.report._training import latent_walk, reconstructions, samples, training_curves
 
 __all__ = [
     "PALETTE",
@@ -26,9 +26,11 @@ __all__ = [
     "image_row",
     "inertia_history",
     "label_histograms",
+    "latent_walk",
     "plane_steps",
     "random_images",
     "reconstructions",
+    "samples",
     "save",
     "scan",
     "silhouette_plot",

@@ -10,13 +10,13 @@ import scratchclust
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "scikit-learn")
 
 
-def environment() -> dict[str, Any]:
+def environment(precision: str = "float32") -> dict[str, Any]:
     """Versions, device, threads and precision. Starts JAX's backend where nothing has yet.
 
     Returns:
         "scratchclust", "python", one version for each package (None where it is not installed), "platform" (such as
         "Linux-x86_64"), "device" (such as "cpu" or "NVIDIA H100"), "n_devices" (how many of them XLA sees), "threads"
-        (processor cores this process may use) and "precision".
+        (processor cores this process may use) and "precision", as it was given.
     """
     import jax
 
@@ -29,7 +29,7 @@ def environment() -> dict[str, Any]:
         "device": devices[0].device_kind,
         "n_devices": len(devices),
         "threads": _n_threads(),
-        "precision": "float32",
+        "precision": precision,
     }
 
 

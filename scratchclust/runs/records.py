@@ -16,6 +16,7 @@ MODEL = "model"
 TOP_KEYS = (
     *("recipe", "command", "seed", "labels_used", "dataset", "parameters", "environment", "seconds", "results"),
 )
+CURVES = ("scan", "elbow")  # over numbers of clusters, where they were computed
 DATASET_KEYS = ("name", "split", "n", "shape", "sha256")
 SECONDS_KEYS = ("total", "load", "compile", "features", "reduce", "cluster", "score")
 RESULT_KEYS = (
@@ -30,15 +31,15 @@ def write_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
 
     Args:
         path: The file.
-        metrics: `TOP_KEYS` and, where there was a scan, "scan". "results" is a list of mappings with `RESULT_KEYS` and
-            any others.
+        metrics: `TOP_KEYS` and any of `CURVES`. "results" is a list of mappings with `RESULT_KEYS` and any others.
 
     Raises:
         ValueError: If a key at the top is none of the schema's: a reader would not find it.
     """
-    unknown = set(metrics) - {*TOP_KEYS, "scan"}
+    known = (*TOP_KEYS, *CURVES)
+    unknown = set(metrics) - set(known)
     if unknown:
-        raise ValueError(f"metrics.json has no key {sorted(unknown)[0]!r}: its keys are {', '.join(TOP_KEYS)} and scan")
+        raise ValueError(f"metrics.json has no key {sorted(unknown)[0]!r}: its keys are {', '.join(known)}")
     record: dict[str, Any] = {"schema": SCHEMA, **_with_all(TOP_KEYS, metrics)}
     record["dataset"] = _with_all(DATASET_KEYS, metrics.get("dataset") or {})
     record["seconds"] = _with_all(SECONDS_KEYS, metrics.get("seconds") or {})
