@@ -253,7 +253,7 @@ PRETRAIN = Recipe(
     ),
     method="ResNet-20 trained on the 50,000 labelled images, mirrored and in windows of 28x28, Nesterov's momentum, "
     "cosine, 20 epochs; k-means on its last 64 features of the test images, k = 10",
-    target="test accuracy 0.88; labels used",
+    target="test accuracy 0.88 (reached: 0.855); labels used",
     duration="about an hour",
 )
 
@@ -270,7 +270,7 @@ PRETRAINED = Recipe(
             Step("PretrainedFeatures", {"weights": "cifar10-resnet20", "layer": layer}),
             Step("KMeans", {"n_clusters": 4, "n_init": 10}),
         )
-        for name, layer in (("last convolution", "last_conv"), ("its mean", "pool"))
+        for name, layer in (("last conv", "last_conv"), ("pooled", "pool"))
     ),
     method="digits through a ResNet-20 that was trained on the photographs of CIFAR-10, or through --weights; k-means "
     "on the output of its last convolution, and on the mean of that over the picture, k = 4, best of 10 starts",
