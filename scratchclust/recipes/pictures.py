@@ -120,9 +120,7 @@ def _by_epoch(watched: Mapping[str, Mapping[str, list[Any]]]) -> Figure:
         columns = {score: dict(zip(curves["epoch"], values, strict=True)) for score, values in curves.items()}
         epochs = range(1, 1 + max(columns.pop("epoch"), default=0))
         histories[name] = {score: [at.get(epoch) for epoch in epochs] for score, at in columns.items()}
-    figure = figures.training_curves(histories)
-    figure.suptitle("Clusters of the code, and its reconstructions, by epoch")
-    return figure
+    return figures.training_curves(histories, title="Clusters of the code, and its reconstructions, by epoch")
 
 
 def _without_twins(history: Mapping[str, list[Any]]) -> dict[str, list[Any]]:

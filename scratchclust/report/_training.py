@@ -17,11 +17,14 @@ SAMPLES_IN_A_ROW = 16
 
 
 @styled
-def training_curves(histories: Mapping[str, Mapping[str, Sequence[Any]]]) -> Figure:
+def training_curves(
+    histories: Mapping[str, Mapping[str, Sequence[Any]]], *, title: str = "Training: each term by epoch"
+) -> Figure:
     """Every term of the loss over the epochs: one panel a term, one line a network.
 
     Args:
         histories: name of the network -> name of the term -> its value in each epoch, None where it was not taken.
+        title: of the figure.
 
     Raises:
         InputError: if there is no history, or an entry is no list of numbers.
@@ -31,7 +34,7 @@ def training_curves(histories: Mapping[str, Mapping[str, Sequence[Any]]]) -> Fig
     if not terms:
         raise InputError("expected at least one history with a term, got none: pass name -> term -> values")
     columns = min(3, len(terms))
-    figure, axes = panel_grid("Training: each term by epoch", len(terms), columns=columns, panel_height=2.4)
+    figure, axes = panel_grid(title, len(terms), columns=columns, panel_height=2.4)
     for ax, term in zip(axes, terms, strict=True):
         for index, (name, history) in enumerate(histories.items()):
             if term not in history:
@@ -45,7 +48,7 @@ def training_curves(histories: Mapping[str, Mapping[str, Sequence[Any]]]) -> Fig
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         ax.grid()
     if len(histories) > 1:
-        axes[0].legend(loc="upper right")
+        axes[0].legend(loc="best")
     return figure
 
 
