@@ -24,7 +24,7 @@ class Watcher:
     Args:
         every: epochs.
         images: those that are clustered are encoded.
-        cluster: unfitted; a copy of it is fitted each time, from one start.
+        cluster: unfitted; a copy of it is fitted each time.
         notes: a file in JSON: epoch -> scores by name.
     """
 
@@ -47,7 +47,7 @@ class Watcher:
             return
         clustered = self.images.clustered
         cluster: Any = clone(self.cluster)
-        labels = cluster.set_params(n_init=1).fit_predict(fitted_estimator.transform(clustered.images))
+        labels = cluster.fit_predict(fitted_estimator.transform(clustered.images))
         scores = agreement_scores(clustered.labels, np.asarray(labels)) | training_scores(fitted_estimator, self.images)
         self.found[int(epoch)] = {name: float(scores[name]) for name in SCORES if name in scores}
         self.notes.parent.mkdir(parents=True, exist_ok=True)
