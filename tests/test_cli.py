@@ -154,6 +154,7 @@ def test_data_of_the_embedded_set(tmp_path: Path) -> None:
 
 PATCHED = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it starts in the background
 from scratchclust import cli
 from scratchclust.recipes import fit
 
