@@ -250,8 +250,9 @@ error_by_h(sizes, errors)
 best_h = {name: sizes[int(np.argmin(values))] for name, values in errors.items()}
 say(
     f"With 64 bits the best $h$ here is **{best_h['64 bits']:.0e}**, with 32 bits, in which networks compute, "
-    f"**{best_h['32 bits']:.0e}**. To the right of it the curve is not straight enough; to the left the two values of "
-    "$f$ are so much alike that their difference consists of rounding. With 32 bits no $h$ comes closer than "
+    f"**{best_h['32 bits']:.0e}**. To the right of it the quotient itself is wrong, by the third derivative times "
+    "$h^2 / 6$; to the left the two values of $f$ are so much alike that their difference consists of rounding. With "
+    "32 bits no $h$ comes closer than "
     f"{min(errors['32 bits']):.0e}. So: check gradients with 64 bits, or ask for few digits."
 )
 assert best_h["64 bits"] < best_h["32 bits"]
@@ -564,7 +565,8 @@ def make_step(loss_of, optimizer):
 # $$\frac{L(w + h u) - L(w - h u)}{2h} \approx \sum_i u_i \frac{\partial L}{\partial w_i}$$
 #
 # We take it a little beside the start. At the start itself all biases are 0, so that black pixels sit exactly on the
-# kink of the activation $\max(0, a)$, where there is no derivative and the quotient is no judge.
+# kink of the activation $\max(0, a)$, where there is no derivative and the quotient is no judge. (The $h$ of the cell
+# looks too small, but all parameters move at once, in a direction whose length is above a hundred.)
 
 # %%
 with jax.enable_x64(True):
@@ -704,7 +706,7 @@ print(f"{len(codes):,} codes of {codes.shape[1]} numbers")
 # rules before we look: one score (the adjusted Rand index, 0 is chance and 1 perfect; see
 # [02_how_good_is_a_clustering](02_how_good_is_a_clustering.ipynb)); ten clusters; the labels take no part in anything
 # but the score; no setting is changed afterwards. And not a single run each, but three: the three networks that we
-# have by now, and k-means on pixels from three random starts.
+# have by now (two of them began alike and differ in their shuffles), and k-means on pixels from three random starts.
 
 # %%
 from scratchclust.features.autoencoder import encode
@@ -741,9 +743,9 @@ assert min(of_pixels.min(), of_code.min()) > 0.2
 
 # %% [markdown]
 # Whatever the verdict: the network was not asked for clusters. It was asked to draw, and for that a slanted stroke
-# counts as much as whether the digit is a 4 or a 9. The code is shorter than the pixels by far and holds nearly as
-# much. That it is *better sorted* was never part of the loss. What k-means sees depends on what the features were
-# trained for, and the following tutorials change that.
+# counts as much as whether the digit is a 4 or a 9. The code is shorter than the pixels by far, and most of a picture
+# can be drawn from it. That it is *better sorted* was never part of the loss. What k-means sees depends on what the
+# features were trained for, and the following tutorials change that.
 #
 # ## Something is wrong here
 #
@@ -751,7 +753,7 @@ assert min(of_pixels.min(), of_code.min()) > 0.2
 # a sigmoid keeps between 0 and 1, can be read as the probability of ink, and the loss that belongs to it is the
 # *cross-entropy*:
 #
-# $$L = -\frac{1}{n} \sum_i \sum_p x_{ip} \log y_{ip} + (1 - x_{ip}) \log (1 - y_{ip})$$
+# $$L = -\frac{1}{n} \sum_i \sum_p \big[x_{ip} \log y_{ip} + (1 - x_{ip}) \log (1 - y_{ip})\big]$$
 #
 # He writes that down as it stands in the book, and takes a somewhat larger learning rate, to be done sooner:
 
@@ -786,11 +788,12 @@ figures.reconstructions(ink[:N_SHOWN], {"after training": np.asarray(draw(book_p
 # <summary><b>The diagnosis</b> (unfold when you have yours)</summary>
 #
 # Nothing was wrong with the network. It was **too good**. The surer it is of a pixel, the closer $y$ comes to 0 or 1,
-# and with 32 bits there is a point from which on it *is* 0 or 1: the largest number below 1 is $1 - 2^{-24}$.
-# Say $x = 1$ and $y = 1$. Then the second half of the formula is $(1 - x) \log (1 - y) = 0 \cdot \log 0$. On paper that
-# is 0, in the computer it is $0 \cdot (-\infty)$, which is not a number. (With $x = 0$ and $y = 0$ the first half does
-# the same.) One such pixel, in one image of one batch, makes the mean over the batch NaN, the mean makes every gradient
-# NaN, and one step later every parameter is.
+# and with 32 bits there is a point from which on it *is* 0 or 1. Near 1 that comes soon: the largest number below 1 is
+# $1 - 2^{-24}$, so that a logit of about 17 will do. Near 0 it takes a logit of about $-88$, where $y$ falls below
+# $10^{-38}$, and a pixel that is paper in every image gets even there. Say $x = 0$ and $y = 0$. Then the first half of
+# the formula is $x \log y = 0 \cdot \log 0$. On paper that is 0, in the computer it is $0 \cdot (-\infty)$, which is
+# not a number. (With $x = 1$ and $y = 1$ the second half does the same.) One such pixel, in one image of one batch,
+# makes the mean over the batch NaN, the mean makes every gradient NaN, and one step later every parameter is.
 #
 # The learning rate only decides when the first pixel gets there.
 #
@@ -971,7 +974,9 @@ print(stopped)
 say(
     "It says the step, the last losses, and what to try. And it hands over what was reached: `error.model` is the "
     f"model after epoch {stopped.epoch - 1}, the last good one, and `error.history` has the losses of the "
-    f"{len(stopped.history['loss'])} epochs up to there. With `checkpoints=...` they would be on the disk, too."
+    f"{len(stopped.history['loss'])} epochs up to there. With `checkpoints=...` they would be on the disk, too. (Its "
+    "first advice is the usual remedy. Here it would only delay the end, as we saw: the loop cannot know that the loss "
+    "is written badly.)"
 )
 assert np.isfinite(stopped.history["loss"]).all()
 assert len(stopped.history["loss"]) == stopped.epoch - 1

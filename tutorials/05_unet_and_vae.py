@@ -181,7 +181,7 @@ assert abs(without_it - with_it) < 0.01 * last["no skip"]["error"]
 #
 # ## The same in JAX, with convolutions
 #
-# The U-Net (Ronneberger, Fischer and Brox, 2015) is such a network: after every halving of the image the encoder's
+# The U-Net (Ronneberger, Fischer and Brox, 2015) is such a network: before every halving of the image the encoder's
 # features also go straight to the decoder.
 #
 #     image ── conv ──────────────────── skip ──────────────────── join ── drawing
@@ -238,7 +238,7 @@ def trained(spec, loss, n_epochs, beta_at=lambda progress: 1.0):
 # the network gives its own chance $x'$ as the sigmoid of a number, the *logit*. Summed over pixels, averaged over
 # images:
 #
-# $$-\log p(x \mid x') = -\sum_{\text{pixels}} x \log x' + (1 - x) \log (1 - x')$$
+# $$-\log p(x \mid x') = -\sum_{\text{pixels}} \big[x \log x' + (1 - x) \log (1 - x')\big]$$
 
 
 # %%
@@ -296,8 +296,8 @@ assert blind["U-Net"] < errors["no skips"] < 1 < blind["no skips"]
 
 # %% [markdown]
 # And what does k-means find in the codes? For comparison we also cluster the pixels, and the code of a U-Net that has
-# *learned nothing at all*: one with its first, random parameters. (Labels play a part in this one look, and nowhere
-# else.)
+# *learned nothing at all*: one with its first, random parameters. (Labels serve only to score, in
+# this look and in one near the end. No network is trained with them.)
 
 
 # %%
@@ -360,7 +360,8 @@ assert found["code, U-Net"][0] < found["code, no skips"][0] - 0.03
 #
 # with $\beta = 1$. (We shall need other values.) The first term wants the code to say as much about $x$ as possible.
 # The second is the price: it is zero if all images get the same $q = N(0, 1)$, and then the code says nothing. Both
-# are in *nats*; $\log 2$ nats are a bit.
+# are in *nats*; $\log 2$ nats are a bit. (Strictly, averaged over images, the price is the most that the code can tell:
+# it also counts how far all codes together are from $N(0, 1)$.)
 #
 # ### The divergence, by formula and by dice
 #
@@ -607,8 +608,8 @@ print(f"autoencoder               {as_autoencoder:.4f}, and the gradients are th
 
 # %% [markdown]
 # We train both, the autoencoder in this form and the VAE. Its $\beta$ is `BETA` of the cell with the constants: 1 for
-# the small digits, and more for larger images, whose many pixels would outvote the code. (Drawing plus divergence,
-# unweighted, is a bound whatever the $\beta$ in training was.)
+# the small digits, and more for larger images, whose many pixels outweigh the divergence, so that the codes keep less
+# well to $N(0, 1)$. (Drawing plus divergence, unweighted, is a bound whatever the $\beta$ in training was.)
 
 # %%
 plain_autoencoder, plain_history = trained(spec, autoencoder_loss, VAE_EPOCHS)
@@ -628,8 +629,9 @@ bound = vae_history["drawing"][-1] + vae_history["KL"][-1]
 say(
     f"With β = {BETA:.0f} the VAE draws less sharply than the autoencoder: {vae_history['drawing'][-1]:.1f} nats "
     f"against {plain_history['drawing'][-1]:.1f}. That is the price. Its code tells "
-    f"**{vae_history['KL'][-1]:.1f} nats** about an image, {vae_history['KL'][-1] / np.log(2):.1f} bits, and the rest "
-    f"is left blurred. The bound says that $-\\log p(x)$ is at most {bound:.1f} nats for an image, on average."
+    f"at most **{vae_history['KL'][-1]:.1f} nats** about an image, {vae_history['KL'][-1] / np.log(2):.1f} bits, and "
+    "the rest is left blurred. The bound says: if each pixel is thrown black or white, with its grey value as the "
+    f"chance of white, $-\\log p$ of such an image is at most {bound:.1f} nats, on average over the training images."
 )
 assert plain_history["drawing"][-1] < vae_history["drawing"][-1]
 assert vae_history["KL"][-1] > 1
@@ -731,7 +733,8 @@ assert (moved[told[order] < CLOSED] < 0.5 * moved.max()).all()
 
 # %% [markdown]
 # A number that is not worth its price gets closed: $\mu = 0$ and $\sigma = 1$ for every image, so that it costs
-# nothing. That is the VAE's way to say that the code is longer than it needs to be, and no fault.
+# nothing. (If the count above is 0, all are worth it. With a larger $\beta$ some are not.) That is the VAE's way to say
+# that the code is longer than it needs to be, and no fault.
 #
 # ## Something is wrong here
 #
@@ -783,18 +786,19 @@ print(f"error of the drawings         {its_error:.1%} of the variance")
 #
 # $$\frac{1}{D}\, \text{drawing} + \text{KL} = \frac{1}{D} \left(\text{drawing} + D \cdot \text{KL}\right)$$
 #
-# Without wanting to, the colleague has chosen $\beta = D$. A nat in the code then costs $D$ nats and saves hardly more
-# than one, so no number of the code is worth its price. Nothing in the curves gives it away, but for one: a divergence
-# of zero. And he could have been warned by the unit. A sum over pixels is in nats for an image; a mean over pixels plus
-# a sum over the code is in nothing.
+# Without wanting to, the colleague has chosen $\beta = D$. A nat in the code then costs $D$ nats. It saves more than
+# one, since one number of the code moves many pixels, but nothing like $D$, so no number is worth its price. Nothing in
+# the curves gives it away, but for one: a divergence of zero. And he could have been warned by the unit. A sum over
+# pixels is in nats for an image; a mean over pixels plus a sum over the code is in nothing.
 #
 # </details>
 #
 # If that is the diagnosis, then his loss is ours with $\beta = D$, but for a factor. We check it for the same network,
-# the same images and the same noise. And with the sums put back the code must fill. That network we have: it is our
-# own.
+# the same images and the same noise. And with the sums put back, and nothing else changed, the code must fill. We train
+# that network:
 
 # %%
+mended, mended_history = trained(spec, vae_loss, SHORT_EPOCHS)  # beta is 1
 
 
 @nnx.jit
@@ -805,20 +809,23 @@ def his_and_ours(model):
 his, ours_heavy = his_and_ours(fresh)
 np.testing.assert_allclose(his * n_pixels, ours_heavy, rtol=1e-5)
 
-told_by_his = kl_of_each(colleagues)
+told_by_his, told_by_mended = kl_of_each(colleagues), kl_of_each(mended)
 names = [f"number {j}" for j in order]
 bars(
     names,
-    {"with sums over pixels": told[order], "with means over pixels": told_by_his[order]},
+    {"with sums over pixels": told_by_mended[order], "with means over pixels": told_by_his[order]},
     "What each number of the code tells, in nats",
 )
 
 # %%
+saved = (n_pixels * colleagues_history["drawing"][-1] - mended_history["drawing"][-1]) / mended_history["KL"][-1]
 say(
     f"His loss times {n_pixels} is {his * n_pixels:.3f}, ours with β = {n_pixels} is {ours_heavy:.3f}. His code tells "
-    f"{told_by_his.sum():.4f} nats, ours {told.sum():.2f}."
+    f"{told_by_his.sum():.4f} nats, the mended one {told_by_mended.sum():.2f}, and each of these nats has saved "
+    f"{saved:.1f} of the drawing: a good bargain at the price of 1, and a bad one at the price of {n_pixels}."
 )
-assert told_by_his.sum() < 0.05 < 1 < told.sum()
+assert told_by_his.sum() < 0.05 < 1 < told_by_mended.sum()
+assert 1 < saved < n_pixels
 assert 0.8 < its_error < 1.6  # no better than the mean image, or hardly
 
 # %% [markdown]
@@ -901,7 +908,7 @@ say(
 #
 # ## What it costs
 #
-# A training step of the three networks of this page, on the same batch, compiled before the clock starts; in turn, the
+# A training step of the four networks of this page, on the same batch, compiled before the clock starts; in turn, the
 # median of several runs:
 
 # %%
@@ -933,7 +940,8 @@ for name, (network, _) in contenders.items():
 
 # %% [markdown]
 # What the VAE does beyond the autoencoder, a second layer for the code and some noise, is little beside the
-# convolutions. The first two networks are narrower than the others here, but their first and last layers work on images
+# convolutions. (Our autoencoder is a VAE without noise: its count includes the layer of the log-variance, which it
+# never uses.) The first two networks are narrower than the others here, but their first and last layers work on images
 # of the full size, and the larger the images are, the more that costs. It is one machine, with whatever else it had to
 # do; the folder `benchmarks/` measures more carefully.
 #

@@ -347,9 +347,9 @@ figures.image_row(test_images[easiest_and_hardest], lines, title="The images of 
 
 # %% [markdown]
 # If that is the diagnosis, then among images of *one* digit, where there is nothing to tell apart, all four losses must
-# rise and fall together. The correlation of two series of numbers is 1 if they do so exactly, 0 if they have nothing to
-# do with each other. And the clusters must differ in hardness: a good part of its variance must lie *between* them,
-# more than between the digits.
+# tend to rise and fall together. The correlation of two series of numbers is 1 if they do so exactly, 0 if they have
+# nothing to do with each other. And the clusters must differ in hardness: a good part of its variance must lie
+# *between* them, more than between the digits.
 
 
 # %%
@@ -370,7 +370,8 @@ by_clusters, by_digits = share_explained(hardness, raw_clusters), share_explaine
 say(
     f"Hardness goes with the ink of an image (the mean square of its pixels): correlation "
     f"{np.corrcoef(ink, hardness)[0, 1]:.2f}. The digits have little to do with it: {by_digits:.0%} of its "
-    f"variance lies between them. Between the clusters it is **{by_clusters:.0%}**. That is what they sort by."
+    f"variance lies between them. Between the clusters it is **{by_clusters:.0%}**: they sort by the digit "
+    "where it stands clear, and by hardness elsewhere."
 )
 assert by_clusters > 2 * by_digits
 assert inertia(raw, raw_clusters) < inertia(raw, test_digits)
@@ -602,8 +603,8 @@ assert own_losses[0] < own_losses[1]
 # ## What it takes
 #
 # The time to fit, and the time to compute the four losses of all test images. The programs run in turn, several times,
-# and the median counts; each has run before, so that JAX has compiled what it needs. The fits ran once, and that of the
-# networks includes compiling.
+# and the median counts; each has run before, so that JAX has compiled what it needs. The fits ran once, that of the
+# linear autoencoders by NumPy for both of their rows, and that of the networks includes compiling.
 
 
 # %%
