@@ -213,9 +213,11 @@ CLASS_LOSSES = Recipe(
     duration="3 to 6 minutes",
 )
 
-# The settings are those of the paper (Nesterov's momentum, weight decay, mirrors and windows) but for the cosine in the
-# place of its stairs, and windows within the image in the place of padded ones. They were fixed before the first run;
-# nothing was chosen by the test images. The numbers of each channel are those of the training images.
+# The settings are those of the paper (rate, batch, mirrors and moves) but for a weight decay of 5e-4 (there 1e-4),
+# Nesterov's kind of momentum, a warm-up and the cosine in the place of its stairs, mirror images in the place of black
+# edges, and fewer epochs. A first run, of 20 epochs on windows of 28x28 within the image (25 places instead of 81),
+# knew 0.855 of the test images; then the windows became the paper's. The mean and the deviation of each channel are
+# those of the training images.
 PRETRAIN = Recipe(
     name="pretrain",
     dataset="cifar10",
@@ -244,15 +246,15 @@ PRETRAIN = Recipe(
                             "weight_decay": 5e-4,
                         },
                     ),
-                    "epochs": 20,
+                    "epochs": 24,
                     "batch_size": 128,
                 },
             ),
             Step("KMeans", {"n_clusters": 10, "n_init": 10}),
         ),
     ),
-    method="ResNet-20 trained on the 50,000 labelled images, mirrored and in windows of 28x28, Nesterov's momentum, "
-    "cosine, 20 epochs; k-means on its last 64 features of the test images, k = 10",
+    method="ResNet-20 trained on the 50,000 labelled images, mirrored and moved by up to 4 pixels, Nesterov's "
+    "momentum, cosine, 24 epochs; k-means on its last 64 features of the test images, k = 10",
     target="test accuracy 0.88 (reached: 0.855); labels used",
     duration="about an hour",
 )
