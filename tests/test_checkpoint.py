@@ -12,14 +12,16 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from training_cases import assert_same, autoencoder, train_autoencoder, train_classifier
+from training_cases import assert_same, autoencoder, classifier, data, train_autoencoder, train_classifier
 
 from scratchclust import rows
 from scratchclust.errors import InputError, TrainingError
 from scratchclust.train.checkpoint import Checkpoints, Record
-from scratchclust.train.losses import reconstruction_loss
+from scratchclust.train.loop import train
+from scratchclust.train.losses import classification_loss, reconstruction_loss
 from scratchclust.train.optimizers import AdamSpec, SGDSpec
 from scratchclust.train.schedules import CosineSpec
+from scratchclust.train.steps import unit_scale
 
 EPOCHS = 6
 
@@ -191,6 +193,11 @@ class TestDamage:
         ),
         ({"precision": "bfloat16"}, "precision: float32 there, bfloat16 now"),
         ({"n": 40}, "images: "),
+        ({"prepare": lambda images, key: unit_scale(images)}, "prepare: <function unit_scale.* there, <function"),
+        (
+            {"optimizer": AdamSpec(CosineSpec(0.01, warmup=0.1)), "epochs": 4},
+            "optimizer: .* there, AdamSpec.*, 24 steps now",
+        ),
     ],
 )
 def test_another_configuration_is_refused(folder, settings, reason):
@@ -202,6 +209,18 @@ def test_another_model_and_other_labels_are_other_configurations(tmp_path):
     train_classifier(epochs=1, checkpoints=Checkpoints(tmp_path))
     with pytest.raises(InputError, match=r"it is of another configuration \(model: "):
         train_classifier(autoencoder(), epochs=1, checkpoints=Checkpoints(tmp_path), resume=True)
+    images, labels = data(48)
+    settings = {"loss": classification_loss(), "optimizer": AdamSpec(0.01), "batch_size": 8, "key": jax.random.key(0)}
+    with pytest.raises(InputError, match=r"it is of another configuration \(labels: "):
+        train(
+            classifier(),
+            images,
+            labels=2 - labels,
+            epochs=1,
+            checkpoints=Checkpoints(tmp_path),
+            resume=True,
+            **settings,
+        )
 
 
 PROGRAM = Path(__file__).with_name("training_process.py")

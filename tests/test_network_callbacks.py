@@ -1,5 +1,6 @@
 """What a training of features tells and keeps: lines, checkpoints, scikit-learn's callbacks."""
 
+import numpy as np
 import pytest
 from network_cases import IMAGES, LABELS, MAKERS, NEW, autoencoder, class_losses, classifier, fitted, same
 from sklearn.callback import ProgressBar
@@ -22,7 +23,7 @@ class TestEach:
         assert capsys.readouterr().out == ""
 
     def test_a_fit_goes_on_where_the_last_one_ended(self, make, tmp_path):
-        first = make(epochs=1, checkpoint_dir=tmp_path).fit(IMAGES, LABELS)
+        first = make(epochs=np.int64(1), batch_size=np.int64(16), checkpoint_dir=tmp_path).fit(IMAGES, LABELS)
         further = make(epochs=3, checkpoint_dir=str(tmp_path)).fit(IMAGES, LABELS)
         undisturbed = make(epochs=3).fit(IMAGES, LABELS)
         assert same(further, undisturbed)

@@ -193,7 +193,10 @@ class TestLabels:
     def test_what_cannot_be_a_classifier_is_refused(self):
         for parameters, message in (
             ({"layer": "conv9"}, "expected layer to be one of 'conv1', .*, got 'conv9'"),
-            ({"model": ClassifierSpec()}, "the labels have 2 classes, but ClassifierSpec.* has 10: set n_classes"),
+            (
+                {"model": ClassifierSpec()},
+                "the labels have 2 classes, but ClassifierSpec.* has 10: give images of every",
+            ),
         ):
             with pytest.raises(ValueError, match=message):
                 classifier(**parameters).fit(IMAGES, LABELS)

@@ -284,7 +284,10 @@ def test_words_for_losses_classifiers_and_optimizers():
             lambda: classifier.spec_of("resnet", 3),
             "expected model to be None, a ClassifierSpec or a ResNetSpec, got 'r",
         ),
-        (lambda: classifier.spec_of(ResNetSpec(), 3), r"3 classes, but ResNetSpec\(.*\) has 10: set n_classes"),
+        (
+            lambda: classifier.spec_of(ResNetSpec(), 3),
+            r"3 classes, but ResNetSpec\(.*\) has 10: give images of every",
+        ),
         (lambda: optimizer_of("lion", None), "expected optimizer to be one of 'sgd', .* got 'lion'"),
         (lambda: optimizer_of(["adam"], None), r"expected optimizer to be one of .* got \['adam'\]"),
         (lambda: optimizer_of("adam", -1.0), "learning_rate"),

@@ -180,6 +180,8 @@ def broken(folder, change, tmp_path):
         (lambda f, c: (f / "model.safetensors").write_bytes(b"12345678"), r"model.safetensors is damaged: fetch it"),
         (lambda f, c: (c.update(text=1), (f / "config.json").write_text("{")), r"config.json is damaged \(no JSON\)"),
         (lambda f, c: (c.update(text=1), (f / "config.json").write_text("[]")), r"config.json is no object of JSON"),
+        (lambda f, c: (f / "preprocessor_config.json").write_text('{"size": [224, 224]}'), r"another size, image_mean"),
+        (lambda f, c: (f / "preprocessor_config.json").write_text('{"image_mean": null}'), r"another size, image_mean"),
         (lambda f, c: c.update(depths=[3, 4, 23, 3]), r"is no ResNet-18, -34 or -50 \(depths \[3, 4, 23, 3\]"),
         (lambda f, c: c.update(model_type="vit"), r"has model_type 'vit': expected 'resnet'"),
         (lambda f, c: c.update(hidden_act="gelu"), r"has hidden_act 'gelu': expected 'relu'"),
@@ -199,6 +201,16 @@ def test_folders_that_are_refused(resnet18, change, message, tmp_path):
     [
         (lambda path: path.write_bytes(path.read_bytes()[:1000]), r"is no file of weights, or it is damaged: give one"),
         (lambda path: save_file({"a": np.zeros(1)}, path), r"is no file of weights, or it is damaged: give one"),
+        (
+            lambda path: save_file({"a": np.zeros(1)}, path, {"spec": "[]", "input_shape": "[16, 16, 3]"}),
+            r"is no file of weights, or it is damaged: give one",
+        ),
+        (
+            lambda path: save_file(
+                {"a": np.zeros(1)}, path, {"spec": '{"ResNetSpec": {"depth": 8}}', "input_shape": "[16, 16, 3]"}
+            ),
+            r"is no file of weights, or it is damaged: give one",
+        ),
     ],
 )
 def test_files_that_are_refused(damage, message, tmp_path):
@@ -218,6 +230,63 @@ def test_names_that_are_refused(monkeypatch):
         InputError, match=r"'some/resnet' .* needs huggingface_hub: pip install \"scratchclust\[pretrained\]"
     ):
         PretrainedFeatures("some/resnet").fit(photographs())
+
+
+@pytest.mark.parametrize("weights", [None, 3, ["cifar10-resnet20"]])
+def test_what_is_no_name_is_refused(weights):
+    with pytest.raises(InputError, match=r"expected weights to be a name or a path, got"):
+        PretrainedFeatures(weights).fit(photographs())
+
+
+def test_a_network_of_one_size_and_a_size_of_numpy(tmp_path):
+    file = file_of(tmp_path, ClassifierSpec(n_classes=3), (16, 16, 1))
+    assert PretrainedFeatures(file, size=16).fit_transform(photographs()).shape == (5, 6 * 6 * 64)
+    with pytest.raises(InputError, match=r"this network takes images of 16x16 alone, got size=24: leave size out"):
+        PretrainedFeatures(file, size=24).fit(photographs())
+    assert PretrainedFeatures(size=np.int64(16)).fit_transform(photographs()).shape == (5, 64)
+
+
+def test_grey_by_the_mean_is_not_saved(tmp_path):
+    """PretrainedFeatures would make grey by luma, and other features of the same weights."""
+    images = photographs(8, (16, 16, 3))
+    fitted = ClassifierFeatures(layer="pool", color="mean", epochs=1).fit(images, np.arange(8) % 2)
+    with pytest.raises(InputError, match='grey by luma, not by the mean: train with color="luma"'):
+        fitted.save_weights(tmp_path / "weights.safetensors")
+    luma = ClassifierFeatures(layer="pool", color="luma", epochs=1).fit(images, np.arange(8) % 2)
+    luma.save_weights(tmp_path / "new" / "weights.safetensors")
+    features = PretrainedFeatures(tmp_path / "new" / "weights.safetensors").fit_transform(images)
+    np.testing.assert_allclose(features, luma.transform(images), atol=2e-3)
+
+
+def test_large_images_come_in_small_batches(tmp_path, monkeypatch):
+    """The batch is on the device in its own size before it is made smaller."""
+    sizes = []
+    monkeypatch.setattr(
+        pretrained,
+        "in_batches",
+        lambda *args, batch_size, **kwargs: sizes.append(batch_size) or np.zeros((1, 64), np.float32),
+    )
+    PretrainedFeatures().fit_transform(photographs(1, (1024, 2048, 3)))
+    PretrainedFeatures().fit_transform(photographs(1, (8, 8, 3)))
+    assert sizes == [1, 512]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("head.kernel", "classifier.1.weight"),
+        ("head.bias", "classifier.1.bias"),
+        ("stem.conv.kernel", "embedder.embedder.convolution.weight"),
+        ("stem.norm.mean", "embedder.embedder.normalization.running_mean"),
+        ("stages.3.layers.1.layers.0.conv.kernel", "encoder.stages.3.layers.1.layer.0.convolution.weight"),
+        ("stages.0.layers.2.layers.2.norm.scale", "encoder.stages.0.layers.2.layer.2.normalization.weight"),
+        ("stages.0.layers.0.layers.1.norm.var", "encoder.stages.0.layers.0.layer.1.normalization.running_var"),
+        ("stages.1.layers.0.shortcut.norm.bias", "encoder.stages.1.layers.0.shortcut.normalization.bias"),
+    ],
+)
+def test_names_of_transformers(ours, theirs):
+    """Written down from the state of transformers' ResNetForImageClassification, less its leading "resnet."."""
+    assert our_name_in_theirs(ours) == theirs
 
 
 def test_a_hub_that_does_not_answer(monkeypatch):
@@ -255,10 +324,8 @@ def test_images_and_parameters_that_are_refused(tmp_path):
         ResNetSpec(mean=(float("inf"),))
 
 
-def test_a_classifier_of_one_size_cannot_be_augmented():
+def test_an_unknown_augmentation_is_refused():
     images, labels = photographs(10, (16, 16, 1)), np.arange(10) % 2
-    with pytest.raises(InputError, match=r"augment='flip-crop' trains on smaller windows, which .* cannot take"):
-        ClassifierFeatures(model=ClassifierSpec(n_classes=2), augment="flip-crop").fit(images, labels)
     with pytest.raises(InputError, match=r"expected augment to be None or 'flip-crop', got 'rotate'"):
         ClassifierFeatures(model=ResNetSpec(n_classes=2), layer="pool", augment="rotate").fit(images, labels)
 

@@ -1,6 +1,7 @@
 """Recipes that train networks, on small made-up images: what learns from what, and whether labels decide."""
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,10 @@ import pytest
 from scratchclust import data, runs
 from scratchclust.errors import InputError
 from scratchclust.recipes import RECIPES, Outcome, Settings, find, pictures, run, writing
+from scratchclust.recipes.images import Images
+from scratchclust.recipes.run import different
+from scratchclust.recipes.work import Work
+from scratchclust.runs.files import write_json
 
 WITHOUT_LABELS = [name for name, recipe in RECIPES.items() if not recipe.labels_used]
 WITH_LABELS = [name for name, recipe in RECIPES.items() if recipe.labels_used]
@@ -134,8 +139,21 @@ def test_clusters_are_watched_while_an_autoencoder_learns(tmp_path: Path, monkey
     assert clusters(alone) == clusters(watched)
 
 
+def test_what_was_watched_is_kept_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a run that is resumed; here the run dies right after its last look."""
+
+    def die(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("dead")
+
+    monkeypatch.setitem(RECIPES, "digits", replace(find("digits"), watched_every=1))
+    monkeypatch.setattr("scratchclust.recipes.writing.write_outputs", die)
+    with pytest.raises(RuntimeError, match="dead"):
+        run("digits", Settings(limit=60, epochs=2), output=tmp_path / "run")
+    (notes,) = (tmp_path / "run.partial").rglob("*by-epoch.json")
+    assert sorted(json.loads(notes.read_text())) == ["1", "2"]
+
+
 def test_a_resumed_training_has_the_epochs_before_it_too(tmp_path: Path) -> None:
-    from scratchclust.recipes.images import Images
     from scratchclust.recipes.watching import Watcher
 
     (tmp_path / "notes.json").write_text('{"10": {"accuracy": 0.4}, "2": {"accuracy": 0.3}}')
@@ -169,6 +187,23 @@ def test_other_weights(tmp_path: Path) -> None:
     assert [result["n_features"] for result in done.metrics["results"]] == [4 * 4 * 64, 64]
     with pytest.raises(InputError, match=r"recipe classifier takes no pretrained network: leave --weights out"):
         run("classifier", settings, output=tmp_path / "refused")
+    images, same = Images(made_up_data("digits", limit=20)), Work(find("pretrained"), settings, None, print)
+    before = same.fingerprint(images, {})
+    (tmp_path / "own.safetensors").unlink()
+    other = spec.build((16, 16, 3), rngs=nnx.Rngs(1))
+    pretrained.write(tmp_path / "own.safetensors", other, spec, (16, 16, 3))
+    assert same.fingerprint(images, {}) != before  # a stage of the old network is not kept
+
+
+def test_a_complete_run_of_any_recipe_is_left_as_it_is(tmp_path: Path) -> None:
+    """Also where the parameters have tuples in them, which metrics.json gives back as lists."""
+    for name in RECIPES:
+        work = Work(find(name), Settings(), None, print)
+        metrics = {"recipe": name, "seed": 0, "parameters": work.parameters}
+        write_json(tmp_path / "metrics.json", metrics)
+        found = json.loads((tmp_path / "metrics.json").read_text())
+        assert different(work, found) == []
+        assert different(Work(find(name), Settings(seed=1, limit=50), None, print), found) == ["seed", "parameters"]
 
 
 def test_the_precision_of_a_training_is_told(tmp_path: Path) -> None:

@@ -170,6 +170,30 @@ class TestSettings:
         assert_same(one.model, two.model)
         assert one.history["loss"][0] > train_autoencoder().history["loss"][0]
 
+    def test_every_step_of_every_epoch_draws_anew(self):
+        """The images are all one random number, and the loss is that number and one of its own."""
+        seen = []
+
+        def drawn(images, key):
+            return jnp.full(images.shape, jax.random.uniform(key))
+
+        def loss(model, batch, key):
+            unused = 0 * model.up.bias[...].sum()
+            return unused, {"prepared": batch.images.mean(), "own": jax.random.uniform(key)}
+
+        def note(epoch, model, history):
+            seen.append(epoch)
+
+        settings = {"epochs": 3, "n": 16, "batch_size": 8, "prepare": drawn, "loss": loss}
+        history = train_autoencoder(callbacks=[Every(1, note)], **settings).history
+        assert seen == [1, 2, 3]
+        for name in ("prepared", "own"):  # means over the two steps of an epoch
+            assert len(set(history[name])) == 3
+        one_epoch = train_autoencoder(**settings | {"epochs": 1}).history
+        first_step_twice = train_autoencoder(**settings | {"epochs": 1, "n": 8}).history
+        for name in ("prepared", "own"):
+            assert one_epoch[name][0] != first_step_twice[name][0]
+
     def test_bfloat16_computes_in_it_and_keeps_float32_parameters(self):
         types = set()
 
@@ -215,6 +239,7 @@ class TestSettings:
             (np.zeros((0, 4, 4, 1), np.uint8), None, "expected at least one image to train on, got none"),
             (np.zeros((3, 4, 4, 1), np.int64), None, "expected images of type uint8 or float, got int32: convert them"),
             (np.full((3, 4, 4, 1), np.nan), None, "expected finite images, got NaN or infinity among the pixels: drop"),
+            (data(3)[0], np.array([0, -1, 1], np.int32), "expected labels of 0 or more, got -1: leave images without"),
         ],
     )
     def test_images_that_cannot_be_used(self, images, labels, message):

@@ -28,7 +28,7 @@ def check_images(X: Any, *, like_fit: tuple[int, ...] | None = None) -> np.ndarr
     if like_fit is not None and images.shape[1:] != like_fit:
         raise InputError(
             f"expected images of {list(like_fit)} (height, width, channels) as in fit, got {list(images.shape[1:])}: "
-            "resize them, or set `size` before fitting to accept any"
+            "bring them to that shape first"
         )
     return images
 

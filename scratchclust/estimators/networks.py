@@ -31,7 +31,8 @@ class AutoencoderFeatures(NetworkFeatures):
             `VAESpec` says itself.
         precision: "float32", or "bfloat16" for the computation with float32 parameters.
         checkpoint_dir: a folder for about ten checkpoints; where it has some of this very training, fit goes on from
-            the newest, so that a killed fit loses little and one of more epochs repeats none. Needs a `random_state`.
+            the newest, so that a killed fit loses little and, at a constant learning rate, one of more epochs repeats
+            none. Needs a `random_state`.
         color: "rgb" keeps the channels, "luma" and "mean" make grey.
         verbose: 1 prints a line for each epoch.
         random_state: seed of the first parameters, the shuffles and the noise.
@@ -135,8 +136,8 @@ class ClassifierFeatures(NetworkFeatures):
     Args:
         layer: "conv1", "conv2", "pool", "dense" (128 numbers) or "logits"; of a ResNet the names in its `layer_names`.
         model: None for the small network of Keras' MNIST example, or a `ClassifierSpec` or `ResNetSpec`.
-        augment: None, or "flip-crop": in each epoch another window of 7/8 of the sides of each image, half of them
-            mirrored. It is for a `ResNetSpec`, which takes any size, and for things that may be mirrored.
+        augment: None, or "flip-crop": in each epoch each image is moved by up to 1/8 of its sides, and half of them are
+            mirrored. It is for things that may be mirrored: animals, not digits.
         epochs, batch_size, optimizer, learning_rate, precision, checkpoint_dir, color, verbose, random_state: as for
             `AutoencoderFeatures`; the default optimiser is Adadelta with its learning rate of 1.
 
@@ -188,7 +189,7 @@ class ClassifierFeatures(NetworkFeatures):
         spec = classifier.spec_of(self.model, len(self.classes_))
         check_choice("layer", self.layer, classifier.layers_of(spec, self._seen_shape()))
         self.spec_, self.n_features_out_ = spec, classifier.layer_length(spec, self._seen_shape(), self.layer)
-        prepare = classifier.augmentation(self.augment, spec)
+        prepare = classifier.augmentation(self.augment)
         context = self._init_callback_context(max_subtasks=self.epochs)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         settings = {"key": key_of(self.random_state), "prepare": prepare, **self._training(context, X, y)}
@@ -211,9 +212,11 @@ class ClassifierFeatures(NetworkFeatures):
         """Write the network to a file that `PretrainedFeatures(weights=path)` reads, with the settings of its training.
 
         Raises:
-            InputError: the file exists.
+            InputError: the file exists, or colours were made grey by the mean, which the reader would do by luma.
         """
         check_is_fitted(self, "parameters_")
+        if self.color == "mean" and self.input_shape_[2] == 3:
+            raise InputError('PretrainedFeatures makes colours grey by luma, not by the mean: train with color="luma"')
         settings = {name: str(value) for name, value in self.get_params().items() if name != "checkpoint_dir"}
         pretrained.write(path, self._model(), self.spec_, self._seen_shape(), training=settings)
 

@@ -63,8 +63,7 @@ class PretrainedFeatures(ImageFeatures):
             check_positive(size=self.size)
         found = pretrained.read(self.weights)
         check_choice("layer", self.layer, pretrained.feature_layers(found))
-        height, width, n_channels = found.input_shape
-        self.network_shape_ = (self.size or height, self.size or width, n_channels)
+        self.network_shape_ = pretrained.shape_seen(found, self.size)
         layer = pretrained.layer_named(self.layer, found.spec, self.network_shape_)
         self.n_features_out_ = layer_length(found.spec, self.network_shape_, layer)
         self.input_shape_, self.spec_, self.parameters_ = tuple(images.shape[1:]), found.spec, found.arrays

@@ -83,11 +83,11 @@ class NetworkFeatures(CallbackSupportMixin, ImageFeatures):
             folder: of the checkpoints, within `checkpoint_dir`.
             usable: whether this estimator with the network's arrays as `parameters_` could transform.
         """
-        checkpoints, resume = checkpoints_in(self.checkpoint_dir, folder, self.epochs)
+        checkpoints, resume = checkpoints_in(self.checkpoint_dir, folder, int(self.epochs))
         return {
             "optimizer": optimizer_of(self.optimizer, self.learning_rate),
-            "epochs": self.epochs,
-            "batch_size": self.batch_size,
+            "epochs": int(self.epochs),
+            "batch_size": int(self.batch_size),
             "precision": self.precision,
             "checkpoints": checkpoints,
             "resume": resume,

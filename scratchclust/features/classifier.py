@@ -43,22 +43,23 @@ def spec_of(model: Any, n_classes: int) -> Any:
     if not isinstance(model, ClassifierSpec | ResNetSpec):
         raise InputError(f"expected model to be None, a ClassifierSpec or a ResNetSpec, got {model!r}")
     if model.n_classes != n_classes:
-        raise InputError(f"the labels have {n_classes} classes, but {model} has {model.n_classes}: set n_classes")
+        raise InputError(
+            f"the labels have {n_classes} classes, but {model} has {model.n_classes}: "
+            "give images of every class, or another n_classes"
+        )
     return model
 
 
-def augmentation(name: str | None, spec: Any) -> Prepare:
+def augmentation(name: str | None) -> Prepare:
     """What prepares the images of a training: "flip-crop", or None for the images as they are.
 
     Raises:
-        InputError: an unknown word, or a network that takes images of one size alone.
+        InputError: an unknown word.
     """
     if name is None:
         return unit_scale
     if name not in AUGMENTATIONS:
         raise InputError(f"expected augment to be None or {', '.join(map(repr, AUGMENTATIONS))}, got {name!r}")
-    if not isinstance(spec, ResNetSpec):
-        raise InputError(f"augment={name!r} trains on smaller windows, which {spec} cannot take: give a ResNetSpec")
     return AUGMENTATIONS[name]
 
 
@@ -89,7 +90,12 @@ def fit_classifier(
         spec: `ClassifierSpec` or `ResNetSpec`.
         key: of the first parameters, the shuffles and the dropout.
         settings: optimizer, epochs, batch_size and the rest of `train`.
+
+    Raises:
+        InputError: a label that is no class of the spec; and those of `train`.
     """
+    if np.max(labels) >= spec.n_classes:
+        raise InputError(f"expected labels below {spec.n_classes}, got {np.max(labels)}: number the classes from 0")
     build_key, train_key = jax.random.split(key)
     model = spec.build(images.shape[1:], rngs=nnx.Rngs(build_key))
     return train(model, images, labels=labels, loss=classification_loss(), key=train_key, **settings)

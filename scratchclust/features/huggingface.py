@@ -56,8 +56,14 @@ def read_folder(folder: Path) -> Found:
         theirs = {name.removeprefix("resnet."): array for name, array in load_file(folder / WEIGHTS).items()}
     except SafetensorError as error:
         raise InputError(f"{folder / WEIGHTS} is damaged: fetch it again") from error
-    spec = _spec_of(config, seen, n_classes=len(theirs.get("classifier.1.bias", [0])), folder=folder)
-    size = _size_of(seen)
+    try:
+        size, scale = _size_of(seen), _scale_of(seen)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{folder / PREPROCESSOR} has another size, image_mean or image_std than a number and three numbers each: "
+            "remove it to have ImageNet's"
+        ) from error
+    spec = _spec_of(config, scale, n_classes=len(theirs.get("classifier.1.bias", [0])), folder=folder)
     return spec, _renamed(spec, theirs, folder), (size, size, 3)
 
 
@@ -112,7 +118,7 @@ def _renamed(spec: ResNetSpec, theirs: dict[str, np.ndarray], folder: Path) -> d
     return arrays
 
 
-def _spec_of(config: dict[str, Any], seen: dict[str, Any], *, n_classes: int, folder: Path) -> ResNetSpec:
+def _spec_of(config: dict[str, Any], scale: dict[str, Any], *, n_classes: int, folder: Path) -> ResNetSpec:
     for name, value in PLAIN.items():
         if config.get(name, value) != value:
             raise InputError(
@@ -123,15 +129,18 @@ def _spec_of(config: dict[str, Any], seen: dict[str, Any], *, n_classes: int, fo
         widths = [(256, 512, 1024, 2048), (64, 128, 256, 512)][depth != 50]
         sizes = tuple(config.get("depths", ())), tuple(config.get("hidden_sizes", ()))
         if sizes == (blocks, widths) and bottleneck == (depth == 50):
-            mean, std = (
-                tuple(map(float, seen.get(name, usual)))
-                for name, usual in (("image_mean", IMAGENET_MEAN), ("image_std", IMAGENET_STD))
-            )
-            return ResNetSpec(family="imagenet", depth=depth, n_classes=n_classes, mean=mean, std=std)
+            return ResNetSpec(family="imagenet", depth=depth, n_classes=n_classes, **scale)
     raise InputError(
         f"{folder / CONFIG} is no ResNet-18, -34 or -50 (depths {config.get('depths')}, widths "
         f"{config.get('hidden_sizes')}, blocks {config.get('layer_type')}): give one of those"
     )
+
+
+def _scale_of(seen: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "mean": tuple(map(float, seen.get("image_mean", IMAGENET_MEAN))),
+        "std": tuple(map(float, seen.get("image_std", IMAGENET_STD))),
+    }
 
 
 def _size_of(seen: dict[str, Any]) -> int:

@@ -6,6 +6,7 @@ table of names. Nothing is unpickled.
 """
 
 import json
+import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from scratchclust.features.networks import arrays_of, in_batches, model_of
 from scratchclust.models import ClassifierSpec, ResNetSpec
 from scratchclust.train.steps import unit_scale
 
-__all__ = ["SHIPPED", "Pretrained", "feature_layers", "features", "layer_named", "read", "write"]
+__all__ = ["SHIPPED", "Pretrained", "feature_layers", "features", "layer_named", "read", "shape_seen", "write"]
 
 SHIPPED = {"cifar10-resnet20": Path(__file__).parent / "cifar10-resnet20.safetensors"}
 LAST_CONV = "last_conv"
@@ -57,8 +58,10 @@ def read(weights: Any) -> Pretrained:
     Raises:
         InputError: nothing of that name, a damaged file, or another network.
     """
+    if not isinstance(weights, str | os.PathLike):
+        raise InputError(f"expected weights to be a name or a path, got {weights!r}")
     if weights in SHIPPED:
-        return _read_file(SHIPPED[weights])
+        return _read_file(SHIPPED[str(weights)])
     path = Path(weights)
     if path.is_dir():
         return Pretrained(*read_folder(path))
@@ -91,6 +94,7 @@ def write(path: str | Path, model: nnx.Module, spec: Any, input_shape: tuple[int
     if path.exists():
         raise InputError(f"{path} exists already: give another name, or remove it first")
     described = {"spec": {type(spec).__name__: asdict(spec)}, "input_shape": input_shape, **notes}
+    path.parent.mkdir(parents=True, exist_ok=True)
     save_file(arrays_of(model), path, metadata={name: json.dumps(value) for name, value in described.items()})
 
 
@@ -105,6 +109,20 @@ def layer_named(layer: str, spec: Any, shape: tuple[int, int, int]) -> str:
     return names[names.index("pool") - 1] if layer == LAST_CONV else layer
 
 
+def shape_seen(found: Pretrained, size: int | np.integer | None) -> tuple[int, int, int]:
+    """(height, width, channels) of the images that the network sees; None takes those of its training.
+
+    Raises:
+        InputError: another size than the only one that the network takes.
+    """
+    height, width, n_channels = found.input_shape
+    if size is None:
+        return found.input_shape
+    if isinstance(found.spec, ClassifierSpec) and (size, size) != (height, width):
+        raise InputError(f"this network takes images of {height}x{width} alone, got size={size}: leave size out")
+    return int(size), int(size), n_channels
+
+
 def features(
     model: Any, images: Num[np.ndarray, "n h w c"], layer: str, shape: tuple[int, int, int]
 ) -> Float32[np.ndarray, "n d"]:
@@ -117,7 +135,8 @@ def features(
         shape: (height, width, channels) that the images are brought to: resized by area or linearly, grey repeated or
             colours made grey (luma).
     """
-    batch_size = max(1, BATCH_PIXELS // (shape[0] * shape[1]))
+    largest = max(shape[0] * shape[1], images.shape[1] * images.shape[2])  # before resizing or after
+    batch_size = max(1, BATCH_PIXELS // largest)
     return in_batches(model, of_layer(layer), images, prepare=_Fitted(shape), batch_size=batch_size)
 
 
@@ -147,8 +166,10 @@ def _read_file(path: Path) -> Pretrained:
             notes = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
         [(name, fields)] = json.loads(notes["spec"]).items()
-        return Pretrained(_SPECS[name](**fields), arrays, tuple(json.loads(notes["input_shape"])))
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        found = Pretrained(_SPECS[name](**fields), arrays, tuple(json.loads(notes["input_shape"])))
+        _ = found.model  # whether the arrays are those of the spec
+        return found
+    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path} is no file of weights, or it is damaged: give one that save_weights wrote, or the folder of a "
             "ResNet in Hugging Face's layout"

@@ -14,6 +14,7 @@ from scratchclust.errors import InputError
 from scratchclust.recipes.images import Images, load
 from scratchclust.recipes.registry import Variant, find
 from scratchclust.recipes.work import Settings, Tell, Work, describe
+from scratchclust.runs.files import plain
 
 logger = logging.getLogger("scratchclust.recipes")
 
@@ -67,14 +68,19 @@ def run(
 
 def _finished(work: Work, final: Path) -> Outcome:
     metrics = runs.read_metrics(final)
-    same = {"recipe": work.recipe.name, "seed": work.settings.seed, "parameters": work.parameters}
-    differing = [name for name, value in same.items() if metrics[name] != value]
+    differing = different(work, metrics)
     if differing:
         raise InputError(
             f"{final} is complete, but was made with different {' and '.join(differing)}: "
             "give another --output, or --overwrite"
         )
     return Outcome(final.resolve(), metrics, was_finished=True)
+
+
+def different(work: Work, metrics: dict[str, Any]) -> list[str]:
+    """What of a complete run is not as this work would have it: names in metrics.json."""
+    same = {"recipe": work.recipe.name, "seed": work.settings.seed, "parameters": plain(work.parameters)}
+    return [name for name, value in same.items() if metrics[name] != value]
 
 
 def _compute(work: Work, folder: runs.RunFolder) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sklearn.base import clone
 
 from scratchclust.recipes.images import Images
 from scratchclust.recipes.scores import agreement_scores, training_scores
+from scratchclust.runs.files import write_json
 
 SCORES = ("accuracy", "reconstruction_mse")
 
@@ -51,7 +52,7 @@ class Watcher:
         scores = agreement_scores(clustered.labels, np.asarray(labels)) | training_scores(fitted_estimator, self.images)
         self.found[int(epoch)] = {name: float(scores[name]) for name in SCORES if name in scores}
         self.notes.parent.mkdir(parents=True, exist_ok=True)
-        self.notes.write_text(json.dumps(self.found), encoding="utf-8")
+        write_json(self.notes, self.found)
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Nothing is to be tidied."""

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import scratchclust
@@ -10,6 +11,7 @@ from scratchclust.errors import InputError
 from scratchclust.recipes.images import Images
 from scratchclust.recipes.registry import Recipe, Spec, Variant
 from scratchclust.runs import fingerprint
+from scratchclust.runs.files import sha256_of_file, sha256_of_tree
 
 Tell = Callable[[str], None]  # takes a line that says what is being done
 
@@ -111,12 +113,21 @@ class Work:
                 "seed": self.settings.seed,
                 **{name: [dataset.sha256, _labels_sha256(dataset)] for name, dataset in used.items()},
                 "part": part,
+                "weights": _weights_sha256(self.settings.weights),
             }
         )
 
 
 def _labels_sha256(dataset: Any) -> str:
     return hashlib.sha256(b"" if dataset.labels is None else dataset.labels.tobytes()).hexdigest()
+
+
+def _weights_sha256(weights: str | None) -> Any:
+    """Of the person's own network, which may become another one under the same name."""
+    path = Path(weights or "")
+    if weights and path.is_file():
+        return sha256_of_file(path)
+    return sha256_of_tree(path) if weights and path.is_dir() else None
 
 
 def describe(variant: Variant) -> dict[str, Any]:

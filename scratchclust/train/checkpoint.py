@@ -243,4 +243,4 @@ def _reason(error: Exception) -> str:
 
 def _short(value: Any) -> str:
     text = str(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -171,6 +171,10 @@ def _check(data: Batch, epochs: int, batch_size: int, precision: str) -> None:
         raise InputError("expected at least one image to train on, got none")
     if data.labels is not None and len(data.labels) != len(data.images):
         raise InputError(f"expected one label for each of {len(data.images)} images, got {len(data.labels)}")
+    if data.labels is not None and int(np.min(data.labels)) < 0:
+        raise InputError(
+            f"expected labels of 0 or more, got {int(np.min(data.labels))}: leave images without a label out"
+        )
     if jnp.issubdtype(data.images.dtype, jnp.floating) and not bool(jnp.isfinite(data.images).all()):
         raise InputError(
             "expected finite images, got NaN or infinity among the pixels: drop or fill those images first"

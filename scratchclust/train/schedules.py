@@ -7,7 +7,7 @@ Sources: Loshchilov & Hutter, SGDR, 2017 (cosine). Goyal et al., Accurate, large
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,12 +90,13 @@ class StepSpec:
     """
 
     initial: float
-    boundaries: tuple[float, ...] = (0.5, 0.75)
+    boundaries: Sequence[float | int] = (0.5, 0.75)
     factor: float = 0.1
 
     def __post_init__(self) -> None:
         check_rate("initial", self.initial)
         check_rate("factor", self.factor)
+        object.__setattr__(self, "boundaries", tuple(self.boundaries))
         for boundary in self.boundaries:
             check_between("boundaries", boundary, "as shares of the run's steps")
 
