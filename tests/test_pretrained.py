@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from sklearn.pipeline import Pipeline
 
@@ -18,6 +19,7 @@ from scratchclust.data.preprocessing import luma_grey, resize
 from scratchclust.errors import InputError
 from scratchclust.features import pretrained
 from scratchclust.features.huggingface import our_name_in_theirs
+from scratchclust.recipes import find
 
 SMALL = ResNetSpec(depth=8, n_classes=3, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
 IMAGENET = {
@@ -348,3 +350,18 @@ def test_the_shipped_network():
         sum(array.size for name, array in features.parameters_.items() if "mean" not in name and "var" not in name)
         == 269_722
     )
+
+
+def test_the_shipped_network_is_that_of_the_recipe():
+    with safe_open(pretrained.SHIPPED["cifar10-resnet20"], framework="numpy") as file:
+        training = json.loads(file.metadata()["training"])
+    (variant,) = find("pretrain").variants
+    for name in ("epochs", "batch_size", "augment"):
+        assert training[name] == str(variant.features.parameters[name])
+
+
+@pytest.mark.real_data
+def test_the_shipped_network_knows_photographs():
+    test = scratchclust.data.load("cifar10", split="test", limit=1000)
+    logits = PretrainedFeatures(layer="logits").fit_transform(test.images)
+    assert (logits.argmax(axis=1) == test.labels).mean() > 0.84

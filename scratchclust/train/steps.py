@@ -25,10 +25,11 @@ from scratchclust.train.state import State
 PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 Prepare = Callable[[Any, Any], Any]
 
-# By default XLA:CPU leaves products of matrices, sums and some convolutions to YNNPACK. Only the products gain by it:
-# on one device with two threads a step of the autoencoder (28x28x1, 32x32x3) took 1.4 and 1.3 times as long with the
-# rest, one of ResNet-20 1.1 times (jaxlib 0.10.2, AVX-512); with a device for each core hardly longer.
-CPU_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
+# By default XLA:CPU leaves products of matrices, sums and some convolutions to YNNPACK. On one device with several
+# threads only the products gain by it: a step of the autoencoder (28x28x1, 32x32x3) took 1.4 and 1.3 times as long with
+# the rest, one of ResNet-20 1.1 times (jaxlib 0.10.2, two cores with AVX-512). With a device for each core the default
+# is as fast or a little faster.
+ONE_CPU_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
 
 
 def unit_scale(images: Array, key: Any = None) -> Float[Array, "n ..."]:
@@ -111,7 +112,7 @@ def programs(
 
         return jax.lax.scan(body, state, first + jnp.arange(n_steps))
 
-    options = CPU_OPTIONS if mesh.devices.flat[0].platform == "cpu" else None
+    options = ONE_CPU_OPTIONS if mesh.size == 1 and mesh.devices.flat[0].platform == "cpu" else None
     compile_ = partial(jax.jit, donate_argnums=0, out_shardings=(whole, whole), compiler_options=options)
     return Programs(compile_(step), compile_(stretch, static_argnames=("n_steps", "batch_size")))
 
