@@ -106,6 +106,7 @@ def main() -> int:
     known = {source.stem: source for source in tutorials()}
     if unknown := [name for name in arguments.names if name not in known]:
         parser.error(f"no tutorial {unknown[0]!r}: there are {', '.join(known)}")
+    arguments.output.mkdir(parents=True, exist_ok=True)
     for name in arguments.names or known:
         try:
             notebook = executed(known[name], arguments.data, solutions=arguments.solutions)
