@@ -79,6 +79,8 @@ def run_recipe(
     full: Annotated[bool, typer.Option("--full", help="The recipe in full size: all images, all epochs.")] = False,
     split: Annotated[str | None, typer.Option(help="Take this split: train, test or all.")] = None,
     data: Annotated[str | None, typer.Option(help="Take other images: a data set's name, or a path.")] = None,
+    size: Annotated[int | None, typer.Option(help="Bring images to so many pixels in height and width.", min=1)] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse a folder with unreadable files.")] = False,
     scan: Annotated[bool, typer.Option("--scan", help="Also try k = 2..20: elbow, silhouette, Dunn.")] = False,
     weights: Annotated[
         str | None, typer.Option(help="Take another pretrained network: a file, a folder, or a name on the hub.")
@@ -95,8 +97,10 @@ def run_recipe(
 
     logging.getLogger("scratchclust").propagate = False  # to log.txt only: some library sets up the root logger
     find(recipe)  # a misspelt name is told before JAX takes its seconds to start
-    size = {"limit": limit, "split": split, "full": full, "epochs": epochs}
-    settings = Settings(seed=seed, scan=scan, data=data, weights=weights, precision=precision.value, **size)
+    images = {"data": data, "split": split, "limit": limit, "size": size, "strict": strict}
+    settings = Settings(
+        seed=seed, full=full, epochs=epochs, scan=scan, weights=weights, precision=precision.value, **images
+    )
     with _telling(quiet) as tell:
         tell("starting JAX")
         _use_device(device)

@@ -10,6 +10,9 @@ class InputError(ValueError):
     exit code 2; every other exception is a failure of the program and ends with 1.
     """
 
+    def __init__(self, message: str = "") -> None:
+        super().__init__(" ".join(message.splitlines()))  # a file's name may hold a newline
+
 
 class TrainingError(RuntimeError):
     """A training that cannot go on, and what it had reached.

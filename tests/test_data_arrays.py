@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from scratchclust import data
+from scratchclust.data import arrays
 from scratchclust.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -221,3 +222,63 @@ def test_a_large_npy_is_not_read_whole_for_a_few(tmp_path):
     del images
     with memory_below(5e6):
         assert data.load(tmp_path / "big.npy", limit=2).images.sum() == 2 * 200 * 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (-2, -3, 4), }",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3, 4",  # damaged: tokenize.TokenError
+        " {[]: 1}",  # TypeError or IndentationError
+    ],
+)
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+def test_damaged_headers(tmp_path, header, kind):
+    text = header.encode().ljust(117) + b"\n"
+    content = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(24)
+    path = tmp_path / f"mine.{kind}"
+    if kind == "npy":
+        path.write_bytes(content)
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("images.npy", content)
+    with pytest.raises(InputError, match=r"is no .npy array|its header promises|damaged") as caught:
+        data.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_single_number_is_no_image(tmp_path):
+    with pytest.raises(InputError, match=r"expected images \[n, h, w\].*found shape \(\)"):
+        data.load(save(tmp_path / "one.npy", np.uint8(5)))
+
+
+def test_an_archive_s_directory_that_lies(tmp_path):
+    path = tmp_path / "mine.npz"
+    np.savez(path, images=PIXELS)
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo("images.npy")
+    content, size = bytearray(path.read_bytes()), (1 << 31).to_bytes(4, "little")
+    directory = content.index(b"PK\x01\x02")
+    content[directory + 20 : directory + 28] = size + size  # both the packed and the unpacked size
+    path.write_bytes(content)
+    assert info.file_size < 1000
+    with memory_below(1 << 20), pytest.raises(InputError, match=r"claims 2147483648 bytes, more than its compressed"):
+        data.load(path)
+
+
+def test_a_bomb_that_keeps_its_promise(tmp_path, monkeypatch):
+    path = tmp_path / "big.npz"
+    np.savez_compressed(path, images=np.zeros((10, 100, 100), np.uint8))
+    monkeypatch.setattr(arrays, "LARGEST_UNPACKED", 50_000)
+    with pytest.raises(InputError, match=r"would unpack to .* more than the .* allowed: .* save it uncompressed"):
+        data.load(path)
+    np.savez(path, images=np.zeros((10, 100, 100), np.uint8))  # what is not packed cannot be a bomb
+    assert len(data.load(path).images) == 10
+
+
+def test_floats_are_converted_without_a_second_copy(tmp_path):
+    images = np.random.default_rng(0).random((3000, 16, 16)).astype(np.float32)
+    path = save(tmp_path / "floats.npy", images)
+    with memory_below(3 * images.nbytes // 4):
+        loaded = data.load(path).images
+    np.testing.assert_array_equal(loaded[..., 0], np.rint(images * np.float32(255)))

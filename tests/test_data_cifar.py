@@ -172,3 +172,20 @@ def test_a_flipped_bit_in_an_archive(tmp_path):
     (tmp_path / "flipped.tar.gz").write_bytes(good)
     with pytest.raises(InputError, match=r"flipped.tar.gz"):
         data.load(tmp_path / "flipped.tar.gz")
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive at all", bytes(5000)])
+def test_what_is_no_archive_is_told_in_one_line(tmp_path, content):
+    (tmp_path / "cifar.tar.gz").write_bytes(content)
+    with pytest.raises(InputError, match=r"cifar.tar.gz") as caught:
+        data.load(tmp_path / "cifar.tar.gz")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_flipped_byte_in_an_archive_packed_by_xz(tmp_path):
+    path = write_archive(tmp_path / "cifar.tar", CONTENTS, mode="w:xz")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"cifar.tar is a damaged archive .*: fetch it again"):
+        data.load(path)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from scratchclust import data
-from scratchclust.data.folders import natural_key
+from scratchclust.data.folders import list_files, natural_key
 from scratchclust.errors import InputError
 
 
@@ -325,3 +325,88 @@ def test_warning_filters_are_restored(tmp_path):
     before = list(warnings.filters)
     data.load(tmp_path, limit=1)
     assert list(warnings.filters) == before
+
+
+def test_a_note_beside_train_and_test_changes_nothing(tmp_path):
+    for name in ("train/a/1.png", "train/b/1.png", "test/b/1.png"):
+        save(tmp_path / name)
+    (tmp_path / "README.txt").write_text("who took these pictures")
+    with pytest.warns(UserWarning, match=r"skipped 1 of 4 files"):
+        everything = data.load(tmp_path)
+    assert everything.label_names == ("a", "b")
+    np.testing.assert_array_equal(everything.labels, [0, 1, 1])
+    assert data.load(tmp_path, split="train").paths == ("train/a/1.png", "train/b/1.png")
+
+
+def test_folders_without_pictures_are_no_classes(tmp_path):
+    save(tmp_path / "cat" / "1.png")
+    save(tmp_path / "dog" / "1.png")
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "1.xml").write_text("<box/>")
+    with pytest.warns(UserWarning, match=r"annotations/1.xml"):
+        pictures = data.load(tmp_path)
+    assert pictures.label_names == ("cat", "dog")
+    np.testing.assert_array_equal(pictures.labels, [0, 1])
+    assert data.load(tmp_path / "cat", strict=True).labels is None
+
+
+def test_classes_are_numbered_alike_whatever_is_read(tmp_path):
+    for name in ("train/a/1.png", "train/b/1.png", "test/b/1.png"):
+        save(tmp_path / name)
+    assert data.load(tmp_path, limit=1).label_names == ("a", "b")
+    assert data.load(tmp_path, split="test").label_names == ("a", "b")
+
+
+def test_what_links_lead_to_is_there_under_each_name(tmp_path):
+    save(tmp_path / "set" / "dog" / "1.png")
+    save(tmp_path / "set" / "cat" / "1.png")
+    (tmp_path / "set" / "cat" / "also").symlink_to(tmp_path / "set" / "dog", target_is_directory=True)
+    (tmp_path / "set" / "hound").symlink_to(tmp_path / "set" / "dog", target_is_directory=True)
+    pictures = data.load(tmp_path / "set")
+    assert pictures.paths == ("cat/1.png", "cat/also/1.png", "dog/1.png", "hound/1.png")
+    assert pictures.label_names == ("cat", "dog", "hound")
+
+
+def test_many_links_to_each_other_end(tmp_path):
+    folders = [tmp_path / "set" / "class" / str(i) for i in range(9)]
+    for folder in folders:
+        save(folder / "1.png")
+    for folder in folders:
+        for other in folders:
+            (folder / f"to{other.name}").symlink_to(other, target_is_directory=True)
+    assert len(list_files(tmp_path / "set")) < 9**3
+
+
+def test_a_folder_that_cannot_be_listed_is_not_left_out(tmp_path, monkeypatch):
+    save(tmp_path / "cat" / "1.png")
+    save(tmp_path / "dog" / "1.png")
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("dog"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match=r"dog: no permission to read it: change its rights"):
+        data.load(tmp_path)
+
+
+def test_names_that_are_no_text(tmp_path):
+    save(tmp_path / "cat" / "1.png")
+    os.rename(save(tmp_path / "cat" / "2.png"), os.fsencode(tmp_path / "cat") + b"/\xe9.png")
+    save(tmp_path / "dog" / "1.png")
+    os.rename(tmp_path / "dog", os.fsencode(tmp_path) + b"/d\xf6g")
+    with pytest.warns(UserWarning, match=r"skipped 2 of 3 files"):
+        pictures = data.load(tmp_path)
+    assert (pictures.paths, pictures.label_names) == (("cat/1.png",), ("cat",))
+    assert {file.path for file in pictures.skipped} == {"cat/\\xe9.png", "d\\xf6g/1.png"}
+    with pytest.raises(InputError, match=r"its name is not UTF-8, so that no report could name it: rename it"):
+        data.load(tmp_path, strict=True)
+
+
+def test_a_newline_in_a_name_stays_on_one_line(tmp_path):
+    (tmp_path / "a\nb.png").write_bytes(b"")
+    with pytest.raises(InputError) as caught:
+        data.load(tmp_path, strict=True)
+    assert "\n" not in str(caught.value)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from scratchclust import data
+from scratchclust.data import idx
 from scratchclust.errors import InputError
 
 # Two images of 2x3 pixels: 0..5 and 6..11.
@@ -174,3 +175,26 @@ def test_train_and_test_of_different_shapes(tmp_path):
     (tmp_path / "t10k-images-idx3-ubyte").write_bytes(struct.pack(">IIII", 2051, 1, 1, 1) + b"x")
     with pytest.raises(InputError, match=r"train and test images differ in shape"):
         data.load(tmp_path)
+
+
+def test_a_bomb_that_keeps_its_promise(tmp_path, monkeypatch):
+    content = struct.pack(">IIII", 2051, 10, 100, 100) + bytes(100_000)
+    (tmp_path / "a-images.idx.gz").write_bytes(gzip.compress(content))
+    monkeypatch.setattr(idx, "LARGEST_UNPACKED", 50_000)
+    with pytest.raises(InputError, match=r"would unpack to .* more than the .* allowed: .* gunzip first"):
+        data.load(tmp_path / "a-images.idx.gz")
+    (tmp_path / "a-images.idx").write_bytes(content)
+    assert len(data.load(tmp_path / "a-images.idx").images) == 10
+
+
+@pytest.mark.parametrize("shape", [(0, 2, 3), (0, 2**32 - 1, 2**32 - 1)])
+def test_files_that_hold_nothing(tmp_path, shape):
+    (tmp_path / "a-images.idx").write_bytes(struct.pack(">IIII", 2051, *shape))
+    with pytest.raises(InputError, match=r"a-images.idx holds no pixels, its header says shape \(0, "):
+        data.load(tmp_path / "a-images.idx")
+
+
+def test_a_folder_where_the_labels_should_be(tmp_path):
+    (tmp_path / "a-images.idx").write_bytes(IMAGES)
+    (tmp_path / "a-labels.idx").mkdir()
+    assert data.load(tmp_path / "a-images.idx").labels is None

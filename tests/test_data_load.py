@@ -138,6 +138,23 @@ def test_an_existing_path_wins_over_a_name(tmp_path, monkeypatch):
         data.load("digits")
 
 
+def test_names_that_cannot_be(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match=r"the name of the data is empty: give a data set's name or a path"):
+        data.load("")
+    with pytest.raises(InputError, match=r"~nobody-of-that-name/x: its ~ is nobody's home folder: write the path out"):
+        data.load("~nobody-of-that-name/x")
+    with pytest.raises(InputError, match=r"no such file or folder|is no file or folder here"):
+        data.load("x" * 300)
+    with pytest.raises(InputError, match=r"cifar10_corrupted/fog_1: no such file.*`scratchclust data NAME`"):
+        data.load("cifar10_corrupted/fog_1", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize("size", [10**6, 2**40, (8, 10**9)])
+def test_a_size_beyond_all_pictures(size):
+    with pytest.raises(InputError, match=r"size must be at most 16384 pixels in height and width, found"):
+        data.load("digits", size=size)
+
+
 def test_a_named_pipe_is_refused_and_does_not_hang(tmp_path):
     import os
 

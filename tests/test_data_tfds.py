@@ -4,7 +4,9 @@ import importlib.util
 import io
 import json
 import logging
+import os
 import sys
+import time
 import types
 
 import numpy as np
@@ -255,6 +257,56 @@ def test_a_set_that_was_prepared_anew_is_decoded_anew(root, tmp_path, decoded):
     assert decoded == ["test", "test"]
 
 
+def test_other_labels_in_files_of_the_same_size(root, tmp_path, decoded):
+    """Records are padded to 64 KiB: the files of a set prepared anew have the size of the old ones."""
+    first = write_set(root)
+    data.load("toy", split="test")
+    sizes = sorted(path.stat().st_size for path in first.iterdir())
+    first.rename(tmp_path / "old")
+    again = write_set(root, labels={**LABELS, "test": [0, 1]})
+    assert sorted(path.stat().st_size for path in again.iterdir()) == sizes
+    np.testing.assert_array_equal(data.load("toy", split="test").labels, [0, 1])
+
+
+def test_two_processes_write_the_same_split(tmp_path, monkeypatch):
+    """The other one is faster, twice: between the look and the rename, and while the old folder is moved away."""
+    split, folder = cache.CachedSplit(PIXELS["test"], None, None), tmp_path / "x"
+    rename, calls = os.replace, []
+
+    def late(old, new):
+        calls.append(old)
+        if len(calls) in late_at:
+            with monkeypatch.context() as undone:
+                undone.setattr(cache.os, "replace", rename)
+                cache.store(folder, split, "here")
+        rename(old, new)
+
+    for stale, late_at in ((False, {1}), (True, {3})):
+        if stale:
+            cache.store(folder, split, "what was here before")
+        calls.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(cache.os, "replace", late)
+            cache.store(folder, split, "here")
+        np.testing.assert_array_equal(cache.fetch(folder, "here").images, PIXELS["test"])
+        assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_shared_cache_can_be_read_by_those_who_share_it(tmp_path):
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o755)
+    cache.store(tmp_path / "shared" / "x", cache.CachedSplit(PIXELS["test"], None, None), "here")
+    assert (tmp_path / "shared" / "x").stat().st_mode & 0o777 == 0o755
+
+
+def test_what_a_killed_process_left_is_cleared_after_a_day(tmp_path):
+    for name, age in ((".partial-old", 2 * 24 * 3600), (".partial-new", 60)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    cache.store(tmp_path / "x", cache.CachedSplit(PIXELS["test"], None, None), "here")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".partial-new", "x"]
+
+
 def test_writing_that_dies_leaves_nothing_half_done(root, tmp_path, monkeypatch):
     write_set(root)
 
@@ -349,11 +401,33 @@ def test_an_image_that_contradicts_its_description(root):
 
 
 def test_labels_out_of_range(root):
-    write_set(root, labels={"train": [0, 1, 7, 0, 1], "test": [-1, -1]})
+    write_set(root, labels={"train": [0, 1, 7, 0, 1], "test": [-1, 0]})
     with pytest.raises(InputError, match=r"toy/1.0.0 \(train\): label 7 of image 2 is out of range, expected 0 to 1"):
         data.load("toy", split="train")
     with pytest.raises(InputError, match=r"toy/1.0.0 \(test\): label -1 of image 0 is out of range"):
         data.load("toy", split="test")
+
+
+def test_a_split_whose_labels_are_unknown(root):
+    """TensorFlow Datasets writes -1 where there is no label."""
+    write_set(root, labels={"train": LABELS["train"], "test": [-1, -1]})
+    test = data.load("toy", split="test")
+    np.testing.assert_array_equal(test.images, PIXELS["test"])
+    assert (test.labels, test.label_names) == (None, None)
+    np.testing.assert_array_equal(data.load("toy", split="train").labels, LABELS["train"])
+    with pytest.raises(InputError, match=r"toy has labels for only some of its splits: .* load one split"):
+        data.load("toy")
+
+
+def test_records_that_are_something_else(root, monkeypatch):
+    from google.protobuf.message import DecodeError
+
+    write_set(root)
+    for failure in (DecodeError("Error parsing message"), Image.DecompressionBombError("too many pixels")):
+        with monkeypatch.context() as patch:
+            patch.setattr(tfds, "_without_advice", lambda failure=failure: (_ for _ in ()).throw(failure))
+            with pytest.raises(InputError, match=r"its split 'test' is damaged \(.*\): prepare the set again"):
+                data.load("toy", split="test")
 
 
 def test_no_advice_about_opencv(root, caplog, capsys):
@@ -497,6 +571,8 @@ def test_preparing_writes_array_records_where_load_finds_them(root, monkeypatch,
         ConnectionError("HTTPConnectionPool(host=...)"),
         ImportError("needs scipy"),
         AssertionError("Manual directory does not exist"),
+        ValueError("Failed to construct dataset: BuilderConfig nonsense not found"),
+        RuntimeError("the checksum differs"),
     ],
 )
 def test_preparing_fails(root, monkeypatch, pretend_tensorflow, failure):
@@ -507,7 +583,7 @@ def test_preparing_fails(root, monkeypatch, pretend_tensorflow, failure):
 
     monkeypatch.setattr(tensorflow_datasets, "builder", fail)
     with pytest.raises(
-        InputError, match=r"TensorFlow Datasets failed \(.*\), so check the network .*; or put train-images"
+        InputError, match=r"TensorFlow Datasets failed \(.*\), so .* try again; or put train-images"
     ) as caught:
         data.prepare("mnist", verbose=True)
     assert "\n" not in str(caught.value)

@@ -13,7 +13,15 @@ from jaxtyping import UInt8
 from numpy.lib import format as npy_format
 
 from scratchclust.data.archives import check_member_name
-from scratchclust.data.dataset import Reading, Request, check_labels, choose_splits, join_labels, one_line
+from scratchclust.data.dataset import (
+    LARGEST_UNPACKED,
+    Reading,
+    Request,
+    check_labels,
+    choose_splits,
+    join_labels,
+    one_line,
+)
 from scratchclust.data.idx import MAX_DEFLATE_RATIO
 from scratchclust.errors import InputError
 
@@ -28,7 +36,9 @@ DAMAGED = (
     lzma.LZMAError,
     NotImplementedError,
     RuntimeError,
+    MemoryError,
 )
+BLOCK = 256  # images converted at once
 
 
 def read_npy(path: Path, request: Request) -> Reading:
@@ -41,7 +51,7 @@ def read_npy(path: Path, request: Request) -> Reading:
     with path.open("rb") as stream:
         _check_header(stream, path.stat().st_size, str(path))
     array = np.load(path, mmap_mode="r", allow_pickle=False)
-    return Reading(as_pixels(array[: request.limit], str(path)), None, None, path.stem)
+    return Reading(as_pixels(array[: request.limit] if array.ndim else array, str(path)), None, None, path.stem)
 
 
 def read_npz(path: Path, request: Request) -> Reading:
@@ -97,7 +107,11 @@ def as_pixels(array: np.ndarray, source: str) -> UInt8[np.ndarray, "n h w c"]:
             f"{source}: expected floats from 0 to 1, found {array.min():g} to {array.max():g}: "
             "bring them to that range, or to 0 to 255 and save as uint8"
         )
-    return np.rint(array * array.dtype.type(255)).astype(np.uint8)
+    pixels = np.empty(array.shape, np.uint8)
+    for start in range(0, len(array), BLOCK):
+        scaled = array[start : start + BLOCK] * array.dtype.type(255)
+        pixels[start : start + BLOCK] = np.rint(scaled, out=scaled)
+    return pixels
 
 
 def _read_members(
@@ -119,7 +133,8 @@ def _read_members(
     if len({part.shape[1:] for part in images}) > 1:
         raise InputError(f"{path}: x_train and x_test differ in shape: load split='train' or split='test'")
     joined = join_labels(labels, str(path))
-    return Reading(np.concatenate(images), joined, names if joined is not None else None, path.stem)
+    pixels = images[0] if len(images) == 1 else np.concatenate(images)
+    return Reading(pixels, joined, names if joined is not None else None, path.stem)
 
 
 def _keys_by_split(members: dict[str, Any], path: Path) -> dict[str, tuple[str, str | None]]:
@@ -147,9 +162,14 @@ def _read_label_names(
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> np.ndarray:
     source = f"{path}[{info.filename.removesuffix('.npy')}]"
-    if info.file_size > MAX_DEFLATE_RATIO * info.compress_size:
+    if info.compress_size > path.stat().st_size or info.file_size > MAX_DEFLATE_RATIO * info.compress_size:
         raise InputError(
             f"{source} claims {info.file_size} bytes, more than its compressed bytes can hold: save it again"
+        )
+    if info.file_size > max(LARGEST_UNPACKED, info.compress_size):
+        raise InputError(
+            f"{source} would unpack to {info.file_size / 2**30:.1f} GiB, more than the {LARGEST_UNPACKED >> 30} that are "
+            "allowed: if that is meant, save it uncompressed with numpy.savez, or as .npy"
         )
     with archive.open(info) as stream:
         _check_header(cast(BufferedIOBase, stream), info.file_size, source)
@@ -164,12 +184,15 @@ def _check_header(stream: BufferedIOBase, n_bytes: int, source: str) -> None:
         readers = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
         # Version 3 differs only in that names of structured types may be in any script; we use no such types.
         shape, _, dtype = readers[version](stream)
-    except (ValueError, EOFError, KeyError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError):  # not the header, but the file around it
+        raise
+    # ValueError and EOFError as a rule; but a damaged header is parsed as Python, which fails in many ways.
+    except Exception as error:
         raise InputError(f"{source} is no .npy array ({one_line(error)}): save it again with numpy.save") from error
     if dtype.hasobject:
         raise InputError(f"{source} holds Python objects, which may run code when loaded: save a plain uint8 array")
     expected = math.prod(shape) * dtype.itemsize
-    if expected != n_bytes - stream.tell():
+    if min(shape, default=0) < 0 or expected != n_bytes - stream.tell():
         raise InputError(
             f"{source}: its header promises {expected} bytes for shape {shape}, found {n_bytes - stream.tell()}: "
             "it is cut short or damaged; save or fetch it again"

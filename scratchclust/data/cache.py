@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int32, UInt8
 
+from scratchclust.data.dataset import expanded
+
 SCHEMA = 1
+ABANDONED = 24 * 3600  # seconds after which a partial folder is nobody's any more
 
 
 class CachedSplit(NamedTuple):
@@ -31,7 +35,7 @@ def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     """The cache's folder: the argument, the environment's SCRATCHCLUST_CACHE, or the user's cache folder."""
     chosen = cache_dir or os.environ.get("SCRATCHCLUST_CACHE")
     if chosen:
-        return Path(chosen).expanduser()
+        return expanded(chosen)
     import platformdirs
 
     return platformdirs.user_cache_path("scratchclust")
@@ -49,7 +53,13 @@ def store(folder: Path, split: CachedSplit, source: str) -> None:
         OSError: the cache cannot be written.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.glob(".partial-*"):
+        if time.time() - left.stat().st_mtime > ABANDONED:
+            shutil.rmtree(left, ignore_errors=True)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+    partial.chmod(
+        folder.parent.stat().st_mode & 0o777
+    )  # mkdtemp's folder is its maker's alone; the cache may be shared
     try:
         arrays = {
             key: array for key, array in (("images", split.images), ("labels", split.labels)) if array is not None
@@ -63,7 +73,7 @@ def store(folder: Path, split: CachedSplit, source: str) -> None:
             "arrays": {key: _describe(array) for key, array in arrays.items()},
         }
         (partial / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-        _put_in_place(partial, folder)
+        _put_in_place(partial, folder, source)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -95,16 +105,21 @@ def _describe(array: np.ndarray) -> dict[str, str | int | Sequence[int]]:
     }
 
 
-def _put_in_place(partial: Path, folder: Path) -> None:
+def _put_in_place(partial: Path, folder: Path, source: str) -> None:
     try:
         os.replace(partial, folder)
+        return
     except OSError:
-        if not folder.exists():
-            raise
-        # A folder that is not empty cannot be replaced: move the old one away first.
-        old = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
-        try:
+        if fetch(folder, source) is not None:  # another process was faster
+            return
+    # A folder that is not empty cannot be replaced: move the old one away first.
+    old = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+    try:
+        if folder.exists():
             os.replace(folder, old)
-            os.replace(partial, folder)
-        finally:
-            shutil.rmtree(old, ignore_errors=True)
+        os.replace(partial, folder)
+    except OSError:
+        if fetch(folder, source) is None:
+            raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)

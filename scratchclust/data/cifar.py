@@ -4,6 +4,7 @@ A batch is a sequence of records: one byte for the label, then 32 x 32 bytes eac
 Source: the description on the CIFAR-10 site.
 """
 
+import lzma
 import tarfile
 import zlib
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from scratchclust.data.archives import check_member_name
-from scratchclust.data.dataset import Reading, Request, check_labels, choose_splits
+from scratchclust.data.dataset import Reading, Request, check_labels, choose_splits, one_line
 from scratchclust.errors import InputError
 
 RECORD = 1 + 3 * 32 * 32  # bytes
@@ -72,8 +73,8 @@ def read_archive(path: Path, request: Request) -> Reading:
         with tarfile.open(path) as archive:
             contents = _read_members(archive, path)
     # MemoryError: a header that claims more than there is memory for.
-    except (tarfile.TarError, OSError, EOFError, zlib.error, MemoryError) as error:
-        raise InputError(f"{path} is a damaged archive ({error}): fetch it again") from error
+    except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError, MemoryError) as error:
+        raise InputError(f"{path} is a damaged archive ({one_line(error)}): fetch it again") from error
     return _read_batches(contents, request, str(path))
 
 

@@ -2,13 +2,19 @@
 
 import hashlib
 import operator
+import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int32, UInt8
 
 from scratchclust.errors import InputError
+
+
+LARGEST_SIDE = 1 << 14  # pixels
+LARGEST_UNPACKED = 4 << 30  # bytes that a compressed file may unpack to: a small file can promise any number
 
 
 class SkippedFile(NamedTuple):
@@ -137,14 +143,29 @@ def check_limit(limit: Any) -> int | None:
 
 
 def check_size(size: Any) -> tuple[int, int] | None:
-    """None, or (height, width) from a whole number (square) or a pair."""
+    """None, or (height, width) from a whole number (square) or a pair, each at most `LARGEST_SIDE`."""
     if size is None:
         return None
     pair = size if isinstance(size, tuple | list) else (size, size)
     message = f"size must be one whole number or a pair (height, width), found {size!r}: for example size=64"
     if len(pair) != 2:
         raise InputError(message)
-    return _whole_number(pair[0], message), _whole_number(pair[1], message)
+    height, width = _whole_number(pair[0], message), _whole_number(pair[1], message)
+    if max(height, width) > LARGEST_SIDE:
+        raise InputError(f"size must be at most {LARGEST_SIDE} pixels in height and width, found {size!r}")
+    return height, width
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """The path with ~ in full.
+
+    Raises:
+        InputError: the home folder of a user who does not exist.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{os.fspath(path)}: its ~ is nobody's home folder: write the path out") from error
 
 
 def one_line(error: BaseException) -> str:

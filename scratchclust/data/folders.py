@@ -17,6 +17,7 @@ from scratchclust.data.progress import track
 from scratchclust.errors import InputError
 
 SPLITS = ("train", "test")
+CLASS_DEPTH = 2  # class folders lie at most so deep, below a split
 N_THREADS = min(8, os.cpu_count() or 1)  # Pillow decodes without holding Python's lock
 LARGEST_UNASKED = 4 << 30  # bytes of pixels that are read without a size having been asked for
 
@@ -32,31 +33,36 @@ def read_folder(folder: Path, request: Request) -> Reading:
 
     Pictures in subfolders get the first subfolder's name as their label, numbered in natural order; if a picture lies
     directly in the folder there are no labels. If the only subfolders are `train` and `test`, they are splits and the
-    classes lie below them. Hidden files are ignored, links are followed. The pictures are RGB unless all are grey.
+    classes lie below them. A subfolder without a readable picture is no class. Hidden files are ignored, links are
+    followed. The pictures are RGB unless all are grey.
 
     Raises:
         InputError: no picture, a decompression bomb, different sizes without `size`, or with `strict`
             a file that cannot be read.
+        PermissionError: a subfolder that cannot be listed.
     """
     files = list_files(folder)
     if not files:
         raise InputError(f"{folder} is an empty folder, expected pictures: give the folder that holds them")
-    splits = SPLITS if {path.split("/")[0] for path in files} == set(SPLITS) and _no_top_level(files) else ()
+    splits = SPLITS if {_class_of(path, 0) for path in files} - {""} == set(SPLITS) else ()
     wanted = choose_splits(request.split, splits, str(folder))
     below = 1 if splits else 0  # the level at which class folders lie
-    names = tuple(sorted({_class_of(path, below) for path in files} - {""}, key=natural_key))
+    names = {_class_of(path, below) for path in files if _is_utf8(path)} - {""}
     if splits:
-        files = [path for split in wanted for path in files if path.startswith(f"{split}/")]
+        beside = [path for path in files if "/" not in path] if request.split == "all" else []
+        files = [path for split in wanted for path in files if path.startswith(f"{split}/")] + beside
     pictures = _read(folder, files, request)
     labels = None
     classes = [_class_of(path, below) for path in pictures.paths]
+    # Only what was tried and found to be no picture takes a class away: with a limit or a split, others are not tried.
+    names = sorted(names - ({_class_of(file.path, below) for file in pictures.skipped} - {*classes}), key=natural_key)
     if all(classes):
         number = {name: i for i, name in enumerate(names)}
         labels = np.array([number[name] for name in classes], np.int32)
     return Reading(
         images=pictures.pixels,
         labels=labels,
-        label_names=None if labels is None else names,
+        label_names=None if labels is None else tuple(names),
         name=folder.resolve().name,
         paths=tuple(pictures.paths),
         skipped=tuple(pictures.skipped),
@@ -84,15 +90,28 @@ def read_picture_file(path: Path, request: Request) -> Reading:
 
 
 def list_files(folder: Path) -> list[str]:
-    """The visible regular files below a folder, as relative paths with `/`, in natural order."""
-    found, seen = [], set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(parent)
-        if real in seen:  # a link that leads back up
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    """The visible regular files below a folder, as relative paths with `/`, in natural order.
+
+    What links lead to is listed under each of their names, but in each class folder once: so loops end.
+
+    Raises:
+        PermissionError: a folder that cannot be listed.
+    """
+    found: list[str] = []
+    real = {os.fspath(folder): os.path.realpath(folder)}
+    seen: set[tuple[tuple[str, ...], str]] = set()
+
+    def is_new(parent: str, name: str) -> bool:
+        path = os.path.join(parent, name)
+        target = real[path] = os.path.realpath(path)
+        place = Path(path).relative_to(folder).parts
+        leads_up = any(real[os.path.join(folder, *place[:i])] == target for i in range(len(place)))
+        is_known = (place[:CLASS_DEPTH], target) in seen
+        seen.add((place[:CLASS_DEPTH], target))
+        return not (leads_up or is_known)
+
+    for parent, folders, files in os.walk(folder, followlinks=True, onerror=_refuse):
+        folders[:] = [name for name in sorted(folders) if not name.startswith(".") and is_new(parent, name)]
         visible = (Path(parent, name) for name in files if not name.startswith("."))
         # is_file: opening a named pipe would wait for ever.
         found += [path.relative_to(folder).as_posix() for path in visible if path.is_file()]
@@ -117,8 +136,12 @@ def _class_of(path: str, level: int) -> str:
     return parts[level] if len(parts) > level + 1 else ""
 
 
-def _no_top_level(files: Sequence[str]) -> bool:
-    return all("/" in path for path in files)
+def _refuse(error: OSError) -> None:
+    raise error
+
+
+def _is_utf8(path: str) -> bool:
+    return not any("\udc80" <= letter <= "\udcff" for letter in path)  # how Python holds the bytes that are not
 
 
 def _read(folder: Path, files: Sequence[str], request: Request) -> _Pictures:
@@ -152,6 +175,8 @@ def _decoded(folder: Path, files: Sequence[str], request: Request) -> Generator[
     """For each file its pixels, or the reason why there are none."""
 
     def attempt(path: str) -> np.ndarray | str:
+        if not _is_utf8(path):
+            return "its name is not UTF-8, so that no report could name it: rename it"
         try:
             return decode(folder / path, request.size)
         except InputError:
@@ -188,6 +213,7 @@ def _mixed_sizes(folder: Path, first: str, shape: tuple[int, ...], other: str, f
 
 
 def _skip(folder: Path, path: str, reason: str, request: Request) -> SkippedFile:
+    path = os.fsencode(path).decode(errors="backslashreplace")
     if request.strict:
         raise InputError(f"{folder / path} cannot be read as a picture ({reason}): remove it, or load without strict")
     return SkippedFile(path, reason)

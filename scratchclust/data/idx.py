@@ -15,7 +15,15 @@ from typing import cast
 import numpy as np
 from jaxtyping import Int32, UInt8
 
-from scratchclust.data.dataset import Reading, Request, check_labels, choose_splits, join_labels
+from scratchclust.data.dataset import (
+    LARGEST_UNPACKED,
+    Reading,
+    Request,
+    check_labels,
+    choose_splits,
+    join_labels,
+    one_line,
+)
 from scratchclust.errors import InputError
 
 UINT8 = 8
@@ -71,7 +79,8 @@ def read_folder(folder: Path, request: Request) -> Reading:
     set_folder = folder.resolve().parent if folder.name == "raw" else folder.resolve()
     name = FOLDER_NAMES.get(set_folder.name.lower(), set_folder.name)
     label_names = LABEL_NAMES.get(name) if labels is not None else None
-    return Reading(np.concatenate([images for images, _ in parts]), labels, label_names, name)
+    images = parts[0][0] if len(parts) == 1 else np.concatenate([images for images, _ in parts])
+    return Reading(images, labels, label_names, name)
 
 
 def read_file(path: Path, request: Request) -> Reading:
@@ -84,7 +93,7 @@ def read_file(path: Path, request: Request) -> Reading:
     images = read_images(path)
     labels_path = path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
     labels = None
-    if labels_path.name != path.name and labels_path.exists():
+    if labels_path.name != path.name and labels_path.is_file():
         labels = read_labels(labels_path, len(images))
     return Reading(images, labels, None, path.name.split(".")[0])
 
@@ -139,20 +148,27 @@ def _read_array(path: Path) -> np.ndarray:
         with path.open("rb") as probe:
             gzipped = probe.read(2) == b"\x1f\x8b"
         with gzip.open(path) if gzipped else path.open("rb") as stream:
-            return _parse(stream, path, path.stat().st_size * (MAX_DEFLATE_RATIO if gzipped else 1))
+            return _parse(stream, path, gzipped)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path} is a damaged gzip file ({error}): fetch it again") from error
+        raise InputError(f"{path} is a damaged gzip file ({one_line(error)}): fetch it again") from error
 
 
-def _parse(stream: BufferedIOBase, path: Path, most_bytes: int) -> UInt8[np.ndarray, "..."]:
-    """The array in the stream, of which `most_bytes` can come at most."""
+def _parse(stream: BufferedIOBase, path: Path, gzipped: bool) -> UInt8[np.ndarray, "..."]:
+    """The array in the stream."""
     shape = _read_header(stream, path)
     expected = math.prod(shape)
     # Before anything is allocated: a damaged or hostile header may claim terabytes.
-    if expected > most_bytes:
+    if expected > path.stat().st_size * (MAX_DEFLATE_RATIO if gzipped else 1):
         raise InputError(
             f"{path} is cut short: its header promises {expected} values, more than it can hold: fetch it again"
         )
+    if gzipped and expected > LARGEST_UNPACKED:
+        raise InputError(
+            f"{path} would unpack to {expected / 2**30:.1f} GiB, more than the {LARGEST_UNPACKED >> 30} that are "
+            "allowed: if that is meant, unpack it with gunzip first"
+        )
+    if not expected:
+        raise InputError(f"{path} holds no pixels, its header says shape {shape}: fetch it again, or give another file")
     values = bytearray()
     while len(values) <= expected and (chunk := stream.read(CHUNK)):
         values += chunk

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import UInt8
 
-from scratchclust.data.dataset import Dataset, Reading, Request, check_limit, check_size, pixels_sha256
+from scratchclust.data.dataset import Dataset, Reading, Request, check_limit, check_size, expanded, pixels_sha256
 from scratchclust.errors import InputError
 
 if TYPE_CHECKING:
     from scratchclust.data.prepared import PreparedSet
+
+BLOCK = 1024  # images converted at once
 
 
 def load(
@@ -94,16 +96,19 @@ def _read(
     data_dir: str | os.PathLike[str] | None,
     cache_dir: str | os.PathLike[str] | None,
 ) -> Reading:
-    path = Path(name_or_path).expanduser()
-    if path.exists():
+    if not os.fspath(name_or_path):
+        raise InputError("the name of the data is empty: give a data set's name or a path")
+    path = expanded(name_or_path)
+    if _exists(path):
         from scratchclust.data.files import read_path
 
         return read_path(path, request)
-    from scratchclust.data.prepared import is_prepared
+    from scratchclust.data.prepared import NAME, is_prepared
 
     name = os.fspath(name_or_path)
     if isinstance(name_or_path, os.PathLike) or (os.sep in name and not is_prepared(name, data_dir)):
-        raise InputError(f"{name}: no such file or folder: check the path")
+        known = " (a prepared data set's configuration is named like this too: `scratchclust data NAME` prepares it)"
+        raise InputError(f"{name}: no such file or folder: check the path{known if NAME.fullmatch(name) else ''}")
     if name == "digits":
         from scratchclust.data.digits import read_digits
 
@@ -115,13 +120,16 @@ def _read(
 
 def _finish(reading: Reading, request: Request, channels: int | None, source: str) -> Dataset:
     """Cut, resize, convert, hash: what is the same for every source."""
-    images = reading.images[: request.limit]
+    images = reading.images
+    if request.limit is not None and request.limit < len(images):
+        images = np.array(images[: request.limit])
     if not images.size:
         raise InputError(f"{source} holds no pixels, its images have shape {images.shape}: give other images")
     if request.size is not None and images.shape[1:3] != request.size:
         images = _resized(images, request.size)
-    # A copy where the reader returned a view of a file, so that the caller owns what it gets.
-    images = np.array(_with_channels(images, channels), order="C")
+    images = _with_channels(images, channels)
+    if not (images.flags.writeable and images.flags.c_contiguous):  # the map of a file, or one value many times
+        images = np.array(images, order="C")
     n = len(images)
     return Dataset(
         images=images,
@@ -138,7 +146,10 @@ def _finish(reading: Reading, request: Request, channels: int | None, source: st
 def _resized(images: UInt8[np.ndarray, "n h w c"], size: tuple[int, int]) -> UInt8[np.ndarray, "n height width c"]:
     from scratchclust.data.pictures import fit_array
 
-    return np.stack([fit_array(image, size) for image in images])
+    resized = np.empty((len(images), *size, images.shape[3]), np.uint8)
+    for i, image in enumerate(images):
+        resized[i] = fit_array(image, size)
+    return resized
 
 
 def _with_channels(images: UInt8[np.ndarray, "n h w c"], channels: int | None) -> UInt8[np.ndarray, "n h w d"]:
@@ -147,5 +158,18 @@ def _with_channels(images: UInt8[np.ndarray, "n h w c"], channels: int | None) -
     if channels == 1 and images.shape[3] == 3:
         from scratchclust.data.preprocessing import luma_grey
 
-        return np.rint(luma_grey(images)).astype(np.uint8)
+        grey = np.empty((*images.shape[:3], 1), np.uint8)
+        for start in range(0, len(images), BLOCK):
+            block = slice(start, start + BLOCK)
+            grey[block] = np.rint(luma_grey(images[block]))
+        return grey
     return images
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        raise
+    except OSError:  # no possible path: a name that is too long
+        return False

@@ -14,7 +14,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scratchclust.data.dataset import one_line
+from scratchclust.data.dataset import expanded, one_line
 from scratchclust.errors import InputError
 
 VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -43,7 +43,7 @@ class PreparedSet(NamedTuple):
 
 def data_root(data_dir: str | os.PathLike[str] | None = None) -> Path:
     """Where prepared sets lie: the argument, the environment's TFDS_DATA_DIR, or TensorFlow Datasets' own default."""
-    return Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    return expanded(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
 
 
 def find_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path | None:
@@ -100,10 +100,11 @@ def name_of(folder: Path, root: Path) -> str:
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 of a prepared set's description and of the names and sizes of its files; cheap, not of their contents."""
+    """SHA-256 of a prepared set's description and of its files' names, sizes and times; cheap, not of their contents."""
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+        status = path.stat()  # records are padded: a set prepared anew may well have the old one's sizes
+        digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
         if path.suffix == ".json":
             digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -181,12 +182,14 @@ def _prepare(name: str, root: Path, *, verbose: bool) -> Path:
         with _few_retries(), _messages(verbose):
             builder = tfds.builder(name, data_dir=root)
             builder.download_and_prepare(file_format="array_record")
-    # No network (requests' errors are OSErrors), a refused download, a set that wants files put by hand, or a
-    # package that only this set needs.
-    except (OSError, ImportError, AssertionError, tfds.download.DownloadError) as error:
+    # Among others no network (requests' errors are OSErrors), a refused or a broken download, a set that wants files
+    # put by hand, a package that only this set needs, a version or a configuration that does not exist.
+    except Exception as error:
         # requests' own ConnectionError quotes addresses and pools at length.
         reason = "no connection" if type(error).__name__ == "ConnectionError" else one_line(error)
-        retry = f"TensorFlow Datasets failed ({reason}), so check the network and try again"
+        by_network = isinstance(error, OSError | tfds.download.DownloadError)
+        cure = "check the network and try again" if by_network else "mend what it says and try again"
+        retry = f"TensorFlow Datasets failed ({reason}), so {cure}"
         raise InputError(f"{name!r} is not prepared in {root}: {_ways(retry, name, root)}") from error
     return Path(builder.data_dir)
 

@@ -83,7 +83,9 @@ def standardise(
         raise InputError("standardise needs mean and scale together, found only one: pass both of an earlier call")
     if mean is None or scale is None:
         mean, scale = _mean_and_scale(X)
-    return Standardised(((X - mean) / scale).astype(np.float32), mean, scale)
+    standard = X - mean  # in float64
+    standard /= scale
+    return Standardised(standard.astype(np.float32), mean, scale)
 
 
 def resize(images: Num[np.ndarray, "n h w c"], size: int | tuple[int, int]) -> Float32[np.ndarray, "n height width c"]:

@@ -17,6 +17,7 @@ from scratchclust.data.prepared import PreparedSet, data_root, find_prepared, fi
 from scratchclust.data.progress import track
 from scratchclust.errors import InputError
 
+UNKNOWN = -1  # TensorFlow Datasets' label of images that have none
 BLOCK = 256  # examples read at once, which is twice as fast as one by one
 
 
@@ -38,7 +39,7 @@ def read_tfds(
 ) -> Reading:
     """The wanted splits of a prepared set, from the cache or decoded into it.
 
-    The cache is keyed by name, version, split and size, and knows the files it was decoded from by their sizes.
+    The cache is keyed by name, version, split and size, and knows the files it was decoded from by size and time.
 
     Raises:
         InputError: not prepared, no images in it, images of different sizes without `size`, or damaged.
@@ -81,7 +82,7 @@ def _decode_into_cache(folder: Path, split: str, request: Request, cached: Path,
         store(cached, decoded, source)
     except OSError as error:
         warnings.warn(
-            f"cannot write the cache {cached} ({error.strerror}), so the next load decodes again: "
+            f"cannot write the cache {cached} ({one_line(error)}), so the next load decodes again: "
             "set SCRATCHCLUST_CACHE to a folder that can be written",
             stacklevel=2,
         )
@@ -111,8 +112,8 @@ def _decode(folder: Path, split: str, request: Request) -> CachedSplit:
             )
         images[i] = image
         if source.label_key is not None:
-            labels[i] = example[source.label_key]
-    if source.label_names is None:
+            labels[i] = UNKNOWN if example[source.label_key] is None else example[source.label_key]
+    if source.label_names is None or (labels == UNKNOWN).all():
         return CachedSplit(images, None, None)
     labels = check_labels(labels, n, f"{folder} ({split})", n_classes=len(source.label_names))
     return CachedSplit(images, labels, source.label_names)
@@ -159,7 +160,7 @@ def _examples(source: _Source, folder: Path, split: str, indices: Sequence[int])
                 block = records.__getitems__(list(indices[start : start + BLOCK]))
             yield from block
     # What damaged records lead to: errors of ArrayRecord, of protobuf, of Pillow.
-    except (RuntimeError, ValueError, IndexError, OSError) as error:
+    except Exception as error:
         raise InputError(
             f"{folder}: its split {split!r} is damaged ({one_line(error)}): prepare the set again"
         ) from error

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +28,7 @@ def load(
     classes: tuple[int, ...] | None,
     n_needed: int,
     tell: Callable[[str], None],
+    reading: Mapping[str, Any] | None = None,
 ) -> Images:
     """Reads the splits of a data set.
 
@@ -38,6 +39,7 @@ def load(
         classes: Only images of these labels.
         n_needed: The smallest number of images to cluster.
         tell: Is told each split.
+        reading: Other arguments of `scratchclust.data.load`.
 
     Raises:
         InputError: The data cannot be read, have no labels where classes are chosen, or too few images.
@@ -46,7 +48,7 @@ def load(
     for split in splits:
         if split is not None:
             tell(f"loading {name}, {split}")
-        found.append(None if split is None else _one(name, split, limit, classes))
+        found.append(None if split is None else _one(name, split, limit, classes, reading or {}))
     images = Images(*found)
     if len(images.clustered.images) < n_needed:
         raise InputError(
@@ -61,12 +63,12 @@ def load(
     return images
 
 
-def _one(name: str, split: str, limit: int | None, classes: tuple[int, ...] | None) -> Any:
+def _one(name: str, split: str, limit: int | None, classes: tuple[int, ...] | None, reading: Mapping[str, Any]) -> Any:
     from scratchclust import data
 
     if classes is None:
-        return data.load(name, split=split, limit=limit)
-    dataset = data.load(name, split=split)
+        return data.load(name, split=split, limit=limit, **reading)
+    dataset = data.load(name, split=split, **reading)
     if dataset.labels is None:
         raise InputError(f"{name} has no labels by which to choose the classes {classes}: give labelled images")
     chosen = np.flatnonzero(np.isin(dataset.labels, classes))[:limit]

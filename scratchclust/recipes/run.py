@@ -107,8 +107,16 @@ def _load(work: Work) -> Images:
     settings, recipe = work.settings, work.recipe
     test = None if settings.data is not None else recipe.test_split
     splits = (work.split, work.fit_split, test)
-    given = {"limit": settings.limit, "classes": recipe.classes, "n_needed": work.n_needed, "tell": work.tell}
-    return load(settings.data or recipe.dataset, splits, **given)
+    reading = {"size": settings.size, "strict": settings.strict}
+    return load(
+        settings.data or recipe.dataset,
+        splits,
+        limit=settings.limit,
+        classes=recipe.classes,
+        n_needed=work.n_needed,
+        reading=reading,
+        tell=work.tell,
+    )
 
 
 def _fitted(work: Work, folder: runs.RunFolder, variant: Variant, images: Images) -> runs.Stage:

@@ -27,6 +27,8 @@ class Settings:
     scan: bool = False  # also inertia, silhouette and Dunn's index over k = 2..20
     epochs: int | None = None  # of the networks, in the place of the recipe's own
     data: str | None = None  # other images: a name or a path that `scratchclust.data.load` takes
+    size: int | None = None  # height and width to which every image is brought
+    strict: bool = False  # refuse a folder with files that are no readable pictures
     weights: str | None = None  # of a network that was trained before: what `PretrainedFeatures` takes
     precision: str = "float32"  # in which networks are trained; "bfloat16" leaves their parameters in float32
 
@@ -97,6 +99,8 @@ class Work:
             raise InputError(f"--epochs must be at least 1, but is {settings.epochs}")
         if settings.full and self.recipe.full_split is None and self.recipe.full_epochs is None:
             raise InputError(f"recipe {self.recipe.name} takes all its images already: leave --full out")
+        if settings.strict and settings.data is None:
+            raise InputError("--strict is about the files of one's own folder: give --data too, or leave --strict out")
         if settings.full and (settings.data is not None or settings.split is not None):
             raise InputError("--full, --split and --data each say what to cluster: leave --full out")
 
