@@ -34,6 +34,7 @@ SPECS = {  # frozen dataclasses that say a network, an optimiser or a schedule
 _MODULES = (
     "cluster",
     "data",
+    "errors",
     "estimators",
     "features",
     "metrics",
@@ -43,6 +44,8 @@ _MODULES = (
     "reduce",
     "reference",
     "report",
+    "results",
+    "rows",
     "runs",
     "train",
 )

@@ -5,12 +5,8 @@ shows the traceback as well. Nothing heavy is imported before a command needs it
 """
 
 import logging
-import os
 import shlex
-import signal
-import socket
 import sys
-import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -23,12 +19,12 @@ import typer
 
 import scratchclust
 from scratchclust.errors import InputError
+from scratchclust.interrupts import ended_by_ctrl_c
 
 if TYPE_CHECKING:
     from scratchclust.recipes import Outcome
 
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
-GRACE = 0.5  # seconds that Python gets to unwind after Ctrl-C before the process is ended
 
 app = typer.Typer(
     help="Cluster images, with algorithms written from scratch in NumPy and JAX.",
@@ -55,6 +51,11 @@ class Precision(StrEnum):
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no table: print only the result's place.")]
+# Every command takes these, so that a script can give the same ones to all; where nothing is computed they do nothing.
+NoDevice = Annotated[Device | None, typer.Option("--device", hidden=True)]
+NoPrecision = Annotated[Precision, typer.Option("--precision", hidden=True)]
+NoResume = Annotated[bool, typer.Option("--resume", hidden=True)]
+NoOverwrite = Annotated[bool, typer.Option("--overwrite", hidden=True)]
 
 
 @app.callback(invoke_without_command=True)
@@ -119,13 +120,23 @@ def run_recipe(
 
 
 @app.command("recipes")
-def list_recipes() -> None:
+def list_recipes(
+    debug: Debug = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only the names.")] = False,
+    device: NoDevice = None,
+    precision: NoPrecision = Precision.float32,
+    resume: NoResume = False,
+    overwrite: NoOverwrite = False,
+) -> None:
     """List the recipes: data, method, what each should reach, and how long it takes on two cores."""
     from rich.console import Console
     from rich.table import Table
 
     from scratchclust.recipes import RECIPES
 
+    if quiet:
+        typer.echo("\n".join(RECIPES))
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("recipe", "data", "method", "should reach", "takes"):
         table.add_column(column, no_wrap=column == "recipe")
@@ -139,6 +150,10 @@ def prepare_data(
     name: Annotated[str, typer.Argument(help="digits, mnist, fashion_mnist, cifar10, or another of TFDS.")],
     debug: Debug = False,
     quiet: Quiet = False,
+    device: NoDevice = None,
+    precision: NoPrecision = Precision.float32,
+    resume: NoResume = False,
+    overwrite: NoOverwrite = False,
 ) -> None:
     """Prepare a data set with TensorFlow Datasets, or check one that is there."""
     from scratchclust.data import prepare
@@ -155,9 +170,10 @@ def prepare_data(
 def main() -> None:
     """Runs the command line and exits with its code."""
     debug = "--debug" in sys.argv
+    logging.raiseExceptions = debug  # a log that cannot be written (a full disk) is no news beside the error itself
     if not debug:
         warnings.showwarning = _show_warning
-    with _ended_by_ctrl_c() as interrupted:
+    with ended_by_ctrl_c(lambda: _say(_interrupted_line()), INTERRUPTED) as interrupted:
         try:
             code = app(prog_name="scratchclust", standalone_mode=False) or 0
         except BaseException as error:
@@ -201,39 +217,6 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
     _say(f"warning: {message}")
 
 
-@contextmanager
-def _ended_by_ctrl_c() -> Iterator[threading.Event]:
-    """Within this, Ctrl-C ends the process in less than a second, also in the middle of a long compiled stretch.
-
-    Python raises KeyboardInterrupt only when the main thread is back in Python. Its C code writes the signal's number
-    to the wakeup socket at once, though; a thread that reads it gives the main thread its time to unwind and then ends
-    the process. That is as safe as it is to kill a run: its folder is whole at every moment.
-
-    Yields:
-        An event that is set once Ctrl-C was pressed.
-    """
-    reader, writer = socket.socketpair()
-    writer.setblocking(False)
-    interrupted, unwound = threading.Event(), threading.Event()
-
-    def watch() -> None:
-        while signal.SIGINT not in reader.recv(16):
-            pass
-        interrupted.set()
-        if not unwound.wait(GRACE):
-            print("\x1b[?25h" if sys.stderr.isatty() else "", end="", file=sys.stderr)  # the cursor progress has hidden
-            _say(_interrupted_line())
-            os._exit(INTERRUPTED)
-
-    previous = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    threading.Thread(target=watch, daemon=True).start()
-    try:
-        yield interrupted
-    finally:
-        unwound.set()
-        signal.set_wakeup_fd(previous)
-
-
 def _use_device(device: Device | None) -> None:
     """Sets JAX up, once and before its first use: the device asked for, and one XLA device for each CPU core."""
     import jax
@@ -243,14 +226,17 @@ def _use_device(device: Device | None) -> None:
     rows.use_all_cores()
     if device is None:
         return
-    jax.config.update("jax_platforms", device.value)
+    # "gpu" as a platform means CUDA and ROCm, both of them; without a platform JAX takes the GPU that is there
+    jax.config.update("jax_platforms", None if device is Device.gpu else device.value)
     try:
-        jax.devices()
-    except RuntimeError as error:
+        found = jax.default_backend()
+    except (RuntimeError, AssertionError):
+        found = None
+    if found != device.value:
         cure = (
             "install scratchclust[cuda] for an NVIDIA GPU" if device is Device.gpu else "see JAX's installation guide"
         )
-        raise InputError(f"JAX finds no {device.value} here: {cure}, or leave --device out") from error
+        raise InputError(f"JAX finds no {device.value} here: {cure}, or leave --device out")
 
 
 @contextmanager

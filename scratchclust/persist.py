@@ -4,8 +4,9 @@
     arrays.safetensors     the arrays
     manifest.json          schema version, version of the package, and the SHA-256 of the other two
 
-Nothing is pickled, so a file from a stranger can at worst be refused. This module knows no class: it finds the
-estimators by their public names in the package, and `Pipeline` in scikit-learn.
+Nothing is pickled, so a file from a stranger can at worst be refused. Folders that a fit would write to or unpickle
+from (`checkpoint_dir`, a Pipeline's `memory`) are not saved, and not believed. This module knows no class: it finds
+the estimators by their public names in the package, and `Pipeline` in scikit-learn.
 """
 
 import dataclasses
@@ -26,6 +27,7 @@ from scratchclust.errors import InputError
 
 SCHEMA = 1
 MODEL, ARRAYS, MANIFEST = "model.json", "arrays.safetensors", "manifest.json"
+FOLDERS = ("memory", "checkpoint_dir")  # parameters that are places on this machine
 
 
 def save(estimator: Any, path: str | Path) -> None:
@@ -59,14 +61,18 @@ def load(path: str | Path) -> Any:
     """The estimator or Pipeline that `save` wrote.
 
     Raises:
-        InputError: no such folder, a file that is missing, damaged or of a later schema, or an unknown class.
+        InputError: no such folder; a file that is missing, damaged, a link, or of a later schema; an unknown class; or
+            contents that `save` does not write.
     """
     path = Path(path)
+    for name in (MODEL, ARRAYS, MANIFEST):
+        if (path / name).is_symlink():
+            raise InputError(f"{path / name} is a link, which may lead anywhere: put the file itself there")
     if not (path / MANIFEST).is_file():
         raise InputError(f"{path} is no saved model: expected a folder with {MANIFEST}, as `save` writes it")
     try:
         manifest = json.loads((path / MANIFEST).read_bytes())
-        schema, digests = manifest["schema"], manifest["sha256"]
+        schema, digests = manifest["schema"], dict(manifest["sha256"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path / MANIFEST} is damaged: restore it from a backup, or save the model again") from error
     if schema != SCHEMA:
@@ -74,7 +80,17 @@ def load(path: str | Path) -> Any:
     _check_digests(path, digests)
     from safetensors.numpy import load_file
 
-    return _decode(json.loads((path / MODEL).read_bytes()), load_file(path / ARRAYS))
+    try:
+        estimator = _decode(json.loads((path / MODEL).read_bytes()), load_file(path / ARRAYS))
+    except InputError:
+        raise
+    # The digests agree, so it is not damage; what else is in it may fail in any way.
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"{path} was not written by `save` ({reason}): save the model again") from error
+    if not isinstance(estimator, BaseEstimator):
+        raise InputError(f"{path} holds no estimator: save the model again")
+    return estimator
 
 
 def _write(folder: Path, model: str, arrays: dict[str, np.ndarray]) -> None:
@@ -105,7 +121,7 @@ def _encode(value: Any, where: str, arrays: dict[str, np.ndarray]) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.generic):
-        return value.item()
+        return _encode(value.item(), where, arrays)
     if isinstance(value, BaseEstimator):
         return _encode_estimator(value, where, arrays)
     if dataclasses.is_dataclass(value) and type(value).__name__ in scratchclust.SPECS:
@@ -123,8 +139,8 @@ def _encode(value: Any, where: str, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, np.ndarray) and value.dtype == object and all(isinstance(item, str) for item in value.flat):
         return {"strings": value.tolist()}  # feature_names_in_
     if hasattr(value, "__array__") and np.asarray(value).dtype.kind in "biuf":
-        arrays[where] = np.ascontiguousarray(value)
-        return {"array": where, "jax": not isinstance(value, np.ndarray)}
+        arrays[where] = np.asarray(value, order="C")
+        return {"array": where, "jax": type(value).__module__.startswith("jax")}
     raise InputError(f"{where} is a {type(value).__name__}, which cannot be saved: set it to a number, word or array")
 
 
@@ -133,12 +149,18 @@ def _encode_estimator(estimator: Any, where: str, arrays: dict[str, np.ndarray])
     if _class_of(name) is not type(estimator):
         raise InputError(f"{where} is a {type(estimator)}: only estimators of scratchclust, and Pipeline, can be saved")
     parameters = estimator.get_params(deep=False)
-    fitted = {k: v for k, v in vars(estimator).items() if k.endswith("_") and not k.startswith("_")}
-    return {
+    fitted = {k: v for k, v in vars(estimator).items() if _is_fitted_name(k)}
+    record = {
         "estimator": name,
-        "parameters": {k: _encode(v, f"{where}.{k}", arrays) for k, v in parameters.items()},
+        "parameters": {k: _encode(v, f"{where}.{k}", arrays) for k, v in parameters.items() if k not in FOLDERS},
         "fitted": {k: _encode(v, f"{where}.{k}", arrays) for k, v in fitted.items()},
     }
+    output = getattr(estimator, "_sklearn_output_config", None)  # of set_output
+    return {**record, "output": output["transform"]} if output else record
+
+
+def _is_fitted_name(name: str) -> bool:
+    return name.endswith("_") and not name.startswith("_")
 
 
 def _decode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
@@ -147,12 +169,10 @@ def _decode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     if not isinstance(value, dict):
         return value
     if "estimator" in value:
-        parameters, fitted = (
-            {k: _decode(v, arrays) for k, v in value[part].items()} for part in ("parameters", "fitted")
-        )
+        parameters = {k: _decode(v, arrays) for k, v in value["parameters"].items() if k not in FOLDERS}
         estimator = _class_of(value["estimator"])(**parameters)
-        vars(estimator).update(fitted)
-        return estimator
+        vars(estimator).update({k: _decode(v, arrays) for k, v in value["fitted"].items() if _is_fitted_name(k)})
+        return estimator.set_output(transform=value["output"]) if "output" in value else estimator
     if "spec" in value:
         fields = {name: _decode(field, arrays) for name, field in value["fields"].items()}
         return _spec_of(value["spec"])(**fields)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import scratchclust
-from scratchclust import data, runs
+from scratchclust import cli, data, runs
+from scratchclust.errors import InputError
 
 CLI = [sys.executable, "-m", "scratchclust.cli"]
 HEAVY = ("jax", "sklearn", "matplotlib", "tensorflow_datasets", "scipy", "rich.console")
@@ -95,6 +96,7 @@ def test_resume_of_a_complete_run_shows_it(digits: tuple[Path, Finished]) -> Non
         (["run", "--seed", "one"], "--seed"),
         (["run", "--limit", "0"], "--limit"),
         (["run", "--device", "abacus"], "--device"),
+        (["run", "--output", "/"], "cannot be a run's folder"),
         (["run", "--device", "tpu"], "JAX finds no tpu here: see JAX's installation guide, or leave --device out"),
         (["data", "no_such_set"], "no_such_set"),
     ],
@@ -135,6 +137,37 @@ def test_no_command_shows_help_and_version_the_version(tmp_path: Path) -> None:
     assert call(cwd=tmp_path).stdout.startswith("Usage: scratchclust")
     assert call("--version", cwd=tmp_path).stdout == f"scratchclust {scratchclust.__version__}\n"
     assert "runs/RECIPE" in call("run", "--help", cwd=tmp_path).stdout
+
+
+def test_a_gpu_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a platform, "gpu" would want CUDA and ROCm both, and end on every machine."""
+    import jax
+
+    set_to: dict[str, object] = {}
+    monkeypatch.setattr(jax.config, "update", set_to.__setitem__)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    cli._use_device(cli.Device.gpu)
+    assert set_to["jax_platforms"] is None
+    monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
+    with pytest.raises(InputError, match=r"JAX finds no gpu here: install scratchclust\[cuda\] for an NVIDIA GPU"):
+        cli._use_device(cli.Device.gpu)
+    cli._use_device(cli.Device.cpu)
+    assert set_to["jax_platforms"] == "cpu"
+
+
+def test_every_command_takes_the_options_of_all(tmp_path: Path) -> None:
+    everywhere = ["--device", "cpu", "--precision", "float32", "--resume", "--overwrite", "--debug", "--quiet"]
+    names = call("recipes", *everywhere, cwd=tmp_path)
+    assert (names.returncode, names.stderr, names.stdout.split()[0]) == (0, "", "digits")
+    assert call("data", "digits", *everywhere, cwd=tmp_path).returncode == 0
+
+
+def test_a_name_that_is_no_text_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    refused = subprocess.run(
+        [*CLI, b"run", b"--data", b"photos/\xe9"], cwd=tmp_path, capture_output=True, text=True, errors="replace"
+    )
+    assert_refused(refused, "no such file or folder")
 
 
 def test_recipes_lists_them(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_names_that_cannot_be(tmp_path, monkeypatch):
         data.load("")
     with pytest.raises(InputError, match=r"~nobody-of-that-name/x: its ~ is nobody's home folder: write the path out"):
         data.load("~nobody-of-that-name/x")
-    with pytest.raises(InputError, match=r"no such file or folder|is no file or folder here"):
+    with pytest.raises(InputError, match=r"x' is neither a file, a folder, nor a possible name of a data set: check"):
         data.load("x" * 300)
     with pytest.raises(InputError, match=r"cifar10_corrupted/fog_1: no such file.*`scratchclust data NAME`"):
         data.load("cifar10_corrupted/fog_1", data_dir=tmp_path)

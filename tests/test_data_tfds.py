@@ -268,28 +268,28 @@ def test_other_labels_in_files_of_the_same_size(root, tmp_path, decoded):
     np.testing.assert_array_equal(data.load("toy", split="test").labels, [0, 1])
 
 
-def test_two_processes_write_the_same_split(tmp_path, monkeypatch):
-    """The other one is faster, twice: between the look and the rename, and while the old folder is moved away."""
+@pytest.mark.parametrize(("stale", "late_at"), [(False, 1), (True, 3)])
+def test_two_processes_write_the_same_split(tmp_path, monkeypatch, stale, late_at):
+    """The other one is faster: before the rename, or while the old folder has been moved away."""
     split, folder = cache.CachedSplit(PIXELS["test"], None, None), tmp_path / "x"
+    if stale:
+        cache.store(folder, split, "what was here before")
     rename, calls = os.replace, []
 
     def late(old, new):
         calls.append(old)
-        if len(calls) in late_at:
+        if len(calls) == late_at:
             with monkeypatch.context() as undone:
                 undone.setattr(cache.os, "replace", rename)
                 cache.store(folder, split, "here")
         rename(old, new)
 
-    for stale, late_at in ((False, {1}), (True, {3})):
-        if stale:
-            cache.store(folder, split, "what was here before")
-        calls.clear()
-        with monkeypatch.context() as patch:
-            patch.setattr(cache.os, "replace", late)
-            cache.store(folder, split, "here")
-        np.testing.assert_array_equal(cache.fetch(folder, "here").images, PIXELS["test"])
-        assert [path.name for path in tmp_path.iterdir()] == ["x"]
+    with monkeypatch.context() as patch:
+        patch.setattr(cache.os, "replace", late)
+        cache.store(folder, split, "here")
+    assert len(calls) == late_at
+    np.testing.assert_array_equal(cache.fetch(folder, "here").images, PIXELS["test"])
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
 def test_a_shared_cache_can_be_read_by_those_who_share_it(tmp_path):

@@ -365,3 +365,28 @@ class TestPixelFeatures:
         with warnings.catch_warnings():
             X, again = (PixelFeatures(size=5).fit_transform(self.images) for _ in range(2))
         assert X.tobytes() == again.tobytes()
+
+
+def test_coordinates_of_whole_numbers_are_not_rounded():
+    axes = PCA(2).fit(np.random.default_rng(0).normal(size=(30, 6)))
+    np.testing.assert_allclose(axes.inverse_transform([[1, 2]]), axes.inverse_transform(np.array([[1.0, 2.0]])))
+    np.testing.assert_allclose(axes.inverse_transform(np.array([[1, 2]])), axes.inverse_transform([[1.0, 2.0]]))
+    with pytest.raises(ValueError, match=r"expected coordinates of shape \[n, 2\], got \[1, 3\]"):
+        axes.inverse_transform([[1.0, 2.0, 3.0]])
+
+
+def test_a_share_of_the_variance_needs_all_axes():
+    with pytest.raises(ValueError, match=r"n_components=0.5 is a share of the variance, which needs all axes"):
+        PCA(0.5, svd_solver="randomized").fit(np.random.default_rng(0).normal(size=(30, 6)))
+
+
+@pytest.mark.parametrize("shape", [(3, 32), (3, 15), (16,)])
+def test_vectors_of_another_length_are_no_images(shape):
+    features = PixelFeatures().fit(np.zeros((2, 4, 4, 1), np.uint8))
+    with pytest.raises(InputError, match=r"expected vectors of shape \[n, 16\], got .*: give what transform gave"):
+        features.inverse_transform(np.zeros(shape, np.float32))
+
+
+def test_a_tolerance_that_is_no_number():
+    with pytest.raises(ValueError, match="expected tol >= 0, got None"):
+        KMeans(2, tol=None).fit(np.zeros((3, 2), np.float32))

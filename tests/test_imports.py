@@ -15,7 +15,14 @@ ROOMS = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (pat
 
 ALGORITHM = {"rows", "distances", "neighbors"}
 ALLOWED = {
-    "cli": {"recipes", "runs", "report", "data", "rows"},  # rows: one device a core, before the first use of JAX
+    "cli": {
+        "recipes",
+        "runs",
+        "report",
+        "data",
+        "interrupts",
+        "rows",
+    },  # rows: one device a core, before the first use of JAX
     "recipes": {"estimators", "data", "metrics", "report", "runs"},
     "estimators": {"features", "reduce", "cluster", "persist"},
     "runs": {"persist", "estimators"},

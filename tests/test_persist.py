@@ -9,7 +9,7 @@ import pytest
 import sklearn.cluster
 from sklearn.pipeline import make_pipeline
 
-from scratchclust import PCA, KMeans, PixelFeatures, persist
+from scratchclust import PCA, AutoencoderFeatures, KMeans, PixelFeatures, persist
 from scratchclust.errors import InputError
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
@@ -133,3 +133,82 @@ def test_a_file_cannot_name_a_class_outside_the_package(saved):
     (saved / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(InputError, match="'os' is no public estimator of scratchclust"):
         persist.load(saved)
+
+
+def crafted(folder, **changes):
+    """What a stranger may write: other contents, with digests that agree."""
+    for name, content in changes.items():
+        (folder / {"model": "model.json", "arrays": "arrays.safetensors"}[name]).write_bytes(content)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sha256"] = {name: persist._sha256(folder / name) for name in ("model.json", "arrays.safetensors")}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        b"{",
+        b"[1, 2]",
+        b"7",
+        b"{}",
+        b'{"estimator": "KMeans"}',
+        b'{"estimator": ["KMeans"], "parameters": {}, "fitted": {}}',
+        b'{"estimator": "KMeans", "parameters": {"n_cluster": 3}, "fitted": {}}',
+        b'{"estimator": "KMeans", "parameters": {}, "fitted": {"labels_": {"array": "nowhere", "jax": false}}}',
+        b"[" * 100_000,
+    ],
+)
+def test_what_save_did_not_write_is_refused(saved, model):
+    with pytest.raises(InputError, match=r"was not written by `save`|holds no estimator"):
+        persist.load(crafted(saved, model=model))
+
+
+def test_strange_arrays_and_digests_are_refused(saved):
+    with pytest.raises(InputError, match="was not written by `save`"):
+        persist.load(crafted(saved, arrays=b"no safetensors"))
+    for digests in (None, ["a"], 3):
+        (saved / "manifest.json").write_text(json.dumps({"schema": 1, "sha256": digests}))
+        with pytest.raises(InputError, match=r"manifest.json is damaged"):
+            persist.load(saved)
+
+
+@pytest.mark.parametrize("name", ["model.json", "arrays.safetensors", "manifest.json"])
+def test_links_are_refused(saved, name):
+    (saved / name).rename(saved.parent / "elsewhere")
+    (saved / name).symlink_to(saved.parent / "elsewhere")
+    with pytest.raises(InputError, match=f"{name} is a link, which may lead anywhere"):
+        persist.load(saved)
+
+
+def test_a_file_cannot_set_what_fit_does_not(saved):
+    model = json.loads((saved / "model.json").read_text())
+    model["fitted"] |= {"n_clusters": 7, "predict": 3, "_sklearn_output_config": 5, "__class__": 1}
+    loaded = persist.load(crafted(saved, model=json.dumps(model).encode()))
+    assert loaded.n_clusters == 3
+    assert len(loaded.predict(X)) == len(X)
+
+
+def test_folders_that_a_fit_would_use_are_neither_saved_nor_believed(tmp_path):
+    """joblib unpickles what lies in a Pipeline's `memory`, so that a stranger's file could run code at the next fit."""
+    pipeline = make_pipeline(PixelFeatures(), PCA(2), memory=str(tmp_path / "cache")).fit(IMAGES)
+    persist.save(pipeline, tmp_path / "model")
+    assert "cache" not in (tmp_path / "model" / "model.json").read_text()
+    model = json.loads((tmp_path / "model" / "model.json").read_text())
+    model["parameters"]["memory"] = str(tmp_path / "cache")
+    assert persist.load(crafted(tmp_path / "model", model=json.dumps(model).encode())).memory is None
+    AutoencoderFeatures(checkpoint_dir=tmp_path / "checkpoints").save(tmp_path / "network")
+    assert persist.load(tmp_path / "network").checkpoint_dir is None
+
+
+def test_small_things_survive(tmp_path):
+    import pandas as pd
+
+    PCA(2).set_output(transform="pandas").fit(X).save(tmp_path / "pandas")
+    assert isinstance(persist.load(tmp_path / "pandas").transform(X), pd.DataFrame)
+    KMeans(3, init=pd.DataFrame(X[:3])).save(tmp_path / "frame")
+    assert type(persist.load(tmp_path / "frame").init) is np.ndarray
+    KMeans(3, tol=np.array(1e-4)).save(tmp_path / "scalar")
+    assert persist.load(tmp_path / "scalar").tol.shape == ()
+    with pytest.raises(InputError, match=r"KMeans.tol is a complex, which cannot be saved"):
+        KMeans(3, tol=np.complex64(1)).save(tmp_path / "complex")

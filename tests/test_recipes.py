@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from scratchclust.errors import InputError
 from scratchclust.recipes import RECIPES, Outcome, Settings, find, run, writing
 from scratchclust.recipes.fit import build, confidence, plane
 from scratchclust.recipes.registry import Spec
+from scratchclust.recipes.run import _load
+from scratchclust.recipes.work import Work
 from scratchclust.runs.records import RESULT_KEYS
 
 FEW = Settings(limit=150, epochs=2)
@@ -193,7 +196,9 @@ def test_the_seed_decides(outcome: Outcome, tmp_path: Path) -> None:
     [
         ("digitz", Settings(), "there is no recipe 'digitz': did you mean 'digits'?"),
         ("zzz", Settings(), "there is no recipe 'zzz': choose one of digits, pixels"),
-        ("digits", Settings(limit=10), "--limit 10 leaves too few images for 10 clusters: give 11 or more"),
+        ("digits", Settings(limit=10), "--limit 10 leaves too few images for 32 principal components: give 32"),
+        ("pixels", Settings(limit=10), "--limit 10 leaves too few images for 10 clusters: give 11 or more"),
+        ("digits", Settings(strict=True), "--strict is about the files of one's own folder: give --data too"),
         ("digits", Settings(seed=-1), r"--seed must be a whole number from 0 to 2\*\*32 - 1, but is -1"),
         ("digits", Settings(full=True), "recipe digits takes all its images already: leave --full out"),
         ("pixels", Settings(epochs=3), "recipe pixels trains no network: leave --epochs out"),
@@ -226,7 +231,44 @@ def test_missing_data_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.Monke
 def test_too_few_images_of_ones_own(tmp_path: Path) -> None:
     np.save(tmp_path / "mine.npy", data.load("digits", limit=8).images)
     with pytest.raises(InputError, match=r"mine.npy has 8 images, too few for 10 clusters: give 11 or more"):
+        run("pixels", Settings(data=str(tmp_path / "mine.npy")), output=tmp_path / "run")
+    with pytest.raises(InputError, match=r"mine.npy has 8 images, too few for 32 principal components: give 32 or"):
         run("digits", Settings(data=str(tmp_path / "mine.npy")), output=tmp_path / "run")
+
+
+def test_too_small_images_of_ones_own(tmp_path: Path) -> None:
+    np.save(tmp_path / "mine.npy", data.load("digits", limit=40).images[:, :5, :5])
+    message = "images of 5x5x1 have 25 numbers each, too few for 32 principal components: give larger ones, or --size"
+    with pytest.raises(InputError, match=message):
+        run("digits", Settings(data=str(tmp_path / "mine.npy")), output=tmp_path / "run")
+    assert not (tmp_path / "run.partial").exists()
+
+
+def test_pictures_of_ones_own_are_read_as_asked(tmp_path: Path) -> None:
+    from PIL import Image
+
+    (tmp_path / "photos").mkdir()
+    for i in range(12):
+        Image.new("RGB", (8 + i, 20), (20 * i, 0, 0)).save(tmp_path / "photos" / f"{i}.png")
+    (tmp_path / "photos" / "notes.txt").write_text("none of them")
+    mine = Settings(data=str(tmp_path / "photos"))
+    with pytest.raises(InputError, match="give one size for all, for example size=64"):
+        run("pixels", mine, output=tmp_path / "run")
+    with pytest.raises(InputError, match=r"notes.txt cannot be read as a picture"):
+        run("pixels", replace(mine, size=8, strict=True), output=tmp_path / "run")
+    with pytest.warns(UserWarning, match="no readable pictures"):
+        done = run("pixels", replace(mine, size=8), output=tmp_path / "run")
+    assert done.metrics["dataset"]["shape"] == [8, 8, 3]
+    assert done.metrics["parameters"]["size"] == 8
+
+
+def test_the_classes_of_a_recipe_are_those_of_its_own_data(tmp_path: Path) -> None:
+    """`pretrained` looks at 5, 6, 8 and 9 of MNIST; a person's own pictures are all looked at, labelled or not."""
+    digits = data.load("digits", limit=60)
+    for name, labels in (("labelled", digits.labels), ("unlabelled", None)):
+        np.savez(tmp_path / f"{name}.npz", images=digits.images, **({} if labels is None else {"labels": labels}))
+        work = Work(find("pretrained"), Settings(data=str(tmp_path / f"{name}.npz")), None, lambda line: None)
+        assert len(_load(work).clustered.images) == 60
 
 
 # --- parts

@@ -127,8 +127,15 @@ def test_assignments_columns_and_cells(tmp_path: Path) -> None:
         ]
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+def _half_of_it(path: Path, text: str, **_: str) -> None:
+    path.write_bytes(text.encode()[: len(text) // 2])
+    raise OSError(28, "No space left on device")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_text(tmp_path / "file", "old")
-    with pytest.raises(UnicodeEncodeError):
-        write_text(tmp_path / "file", "\ud800")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", _half_of_it)
+        with pytest.raises(OSError, match="No space left"):
+            write_text(tmp_path / "file", "new")
     assert (tmp_path / "file").read_text() == "old"

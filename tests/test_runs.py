@@ -14,6 +14,8 @@ from sklearn.pipeline import Pipeline
 import scratchclust
 from scratchclust import runs
 from scratchclust.errors import InputError
+from scratchclust.runs import files
+from scratchclust.runs import folder as folder_module
 from scratchclust.runs.files import sha256_of_tree
 from scratchclust.runs.records import TOP_KEYS
 
@@ -51,7 +53,12 @@ def copy_of(folder: Path, to: Path) -> Path:
     return to
 
 
-def die_in(final: Path, work: Callable, error: Exception | None = None, **options: bool) -> None:
+def write_file(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("x")
+
+
+def die_in(final: Path, work: Callable, error: BaseException | None = None, **options: bool) -> None:
     """A run that does its work and then ends with the error instead of `finish`."""
     error = error or RuntimeError("died")
     context = runs.working(final, **options)
@@ -91,8 +98,63 @@ def test_overwrite_clears_partial(tmp_path: Path) -> None:
 def test_refused_input_leaves_nothing_behind_unless_something_is_finished(tmp_path: Path) -> None:
     die_in(tmp_path / "run", lambda folder: None, InputError("no data"))
     assert list(tmp_path.iterdir()) == []
-    die_in(tmp_path / "run", lambda folder: (folder.stages / "one").mkdir(parents=True), InputError("no data"))
-    assert (tmp_path / "run.partial" / "stages" / "one").is_dir()
+    die_in(tmp_path / "run", lambda folder: write_file(folder.stages / "one" / "stage.json"), InputError("no data"))
+    assert (tmp_path / "run.partial" / "stages" / "one" / "stage.json").is_file()
+
+
+def test_refused_input_takes_no_checkpoint_away(tmp_path: Path) -> None:
+    """A training of hours, interrupted, then resumed where its data are not found."""
+    checkpoint = Path("checkpoints", "net-1", "epoch-00020", "state.json")
+    die_in(tmp_path / "run", lambda folder: write_file(folder.path / checkpoint), KeyboardInterrupt("Ctrl-C"))
+    die_in(tmp_path / "run", lambda folder: None, InputError("no data"), resume=True)
+    assert (tmp_path / "run.partial" / checkpoint).is_file()
+    assert "Ctrl-C" in (tmp_path / "run.partial" / "log.txt").read_text(encoding="utf-8")
+
+
+def test_what_came_to_lie_there_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    def work(folder: runs.RunFolder) -> None:
+        write_file(folder.path / "metrics.json")
+        write_file(tmp_path / "run" / "thesis.txt")
+        folder.finish()
+
+    with pytest.raises(InputError, match="run is there already: give another --output"):
+        die_in(tmp_path / "run", work)
+    assert (tmp_path / "run" / "thesis.txt").is_file()
+    assert (tmp_path / "run.partial" / "metrics.json").is_file()  # complete: --resume finishes it
+
+
+def test_a_run_that_ended_while_another_waited_for_its_lock_is_not_replaced(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    final, acquire = tmp_path / "run", folder_module._acquire
+
+    def after_the_other_has_ended(folder: runs.RunFolder) -> None:
+        copy_of(finished, final)
+        acquire(folder)
+
+    monkeypatch.setattr(folder_module, "_acquire", after_the_other_has_ended)
+    (tmp_path / "run.partial").mkdir()
+    with pytest.raises(InputError, match="run is there already"), runs.working(final, resume=True):
+        pass
+    assert sha256_of_tree(final) == sha256_of_tree(finished)
+    assert not (tmp_path / "run.partial").exists()
+
+
+@pytest.mark.parametrize("output", ["/", "x" * 300, "~nobody-of-that-name/run"])
+def test_names_that_no_folder_can_have(output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    message = r"cannot be a run's folder|cannot make .*: give another --output|is there already: give another --output"
+    with pytest.raises(InputError, match=message), runs.working(output):
+        pass
+
+
+def test_names_that_are_no_text_are_written_so_that_they_can_be_read(tmp_path: Path) -> None:
+    name = "caf\udce9.png"  # how Python holds a file's name in Latin-1
+    runs.write_assignments(tmp_path / "assignments.csv", {"image": [name], "cluster": [0]})
+    assert "caf\\udce9.png" in (tmp_path / "assignments.csv").read_text(encoding="utf-8")
+    files.write_json(tmp_path / "a.json", {"command": name})
+    assert json.loads((tmp_path / "a.json").read_bytes()) == {"command": name}
+    assert runs.fingerprint({"data": name}) != runs.fingerprint({"data": "caf"})
 
 
 def test_existing_partial_is_refused_with_both_ways_out(tmp_path: Path) -> None:

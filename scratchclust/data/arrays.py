@@ -168,8 +168,8 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) ->
         )
     if info.file_size > max(LARGEST_UNPACKED, info.compress_size):
         raise InputError(
-            f"{source} would unpack to {info.file_size / 2**30:.1f} GiB, more than the {LARGEST_UNPACKED >> 30} that are "
-            "allowed: if that is meant, save it uncompressed with numpy.savez, or as .npy"
+            f"{source} would unpack to {info.file_size / 2**30:.1f} GiB, more than the {LARGEST_UNPACKED >> 30} that "
+            "are allowed: if that is meant, save it uncompressed with numpy.savez, or as .npy"
         )
     with archive.open(info) as stream:
         _check_header(cast(BufferedIOBase, stream), info.file_size, source)

@@ -12,7 +12,6 @@ from jaxtyping import Int32, UInt8
 
 from scratchclust.errors import InputError
 
-
 LARGEST_SIDE = 1 << 14  # pixels
 LARGEST_UNPACKED = 4 << 30  # bytes that a compressed file may unpack to: a small file can promise any number
 

@@ -19,6 +19,7 @@ from scratchclust.errors import InputError
 
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 NAME = re.compile(r"(?P<name>[A-Za-z]\w*(/[A-Za-z0-9_][\w.-]*)?)(:(?P<version>\d+\.\d+\.\d+))?")
+LONGEST_NAME = 200  # letters; file systems allow 255 bytes
 IDX_SETS = ("mnist", "fashion_mnist", "kmnist")
 IDX_FILES = (
     "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz"
@@ -55,7 +56,7 @@ def find_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> 
         InputError: no possible name of a data set, or several configurations to choose from.
     """
     match = NAME.fullmatch(name)
-    if match is None:
+    if match is None or len(name) > LONGEST_NAME:
         raise InputError(f"{name!r} is neither a file, a folder, nor a possible name of a data set: check it")
     folder = data_root(data_dir) / match["name"]
     found = _versions(folder, match["version"])
@@ -71,7 +72,8 @@ def find_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> 
 
 def is_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> bool:
     """Whether this is the name of a prepared set, and not a path that looks like one."""
-    return NAME.fullmatch(name) is not None and find_prepared(name, data_dir) is not None
+    possible = NAME.fullmatch(name) is not None and len(name) <= LONGEST_NAME
+    return possible and find_prepared(name, data_dir) is not None
 
 
 def splits_of(folder: Path) -> dict[str, int]:
@@ -100,7 +102,7 @@ def name_of(folder: Path, root: Path) -> str:
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 of a prepared set's description and of its files' names, sizes and times; cheap, not of their contents."""
+    """SHA-256 of a prepared set's description and its files' names, sizes and times; cheap, not of their contents."""
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         status = path.stat()  # records are padded: a set prepared anew may well have the old one's sizes

@@ -160,7 +160,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
             check_choice("init", self.init, tuple(STARTS))
         check_choice("metric", self.metric, ("euclidean", "cosine"))
         check_choice("algorithm", self.algorithm, tuple(PASSES))
-        if not self.tol >= 0:
+        if not (isinstance(self.tol, int | float | np.number) and self.tol >= 0):
             raise ValueError(f"expected tol >= 0, got {self.tol!r}")
 
     def _checked_start(self, start: Any, X: Any) -> Any:

@@ -93,9 +93,16 @@ class PixelFeatures(ImageFeatures):
         return like(X, self._standardised(flatten(images)))
 
     def inverse_transform(self, X: Any) -> Any:
-        """Vectors [n d] as images [n h w c] of float32 in [0, 1]; beyond that range they are clipped."""
+        """Vectors [n d] as images [n h w c] of float32 in [0, 1]; beyond that range they are clipped.
+
+        Raises:
+            InputError: no vectors, or of another length than those of the fit.
+        """
         check_is_fitted(self, "image_shape_")
         vectors = np.asarray(X, np.float32)
+        if vectors.ndim != 2 or vectors.shape[1] != self._n_features_out:
+            shape = f"[n, {self._n_features_out}]"
+            raise InputError(f"expected vectors of shape {shape}, got {list(vectors.shape)}: give what transform gave")
         if self.mean_ is not None and self.scale_ is not None:
             vectors = vectors * self.scale_ + self.mean_
         if self.scale == "symmetric":

@@ -2,6 +2,7 @@
 
 from typing import Any, no_type_check
 
+import jax
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
@@ -72,9 +73,16 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         return like(X, transform(X, self._result(), whiten=self.whiten), X.dtype)
 
     def inverse_transform(self, X: Any) -> Any:
-        """The points [n d] of coordinates X [n q]."""
+        """The points [n d] of coordinates X [n q].
+
+        Raises:
+            ValueError: X has not a column for each axis.
+        """
         check_is_fitted(self)
-        X = X if hasattr(X, "dtype") else np.asarray(X, np.float64)
+        X = X if isinstance(X, jax.Array) else np.asarray(X)
+        if X.ndim != 2 or X.shape[1] != self.n_components_:
+            raise ValueError(f"expected coordinates of shape [n, {self.n_components_}], got {list(X.shape)}")
+        X = X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
         return like(X, inverse_transform(X, self._result(), whiten=self.whiten), X.dtype)
 
     @property
@@ -84,7 +92,14 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     def _checked_n_components(self, largest: int) -> int:
         """How many axes are computed; a share of the variance needs all of them."""
         wanted = self.n_components
-        if wanted is None or (isinstance(wanted, float | np.floating) and 0 < wanted < 1):
+        if isinstance(wanted, float | np.floating) and 0 < wanted < 1:
+            if self.svd_solver == "randomized":
+                raise ValueError(
+                    f"n_components={wanted} is a share of the variance, which needs all axes, got "
+                    'svd_solver="randomized": take "covariance_eigh", or a whole number of axes'
+                )
+            return largest
+        if wanted is None:
             return largest
         check_positive(n_components=wanted)
         if wanted > largest:

@@ -57,6 +57,7 @@ class NetworkFeatures(CallbackSupportMixin, ImageFeatures):
         if reset:
             check_positive(epochs=self.epochs, batch_size=self.batch_size)
             check_choice("precision", self.precision, ("float32", "bfloat16"))
+            vars(self).pop("parameters_", None)  # a fit that fails must not leave the old network with new classes
             self.input_shape_ = tuple(images.shape[1:])
         if self.color == "rgb" and images.dtype == np.uint8:
             return images  # they are cast on the device, batch by batch
@@ -123,11 +124,14 @@ def checked_classes(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     if y is None:
         raise InputError("these features are learned from labels, but none came: call fit(images, labels)")
     y = checked_labels(y, n)
+    if y.dtype == object and all(isinstance(label, int) for label in y):
+        y = y.astype(np.int64)
     if y.dtype.kind in "if" and (~np.isfinite(y) | (y < 0)).any():
         raise InputError("some labels are unknown (-1 or NaN): leave those images out of the fit")
-    if y.dtype == object and not all(isinstance(label, str) for label in y):
+    if y.dtype.kind not in "biufU" and not (y.dtype == object and all(isinstance(label, str) for label in y)):
         raise InputError(
-            "expected labels that are all integers or all strings: name the unknown ones, or leave them out"
+            f"expected labels that are all integers or all strings, got {y.dtype}: name the unknown ones, or leave "
+            "them out"
         )
     classes, labels = np.unique(y, return_inverse=True)
     if len(classes) < 2:

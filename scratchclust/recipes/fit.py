@@ -140,8 +140,7 @@ def _fit_steps(
 
 
 def _learn(estimator: Any, learning: _Learning, tell: Tell) -> None:
-    """Fits the features; a training tells of its epochs and keeps checkpoints, which the run's folder does without
-    once it is complete."""
+    """Fits the features; a training tells of its epochs and keeps checkpoints."""
     source = learning.images.learned or learning.images.clustered
     trains = "checkpoint_dir" in estimator.get_params()
     if trains:

@@ -26,7 +26,7 @@ def load(
     *,
     limit: int | None,
     classes: tuple[int, ...] | None,
-    n_needed: int,
+    needed: tuple[int, str],
     tell: Callable[[str], None],
     reading: Mapping[str, Any] | None = None,
 ) -> Images:
@@ -37,7 +37,7 @@ def load(
         splits: Of the images that are clustered, learned from (None: the same) and tested on (None: nothing).
         limit: The first so many images of each.
         classes: Only images of these labels.
-        n_needed: The smallest number of images to cluster.
+        needed: The smallest number of images to cluster, and for what.
         tell: Is told each split.
         reading: Other arguments of `scratchclust.data.load`.
 
@@ -50,11 +50,10 @@ def load(
             tell(f"loading {name}, {split}")
         found.append(None if split is None else _one(name, split, limit, classes, reading or {}))
     images = Images(*found)
+    n_needed, purpose = needed
     if len(images.clustered.images) < n_needed:
-        raise InputError(
-            f"{name} has {len(images.clustered.images)} images, too few for {n_needed - 1} clusters: "
-            f"give {n_needed} or more"
-        )
+        n = len(images.clustered.images)
+        raise InputError(f"{name} has {n} images, too few for {purpose}: give {n_needed} or more")
     for file in images.clustered.skipped:
         logger.warning("skipped %s: %s", file.path, file.reason)
     if images.clustered.skipped:

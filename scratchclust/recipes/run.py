@@ -108,15 +108,17 @@ def _load(work: Work) -> Images:
     test = None if settings.data is not None else recipe.test_split
     splits = (work.split, work.fit_split, test)
     reading = {"size": settings.size, "strict": settings.strict}
-    return load(
+    images = load(
         settings.data or recipe.dataset,
         splits,
         limit=settings.limit,
-        classes=recipe.classes,
-        n_needed=work.n_needed,
+        classes=None if settings.data is not None else recipe.classes,  # the classes of the recipe's own data
+        needed=work.needed,
         reading=reading,
         tell=work.tell,
     )
+    work.check_images(images.clustered.images.shape)
+    return images
 
 
 def _fitted(work: Work, folder: runs.RunFolder, variant: Variant, images: Images) -> runs.Stage:

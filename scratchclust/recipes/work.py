@@ -1,6 +1,7 @@
 """What is to be done: a recipe with a person's settings, checked before anything is computed."""
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -73,20 +74,34 @@ class Work:
         return {**settings, "variants": [describe(variant) for variant in self.variants]}
 
     @property
-    def n_needed(self) -> int:
-        """The smallest number of images: one more than clusters, or the silhouette is not defined."""
-        return 1 + max(variant.cluster.parameters["n_clusters"] for variant in self.recipe.variants)
+    def needed(self) -> tuple[int, str]:
+        """The smallest number of images, and for what: one more than clusters, or the silhouette is not defined."""
+        n_clusters = max(variant.cluster.parameters["n_clusters"] for variant in self.recipe.variants)
+        return max((n_clusters + 1, f"{n_clusters} clusters"), (self.n_axes, f"{self.n_axes} principal components"))
+
+    @property
+    def n_axes(self) -> int:
+        """The largest number of principal components that a variant asks for."""
+        reductions = (variant.reduce for variant in self.recipe.variants)
+        return max((step.parameters.get("n_components", 0) for step in reductions if step is not None), default=0)
+
+    def check_images(self, shape: tuple[int, ...]) -> None:
+        """Refuses images [n h w c] of fewer pixels than principal components are asked for. Raises InputError."""
+        n_pixels = math.prod(shape[1:])
+        if n_pixels < self.n_axes:
+            raise InputError(
+                f"images of {'x'.join(map(str, shape[1:]))} have {n_pixels} numbers each, too few for {self.n_axes} "
+                "principal components: give larger ones, or --size"
+            )
 
     def check(self) -> None:
         """Refuses settings that do not go together. Raises InputError."""
         settings = self.settings
         if not 0 <= settings.seed < 2**32:
             raise InputError(f"--seed must be a whole number from 0 to 2**32 - 1, but is {settings.seed}")
-        if settings.limit is not None and settings.limit < self.n_needed:
-            raise InputError(
-                f"--limit {settings.limit} leaves too few images for {self.n_needed - 1} clusters: "
-                f"give {self.n_needed} or more"
-            )
+        n_needed, purpose = self.needed
+        if settings.limit is not None and settings.limit < n_needed:
+            raise InputError(f"--limit {settings.limit} leaves too few images for {purpose}: give {n_needed} or more")
         if settings.epochs is not None and not self._some_feature_has("epochs"):
             raise InputError(f"recipe {self.recipe.name} trains no network: leave --epochs out")
         if settings.precision != "float32" and not self._some_feature_has("epochs"):

@@ -12,9 +12,12 @@ import numpy as np
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes UTF-8 text so that a reader sees the old file or the new one, never half of it."""
+    """Writes UTF-8 text so that a reader sees the old file or the new one, never half of it.
+
+    The bytes of a file's name that is not UTF-8, lone surrogates in Python, are written as \\udcxx: so JSON has it too.
+    """
     draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, encoding="utf-8")
+    draft.write_text(text, encoding="utf-8", errors="backslashreplace")
     os.replace(draft, path)
 
 

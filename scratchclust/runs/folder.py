@@ -27,13 +27,19 @@ class RunFolder:
     final: Path
     path: Path
     lock: FileLock
+    overwrite: bool = False
 
     @property
     def stages(self) -> Path:
         return self.path / STAGES
 
     def finish(self) -> None:
-        """Renames DIR.partial to DIR, removing an older DIR after that and not before."""
+        """Renames DIR.partial to DIR, removing an older DIR after that and not before.
+
+        Raises:
+            InputError: If something that must not be replaced has come to lie at DIR; DIR.partial is kept, complete.
+        """
+        _check_final(self.final, overwrite=self.overwrite)
         replaced = self.final.with_name(f".{self.final.name}.replaced")
         if self.final.exists():
             _remove(replaced)  # left by a death between the two renames of an earlier run: older than DIR
@@ -57,21 +63,28 @@ def working(output: str | Path, *, resume: bool = False, overwrite: bool = False
 
     Yields:
         The claimed folder. Leaving without `finish` keeps DIR.partial for --resume; only where the input was refused
-        and nothing is finished yet, it is removed.
+        and it holds no file but its log, it is removed.
 
     Raises:
         InputError: If DIR or DIR.partial is there and nothing was said about it, if another process works in it, or
             if it is no run's folder and so must not be replaced.
     """
-    final = Path(output).expanduser().resolve()
-    folder = RunFolder(final, path := final.with_name(final.name + ".partial"), FileLock(path / LOCK, timeout=0))
-    _check_final(final, overwrite=overwrite)
+    try:
+        final = Path(output).expanduser().resolve()
+        path = final.with_name(final.name + ".partial")
+        _check_final(final, overwrite=overwrite)
+    except InputError:
+        raise
+    except (OSError, ValueError, RuntimeError) as error:  # no name, a name too long, nobody's ~
+        raise InputError(f"{output} cannot be a run's folder ({error}): give another --output") from error
+    folder = RunFolder(final, path, FileLock(path / LOCK, timeout=0), overwrite)
     _claim(folder, resume=resume, overwrite=overwrite)
     try:
+        _check_final(final, overwrite=overwrite)  # again: another run may have ended before this one had the lock
         with _logging_to(folder.path / LOG):
             yield folder
     except InputError:
-        if not any(folder.stages.glob("*")):
+        if not _holds_work(folder.path):
             _remove(folder.path)
         raise
     finally:
@@ -114,10 +127,16 @@ def _claim(folder: RunFolder, *, resume: bool, overwrite: bool) -> None:
         _acquire(folder)
 
 
+def _holds_work(path: Path) -> bool:
+    """Whether a DIR.partial holds a file that took time to make: a stage's, a checkpoint's, a figure."""
+    return any(entry.is_file() and entry.name not in (LOCK, LOG) for entry in path.rglob("*"))
+
+
 def _take_over(folder: RunFolder, *, resume: bool, overwrite: bool) -> None:
     """Claims a DIR.partial that was there, once it is sure that nobody works in it."""
     path = folder.path
-    if any(path.iterdir()) and not (path / LOCK).is_file():
+    # glob, unlike iterdir, finds nothing in a folder that its run has just renamed
+    if any(path.glob("*")) and not (path / LOCK).is_file():
         raise InputError(f"{path} is in the way and was not left by a run: move it, or give another --output")
     _acquire(folder)
     if not resume and not overwrite:
@@ -145,7 +164,10 @@ def _remove(path: Path) -> None:
 
 @contextmanager
 def _logging_to(path: Path) -> Iterator[None]:
-    logger, handler = logging.getLogger("scratchclust"), logging.FileHandler(path, encoding="utf-8")
+    logger, handler = (
+        logging.getLogger("scratchclust"),
+        logging.FileHandler(path, encoding="utf-8", errors="backslashreplace"),
+    )
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     level = logger.level
     logger.addHandler(handler)

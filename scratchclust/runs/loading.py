@@ -109,7 +109,5 @@ def _read_model(folder: Path) -> Any:
 
     try:
         return persist.load(folder)
-    except InputError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder} is missing or damaged ({error}): run the recipe again with --overwrite") from error
+    except InputError as error:
+        raise InputError(f"{error}; or run the recipe again with --overwrite") from error

@@ -59,7 +59,7 @@ def write_assignments(path: Path, columns: Mapping[str, Sequence[Any] | np.ndarr
     n = len(columns["image"] if columns["image"] is not None else ())
     cells = [_cells(columns.get(name), n) for name in names]
     draft = path.with_name(f".{path.name}.draft")
-    with draft.open("w", newline="", encoding="utf-8") as file:
+    with draft.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         writer.writerow(names)
         writer.writerows(zip(*cells, strict=True))

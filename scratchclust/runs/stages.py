@@ -36,7 +36,7 @@ class Stage:
 def fingerprint(configuration: Mapping[str, Any]) -> str:
     """The SHA-256 of everything that decides a stage's result (recipe, seed, data, parameters, version)."""
     text = json.dumps(plain(configuration), sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def save_stage(folder: Path, stage: Stage, configuration_fingerprint: str) -> None:
