@@ -1,6 +1,7 @@
 """`rows.py` and `distances.py`: blocks of rows on devices, and distances that keep their digits."""
 
 import os
+import platform
 import subprocess
 import sys
 from functools import partial
@@ -157,6 +158,29 @@ print(jax.local_device_count() - len(os.sched_getaffinity(0)))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "0\n"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library keeps memory by its own rules")
+def test_use_all_cores_keeps_memory():
+    """Pages that the system had to clear, while large arrays come and go."""
+    program = """
+import resource, sys
+from scratchclust import rows
+if sys.argv[1] == "keep":
+    rows.use_all_cores()
+import jax, jax.numpy as jnp
+step, x = jax.jit(lambda x: jnp.sort(x + 1)[::-1]), jnp.zeros(12_000_000)
+for i in range(8):
+    if i == 2:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    step(x).block_until_ready()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    freed, kept = (
+        int(subprocess.run([sys.executable, "-c", program, what], capture_output=True, text=True, check=True).stdout)
+        for what in ("free", "keep")
+    )
+    assert kept < freed / 2
 
 
 def test_use_all_cores_comes_too_late(monkeypatch):

@@ -171,6 +171,8 @@ LATENTS = Recipe(
     duration="15 to 20 minutes",
 )
 
+# Keras' example as it was published: its network, its start, 12 epochs of batches of 128, and its Adadelta, whose
+# constants are not our defaults (PyTorch's). With those a first run had a mean purity of 0.983.
 CLASSIFIER = Recipe(
     name="classifier",
     dataset="mnist",
@@ -182,7 +184,14 @@ CLASSIFIER = Recipe(
     variants=(
         Variant(
             "classifier + k-means",
-            Step("ClassifierFeatures", {"layer": "dense", "epochs": 12}),
+            Step(
+                "ClassifierFeatures",
+                {
+                    "layer": "dense",
+                    "optimizer": Spec("AdadeltaSpec", {"learning_rate": 1.0, "rho": 0.95, "eps": 1e-7}),
+                    "epochs": 12,
+                },
+            ),
             Step("KMeans", {"n_clusters": 10, "n_init": 10}),
         ),
     ),
