@@ -309,6 +309,8 @@ def metrics_with(**changes: object) -> str:
         ("metrics.json", "{", r"metrics.json is damaged \(no JSON\): run the recipe again with --overwrite"),
         ("metrics.json", "[]", "metrics.json is not the record of a run"),
         ("metrics.json", '{"schema": 1}', "metrics.json is not the record of a run"),
+        ("metrics.json", metrics_with(dataset=None), "metrics.json is not the record of a run"),
+        ("metrics.json", metrics_with(dataset={"shape": None}), "metrics.json is not the record of a run"),
         ("metrics.json", metrics_with(schema=2), "has schema 2, this version of scratchclust reads 1"),
         ("assignments.csv", None, "assignments.csv is missing or damaged"),
         ("assignments.csv", "", "assignments.csv is missing or damaged"),

@@ -68,13 +68,16 @@ def read_metrics(folder: Path) -> dict[str, Any]:
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path} is damaged (no JSON): run the recipe again with --overwrite") from error
+    foreign = InputError(f"{path} is not the record of a run: give a folder made by `scratchclust run`")
     if not isinstance(metrics, dict) or not {"schema", *TOP_KEYS} <= metrics.keys():
-        raise InputError(f"{path} is not the record of a run: give a folder made by `scratchclust run`")
+        raise foreign
     if metrics["schema"] != SCHEMA:
         raise InputError(
             f"{path} has schema {metrics['schema']!r}, this version of scratchclust reads {SCHEMA}: "
             "use the version that made it, or run the recipe again"
         )
+    if not isinstance(metrics["dataset"], dict) or not isinstance(metrics["dataset"].get("shape"), list):
+        raise foreign
     return metrics
 
 
