@@ -140,6 +140,15 @@ def split(X: Any, *, block: int, offset: Any = None, dtype: Any = None) -> jax.A
     return jax.device_put(filled.reshape(n_blocks, block, *X.shape[1:]), sharding)
 
 
+def on_every_device(array: Any, mesh: Mesh) -> jax.Array:
+    """The array whole on every device of the mesh. CPU devices share one copy, which is theirs alone."""
+    if mesh.devices.flat[0].platform == "cpu":
+        shared = _aligned(array.shape, jax.dtypes.canonicalize_dtype(array.dtype))
+        shared[...] = np.asarray(array)
+        array = shared
+    return jax.device_put(array, NamedSharding(mesh, PartitionSpec()))
+
+
 def _in_threads(f: Callable[[slice], Any], X: np.ndarray) -> None:
     """f of a part of the rows of X for each core at once: NumPy itself uses one."""
     n_parts = max(min(os.cpu_count() or 1, X.size // MIN_PART), 1)

@@ -297,3 +297,17 @@ def test_agreement_needs_no_jax() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "False"
+
+
+def test_integers_of_python_in_an_array_of_objects() -> None:
+    objects = np.array([1, 2, 2, -1], dtype=object)  # as pandas gives a column that once had gaps
+    assert clustering_accuracy([1, 2, 2, 1], objects) == 0.75
+    with pytest.raises(InputError, match="must be integers or strings without gaps, but holds None"):
+        clustering_accuracy([1, 2], np.array([1, None], dtype=object))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_scores_of_equal_partitions_do_not_exceed_one(seed: int) -> None:
+    labels = np.random.default_rng(seed).integers(seed + 2, size=977)
+    for score in (normalized_mutual_info_score, homogeneity_score, completeness_score, v_measure_score):
+        assert 1 - 1e-12 < score(labels, (labels + 1) % (seed + 2)) <= 1

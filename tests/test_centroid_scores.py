@@ -1,5 +1,6 @@
 """Calinski-Harabasz and Davies-Bouldin: by hand, against scikit-learn, noise, degenerate cases, devices, refusals."""
 
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -125,3 +126,14 @@ def test_a_second_call_compiles_nothing(score: Callable[..., float]) -> None:
 def test_bad_input_is_refused(score: Callable[..., Any], X: np.ndarray, labels: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         score(X, labels)
+
+
+def test_many_clusters_need_no_cube_of_memory() -> None:
+    """k^2 d numbers would be 1.3 GB here."""
+    X = np.random.default_rng(0).normal(size=(1600, 512)).astype(np.float32)
+    tracemalloc.start()
+    try:
+        davies_bouldin_score(X, np.arange(1600) // 4)
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()

@@ -91,9 +91,10 @@ class TestWhole:
         assert os.listdir(tmp_path) == ["epoch-00001"]
 
     @pytest.mark.parametrize("name", ["every", "keep"])
-    def test_numbers_below_one_are_refused(self, name):
-        with pytest.raises(InputError, match=f"expected {name} to be at least 1, got 0"):
-            Checkpoints("folder", **{name: 0})
+    @pytest.mark.parametrize("value", [0, True])
+    def test_numbers_below_one_are_refused(self, name, value):
+        with pytest.raises(InputError, match=f"expected {name} to be a whole number of at least 1, got {value}"):
+            Checkpoints("folder", **{name: value})
 
 
 class TestResuming:
@@ -150,6 +151,14 @@ class TestDamage:
             resumed = resume(folder, epochs=4)
         assert_same(resumed.model, train_autoencoder(epochs=4).model)
         assert sorted(os.listdir(folder)) == ["epoch-00003", "epoch-00004"]
+
+    def test_a_damaged_one_does_not_count_among_those_that_stay(self, folder):
+        """Checkpoints of 2 and 3, of which 3 is damaged; the next one is that of 5."""
+        shutil.rmtree(folder / "epoch-00001")
+        self.files(folder)[0].write_bytes(b"")
+        with pytest.warns(UserWarning, match="epoch-00003 is refused"):
+            train_autoencoder(checkpoints=Checkpoints(folder, every=5), resume=True, epochs=5)
+        assert sorted(os.listdir(folder)) == ["epoch-00002", "epoch-00005"]
 
     @pytest.mark.parametrize("name", ["state.json", "manifest.json", "arrays/_METADATA"])
     def test_a_missing_file(self, folder, name):
@@ -274,6 +283,6 @@ def test_any_other_failure_to_write_is_told_in_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(TrainingError, match=r"epoch 1 could not be written to .* \(Not a directory\): make room"):
         Checkpoints(tmp_path / "file" / "folder").save(record())
-    with pytest.raises(TrainingError, match=r"epoch 2 could not be written to .* \(TypeError: Object of type complex"):
+    with pytest.raises(TrainingError, match=r"epoch 2 could not be written to .* \(TypeError: .* complex .*mend that"):
         Checkpoints(tmp_path).save(record(2)._replace(history={"loss": [1j]}))
     assert Checkpoints(tmp_path).found() == []

@@ -71,7 +71,54 @@ def test_names_that_look_like_formulas_or_are_long_are_drawn_as_text(tmp_path):
     for draw in (figures.label_histograms, figures.confusion_matrix):
         figure = draw(CONTINGENCY, names, [r"$\frac$", "b" * 99, "c"])
         figures.save(figure, tmp_path / "names.png")
-        assert figure.axes[0].get_yticklabels()[2].get_text() == "x" * 27 + "…"
+        assert figure.axes[0].get_yticklabels()[2].get_text() == "x" * 14 + "…" + "x" * 13
+
+
+def test_formulas_are_drawn_as_text_everywhere(tmp_path):
+    name = "$x_$ and US$ a"
+    drawn = {
+        "row": figures.image_row(IMAGES[:2], [name, "b"]),
+        "bars": figures.comparison_bars([name, "b"], {name: [1, 2]}),
+        "inertia": figures.inertia_history({name: [2.0, 1.0]}, {name: [3, 0]}),
+        "curves": figures.training_curves({name: {"loss": [2.0, 1.0]}, "b": {"loss": [1.0, 1.0]}}),
+        "reconstructions": figures.reconstructions(IMAGES[:2], {name: IMAGES[:2]}),
+        "steps": figures.plane_steps(POINTS, [(name, POINTS[:3], LABELS)]),
+    }
+    for place, figure in drawn.items():
+        figures.save(figure, tmp_path / f"{place}.png")
+
+
+@pytest.mark.parametrize(("shape", "written"), [((10, 25), True), ((10, 100), False), ((100, 10), False)])
+def test_confusion_matrix_writes_only_what_can_be_read(shape, written):
+    texts = figures.confusion_matrix(np.full(shape, 999), range(shape[0])).axes[0].texts
+    assert bool(texts) == written
+    assert all(text.get_fontsize() >= 5 for text in texts)
+
+
+def test_infinite_scores_are_drawn_as_such(tmp_path):
+    bars = figures.comparison_bars(["a", "b"], {"dunn": [np.inf, None], "silhouette": [-0.12, -0.0001]})
+    figures.save(bars, tmp_path / "bars.png")
+    assert [[text.get_text() for text in ax.texts] for ax in bars.axes] == [["∞", "–"], ["−0.120", "0.000"]]
+    curves = figures.scan([2, 3, 4], [3, 2, 1], dunn=[np.inf, 0.1, np.inf])
+    figures.save(curves, tmp_path / "scan.png")
+    inertia, dunn = curves.axes
+    assert [text.get_position()[0] for text in dunn.texts] == [2, 4]
+    assert inertia.get_xlim() == dunn.get_xlim()
+
+
+def test_silhouette_names_do_not_lie_on_each_other():
+    labels = np.r_[np.arange(60), np.full(2940, 60)]
+    ax = figures.silhouette_plot(np.full(len(labels), 0.1), labels).axes[0]
+    inches = ax.get_yticks() / abs(np.subtract(*ax.get_ylim())) * (ax.figure.get_figheight() - 0.8)
+    assert (np.diff(inches) > 0.14).all()
+    assert ax.get_yticklabels()[0].get_text() == "cluster 0 (1)"
+
+
+def test_a_long_legend_lies_beside_the_curves():
+    few, many = (figures.inertia_history({f"run {i}": [2.0, 1.0] for i in range(n)}) for n in (2, 8))
+    assert few.axes[0].get_legend() is not None
+    assert many.axes[0].get_legend() is None
+    assert len(many.legends[0].get_texts()) == 8
 
 
 def values_drawn(ax) -> set[int]:

@@ -233,6 +233,7 @@ class TestModelLosses:
     [
         (lambda: reconstruction_loss("l1"), "expected kind to be 'mse' or 'bernoulli', got 'l1'"),
         (lambda: vae_loss("poisson"), "expected likelihood to be 'bernoulli' or 'gaussian', got 'poisson'"),
+        (lambda: vae_loss(beta=float("nan")), "expected beta to be at least 0, got nan"),
         (lambda: vae_loss(beta=-1.0), "expected beta to be at least 0, got -1.0: 1 gives the bound"),
         (
             lambda: losses.elbo(BATCH.images, BATCH.images, jnp.zeros((3, 1)), jnp.zeros((3, 1)), likelihood="x"),

@@ -19,7 +19,9 @@ from training_cases import (
 
 from scratchclust import rows
 from scratchclust.errors import InputError
+from scratchclust.models import ClassifierSpec
 from scratchclust.train import job as jobs
+from scratchclust.train.checkpoint import Checkpoints
 from scratchclust.train.job import Job
 from scratchclust.train.loop import Every, train
 from scratchclust.train.losses import Batch, classification_loss, mse, reconstruction_loss
@@ -77,6 +79,15 @@ class TestDevices:
         assert_same(one.model, more.model, rtol=1e-3, atol=1e-5)
         for name in one.history:
             np.testing.assert_allclose(one.history[name], more.history[name], rtol=1e-4)
+
+    def test_the_devices_of_a_cpu_share_one_copy_of_the_images(self):
+        images = data(64)[0]
+        with rows.on(jax.local_devices()):
+            shared = rows.on_every_device(images, rows.mesh())
+        assert len({shard.data.unsafe_buffer_pointer() for shard in shared.addressable_shards}) == 1
+        np.testing.assert_array_equal(shared, images)
+        images[:] = 0  # the copy is the devices' own
+        assert np.asarray(shared).any()
 
     def test_as_many_devices_as_divide_the_batch(self):
         with rows.on(jax.local_devices()):
@@ -247,11 +258,29 @@ class TestSettings:
         with pytest.raises(InputError, match=message):
             train(autoencoder(), images, labels=labels, **settings)
 
+    def test_labels_beyond_the_classes_of_the_model(self):
+        """They would give a loss of NaN, and the advice to learn more slowly."""
+        model = classifier()
+        model.spec = ClassifierSpec(n_classes=3)
+        images, labels = data(8)
+        settings = {"loss": classification_loss(), "optimizer": "adam", "epochs": 1, "batch_size": 4, "key": KEY}
+        with pytest.raises(InputError, match=r"expected labels from 0 to 2, as the model has 3 classes, got 3: number"):
+            train(model, images, labels=labels % 3 + 1, **settings)
+
+    def test_images_in_bfloat16_reach_a_checkpoint(self, tmp_path):
+        images = jnp.asarray(data(8)[0] / 255, jnp.bfloat16)
+        settings = {"loss": reconstruction_loss(), "optimizer": "adam", "epochs": 1, "key": KEY}
+        checkpoints = Checkpoints(tmp_path)
+        train(autoencoder(), images, batch_size=4, checkpoints=checkpoints, **settings)
+        assert len(checkpoints.found()) == 1
+
     def test_a_label_for_each_image(self):
         settings = {"loss": reconstruction_loss(), "optimizer": "adam", "epochs": 1, "batch_size": 2, "key": KEY}
         job = {"prepare": unit_scale, "precision": "float32"}
         with pytest.raises(InputError, match="expected one label for each of 8 images, got 7"):
             Job(autoencoder(), Batch(data(8)[0], np.zeros(7, np.int32)), **settings, **job)
+        with pytest.raises(InputError, match="expected labels as whole numbers from 0, got float"):
+            Job(autoencoder(), Batch(data(8)[0], np.zeros(8)), **settings, **job)
 
 
 class TestCallbacks:
@@ -265,6 +294,10 @@ class TestCallbacks:
         assert [value is None for value in result.history["all"]] == [True, False, True, False, True]
         assert all(isinstance(value, float) for value in result.history["all"] if value is not None)
         assert result.history["epoch"] == [1, 2, 3, 4, 5]
+
+    def test_every_no_epochs(self):
+        with pytest.raises(InputError, match="expected a callback every 1 or more epochs, got 0"):
+            train_autoencoder(callbacks=[Every(0, lambda *_: None)])
 
     def test_one_that_returns_nothing(self):
         models = []

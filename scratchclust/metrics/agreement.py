@@ -136,7 +136,7 @@ def normalized_mutual_info_score(labels_true: Labels, labels_pred: Labels) -> fl
     """
     table = cross_table(labels_true, labels_pred)
     mean_entropy = (_entropy(_class_sizes(table)) + _entropy(_cluster_sizes(table))) / 2
-    return 1.0 if mean_entropy == 0 else _mutual_information(table) / mean_entropy
+    return 1.0 if mean_entropy == 0 else min(_mutual_information(table) / mean_entropy, 1.0)
 
 
 def adjusted_rand_score(labels_true: Labels, labels_pred: Labels) -> float:
@@ -200,6 +200,8 @@ def as_labels(labels: Labels, name: str) -> Shaped[np.ndarray, "n"]:
         raise InputError(f"{name} is empty: a score needs at least one point")
     if array.dtype.kind == "O" and all(isinstance(label, str) for label in array):
         array = array.astype(str)
+    if array.dtype.kind == "O" and all(isinstance(label, int | np.integer) for label in array):
+        array = array.astype(np.int64)
     if array.dtype.kind == "f" and (np.abs(array) < 2**53).all() and np.array_equal(array, np.round(array)):
         array = array.astype(np.int64)
     if array.dtype.kind not in "biuUS":
@@ -283,5 +285,5 @@ def _mutual_information(table: CrossTable) -> float:
 def _homogeneity_completeness(table: CrossTable) -> tuple[float, float]:
     information = _mutual_information(table)
     entropies = _entropy(_class_sizes(table)), _entropy(_cluster_sizes(table))
-    h, c = (information / entropy if entropy else 1.0 for entropy in entropies)
+    h, c = (min(information / entropy, 1.0) if entropy else 1.0 for entropy in entropies)
     return h, c

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from scipy.spatial.distance import cdist
 
 from scratchclust import rows
 from scratchclust.distances import PRECISION
@@ -65,7 +66,7 @@ def davies_bouldin_score(X: Float[AnyArray, "n d"], labels: Labels) -> float:
     own, _ = distances_to_means(X, labeling, means)
     clustered = labeling.codes >= 0
     spread = np.bincount(labeling.codes[clustered], weights=own[clustered]) / sizes
-    gaps = np.linalg.norm(means[:, None] - means[None], axis=2)
+    gaps = cdist(means, means)
     apart = gaps > COINCIDING * np.linalg.norm(means, axis=1).max()
     likeness = np.where(apart, (spread[:, None] + spread[None]) / np.where(apart, gaps, 1), 0)
     return float(likeness.max(axis=1).mean())

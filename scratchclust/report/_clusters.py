@@ -13,8 +13,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from scratchclust.report._inputs import as_drawn, check_counts, check_names
 from scratchclust.report._style import ACCENT, NOISE_COLOR, WIDTH, cluster_name, new_figure, panel_grid, styled
 
-# More cells than this would need numbers too small to read, and seconds to draw.
-MAX_CELLS_WITH_NUMBERS = 1_000
+SMALLEST, LARGEST = 5.0, 9.0  # points, of the numbers in a matrix
+MAX_CELLS_WITH_NUMBERS = 1_000  # more would take seconds to draw
 
 
 @styled
@@ -81,7 +81,7 @@ def confusion_matrix(
     """True classes against clusters: the count in each cell, its share of the class as colour.
 
     The columns are drawn in the order given: for a matrix with its matches on the diagonal, order them before.
-    Numbers are left out where there are more than a thousand cells.
+    Numbers are left out where they would be too small to read, or more than a thousand.
 
     Args:
         contingency: [n_classes, n_clusters] counts.
@@ -96,15 +96,13 @@ def confusion_matrix(
     classes = check_names(label_names, n_classes, "label_names", "rows of contingency")
     clusters = [str(column) for column in range(n_clusters)] if cluster_names is None else cluster_names
     clusters = check_names(clusters, n_clusters, "cluster_names", "columns of contingency")
-    figure = new_figure(
-        f"True classes and the clusters they fell into ({counts.sum():,} images)", 1.3 + min(8.0, 0.36 * n_classes)
-    )
+    height = min(8.0, 0.36 * n_classes)
+    figure = new_figure(f"True classes and the clusters they fell into ({counts.sum():,} images)", 1.3 + height)
     ax = figure.subplots()
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     deepest = share.max() or 1.0
     image = ax.imshow(share, cmap="Blues", vmin=0, vmax=deepest, aspect="auto", interpolation="nearest")
-    if counts.size <= MAX_CELLS_WITH_NUMBERS:
-        _write_counts(ax, counts, share / deepest)
+    _write_counts(ax, counts, share / deepest, height)
     _name_cells(ax, [as_drawn(name) for name in classes], [as_drawn(name) for name in clusters])
     bar = figure.colorbar(image, ax=ax, pad=0.02, fraction=0.04, aspect=30, format=PercentFormatter(1.0))
     bar.outline.set_visible(False)
@@ -112,11 +110,13 @@ def confusion_matrix(
     return figure
 
 
-def _write_counts(ax: Axes, counts: Integer[np.ndarray, "r c"], depth: Float[np.ndarray, "r c"]) -> None:
+def _write_counts(ax: Axes, counts: Integer[np.ndarray, "r c"], depth: Float[np.ndarray, "r c"], height: float) -> None:
     """The count of each cell, in black or white, whichever stands out more from the colour of its depth in [0, 1]."""
     digits = len(str(counts.max()))
     cell_width = 0.78 * WIDTH * 72 / counts.shape[1]  # points; the rest of the width holds names and colour bar
-    size = float(np.clip(cell_width / (0.75 * digits), 5, 9))
+    size = min(LARGEST, cell_width / (0.75 * digits), 0.8 * height * 72 / counts.shape[0])
+    if size < SMALLEST or counts.size > MAX_CELLS_WITH_NUMBERS:
+        return
     for (row, column), count in np.ndenumerate(counts):
         color = readable_on(np.array(colormaps["Blues"](depth[row, column])[:3]))
         ax.text(

@@ -18,6 +18,7 @@ from scratchclust.report._inputs import (
     check_labels,
     check_names,
     check_sample_size,
+    no_formula,
     to_bytes,
 )
 from scratchclust.report._style import WIDTH, cluster_name, new_figure, panel_grid, present_clusters, styled
@@ -135,7 +136,7 @@ def _tiles(title: str, pictures: np.ndarray, titles: list[str], *, columns: int)
         left, top = 1.1 * (index % columns), step * (index // columns)
         ax.imshow(picture, extent=(left, left + 1, top + tall, top))
         if text:
-            ax.text(left, top - 0.03, text, fontsize=8, verticalalignment="bottom", linespacing=1.1)
+            ax.text(left, top - 0.03, no_formula(text), fontsize=8, verticalalignment="bottom", linespacing=1.1)
     ax.set(xlim=(0, 1.1 * columns_wide - 0.1), ylim=((rows - 1) * step + tall, tall + 0.1 - step))
     ax.set_anchor("NW")
     ax.set_axis_off()

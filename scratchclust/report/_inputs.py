@@ -55,10 +55,14 @@ def check_names(names: Sequence[Any] | Any, n_expected: int, name: str, things: 
 
 
 def as_drawn(name: str) -> str:
-    """A name from somebody's folders: one line, at most 28 letters, and no dollar sign that starts a formula."""
+    """A name from somebody's folders: one line, at most 28 letters with its beginning and its end, and no formula."""
     line = " ".join(name.split())
-    line = line if len(line) <= 28 else line[:27] + "…"
-    return line.replace("$", r"\$")
+    return no_formula(line if len(line) <= 28 else f"{line[:14]}…{line[-13:]}")
+
+
+def no_formula(text: str) -> str:
+    """The text as it is: matplotlib would read what stands between two dollar signs as a formula."""
+    return text.replace("$", r"\$")
 
 
 def check_images(images: Any, name: str = "images") -> UInt8[np.ndarray, "n h w 3"] | Float[np.ndarray, "n h w 3"]:

@@ -12,7 +12,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from scratchclust.errors import InputError
-from scratchclust.report._inputs import check_images, check_labels, check_points, check_sample_size, to_bytes
+from scratchclust.report._inputs import (
+    check_images,
+    check_labels,
+    check_points,
+    check_sample_size,
+    no_formula,
+    to_bytes,
+)
 from scratchclust.report._style import (
     NOISE_COLOR,
     PALETTE,
@@ -186,7 +193,7 @@ def plane_steps(
         path = [*(before for before in path if paths and before.shape == centroids.shape), centroids]
         _plane(ax, X, labels)
         _centroids(ax, np.stack(path))
-        ax.set(title=title, xticks=[], yticks=[], aspect="equal", anchor="NW")
+        ax.set(title=no_formula(title), xticks=[], yticks=[], aspect="equal", anchor="NW")
         ax.spines[:].set_visible(True)
     return figure
 

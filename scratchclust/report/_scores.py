@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter, StrMethodFormatter
 
 from scratchclust.errors import InputError
-from scratchclust.report._inputs import check_curve, check_labels, check_names
+from scratchclust.report._inputs import check_curve, check_labels, check_names, no_formula
 from scratchclust.report._style import (
     ACCENT,
     INK,
@@ -24,6 +24,8 @@ from scratchclust.report._style import (
 )
 
 PLAIN = StrMethodFormatter("{x:g}")
+LABEL_HEIGHT = 0.15  # inches from one name to the next
+LEGEND_WITHIN = 4  # lines at most of a legend among the curves
 
 Numbers = Sequence[Any] | Float[Any, "m"] | Integer[Any, "m"]
 
@@ -32,7 +34,7 @@ Numbers = Sequence[Any] | Float[Any, "m"] | Integer[Any, "m"]
 def silhouette_plot(silhouette_samples: Float[Any, "n"], labels: Integer[Any, "n"]) -> Figure:
     """The silhouette of every image, sorted within its cluster: a knife blade for each, the mean as a line.
 
-    Noise (-1) has no silhouette and is left out; the title counts it.
+    Noise (-1) has no silhouette and is left out; the title counts it. Clusters too small for their names have none.
 
     Args:
         silhouette_samples: [n] in [-1, 1]; what stands at noise is not looked at.
@@ -56,11 +58,22 @@ def silhouette_plot(silhouette_samples: Float[Any, "n"], labels: Integer[Any, "n
         _blade(ax, np.sort(samples[labels == label])[::-1], start, cluster_color(label))
     ax.axvline(samples.mean(), color=INK, linestyle="--", linewidth=1.2, label=f"mean {samples.mean():.3f}")
     names = [f"{cluster_name(c)} ({n:,})" for c, n in zip(clusters.tolist(), counts.tolist(), strict=True)]
-    ax.set_yticks(starts + counts / 2, names)
-    ax.set(xlabel="silhouette (−1 to 1, higher is better)", ylim=(starts[-1] + counts[-1] + gap, -gap))
+    bottom = starts[-1] + counts[-1] + gap
+    named = _apart(starts + counts / 2, LABEL_HEIGHT * (bottom + gap) / (height - 0.8))
+    ax.set_yticks((starts + counts / 2)[named], [names[i] for i in named])
+    ax.set(xlabel="silhouette (−1 to 1, higher is better)", ylim=(bottom, -gap))
     ax.tick_params(axis="y", length=0)
     ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
     return figure
+
+
+def _apart(places: Float[np.ndarray, "m"], least: float) -> list[int]:
+    """Which of ascending places to name, so that no two names are nearer to each other than `least`."""
+    chosen = [0]
+    for i, place in enumerate(places):
+        if place - places[chosen[-1]] >= least:
+            chosen.append(i)
+    return chosen
 
 
 def _check_silhouettes(samples: Float[np.ndarray, "n"]) -> None:
@@ -95,7 +108,7 @@ def scan(
         n_clusters: [m] the numbers of clusters tried.
         inertia: [m] sum of squared distances to the nearest centroid.
         silhouette: [m] mean silhouette; None where it is not defined (k = 1).
-        dunn: [m] Dunn's index; None where it is not defined.
+        dunn: [m] Dunn's index; None where it is not defined; infinite where no cluster has a diameter.
         chosen: the number of clusters to mark with a line.
 
     Raises:
@@ -113,7 +126,10 @@ def scan(
         if chosen is not None:
             ax.axvline(chosen, color=QUIET, linestyle="--", linewidth=1.2, label=f"k = {chosen}")
             ax.legend(loc="best", handlelength=1.4)
-        ax.plot(ks, curve, marker="o", markersize=3.5, color=ACCENT)
+        ax.plot(ks, np.where(np.isinf(curve), np.nan, curve), marker="o", markersize=3.5, color=ACCENT)
+        for k in ks[np.isinf(curve)]:
+            ax.text(k, 0.97, "∞", transform=ax.get_xaxis_transform(), horizontalalignment="center", color=ACCENT)
+        ax.set_xlim(ks.min() - 0.05 * np.ptp(ks) - 0.1, ks.max() + 0.05 * np.ptp(ks) + 0.1)
         ax.set(title=name, xlabel="number of clusters k", ylabel=units[name])
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         ax.grid()
@@ -142,17 +158,20 @@ def inertia_history(
     colors = {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(curves)}
     for name, curve in curves.items():
         label = f"{name} ({len(curve)} iteration{'s' * (len(curve) != 1)})"
-        _history(axes[0], curve, label, colors[name])
+        _history(axes[0], curve, no_formula(label), colors[name])
     axes[0].set(xlabel="iteration", ylabel="inertia (sum of squared distances)")
     for name, curve in steps.items():
-        _history(axes[1], curve, name, colors[name])
+        _history(axes[1], curve, no_formula(name), colors[name])
     if steps:
         axes[1].set(xlabel="iteration", ylabel="points that changed cluster", ylim=(0, None))
         axes[1].set_yscale("symlog", linthresh=1)
         axes[1].yaxis.set_major_formatter(PLAIN)
     if log:
         _logarithmic(axes[0], max(np.nanmax(curve) / np.nanmin(curve) for curve in curves.values()))
-    axes[0].legend(loc="upper right")
+    if len(curves) <= LEGEND_WITHIN:
+        axes[0].legend(loc="best")
+    else:
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=2)
     return figure
 
 
@@ -184,9 +203,10 @@ def _history(ax: Axes, curve: Float[np.ndarray, "m"], label: str, color: str) ->
 
 
 def _number(value: float) -> str:
-    if np.isnan(value):
-        return "–"
-    return (f"{value:.3f}" if abs(value) < 10 else f"{value:,.0f}").replace("-", "−")
+    if not np.isfinite(value):
+        return "–" if np.isnan(value) else f"{value:+}".replace("+inf", "∞").replace("-inf", "−∞")
+    text = f"{value:z.3f}" if abs(value) < 10 else f"{value:,.0f}"
+    return text.replace("-", "−")
 
 
 @styled
@@ -208,14 +228,19 @@ def comparison_bars(names: Sequence[str], scores: Mapping[str, Numbers]) -> Figu
     figure, axes = panel_grid("Scores of each method", len(values), columns=columns, panel_height=height, sharey=True)
     for ax, (score, numbers) in zip(axes, values.items(), strict=True):
         rows = np.arange(len(names))
-        bars = ax.barh(rows, np.nan_to_num(numbers), height=0.65, color=ACCENT)
-        ax.bar_label(bars, [_number(value) for value in numbers.tolist()], padding=3, fontsize=8)
+        lengths = np.where(np.isfinite(numbers), numbers, 0)
+        ax.barh(rows, lengths, height=0.65, color=ACCENT)
+        for row, length in zip(rows.tolist(), lengths.tolist(), strict=True):
+            # beside the bar; of a negative one on the other side of the zero line, where no name can stand
+            place, text = (max(length, 0.0), row), _number(numbers[row])
+            ax.annotate(text, place, (3, 0), textcoords="offset points", verticalalignment="center", fontsize=8)
         ax.axvline(0, color=QUIET, linewidth=0.8)
-        ax.margins(x=0.25)
-        ax.set_title(score)
+        ax.set_xlim(1.05 * min(lengths.min(), 0.0), 1.6 * max(lengths.max(), 0.0) or 1.0)
+        ax.set_title(no_formula(score))
         ax.set_xticks([])
         ax.spines[:].set_visible(False)
         ax.tick_params(length=0)
-    axes[0].set_yticks(np.arange(len(names)), check_names(names, len(names), "names", "methods"))
+    methods = [no_formula(name) for name in check_names(names, len(names), "names", "methods")]
+    axes[0].set_yticks(np.arange(len(names)), methods)
     axes[0].invert_yaxis()
     return figure

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from scratchclust.errors import InputError
 from scratchclust.report._images import mosaic
-from scratchclust.report._inputs import check_curve, check_images, check_names, to_bytes
+from scratchclust.report._inputs import check_curve, check_images, check_names, no_formula, to_bytes
 from scratchclust.report._style import PALETTE, WIDTH, new_figure, panel_grid, styled
 
 SAMPLES_IN_A_ROW = 16
@@ -42,9 +42,14 @@ def training_curves(
             curve = check_curve(history[term], f"{term} of {name!r}")
             epochs = 1 + np.flatnonzero(~np.isnan(curve))
             ax.plot(
-                epochs, curve[epochs - 1], marker="o", markersize=2.5, color=PALETTE[index % len(PALETTE)], label=name
+                epochs,
+                curve[epochs - 1],
+                marker="o",
+                markersize=2.5,
+                color=PALETTE[index % len(PALETTE)],
+                label=no_formula(name),
             )
-        ax.set(title=term.replace("_", " "), xlabel="epoch")
+        ax.set(title=no_formula(term.replace("_", " ")), xlabel="epoch")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         ax.grid()
     if len(histories) > 1:
@@ -117,7 +122,7 @@ def _rows(title: str, pixels: UInt8[np.ndarray, "n h w 3"], n_rows: int, names: 
     ax.imshow(mosaic(pixels, columns=n_columns, rows=n_rows))
     step = height + max(1, round(height / 16))
     ax.set_xticks([])
-    ax.set_yticks([step * i + height / 2 for i in range(len(names))], names)
+    ax.set_yticks([step * i + height / 2 for i in range(len(names))], [no_formula(name) for name in names])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     return figure

@@ -58,8 +58,8 @@ class Checkpoints:
 
     def __post_init__(self) -> None:
         for name, value in (("every", self.every), ("keep", self.keep)):
-            if value < 1:
-                raise InputError(f"expected {name} to be at least 1, got {value}")
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+                raise InputError(f"expected {name} to be a whole number of at least 1, got {value!r}")
 
     def found(self) -> list[Path]:
         """The checkpoints in the folder, good or not, the newest first."""
@@ -87,9 +87,11 @@ class Checkpoints:
         except Exception as error:
             _remove(draft)
             kept = ", ".join(path.name for path in self.found()) or "none"
+            room = isinstance(error, OSError) or "os_error_code" in str(error)
+            cure = "make room or choose another folder, then resume" if room else "mend that, then resume"
             raise TrainingError(
-                f"the checkpoint of epoch {record.epoch} could not be written to {folder} ({_reason(error)}): make "
-                f"room or choose another folder, then resume (kept: {kept})",
+                f"the checkpoint of epoch {record.epoch} could not be written to {folder} ({_reason(error)}): {cure} "
+                f"(kept: {kept})",
                 epoch=record.epoch,
             ) from error
         self._prune(final)
@@ -116,8 +118,8 @@ class Checkpoints:
         return None
 
     def _prune(self, newest: Path) -> None:
-        """Leaves `keep` checkpoints up to the newest; what bears a later epoch was refused, and is removed too."""
-        valid = [path for path in self.found() if _epoch(path) <= _epoch(newest)]
+        """Leaves `keep` whole checkpoints up to the newest. What bears a later epoch was refused and is removed too."""
+        valid = [path for path in self.found() if _epoch(path) <= _epoch(newest) and not _damage(path)]
         for path in self.found():
             if path not in valid[: self.keep]:
                 os.rename(path, path.with_name(f".{path.name}.old"))

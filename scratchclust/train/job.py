@@ -46,8 +46,9 @@ class Job:
         precision: str,
     ) -> None:
         _check(data, epochs, batch_size, precision)
+        _check_classes(data.labels, getattr(getattr(model, "spec", None), "n_classes", None))
         self.n = len(data.images)
-        self.batch_size = min(batch_size, self.n)
+        self.batch_size = min(int(batch_size), self.n)
         self.n_steps = self.n // self.batch_size
         self.key_numbers = np.asarray(without_key(key)).ravel().tolist()
         built, described = build_optimizer(optimizer, epochs * self.n_steps)
@@ -61,7 +62,8 @@ class Job:
         self.start = self._layout.to_host(state)
         self._settings = {"loss": loss, "optimizer": described, "prepare": prepare, "precision": precision}
         self._stored = data
-        self._data, self._key = jax.device_put((data, key), self._whole)
+        self._data = Batch(*(None if array is None else rows.on_every_device(array, self._mesh) for array in data))
+        self._key = jax.device_put(key, self._whole)
         self._stretch, self._n_calls = 1, 0
 
     def place(self, arrays: dict[str, np.ndarray]) -> State:
@@ -171,6 +173,8 @@ def _check(data: Batch, epochs: int, batch_size: int, precision: str) -> None:
         raise InputError("expected at least one image to train on, got none")
     if data.labels is not None and len(data.labels) != len(data.images):
         raise InputError(f"expected one label for each of {len(data.images)} images, got {len(data.labels)}")
+    if data.labels is not None and not jnp.issubdtype(data.labels.dtype, jnp.integer):
+        raise InputError(f"expected labels as whole numbers from 0, got {data.labels.dtype}: number the classes")
     if data.labels is not None and int(np.min(data.labels)) < 0:
         raise InputError(
             f"expected labels of 0 or more, got {int(np.min(data.labels))}: leave images without a label out"
@@ -181,6 +185,14 @@ def _check(data: Batch, epochs: int, batch_size: int, precision: str) -> None:
         )
 
 
+def _check_classes(labels: Any, n_classes: int | None) -> None:
+    if labels is not None and n_classes is not None and int(np.max(labels)) >= n_classes:
+        raise InputError(
+            f"expected labels from 0 to {n_classes - 1}, as the model has {n_classes} classes, got {np.max(labels)}: "
+            "number the classes from 0, or build the model for more"
+        )
+
+
 def _without_address(value: Any) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", str(value))
 
@@ -188,5 +200,5 @@ def _without_address(value: Any) -> str:
 def _sha256(array: Any) -> str:
     array = np.ascontiguousarray(array)
     digest = hashlib.sha256(f"{array.shape} {array.dtype.str} ".encode())
-    digest.update(array.data)
+    digest.update(array.reshape(-1).view(np.uint8).data)  # bytes: bfloat16 has no buffer of its own
     return digest.hexdigest()

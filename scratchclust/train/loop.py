@@ -77,7 +77,9 @@ def train(
         precision: in which the model computes, "float32" or "bfloat16"; parameters and losses are float32.
         callbacks: functions (epoch, model, history) -> numbers by name, or None; the numbers enter the history.
         checkpoints: where and how often to keep the state, also after the last epoch.
-        resume: go on from the newest usable checkpoint; from the beginning if there are none.
+        resume: go on from the newest usable checkpoint; from the beginning if there are none. On a CPU the parameters
+            become the same to the last bit; elsewhere, where the length of a compiled stretch follows from the time a
+            step takes, to rounding.
         progress: is told where the run is, at most ten times a second.
 
     Returns:
@@ -89,6 +91,9 @@ def train(
             carries the model and the history of the last good epoch.
     """
     settings = {"epochs": epochs, "batch_size": batch_size, "prepare": prepare, "precision": precision}
+    for callback in callbacks:
+        if isinstance(callback, Every) and callback.epochs < 1:
+            raise InputError(f"expected a callback every 1 or more epochs, got {callback.epochs}")
     job = Job(model, Batch(images, labels), loss=loss, optimizer=optimizer, key=key, **settings)
     done, arrays, history = _begin(job, checkpoints, resume, epochs)
     state, clock = job.place(arrays), Clock(progress, epochs, job.n_steps, job.batch_size)

@@ -140,7 +140,7 @@ def vae_loss(likelihood: str = "bernoulli", beta: float | int = 1.0) -> Loss:
         InputError: an unknown likelihood, or a negative beta.
     """
     _check("likelihood", likelihood, ("bernoulli", "gaussian"))
-    if beta < 0:
+    if not beta >= 0:
         raise InputError(f"expected beta to be at least 0, got {beta}: 1 gives the bound, 0 leaves the KL term out")
     return _VAELoss(likelihood, beta)
 
