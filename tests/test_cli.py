@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import scratchclust
-from scratchclust import cli, data, runs
+from scratchclust import cli, data, rows, runs
 from scratchclust.errors import InputError
 
 CLI = [sys.executable, "-m", "scratchclust.cli"]
@@ -144,6 +144,7 @@ def test_a_gpu_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> N
     import jax
 
     set_to: dict[str, object] = {}
+    monkeypatch.setattr(rows, "use_all_cores", lambda: None)  # what it sets would hold for all tests of this process
     monkeypatch.setattr(jax.config, "update", set_to.__setitem__)
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     cli._use_device(cli.Device.gpu)
