@@ -31,7 +31,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RECIPES, "classifier", replace(find("classifier"), elbow=(1, 2)))  # each k is compiled
 
 
-def made_up_data(name: str, *, split: str = "all", limit: int | None = None) -> data.Dataset:
+def made_up_data(name: str, *, split: str = "all", limit: int | None = None, **_: Any) -> data.Dataset:
     shape = {"digits": (8, 8, 1), "mnist": (28, 28, 1), "cifar10": (32, 32, 3)}[name]
     rng = np.random.default_rng(["train", "test", "all"].index(split))
     labels = rng.integers(0, 10, 400).astype(np.int32)
