@@ -96,6 +96,7 @@ def test_resume_of_a_complete_run_shows_it(digits: tuple[Path, Finished]) -> Non
         (["run", "--seed", "one"], "--seed"),
         (["run", "--limit", "0"], "--limit"),
         (["run", "--device", "abacus"], "--device"),
+        (["run", "--data", ""], "the name of the data is empty: give a data set's name or a path"),
         (["run", "--output", "/"], "cannot be a run's folder"),
         (["run", "--device", "tpu"], "JAX finds no tpu here: see JAX's installation guide, or leave --device out"),
         (["data", "no_such_set"], "no_such_set"),

@@ -371,6 +371,8 @@ def test_coordinates_of_whole_numbers_are_not_rounded():
     axes = PCA(2).fit(np.random.default_rng(0).normal(size=(30, 6)))
     np.testing.assert_allclose(axes.inverse_transform([[1, 2]]), axes.inverse_transform(np.array([[1.0, 2.0]])))
     np.testing.assert_allclose(axes.inverse_transform(np.array([[1, 2]])), axes.inverse_transform([[1.0, 2.0]]))
+    from_jax = axes.inverse_transform(jnp.array([[1, 2]]))
+    np.testing.assert_allclose(from_jax, axes.inverse_transform([[1.0, 2.0]]), rtol=1e-5)
     with pytest.raises(ValueError, match=r"expected coordinates of shape \[n, 2\], got \[1, 3\]"):
         axes.inverse_transform([[1.0, 2.0, 3.0]])
 

@@ -4,6 +4,7 @@ A split is a folder with `images.npy`, `labels.npy` (if there are labels) and `m
 complete, by a rename; what does not agree with its manifest is treated as absent and written anew.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -53,13 +54,9 @@ def store(folder: Path, split: CachedSplit, source: str) -> None:
         OSError: the cache cannot be written.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for left in folder.parent.glob(".partial-*"):
-        if time.time() - left.stat().st_mtime > ABANDONED:
-            shutil.rmtree(left, ignore_errors=True)
+    _clear_abandoned(folder.parent)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
-    partial.chmod(
-        folder.parent.stat().st_mode & 0o777
-    )  # mkdtemp's folder is its maker's alone; the cache may be shared
+    partial.chmod(folder.parent.stat().st_mode & 0o777)  # mkdtemp's is its maker's alone; the cache may be shared
     try:
         arrays = {
             key: array for key, array in (("images", split.images), ("labels", split.labels)) if array is not None
@@ -94,6 +91,14 @@ def fetch(folder: Path, source: str) -> CachedSplit | None:
     # Whatever a half-written or damaged file leads to: it is decoded again.
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError):
         return None
+
+
+def _clear_abandoned(parent: Path) -> None:
+    """Removes what processes that were killed have left half written."""
+    for left in parent.glob(".partial-*"):
+        with contextlib.suppress(FileNotFoundError):  # another process has just put it in place
+            if time.time() - left.stat().st_mtime > ABANDONED:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _describe(array: np.ndarray) -> dict[str, str | int | Sequence[int]]:

@@ -151,7 +151,7 @@ def check_size(size: Any) -> tuple[int, int] | None:
         raise InputError(message)
     height, width = _whole_number(pair[0], message), _whole_number(pair[1], message)
     if max(height, width) > LARGEST_SIDE:
-        raise InputError(f"size must be at most {LARGEST_SIDE} pixels in height and width, found {size!r}")
+        raise InputError(f"size must be at most {LARGEST_SIDE} pixels in height and width, found {size!r}: give less")
     return height, width
 
 

@@ -82,7 +82,8 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         X = X if isinstance(X, jax.Array) else np.asarray(X)
         if X.ndim != 2 or X.shape[1] != self.n_components_:
             raise ValueError(f"expected coordinates of shape [n, {self.n_components_}], got {list(X.shape)}")
-        X = X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
+        if X.dtype not in (np.float32, np.float64):
+            X = X.astype(np.float32 if isinstance(X, jax.Array) else np.float64)
         return like(X, inverse_transform(X, self._result(), whiten=self.whiten), X.dtype)
 
     @property

@@ -109,7 +109,7 @@ def _load(work: Work) -> Images:
     splits = (work.split, work.fit_split, test)
     reading = {"size": settings.size, "strict": settings.strict}
     images = load(
-        settings.data or recipe.dataset,
+        recipe.dataset if settings.data is None else settings.data,
         splits,
         limit=settings.limit,
         classes=None if settings.data is not None else recipe.classes,  # the classes of the recipe's own data
