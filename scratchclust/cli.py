@@ -275,8 +275,9 @@ def _show(outcome: "Outcome") -> None:
     typer.echo(f"{dataset['n']:,} images of {dataset['name']} ({dataset['split']}), {seconds:.1f} s in all.{labels}")
     for result in metrics["results"]:
         if "test_accuracy" in result:
-            mean_purity = result["mean_cluster_purity"]
-            typer.echo(f"test accuracy {result['test_accuracy']:.4f}, mean purity of the clusters {mean_purity:.4f}")
+            purity, unseen = result["mean_cluster_purity"], result.get("test_mean_cluster_purity")
+            alone = "" if unseen in (None, purity) else f" ({unseen:.4f} among the test images alone)"
+            typer.echo(f"test accuracy {result['test_accuracy']:.4f}, mean purity of the clusters {purity:.4f}{alone}")
     if metrics.get("scan"):
         ks, chosen = metrics["scan"]["n_clusters"], metrics["scan"]["chosen"]
         typer.echo(f"scan over k = {ks[0]}..{ks[-1]}: the silhouette is largest at k = {chosen}")

@@ -11,6 +11,7 @@ import pytest
 
 from scratchclust import data, runs
 from scratchclust.errors import InputError
+from scratchclust.metrics import mean_cluster_purity
 from scratchclust.recipes import RECIPES, Outcome, Settings, find, pictures, run, writing
 from scratchclust.recipes.images import Images
 from scratchclust.recipes.run import different
@@ -100,6 +101,9 @@ def test_a_classifier_is_tested_on_images_it_has_not_seen(tmp_path: Path) -> Non
     features = runs.load(done.folder).pipeline.named_steps["features"]
     assert result["test_accuracy"] == features.score(test.images, test.labels)
     assert result["test_accuracy"] > 0.3  # bars are easy; chance is 0.1
+    clusters = runs.load(done.folder).predict(test.images)
+    assert result["test_mean_cluster_purity"] == pytest.approx(mean_cluster_purity(test.labels, clusters))
+    assert result["test_mean_cluster_purity"] != result["mean_cluster_purity"]  # which is that of all images
 
 
 def test_the_reconstruction_error_is_that_of_the_clustered_images(tmp_path: Path) -> None:

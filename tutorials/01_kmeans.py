@@ -31,7 +31,7 @@
 #
 # Every constant of this tutorial stands in the next cell. Unless told otherwise it uses data that come with the
 # package, and runs in well under a minute. With `SCRATCHCLUST_TUTORIAL_DATA=real` in the environment it uses MNIST,
-# 28x28 pixels a digit (`scratchclust data mnist` says how to get it). The outputs that are committed with the
+# 28x28 pixels a digit (`scratchclust data mnist` gets it, or says how). The outputs that are committed with the
 # notebook come from MNIST. The text fits either: it takes its numbers from the cell above.
 
 # %%
@@ -615,9 +615,9 @@ figures.centroid_images(kept_centroids, np.bincount(np.asarray(every_run[kept].l
 
 # %% [markdown]
 # Three things to take along. Images of digits do not lie in clear heaps, so a bad start costs less inertia here than
-# on our plane, and k-means++ gains little. Still the start can cost a good deal of accuracy. And the run of least
-# inertia need not be the most accurate, nor is it here: the inertia is what k-means looks for, the digits are what
-# *we* look for. The next tutorial is about that gap.
+# on our plane, and k-means++ gains little, if anything. Still the start can cost a good deal of accuracy. And the run
+# of least inertia need not be the most accurate, nor is it here: the inertia is what k-means looks for, the digits are
+# what *we* look for. The next tutorial is about that gap.
 #
 # ## How fast is it?
 #

@@ -767,7 +767,8 @@ say(
     f"In {K_SCANS} scans the silhouette answers k = {answers['silhouette']}, Dunn's index k = {answers['dunn']}. "
     f"We know that there are ten digits. And the k with the best ARI? In the first scan it is {by_labels}, with "
     f"{max(agreements):.3f}, against {agreements[K_RANGE.index(10)]:.3f} at k = 10. A digit that is written in two "
-    "ways is better served by two clusters, so even the truth is no single number."
+    "ways may be better served by two clusters, so even the truth need not be a single number. (But other starts alone "
+    "change the ARI by some hundredths, too.)"
 )
 assert by_labels > N_CLUSTERS
 
@@ -1038,4 +1039,5 @@ assert abs(values["JAX twin"] - values["scikit-learn"]) < 1e-4
 # - R. Tibshirani, G. Walther and T. Hastie, *Estimating the number of clusters in a data set via the gap statistic*,
 #   Journal of the Royal Statistical Society B, 2001: compare the inertia with that of evenly thrown points, as we did
 #   here by eye.
-# - The tutorial before this one is `01_kmeans`. The next, on PCA and t-SNE, is planned.
+# - The tutorial before this one: [01_kmeans](01_kmeans.ipynb). One on PCA and t-SNE, 03, is planned; go on with
+#   [04_gradient_descent_by_hand](04_gradient_descent_by_hand.ipynb).

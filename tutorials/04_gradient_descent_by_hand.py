@@ -32,7 +32,7 @@
 #
 # Every constant of this tutorial stands in the next cell. The images are the handwritten digits that come with the
 # package; with `SCRATCHCLUST_TUTORIAL_DATA=real` in the environment they are images of MNIST (`scratchclust data mnist`
-# says how to get it). The notebook in the repository was run with MNIST. The text fits either: it takes its numbers
+# gets it, or says how). The notebook in the repository was run with MNIST. The text fits either: it takes its numbers
 # from the cell above.
 
 # %%
@@ -755,7 +755,8 @@ assert min(of_pixels.min(), of_code.min()) > 0.2
 #
 # $$L = -\frac{1}{n} \sum_i \sum_p \big[x_{ip} \log y_{ip} + (1 - x_{ip}) \log (1 - y_{ip})\big]$$
 #
-# He writes that down as it stands in the book, and takes a somewhat larger learning rate, to be done sooner:
+# He writes that down as it stands in the book, and takes a much larger learning rate (`HASTY_RATE`), to be
+# done sooner:
 
 # %%
 ink = (images[:N_INK] > 127).astype(np.float32)
@@ -1086,8 +1087,8 @@ assert abs(turns[0]["by hand"][1] / turns[0]["the package"][1] - 1) < 0.2
 # ```
 #
 # With half the rate the two balls roll nearly alike. With the full one, which was the best for momentum, Nesterov's
-# leaps from wall to wall and gets nowhere: looking ahead has a lower limit for the learning rate where it is steep. So
-# it, too, wants a rate of its own.
+# comes near, is thrown against the walls and never settles: where it is steep, looking ahead bears only a smaller
+# learning rate. So it, too, wants a rate of its own.
 #
 # Gradient descent with decay ends where $2 (w - 3) + w = 0$, at 2. So does Adam, with the decay inside of the gradient;
 # but there it is weighed against the loss, and against one that is 100 times larger it counts for next to nothing.

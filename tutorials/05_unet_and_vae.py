@@ -26,14 +26,14 @@
 # 5. recognise a collapsed code by two numbers, find the cause, and cure it.
 #
 # You need Python, NumPy, and to know what a gradient is. `04_gradient_descent_by_hand` explains how a network is
-# trained; here training is a tool. The few words on JAX that are needed stand in `01_kmeans`.
+# trained; here training is a tool. The few words on JAX that are needed stand in `01_kmeans` and there.
 
 # %% [markdown]
 # ## Setting up
 #
 # Every constant of this tutorial stands in the next cell. Unless told otherwise it uses the handwritten digits that
 # come with the package, 8x8 pixels each. With `SCRATCHCLUST_TUTORIAL_DATA=real` in the environment it uses some
-# thousand images of MNIST, 28x28 pixels each (`scratchclust data mnist` says how to get it). The notebook in the
+# thousand images of MNIST, 28x28 pixels each (`scratchclust data mnist` gets it, or says how). The notebook in the
 # repository was run with MNIST. The text fits either: it takes its numbers from the cell above.
 
 # %%
@@ -234,6 +234,12 @@ def trained(spec, loss, n_epochs, beta_at=lambda progress: 1.0):
 
 
 # %% [markdown]
+# What is new here: `static_argnames` names arguments that are no arrays, and JAX compiles anew for each of their
+# values. With `has_aux=True` a function returns the number to be differentiated and, beside it, others to be handed
+# through. `optax.apply_updates` is the addition of `04_gradient_descent_by_hand`, array by array, and `jax.device_get`
+# brings arrays to NumPy. `nnx.split` takes the parameters out of a network and `nnx.merge` puts them in again;
+# `nnx.jit` and `nnx.value_and_grad`, further down, are those of JAX for a network that is not taken apart.
+#
 # The loss is the **Bernoulli cross-entropy**. A pixel $x$ between 0 and 1 is taken for the chance that it is white, and
 # the network gives its own chance $x'$ as the sigmoid of a number, the *logit*. Summed over pixels, averaged over
 # images:
@@ -574,7 +580,7 @@ np.testing.assert_allclose(*ours_and_the_packages(fresh), rtol=1e-5)
 # ### Without noise and without price it is the autoencoder
 #
 # Set $\beta = 0$ and leave the noise out ($z = \mu$). What remains is $-\log p(x \mid z)$ at the code that the encoder
-# gives, the loss of an autoencoder, and `log_var` is connected to nothing. We can check it to the last digit: copy the
+# gives, the loss of an autoencoder, and `log_var` is connected to nothing. We can check it, up to rounding: copy the
 # parameters into a `ConvAutoencoder`, and compare the losses and the gradients.
 
 
@@ -600,7 +606,11 @@ def value_and_gradient(model, loss):
 without_noise, gradient = value_and_gradient(fresh, vae_loss)
 as_autoencoder, plain_gradient = value_and_gradient(plain, drawing_loss)
 np.testing.assert_allclose(without_noise, as_autoencoder, rtol=1e-6)
-for mine, its in ((gradient.encoder, plain_gradient.encoder), (gradient.decoder, plain_gradient.decoder)):
+for mine, its in (
+    (gradient.encoder, plain_gradient.encoder),
+    (gradient.to_mean, plain_gradient.to_code),
+    (gradient.decoder, plain_gradient.decoder),
+):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3), mine, its)
 assert all((leaf == 0).all() for leaf in jax.tree.leaves(gradient.to_log_var))
 print(f"VAE, beta = 0, no noise   {without_noise:.4f}")
@@ -996,4 +1006,5 @@ for name, (network, _) in contenders.items():
 #   autoencoders*, 2016, and S. Bowman et al., *Generating sentences from a continuous space*, 2016: warm-up. D. Kingma
 #   et al., *Improving variational inference with inverse autoregressive flow*, 2016: free bits.
 # - S. Mohamed et al., *Monte Carlo gradient estimation in machine learning*, 2020: the two gradients, and a third.
-# - The next tutorial, `06_features_from_a_classifier`: features that were learned from labels, and what that costs.
+# - The next tutorial, [06_features_from_a_classifier](06_features_from_a_classifier.ipynb): features that were learned
+#   from labels, and what that costs.

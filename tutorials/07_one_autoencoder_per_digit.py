@@ -31,10 +31,10 @@
 # %% [markdown]
 # ## Setting up
 #
-# Every constant of this tutorial stands in the next cell. Unless told otherwise it uses the small digits that come with
-# the package, and runs in well under a minute. With `SCRATCHCLUST_TUTORIAL_DATA=real` in the environment it uses MNIST,
-# 28x28 pixels a digit (`scratchclust data mnist` says how to get it). The outputs that are committed with the notebook
-# come from MNIST. The text fits either: it takes its numbers from the cell above.
+# Every constant of this tutorial stands in the next cell. Unless told otherwise it uses the small digits that come
+# with the package, and runs in well under a minute. With `SCRATCHCLUST_TUTORIAL_DATA=real` in the environment it uses
+# MNIST, 28x28 pixels a digit (`scratchclust data mnist` gets it, or says how). The outputs that are committed with the
+# notebook come from MNIST. The text fits either: it takes its numbers from the cell above.
 
 # %%
 import os
@@ -423,7 +423,8 @@ figure
 # $$\log f_j = \log h + \log s_j, \qquad g_j = \log f_j - \frac{1}{4} \sum_i \log f_i = \log s_j - \frac{1}{4} \sum_i
 # \log s_i$$
 #
-# No $h$ is left in $g$.
+# No $h$ is left in $g$. (Which does not say that it takes both: where images differ little in hardness, the logarithm
+# or the centring alone may do nearly as well. The exercise at the end measures it.)
 
 
 # %%
@@ -629,7 +630,8 @@ for name, fit, median, clusters in zip(programs, fits, medians, clusterings, str
     print(f"{name:16}{fit:10.2f}{median:12.4f}{accuracy_of(clusters):10.1%}")
 
 # %% [markdown]
-# Take it as what it is: one problem on one machine, with whatever else that machine had to do. But that a few
+# Take it as what it is: one problem on one machine, with whatever else that machine had to do. JAX need not win: a few
+# products of matrices are NumPy's best case. But that a few
 # directions, found without any training, come so near to trained networks is worth remembering. Try the simple thing
 # first: it is also the one that you can explain.
 #
@@ -691,4 +693,5 @@ for name, fit, median, clusters in zip(programs, fits, medians, clusterings, str
 #   Neural Networks, 1997: several linear models for each digit; the one that draws an image best also names it.
 # - J. Aitchison, *The statistical analysis of compositional data*, Journal of the Royal Statistical Society B, 1982:
 #   logarithms less their mean, for numbers of which only the ratios count.
-# - The tutorial before this one, `06_features_from_a_classifier`: the other way to make features from labels.
+# - The tutorial before this one, [06_features_from_a_classifier](06_features_from_a_classifier.ipynb): the other way
+#   to make features from labels.

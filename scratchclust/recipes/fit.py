@@ -72,7 +72,7 @@ def fit_variant(
         **agreement_scores(labels, k_means.labels_),
         **internal,
         **({"n_repeats": len(labelings), "spread": spread(X, labelings, labels)} if len(labelings) > 1 else {}),
-        **training_scores(pipeline.named_steps["features"], images),
+        **training_scores(pipeline, images),
         **({} if learning.watcher is None else {"by_epoch": learning.watcher.curves()}),
         "n_features": X.shape[1],
         "seconds": {**seconds, "score": perf_counter() - start},

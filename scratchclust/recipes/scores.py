@@ -61,12 +61,15 @@ def spread(
     }
 
 
-def training_scores(features: Any, images: Images) -> dict[str, Any]:
+def training_scores(pipeline: Any, images: Images) -> dict[str, Any]:
     """What is known of a network beyond its clusters: the accuracy of a classifier on the images that test it, and the
-    mean squared error per pixel of an autoencoder on the images that are clustered."""
-    scores: dict[str, Any] = {}
+    purity of the clusters among these alone; the mean squared error per pixel of an autoencoder on the images that are
+    clustered."""
+    features, scores = pipeline.named_steps["features"], {}
     if images.tested is not None and hasattr(features, "predict"):
+        clusters = np.asarray(pipeline.predict(images.tested.images))
         scores["test_accuracy"] = features.score(images.tested.images, images.tested.labels)
+        scores["test_mean_cluster_purity"] = metrics.mean_cluster_purity(images.tested.labels, clusters)
     if hasattr(features, "reconstruct"):
         drawn, error = features.reconstruct(images.clustered.images), 0.0
         originals = features.prepared(images.clustered.images)
