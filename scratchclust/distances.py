@@ -8,6 +8,7 @@ would use TF32 otherwise), and the few pairs on which a result hangs are compute
 them; `error_bound` tells which these are.
 """
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -15,7 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from scratchclust.errors import InputError
+
 PRECISION = jax.lax.Precision.HIGHEST
+NEAR = 2.0**-12  # of |x|^2 + |y|^2; the expanded square of nearer pairs has lost too many digits
+LEAST, MOST = 1e-15, 1e18  # coordinates whose squares float32 can hold
 
 
 def mean_of(X: Any) -> Any:
@@ -28,23 +33,25 @@ def mean_of(X: Any) -> Any:
 
 @jax.jit
 def _mean_from_first(X: Array) -> Array:
-    X = X if jnp.issubdtype(X.dtype, jnp.floating) else X.astype(jnp.float32)
+    X = X.astype(jnp.promote_types(X.dtype, jnp.float32))
     return X[0] + jnp.mean(X - X[:1], axis=0)
 
 
 def centre_of(X: Any) -> Any:
     """A point [d] amid the rows of X [n d], to be subtracted before distances are taken: no pass over all of X.
 
-    The median, feature by feature, of at most 33 evenly spaced rows: any point among the data keeps as many digits
-    as the mean would, and a median no outlier can drag away.
+    The lower median, feature by feature, of at most 33 evenly spaced rows: any point among the data keeps as many
+    digits as the mean would, and a median no outlier can drag away (the lower one: it is a value of the data, not half
+    way between two of them).
     """
-    rows_in_between = X[:: max(len(X) // 32, 1)]
-    return np.median(rows_in_between, axis=0) if isinstance(X, np.ndarray) else _median(rows_in_between)
+    rows_in_between = X[:: -(-len(X) // 33)]
+    middle = (len(rows_in_between) - 1) // 2
+    if isinstance(X, np.ndarray):
+        return np.sort(rows_in_between, axis=0)[middle]
+    return _sorted(rows_in_between)[middle]
 
 
-@jax.jit
-def _median(X: Array) -> Array:
-    return jnp.median(X if jnp.issubdtype(X.dtype, jnp.floating) else X.astype(jnp.float32), axis=0)
+_sorted = jax.jit(partial(jnp.sort, axis=0))
 
 
 def product(x: Float[Array, "a d"], y: Float[Array, "b d"]) -> Float[Array, "a b"]:
@@ -60,6 +67,29 @@ def squared_norms(x: Float[Array, "a d"]) -> Float[Array, " a"]:
 def squared_distances(x: Float[Array, "a d"], y: Float[Array, "b d"]) -> Float[Array, "a b"]:
     """|x_i - y_j|^2, clipped at zero. Cost O(a b d), nearly all of it in the matrix product."""
     return jnp.maximum(squared_norms(x)[:, None] - 2 * product(x, y) + squared_norms(y)[None, :], 0)
+
+
+def check_range(X: Any, largest: float) -> None:
+    """Refuse what no distance can be computed of in float32, after the points were centred.
+
+    Args:
+        X: points as they came; read only where something is wrong.
+        largest: the largest |x|^2 of the centred points.
+
+    Raises:
+        InputError: X holds NaN or infinity, or numbers whose squares leave the range of float32.
+    """
+    if LEAST**2 < largest < MOST**2:
+        return
+    values = np.asarray(X)
+    if not np.isfinite(values).all():
+        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    magnitude = float(np.abs(values).max(initial=0))
+    if largest >= MOST**2 or not np.isfinite(largest) or 0 < magnitude < LEAST:
+        raise InputError(
+            f"the largest number of X is {magnitude:.3g}: the squares of distances would leave the range of float32; "
+            "scale X, by X / abs(X).max() for instance"
+        )
 
 
 def error_bound(largest_norm: float, n_features: int, dtype: Any = np.float32) -> float:

@@ -8,7 +8,11 @@ on the host in float64 (the variances of PCA, centroids and means of float64 dat
 
 
 class KMeansHistory(NamedTuple):
-    """One entry for each iteration, so that a curve can be drawn and convergence be seen."""
+    """One entry for each iteration, so that a curve can be drawn and convergence be seen.
+
+    The JAX twin takes the inertia from expanded squares: it is good to a few units in the last place of sum w |x|^2, of
+    the centred points. `KMeansResult.inertia` is computed by the definition.
+    """
 
     inertia: Array  # [n_iter] before the update: sum of w |x - c|^2 over points and their nearest centroid
     shift: Array  # [n_iter] sum over the centroids of the squared distance that the update moved them

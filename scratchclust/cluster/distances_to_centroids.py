@@ -3,24 +3,34 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Real
 
 from scratchclust import rows
 from scratchclust.cluster.nearest_centroid import points_in_blocks
-from scratchclust.distances import mean_of, squared_distances
+from scratchclust.distances import NEAR, centre_of, squared_distances, squared_norms
 
 AnyArray = Array | np.ndarray
 
 
-def distances_to_centroids(X: Float[AnyArray, "n d"], centroids: Float[AnyArray, "k d"]) -> Float[Array, "n k"]:
-    """|x_i - c_j|. Cost O(n k d) time; the result is the only array of size n x k."""
-    points = points_in_blocks(X, offset=mean_of(centroids), n_clusters=len(centroids))
+def distances_to_centroids(X: Real[AnyArray, "n d"], centroids: Float[AnyArray, "k d"]) -> Float[Array, "n k"]:
+    """|x_i - c_j|. Cost O(n k d) time; the result is the only array of size n x k.
+
+    By the expanded square; blocks in which a point is too near to a centroid for that, by the definition.
+    """
+    points = points_in_blocks(X, offset=centre_of(centroids), n_clusters=len(centroids))
     return rows.join(_distances(points.rows, points.centred(centroids)), len(X))
 
 
 @jax.jit
 def _distances(data: rows.Rows, centroids: Array) -> Array:
     def block(x: Array, x_norms: Array, weights: Array, centroids: Array) -> tuple[None, Array]:
-        return None, jnp.sqrt(squared_distances(x, centroids))
+        squared = squared_distances(x, centroids)
+        lost = squared < NEAR * (x_norms[:, None] + squared_norms(centroids)[None, :])
+        near = (lost & (weights > 0)[:, None]).any()  # not in the filling
+
+        def by_definition() -> Array:
+            return jax.lax.map(lambda centroid: ((x - centroid[None]) ** 2).sum(axis=1), centroids).T
+
+        return None, jnp.sqrt(jax.lax.cond(near, by_definition, lambda: squared))
 
     return rows.map_sum(block, data, centroids)[1]

@@ -20,11 +20,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray, Real
 
 from scratchclust import rows
 from scratchclust.cluster.kmeans_bounds import nothing_known, where_needed
-from scratchclust.cluster.kmeans_starts import STARTS, draw_start, plus_plus, random_points, scalable_plus_plus
+from scratchclust.cluster.kmeans_starts import (
+    STARTS,
+    check_n_clusters,
+    draw_start,
+    plus_plus,
+    random_points,
+    scalable_plus_plus,
+)
 from scratchclust.cluster.lloyd_steps import (
     STRETCH,
     State,
@@ -35,7 +42,7 @@ from scratchclust.cluster.lloyd_steps import (
     update_blocks,
 )
 from scratchclust.cluster.nearest_centroid import AnyArray, Points, points_in_blocks, unit_rows
-from scratchclust.distances import centre_of, mean_of
+from scratchclust.distances import centre_of
 from scratchclust.errors import InputError
 from scratchclust.results import KMeansHistory, KMeansResult
 
@@ -55,7 +62,7 @@ __all__ = [
 PASSES = {"lloyd": every_distance, "elkan": where_needed}
 
 
-def assign(X: Float[AnyArray, "n d"], centroids: Float[AnyArray, "k d"]) -> tuple[Int[Array, " n"], Float[Array, " n"]]:
+def assign(X: Real[AnyArray, "n d"], centroids: Float[AnyArray, "k d"]) -> tuple[Int[Array, " n"], Float[Array, " n"]]:
     """The nearest centroid of each point, l_i = argmin_j |x_i - c_j|^2; the lowest index where two are equally near.
 
     The winner is found by the expanded square, its distance is then computed by the definition.
@@ -67,7 +74,7 @@ def assign(X: Float[AnyArray, "n d"], centroids: Float[AnyArray, "k d"]) -> tupl
     Returns:
         labels [n] int32, and the squared distance [n] of each point to its nearest centroid. Cost O(n k d).
     """
-    offset = mean_of(centroids)  # not the mean of X: a point's label must not depend on its companions
+    offset = centre_of(centroids)  # not that of X: a point's label must not depend on its companions
     points = points_in_blocks(X, offset=offset, n_clusters=len(centroids))
     labels, distances, _ = rows.finished(assign_blocks(points.rows, points.centred(centroids)))
     return rows.join(labels, len(X)), rows.join(distances, len(X))
@@ -87,7 +94,7 @@ def refill_empty(
     2 k farthest are enough to look at.
 
     Args:
-        labels: label of each point.
+        labels: label of each point; one below 0 is in no cluster, and stays there.
         squared_distances: squared distance of each point to the centroid of its cluster.
         n_clusters: k.
         sample_weight: points of weight 0 neither fill a cluster nor count as its members.
@@ -96,8 +103,8 @@ def refill_empty(
         The new labels. Clusters stay empty when no point can be spared. Cost O(n log k).
     """
     labels, squared_distances = jnp.asarray(labels, jnp.int32), jnp.asarray(squared_distances)
-    members = jnp.ones(len(labels), bool) if sample_weight is None else jnp.asarray(sample_weight) > 0
-    counts = jnp.zeros(n_clusters, jnp.int32).at[labels].add(members)
+    members = labels >= 0 if sample_weight is None else (labels >= 0) & (jnp.asarray(sample_weight) > 0)
+    counts = jnp.zeros(n_clusters, jnp.int32).at[jnp.maximum(labels, 0)].add(members)
     farthest, candidates = jax.lax.top_k(jnp.where(members, squared_distances, 0), min(len(labels), 2 * n_clusters))
 
     def offer(counts: Array, candidate: tuple[Array, Array, Array]) -> tuple[Array, Array]:
@@ -111,7 +118,7 @@ def refill_empty(
 
 
 def update_centroids(
-    X: Float[AnyArray, "n d"],
+    X: Real[AnyArray, "n d"],
     labels: Int[AnyArray, " n"],
     centroids: Float[AnyArray, "k d"],
     *,
@@ -121,7 +128,7 @@ def update_centroids(
 
     Args:
         X: points.
-        labels: label of each point.
+        labels: label of each point; one below 0 is in no cluster.
         centroids: the present ones; a cluster without weight keeps its own.
         sample_weight: w; None means 1 for every point.
     """
@@ -131,7 +138,7 @@ def update_centroids(
 
 
 def lloyd(
-    X: Float[AnyArray, "n d"],
+    X: Real[AnyArray, "n d"],
     centroids: Float[AnyArray, "k d"],
     *,
     sample_weight: Float[AnyArray, " n"] | None = None,
@@ -143,7 +150,8 @@ def lloyd(
     """Lloyd's algorithm from given centroids: assign, update, until stable.
 
     It has converged when no label changes and no empty cluster was refilled, or when sum_j |c_j' - c_j|^2 <= tol *
-    mean variance of the features (scikit-learn's definition of `tol`; with tol=0 only the labels decide).
+    mean variance of the features (scikit-learn's definition of `tol`; with tol=0 the labels decide, or centroids that
+    do not move at all).
 
     Args:
         X: points.
@@ -160,14 +168,15 @@ def lloyd(
         The result; cost O(n k d) an iteration, nearly all of it in matrix products.
 
     Raises:
-        InputError: an argument that cannot be used, or an all-zero row with the cosine metric: it has no direction.
+        InputError: an argument that cannot be used; NaN, infinity, or numbers whose squares leave the range of float32;
+            an all-zero row with the cosine metric: it has no direction.
 
     Warns:
         UserWarning: some clusters ended without points.
     """
     _check_arguments(metric=metric, max_iter=max_iter, sample_weight=sample_weight, algorithm=algorithm)
     if metric == "cosine":
-        X, centroids = unit_rows(X), unit_rows(centroids)
+        X, centroids = unit_rows(X), unit_rows(centroids, "starting centroid")
     points = points_in_blocks(X, offset=centre_of(X), n_clusters=len(centroids), sample_weight=sample_weight)
     result = _lloyd(points, points.centred(centroids), max_iter, tol, metric, algorithm)
     warn_of_empty(result)
@@ -175,7 +184,7 @@ def lloyd(
 
 
 def kmeans(
-    X: Float[AnyArray, "n d"],
+    X: Real[AnyArray, "n d"],
     n_clusters: int,
     *,
     key: PRNGKeyArray,
@@ -198,7 +207,7 @@ def kmeans(
         sample_weight, max_iter, tol, metric, algorithm: as for `lloyd`.
 
     Raises:
-        InputError: an argument that cannot be used, or an all-zero row with the cosine metric.
+        InputError: as for `lloyd`, or more clusters than points.
 
     Warns:
         UserWarning: some clusters ended without points, as they must when fewer points than clusters are distinct.
@@ -206,8 +215,7 @@ def kmeans(
     _check_arguments(
         metric=metric, max_iter=max_iter, sample_weight=sample_weight, algorithm=algorithm, init=init, n_init=n_init
     )
-    if not 1 <= n_clusters <= len(X):
-        raise InputError(f"n_clusters={n_clusters}: expected 1 to {len(X)}, the number of points; choose among these")
+    check_n_clusters(n_clusters, len(X))
     X = unit_rows(X) if metric == "cosine" else X
     points = points_in_blocks(X, offset=centre_of(X), n_clusters=n_clusters, sample_weight=sample_weight)
     results = (
@@ -247,8 +255,12 @@ def _check_arguments(
         raise InputError(f"init={init!r} is unknown: expected one of {', '.join(map(repr, STARTS))}")
     if max_iter < 1 or n_init < 1:
         raise InputError(f"max_iter={max_iter}, n_init={n_init}: expected at least 1 for both")
-    if sample_weight is not None and not ((sample_weight >= 0).all() and sample_weight.sum() > 0):
-        raise InputError("sample_weight has negative entries or none above 0: expected weights >= 0, at least one > 0")
+    if sample_weight is not None and not (
+        (sample_weight >= 0).all() and sample_weight.max() > 0 and np.isfinite(np.asarray(sample_weight)).all()
+    ):
+        raise InputError(
+            "sample_weight has negative or infinite entries, or none above 0: expected weights >= 0, at least one > 0"
+        )
 
 
 def _lloyd(points: Points, centroids: AnyArray, max_iter: int, tol: float, metric: str, algorithm: str) -> KMeansResult:
@@ -271,9 +283,10 @@ def _lloyd(points: Points, centroids: AnyArray, max_iter: int, tol: float, metri
     # the last labels of the iterations belong to the centroids before the last update
     labels, _, inertia = rows.finished(assign_blocks(points.rows, state.centroids))
     history = KMeansHistory(*(np.concatenate(entries) for entries in zip(*histories, strict=True)))
+    history = history._replace(inertia=history.inertia.astype(np.float64) * points.unit)
     labels = rows.join(labels, points.n)
     centroids = points.uncentred(state.centroids)
-    return KMeansResult(centroids, labels, float(inertia), n_iter, bool(state.stable), history)
+    return KMeansResult(centroids, labels, float(inertia) * points.unit, n_iter, bool(state.stable), history)
 
 
 def _refill(points: Points, state: State, threshold: Any, unit: Array | None) -> State:

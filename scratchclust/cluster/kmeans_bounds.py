@@ -30,10 +30,10 @@ from jaxtyping import Array
 from scratchclust import rows
 from scratchclust.cluster.label_sums import Chunk, chosen_first, n_chunks, signed_sums, weights_of_clusters
 from scratchclust.cluster.lloyd_steps import Pass, State
+from scratchclust.cluster.nearest_centroid import ROUNDING, least_score, rounding
 from scratchclust.distances import product, squared_norms
 
 MOST = 0.7  # of the rows of a block: beyond, gathering them costs more than it saves
-ROUNDING = 16  # units in the last place: the error of a squared distance between centred points
 
 
 class Bounds(NamedTuple):
@@ -109,10 +109,7 @@ def _assign_where_needed(
 def _compare(x: Array, x_norms: Array, centroids: Array) -> tuple[Array, Array, Array]:
     """Labels [m], and the bounds [m] and [k m] that one comparison with every centroid gives."""
     norms = squared_norms(centroids)
-    scores = norms[:, None] / 2 - product(centroids, x)  # as in `nearest`
-    least = scores.min(axis=0)
-    clusters = jnp.arange(len(centroids), dtype=jnp.int32)[:, None]
-    labels = jnp.where(scores == least[None, :], clusters, len(centroids) - 1).min(axis=0)
-    error = ROUNDING * jnp.finfo(x.dtype).eps * (x_norms + norms.max())
+    scores, error = norms[:, None] / 2 - product(centroids, x), rounding(x_norms, norms)
+    labels, least = least_score(scores, x, error, centroids)  # as in `nearest`
     upper = jnp.sqrt(jnp.maximum(x_norms + 2 * least, 0) + error)
     return labels, upper, jnp.sqrt(jnp.maximum(x_norms[None, :] + 2 * scores - error[None, :], 0))

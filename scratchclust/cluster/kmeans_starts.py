@@ -1,4 +1,4 @@
-"""Where k-means starts: the twins of the starts in `scratchclust/reference/kmeans.py`, explained there.
+"""Where k-means starts: the twins of the starts in `scratchclust/reference/kmeans_starts.py`, explained there.
 
 Inside, a start is the indices of the points it chose; only the public functions look the points up.
 """
@@ -10,23 +10,24 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray, ScalarLike
+from jaxtyping import Array, Float, Int, PRNGKeyArray, Real, ScalarLike
 
 from scratchclust import rows
 from scratchclust.cluster.nearest_centroid import AnyArray, Points, as_jax, nearest, points_in_blocks
-from scratchclust.distances import PRECISION, centre_of, mean_of, product, squared_norms
+from scratchclust.distances import PRECISION, centre_of, product, squared_norms
+from scratchclust.errors import InputError
 
 STRETCH = 32  # centroids drawn in one compiled call
 ROUNDS = 5  # of k-means||; the paper finds no gain beyond
 
 
 def random_points(
-    X: Float[AnyArray, "n d"],
+    X: Real[AnyArray, "n d"],
     n_clusters: int,
     *,
     key: PRNGKeyArray,
     sample_weight: Float[AnyArray, " n"] | None = None,
-) -> Float[AnyArray, "k d"]:
+) -> Real[AnyArray, "k d"]:
     """k points drawn at random, distinct in value as long as there are distinct ones, with probability as their weight.
 
     Args:
@@ -39,12 +40,12 @@ def random_points(
 
 
 def plus_plus(
-    X: Float[AnyArray, "n d"],
+    X: Real[AnyArray, "n d"],
     n_clusters: int,
     *,
     key: PRNGKeyArray,
     sample_weight: Float[AnyArray, " n"] | None = None,
-) -> Float[AnyArray, "k d"]:
+) -> Real[AnyArray, "k d"]:
     """Greedy k-means++: each next centroid is a point drawn far from those chosen before, the best of a few.
 
     Args:
@@ -60,12 +61,12 @@ def plus_plus(
 
 
 def scalable_plus_plus(
-    X: Float[AnyArray, "n d"],
+    X: Real[AnyArray, "n d"],
     n_clusters: int,
     *,
     key: PRNGKeyArray,
     sample_weight: Float[AnyArray, " n"] | None = None,
-) -> Float[AnyArray, "k d"]:
+) -> Real[AnyArray, "k d"]:
     """k-means||: five rounds of 2 k draws at once instead of k rounds of one, for large k.
 
     Args:
@@ -80,7 +81,14 @@ def scalable_plus_plus(
     return _points(scalable_plus_plus_indices, X, n_clusters, key, sample_weight)
 
 
+def check_n_clusters(n_clusters: int, n: int) -> None:
+    """Refuse more clusters than points, or none."""
+    if not 1 <= n_clusters <= n:
+        raise InputError(f"n_clusters={n_clusters}: expected 1 to {n}, the number of points; choose among these")
+
+
 def _points(start: Callable, X: AnyArray, n_clusters: int, key: Array, sample_weight: AnyArray | None) -> AnyArray:
+    check_n_clusters(n_clusters, len(X))
     points = points_in_blocks(X, offset=centre_of(X), n_clusters=n_clusters, sample_weight=sample_weight)
     return as_jax(X[np.asarray(start(points, n_clusters, key))])
 
@@ -126,9 +134,9 @@ def scalable_plus_plus_indices(points: Points, n_clusters: int, key: Array) -> I
     centroids = rows.finished(_take(points.rows, candidates))
     few = points_in_blocks(
         centroids,
-        offset=mean_of(centroids),
+        offset=centre_of(centroids),
         n_clusters=n_clusters,
-        sample_weight=rows.finished(_weight_nearest(points.rows, centroids)),
+        sample_weight=rows.finished(_weight_nearest(points.rows, centroids, n_clusters)),
     )
     return np.asarray(candidates)[np.asarray(plus_plus_indices(few, n_clusters, key_last))]
 
@@ -213,15 +221,24 @@ def _oversample(data: rows.Rows, remaining: Array, key: Array, n_draws: int) -> 
     return index, jnp.minimum(remaining, to_drawn)
 
 
-@jax.jit
-def _weight_nearest(data: rows.Rows, centroids: Array) -> Array:
-    """The weight of the points nearest to each centroid."""
+@partial(jax.jit, static_argnames="n_at_once")
+def _weight_nearest(data: rows.Rows, centroids: Array, n_at_once: int) -> Array:
+    """The weight of the points nearest to each centroid; a block meets so many at once, as its size allows for."""
+    m, d = centroids.shape
+    parts = jnp.pad(centroids, ((0, -m % n_at_once), (0, 0)), mode="edge").reshape(-1, n_at_once, d)
 
-    def block(x: Array, x_norms: Array, weights: Array, centroids: Array) -> tuple[Array, None]:
-        labels, _ = nearest(x, x_norms, centroids)
-        return jnp.zeros(len(centroids), x.dtype).at[labels].add(weights), None
+    def block(x: Array, x_norms: Array, weights: Array, parts: Array) -> tuple[Array, None]:
+        def meet(best: tuple[Array, Array], part: tuple[Array, Array]) -> tuple[tuple[Array, Array], None]:
+            labels, distances = nearest(x, x_norms, part[1])
+            nearer = distances < best[1]
+            return (jnp.where(nearer, part[0] + labels, best[0]), jnp.where(nearer, distances, best[1])), None
 
-    return rows.map_sum(block, data, centroids)[0]
+        start = jnp.zeros(len(x), jnp.int32), jnp.full(len(x), jnp.inf, x.dtype)
+        begins = jnp.arange(len(parts), dtype=jnp.int32) * n_at_once
+        (labels, _), _ = jax.lax.scan(meet, start, (begins, parts))
+        return jnp.zeros(m, x.dtype).at[labels].add(weights, mode="drop"), None
+
+    return rows.map_sum(block, data, parts)[0]
 
 
 def _distances_to(x: Array, x_norms: Array, weights: Array, candidates: Array) -> tuple[None, Array]:

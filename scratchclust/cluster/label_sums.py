@@ -17,7 +17,7 @@ def weights_of_clusters(weights: Float[Array, " block"], labels: Int[Array, " bl
     """sum w [k] over the points of each cluster."""
     if n_clusters <= FEW_CLUSTERS:
         return jnp.where(jnp.arange(n_clusters)[:, None] == labels[None, :], weights[None, :], 0).sum(axis=1)
-    return jnp.zeros(n_clusters, weights.dtype).at[labels].add(weights)
+    return jnp.zeros(n_clusters, weights.dtype).at[_or_nowhere(labels, n_clusters)].add(weights, mode="drop")
 
 
 def change_of_sums(
@@ -62,13 +62,18 @@ def signed_sums(x: Array, weights: Array, labels: Array, previous: Array, n_clus
         return jax.lax.dot_general(signs * weights[None, :], x, (((1,), (0,)), ((), ())), precision=PRECISION)
 
     def by_scatter(x: Array, weights: Array, labels: Array, previous: Array) -> Array:
-        x = x * weights[:, None]
-        nowhere = jnp.where(previous < 0, n_clusters, previous)  # a negative index would count from the end
-        return jnp.zeros((n_clusters, x.shape[1]), x.dtype).at[labels].add(x).at[nowhere].add(-x, mode="drop")
+        x, sums = x * weights[:, None], jnp.zeros((n_clusters, x.shape[1]), x.dtype)
+        added = sums.at[_or_nowhere(labels, n_clusters)].add(x, mode="drop")
+        return added.at[_or_nowhere(previous, n_clusters)].add(-x, mode="drop")
 
     if n_clusters <= FEW_CLUSTERS:
         return by_product(x, weights, labels, previous)
     return jax.lax.platform_dependent(x, weights, labels, previous, cpu=by_scatter, default=by_product)
+
+
+def _or_nowhere(labels: Array, n_clusters: int) -> Array:
+    """Labels of which those below 0, in no cluster, lie beyond the last: a negative index would count from the end."""
+    return jnp.where(labels < 0, n_clusters, labels)
 
 
 def chosen_first(chosen: Bool[Array, " block"]) -> Int[Array, " block"]:

@@ -7,23 +7,26 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Shaped
+from jaxtyping import Array, Float, Int, Real, Shaped
 
 from scratchclust import rows
-from scratchclust.distances import product, squared_norms
+from scratchclust.cluster.label_sums import Chunk, chosen_first, n_chunks
+from scratchclust.distances import check_range, product, squared_norms
 from scratchclust.errors import InputError
 
 AnyArray = Array | np.ndarray
+ROUNDING = 16  # units in the last place: the error of a squared distance between centred points
 
 
 @dataclass(frozen=True)
 class Points:
     """The points of a k-means problem: centred, in blocks, with their squared norms and weights."""
 
-    rows: rows.Rows  # (x [n_blocks block d], |x|^2 [n_blocks block], w [n_blocks block], 0 in the filling)
+    rows: rows.Rows  # (x [n_blocks block d], |x|^2 [n_blocks block], w / unit [n_blocks block], 0 in the filling)
     offset: np.ndarray  # [d], what was subtracted from every point, in the precision in which it was
     n: int
     dtype: np.dtype  # of the points as they came, or float32 if they were integers
+    unit: float  # in which the weights are held, a power of two near the largest: tiny ones must not become 0
 
     @property
     def block(self) -> int:
@@ -52,18 +55,22 @@ def as_jax(values: Shaped[AnyArray, "..."]) -> Shaped[AnyArray, "..."]:
 
 
 def points_in_blocks(
-    X: Float[AnyArray, "n d"], *, offset: Any, n_clusters: int, sample_weight: Float[AnyArray, " n"] | None = None
+    X: Real[AnyArray, "n d"], *, offset: Any, n_clusters: int, sample_weight: Float[AnyArray, " n"] | None = None
 ) -> Points:
-    """Centre X, cut it into blocks, spread it over the devices."""
+    """Centre X, cut it into blocks, spread it over the devices; an InputError if X cannot be computed with."""
     n, d = X.shape
     block = rows.block_size(n, max(d, n_clusters))
     # The offset as `split` subtracts it: the points and the centroids must move by the same bits.
     offset = np.asarray(offset).astype(rows.offset_type(X))
     x = rows.split(X, block=block, offset=offset)
-    weights = np.ones(n, np.float32) if sample_weight is None else sample_weight
+    norms = _squared_norms(x)
+    check_range(X, float(np.asarray(norms).max()))
+    heaviest = 1.0 if sample_weight is None else float(np.asarray(sample_weight).max())
+    unit = float(2 ** np.floor(np.log2(heaviest))) if heaviest > 0 else 1.0
+    weights = np.ones(n, np.float32) if sample_weight is None else np.asarray(sample_weight) / unit
     weights = rows.split(weights, block=block, dtype=x.dtype)
     dtype = np.dtype(X.dtype) if X.dtype in (np.float32, np.float64) else x.dtype
-    return Points(rows.Rows((x, _squared_norms(x), weights), rows.mesh()), offset, n, dtype)
+    return Points(rows.Rows((x, norms, weights), rows.mesh()), offset, n, dtype, unit)
 
 
 def nearest(
@@ -71,27 +78,66 @@ def nearest(
 ) -> tuple[Int[Array, " block"], Float[Array, " block"]]:
     """argmin_j and min_j of |x - c_j|^2 for one block.
 
-    |x|^2 is the same for every j, so the minimum is taken over |c_j|^2 / 2 - x.c_j. That is laid out [k block], where
-    the minimum runs along the vector units, and the label is looked up by comparison: XLA's argmin is slow on CPU.
+    |x|^2 is the same for every j, so the minimum is taken over |c_j|^2 / 2 - x.c_j.
     """
-    n_clusters = len(centroids)
-    scores = squared_norms(centroids)[:, None] / 2 - product(centroids, x)
-    least = scores.min(axis=0)
-    index = jnp.arange(n_clusters, dtype=jnp.int32)[:, None]
-    labels = jnp.where(scores == least[None, :], index, n_clusters - 1).min(axis=0)
+    norms = squared_norms(centroids)
+    labels, least = least_score(norms[:, None] / 2 - product(centroids, x), x, rounding(x_norms, norms), centroids)
     return labels, jnp.maximum(x_norms + 2 * least, 0)
 
 
-def unit_rows(X: Float[AnyArray, "n d"]) -> Float[AnyArray, "n d"]:
-    """Every row scaled to length 1; an InputError names the first that is all zero."""
+def rounding(x_norms: Float[Array, " block"], norms: Float[Array, " k"]) -> Float[Array, " block"]:
+    """How far an expanded square |x - c|^2 of each point can be from the true one."""
+    return ROUNDING * jnp.finfo(x_norms.dtype).eps * (x_norms + norms.max())
+
+
+def least_score(
+    scores: Float[Array, "k block"], x: Float[Array, "block d"], error: Float[Array, " block"], centroids: Array
+) -> tuple[Int[Array, " block"], Float[Array, " block"]]:
+    """argmin_j and min_j of the scores |c_j|^2 / 2 - x.c_j of each point.
+
+    They are laid out [k block], where the minimum runs along the vector units, and the label is looked up by
+    comparison: XLA's argmin is slow on CPU. Where a second score is as low but for the error, the distances of the
+    point are computed by the definition, and decide.
+    """
+    n_clusters = len(centroids)
+    least = scores.min(axis=0)
+    index = jnp.arange(n_clusters, dtype=jnp.int32)[:, None]
+    labels = jnp.where(scores == least[None, :], index, n_clusters - 1).min(axis=0)
+    doubtful = (scores <= (least + error)[None, :]).sum(axis=0) > 1
+
+    def decided() -> Array:
+        order = chosen_first(doubtful)
+
+        def decide(i: Array, labels: Array) -> Array:
+            chunk = Chunk.of(order, i)
+            return chunk.put(labels, _nearest_by_definition(chunk.take(x), centroids))
+
+        return jax.lax.fori_loop(0, n_chunks(doubtful), decide, labels)
+
+    return jax.lax.cond(doubtful.any(), decided, lambda: labels), least
+
+
+def _nearest_by_definition(x: Float[Array, "m d"], centroids: Float[Array, "k d"]) -> Int[Array, " m"]:
+    def compare(j: Array, best: tuple[Array, Array]) -> tuple[Array, Array]:
+        squared = ((x - centroids[j][None]) ** 2).sum(axis=1)
+        nearer = squared < best[1]
+        return jnp.where(nearer, j, best[0]), jnp.where(nearer, squared, best[1])
+
+    start = jnp.zeros(len(x), jnp.int32), jnp.full(len(x), jnp.inf, x.dtype)
+    return jax.lax.fori_loop(0, len(centroids), compare, start)[0]
+
+
+def unit_rows(X: Real[AnyArray, "n d"], what: str = "row") -> Float[AnyArray, "n d"]:
+    """Every row scaled to length 1; an InputError names the first that is all zero, as `what` and its number."""
     xp = np if isinstance(X, np.ndarray) else jnp
-    norms = xp.linalg.norm(X, axis=1, keepdims=True)
-    if (norms == 0).any():
+    largest = xp.abs(X).max(axis=1, keepdims=True)
+    if (largest == 0).any():
         raise InputError(
-            f"row {int((norms == 0).argmax())} is all zero and has no direction: "
+            f"{what} {int((largest == 0).argmax())} is all zero and has no direction: "
             'metric="cosine" needs non-zero rows; drop it, or use metric="euclidean"'
         )
-    return X / norms
+    X = X / largest  # squares of very large or small numbers leave the range of float32
+    return X / xp.linalg.norm(X, axis=1, keepdims=True)
 
 
 @jax.jit

@@ -200,7 +200,9 @@ def as_labels(labels: Labels, name: str) -> Shaped[np.ndarray, "n"]:
         raise InputError(f"{name} is empty: a score needs at least one point")
     if array.dtype.kind == "O" and all(isinstance(label, str) for label in array):
         array = array.astype(str)
-    if array.dtype.kind == "O" and all(isinstance(label, int | np.integer) for label in array):
+    if array.dtype.kind == "O" and all(
+        isinstance(label, int | np.integer) and -(2**63) <= label < 2**63 for label in array
+    ):
         array = array.astype(np.int64)
     if array.dtype.kind == "f" and (np.abs(array) < 2**53).all() and np.array_equal(array, np.round(array)):
         array = array.astype(np.int64)
@@ -214,7 +216,9 @@ def as_labels(labels: Labels, name: str) -> Shaped[np.ndarray, "n"]:
 
 def _as_array(labels: Labels, name: str) -> np.ndarray:
     try:
-        return np.asarray(labels)
+        array = np.asarray(labels)
+        mixed = array.dtype.kind == "U" and isinstance(labels, list | tuple)  # NumPy would make strings of all
+        return np.asarray(labels, object) if mixed and not all(isinstance(label, str) for label in labels) else array
     except ValueError as error:
         raise InputError(f"{name} must be a flat list of labels, but its rows have different lengths") from error
 
@@ -223,7 +227,7 @@ def _offender(array: np.ndarray) -> Any:
     """The first label that is neither a whole number nor a string, for the message."""
     values = array.tolist()
     bad = (v for v in values if not isinstance(v, str | int) and not (isinstance(v, float) and v.is_integer()))
-    return next(bad, values[0])
+    return next(bad, next((v for v in values if not isinstance(v, str)), values[0]))
 
 
 def _is_noise(clusters: Shaped[np.ndarray, "n_clusters"]) -> np.ndarray:

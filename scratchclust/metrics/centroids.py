@@ -7,19 +7,19 @@ measure, 1979.
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Real
 from scipy.spatial.distance import cdist
 
 from scratchclust import rows
 from scratchclust.distances import PRECISION
 from scratchclust.metrics.agreement import Labels
-from scratchclust.metrics.inputs import AnyArray, Labeling, encode_clusters, finite_mean
+from scratchclust.metrics.inputs import AnyArray, Labeling, as_points, encode_clusters, finite_centre
 
 # Centroids nearer than this, relative to the longest, coincide: the points are known to float32's rounding only.
 COINCIDING = 4 * float(np.finfo(np.float32).eps)
 
 
-def calinski_harabasz_score(X: Float[AnyArray, "n d"], labels: Labels) -> float:
+def calinski_harabasz_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     """The variance ratio: spread of the k centroids over the spread of the points about their own. Larger is better.
 
         sum_j n_j |c_j - c|^2 / (k - 1)
@@ -36,6 +36,7 @@ def calinski_harabasz_score(X: Float[AnyArray, "n d"], labels: Labels) -> float:
     Raises:
         InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths.
     """
+    X = as_points(X)
     labeling = encode_clusters(X, labels)
     means, sizes = cluster_means(X, labeling), _sizes(labeling)
     own, _ = distances_to_means(X, labeling, means)
@@ -46,7 +47,7 @@ def calinski_harabasz_score(X: Float[AnyArray, "n d"], labels: Labels) -> float:
     return float(between * (n - k) / (within * (k - 1))) if within > 0 else 1.0
 
 
-def davies_bouldin_score(X: Float[AnyArray, "n d"], labels: Labels) -> float:
+def davies_bouldin_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     """The mean over the clusters of their likeness to the most similar other cluster. Smaller is better.
 
         1/k sum_i max_{j != i} (s_i + s_j) / |c_i - c_j|      with s_i the mean distance of cluster i to its centroid
@@ -61,6 +62,7 @@ def davies_bouldin_score(X: Float[AnyArray, "n d"], labels: Labels) -> float:
     Raises:
         InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths.
     """
+    X = as_points(X)
     labeling = encode_clusters(X, labels)
     means, sizes = cluster_means(X, labeling), _sizes(labeling)
     own, _ = distances_to_means(X, labeling, means)
@@ -72,8 +74,8 @@ def davies_bouldin_score(X: Float[AnyArray, "n d"], labels: Labels) -> float:
     return float(likeness.max(axis=1).mean())
 
 
-def cluster_means(X: Float[AnyArray, "n d"], labeling: Labeling) -> Float[np.ndarray, "k d"]:
-    """The mean of each cluster, in float64 and relative to the mean of X.
+def cluster_means(X: Real[AnyArray, "n d"], labeling: Labeling) -> Float[np.ndarray, "k d"]:
+    """The mean of each cluster, in float64 and relative to the centre of X.
 
     A float32 sum over many points loses digits. So the mean is taken twice, the second time of what is left of each
     point after the first: its rounding is as much smaller as the points are near to their mean. Where all points of
@@ -89,7 +91,7 @@ def cluster_means(X: Float[AnyArray, "n d"], labeling: Labeling) -> Float[np.nda
 
 
 def distances_to_means(
-    X: Float[AnyArray, "n d"], labeling: Labeling, means: Float[np.ndarray, "k d"]
+    X: Real[AnyArray, "n d"], labeling: Labeling, means: Float[np.ndarray, "k d"]
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """The distance of each point to the mean of its own cluster, and to the nearest of another one."""
     data, codes = _in_blocks(X, labeling)
@@ -102,9 +104,9 @@ def _sizes(labeling: Labeling) -> np.ndarray:
 
 
 def _in_blocks(X: AnyArray, labeling: Labeling) -> tuple[rows.Rows, Array]:
-    """X less its mean, and the codes + 1, so that the filling counts as noise."""
+    """X less its centre, and the codes + 1, so that the filling counts as noise."""
     block = rows.block_size(len(X), max(X.shape[1], labeling.n_clusters))
-    data = rows.Rows((rows.split(X, block=block, offset=finite_mean(X)),), rows.mesh())
+    data = rows.Rows((rows.split(X, block=block, offset=finite_centre(X)),), rows.mesh())
     return data, rows.split(labeling.codes + 1, block=block, dtype=np.int32)
 
 

@@ -10,19 +10,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 
 from scratchclust import rows
-from scratchclust.distances import error_bound, mean_of
+from scratchclust.distances import centre_of, error_bound
 from scratchclust.metrics.agreement import Labels
-from scratchclust.metrics.inputs import AnyArray, Labeling, encode_clusters
+from scratchclust.metrics.inputs import AnyArray, Labeling, as_points, encode_clusters
 from scratchclust.metrics.pairs import PairScores, pair_scores
 
 MAX_ELEMENTS = 2**22  # of a block of distances in float64: 32 MB
 MAX_PAIRS = 100_000  # computed by the definition; if more pairs tie, the index is exact up to float64's rounding
 
 
-def dunn_index(X: Float[AnyArray, "n d"], labels: Labels) -> float:
+def dunn_index(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     """The smallest distance between points of different clusters over the largest within one.
 
     Args:
@@ -35,6 +35,7 @@ def dunn_index(X: Float[AnyArray, "n d"], labels: Labels) -> float:
     Raises:
         InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths.
     """
+    X = as_points(X)
     labeling = encode_clusters(X, labels)
     return dunn_of(HostPoints(X), labeling, pair_scores(X, [labeling], silhouette=False)[0])
 
@@ -50,7 +51,7 @@ class HostPoints:
     def centred(self) -> Float[np.ndarray, "n d"]:
         """X less the very offset that the float32 pass subtracts, so that the bound on its error holds."""
         if self._centred is None:
-            offset = np.asarray(mean_of(self._X)).astype(rows.offset_type(self._X))
+            offset = np.asarray(centre_of(self._X)).astype(rows.offset_type(self._X))
             self._centred = np.asarray(self._X, np.float64) - offset
         return self._centred
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Array
 
-from scratchclust.distances import mean_of
+from scratchclust.distances import centre_of, mean_of
 from scratchclust.errors import InputError
 from scratchclust.metrics.agreement import NOISE, Labels, as_labels
 
@@ -55,8 +55,21 @@ def encode_clusters(X: Any, labels: Labels) -> Labeling:
     return labeling
 
 
-def finite_mean(X: AnyArray) -> Any:
-    """The mean row [d] of the points, which shows at no cost whether all of them are finite.
+def as_points(X: Any) -> AnyArray:
+    """Lists, tables and the like as a NumPy array; an InputError if they hold no numbers."""
+    if isinstance(X, np.ndarray | Array):
+        return X
+    try:
+        points = np.asarray(X)
+    except ValueError as error:
+        raise InputError("expected points [n d], got rows of different lengths: give all the same features") from error
+    if points.dtype.kind not in "biuf":
+        raise InputError(f"expected points [n d] of numbers, got {points.dtype}: leave other columns out")
+    return points
+
+
+def finite_centre(X: AnyArray) -> Any:
+    """A point [d] amid the rows of X, to be subtracted before distances are taken; noise cannot drag it away.
 
     Raises:
         InputError: X is not [n d], or holds NaN or infinity.
@@ -67,4 +80,4 @@ def finite_mean(X: AnyArray) -> Any:
         mean = mean_of(X)
     if not np.isfinite(np.asarray(mean)).all():
         raise InputError("X holds NaN or infinity: leave those points out, with their labels")
-    return mean
+    return centre_of(X)

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Real
 
 from scratchclust.metrics.agreement import Labels
 from scratchclust.metrics.dunn import HostPoints, dunn_of
-from scratchclust.metrics.inputs import AnyArray, Labeling, encode_for
+from scratchclust.metrics.inputs import AnyArray, Labeling, as_points, encode_for
 from scratchclust.metrics.pairs import PairScores, pair_scores
 from scratchclust.metrics.silhouette import silhouettes
 
 
-def internal_scores(X: Float[AnyArray, "n d"], labelings: Sequence[Labels]) -> list[dict[str, Any]]:
+def internal_scores(X: Real[AnyArray, "n d"], labelings: Sequence[Labels]) -> list[dict[str, Any]]:
     """Silhouette and Dunn's index of each labeling; every distance is computed once for all of them.
 
     Args:
@@ -29,6 +29,7 @@ def internal_scores(X: Float[AnyArray, "n d"], labelings: Sequence[Labels]) -> l
     Raises:
         InputError: X or labels that cannot be read, or of different lengths.
     """
+    X = as_points(X)
     encoded = [encode_for(X, labels, f"labeling {i}") for i, labels in enumerate(labelings)]
     defined = [labeling for labeling in encoded if labeling.n_clusters >= 2]
     passed = iter(pair_scores(X, defined) if defined else [])

@@ -7,7 +7,7 @@ distances are taken, for all labelings at once,
     the sums of the distances of each row to each cluster, and of each column to each cluster       -> silhouette
     the smallest squared distance of each row to another cluster, and the largest to its own        -> Dunn
 
-the sums as products with the one-hot labels. Nothing of size n x n is ever held. Coordinates, relative to their mean,
+the sums as products with the one-hot labels. Nothing of size n x n is ever held. Coordinates, relative to their centre,
 should lie within 1e-15 and 1e18 or so: the squares of others leave the range of float32.
 """
 
@@ -18,17 +18,16 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Real
 
 from scratchclust import rows
-from scratchclust.distances import PRECISION, product, squared_norms
-from scratchclust.metrics.inputs import AnyArray, Labeling, finite_mean
+from scratchclust.distances import NEAR, PRECISION, product, squared_norms
+from scratchclust.metrics.inputs import AnyArray, Labeling, finite_centre
 
 TILE = 512  # rows and columns of a meeting at most: 1 MB of distances, which stay in a core's cache
 STRETCH = 2e10  # multiplications in one compiled call, a fraction of a second on one core
 LEAST_ROWS = 64  # of a sample in one compiled call on one device: fewer make poor matrix products
 ELEMENTWISE = 64.0  # what else a distance costs (its root, its comparisons), in multiplications
-NEAR = 2.0**-12  # of |x|^2 + |y|^2; nearer pairs lose too many digits in the expanded square
 
 
 class PairScores(NamedTuple):
@@ -47,7 +46,7 @@ class _Tiles(NamedTuple):
 
 
 def pair_scores(
-    X: Float[AnyArray, "n d"], labelings: list[Labeling], *, silhouette: bool = True, dunn: bool = True
+    X: Real[AnyArray, "n d"], labelings: list[Labeling], *, silhouette: bool = True, dunn: bool = True
 ) -> list[PairScores]:
     """The pass over all distances.
 
@@ -64,7 +63,7 @@ def pair_scores(
         InputError: X is not [n d], or not finite.
     """
     n_clusters = tuple(labeling.n_clusters for labeling in labelings) if silhouette else ()
-    tiles = _tiles(X, labelings, finite_mean(X))
+    tiles = _tiles(X, labelings, finite_centre(X))
     n_tiles, tile, d = tiles.x.shape
     sums = np.zeros((n_tiles, tile, sum(n_clusters)))
     nearest, farthest = np.zeros((2, n_tiles, tile, len(labelings)))
@@ -81,13 +80,13 @@ def pair_scores(
 
 
 def sample_sums(
-    X: Float[AnyArray, "n d"], labeling: Labeling, sample: Int[np.ndarray, " m"]
+    X: Real[AnyArray, "n d"], labeling: Labeling, sample: Int[np.ndarray, " m"]
 ) -> Float[np.ndarray, "m k"]:
     """The sums of the distances of a sample of the points, by their indices, to the points of each cluster.
 
     Cost O(m n d) time; memory O(n (d + k)) and a tile. Raises what `pair_scores` raises.
     """
-    offset = finite_mean(X)
+    offset = finite_centre(X)
     tiles = _tiles(X, [labeling], offset)
     found = []
     for part in _stretches(sample, len(X) * (X.shape[1] + ELEMENTWISE), LEAST_ROWS):
@@ -107,7 +106,8 @@ def _tiles(X: AnyArray, labelings: list[Labeling], offset: Any) -> _Tiles:
     x = rows.split(X, block=tile, offset=offset)
     codes = np.full((x.shape[0] * tile, len(labelings)), -1, np.int32)
     codes[: len(X)] = np.stack([labeling.codes for labeling in labelings], axis=1)
-    return jax.device_put(_Tiles(x, jnp.asarray(codes.reshape(-1, tile, len(labelings)))), rows.whole())
+    mesh = rows.mesh()
+    return _Tiles(rows.on_every_device(x, mesh), rows.on_every_device(codes.reshape(-1, tile, len(labelings)), mesh))
 
 
 def _balanced(n_tiles: int) -> np.ndarray:

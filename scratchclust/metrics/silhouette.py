@@ -3,23 +3,25 @@
 The same functions on all devices, by tiles of the distance matrix (`pairs.py`): memory O(n (d + k)), never n x n.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Real
 
 from scratchclust import rows
 from scratchclust.distances import PRECISION
 from scratchclust.errors import InputError
 from scratchclust.metrics.agreement import Labels
 from scratchclust.metrics.centroids import cluster_means, distances_to_means
-from scratchclust.metrics.inputs import AnyArray, Labeling, encode_clusters
+from scratchclust.metrics.inputs import AnyArray, Labeling, as_points, encode_clusters
 from scratchclust.metrics.pairs import pair_scores, sample_sums
 from scratchclust.results import SilhouetteEstimate
 
 
 def silhouette_samples(
-    X: Float[AnyArray, "n d"], labels: Labels, *, metric: str = "euclidean"
+    X: Real[AnyArray, "n d"], labels: Labels, *, metric: str = "euclidean"
 ) -> Float[np.ndarray, " n"]:
     """s(i) of every point.
 
@@ -33,22 +35,24 @@ def silhouette_samples(
 
     Raises:
         InputError: fewer than two clusters, an unknown metric, or precomputed distances that are not square or of
-            which one of a point to itself is not zero; X or labels that cannot be read, or of different lengths.
+            which one of a point to itself is not zero, or one between points that are not noise is NaN or infinite; X
+            or labels that cannot be read, or of different lengths.
     """
-    _check_metric(X, metric)
+    X = as_points(X)
     labeling = encode_clusters(X, labels)
+    _check_metric(X, metric, labeling)
     if metric == "precomputed":
         return silhouettes(_sums_of_precomputed(X, labeling), labeling)
     return silhouettes(pair_scores(X, [labeling], dunn=False)[0].sums, labeling)
 
 
-def silhouette_score(X: Float[AnyArray, "n d"], labels: Labels, *, metric: str = "euclidean") -> float:
+def silhouette_score(X: Real[AnyArray, "n d"], labels: Labels, *, metric: str = "euclidean") -> float:
     """The mean of s(i) over the points that are not noise; arguments and errors as for `silhouette_samples`."""
     return float(np.nanmean(silhouette_samples(X, labels, metric=metric)))
 
 
 def silhouette_estimate(
-    X: Float[AnyArray, "n d"],
+    X: Real[AnyArray, "n d"],
     labels: Labels,
     *,
     sample_size: int,
@@ -73,6 +77,7 @@ def silhouette_estimate(
     Raises:
         InputError: a sample of less than two points, and what `silhouette_samples` raises.
     """
+    X = as_points(X)
     labeling = encode_clusters(X, labels)
     if sample_size < 2:
         raise InputError(f"expected sample_size >= 2, got {sample_size}: one point has no spread to judge the error by")
@@ -84,7 +89,7 @@ def silhouette_estimate(
     return SilhouetteEstimate(float(scores.mean()), float(error))
 
 
-def simplified_silhouette_score(X: Float[AnyArray, "n d"], labels: Labels) -> float:
+def simplified_silhouette_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     """The silhouette with distances to centroids in place of mean distances to points: O(n k d) instead of O(n^2 d).
 
         a(i) = |x_i - c_A|      b(i) = min over the other clusters B of |x_i - c_B|
@@ -99,6 +104,7 @@ def simplified_silhouette_score(X: Float[AnyArray, "n d"], labels: Labels) -> fl
     Raises:
         InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths.
     """
+    X = as_points(X)
     labeling = encode_clusters(X, labels)
     a, b = distances_to_means(X, labeling, cluster_means(X, labeling))
     alone = np.bincount(labeling.codes[labeling.codes >= 0])[labeling.codes] == 1
@@ -126,20 +132,28 @@ def _ratio(a: np.ndarray, b: np.ndarray, alone: np.ndarray) -> np.ndarray:
 
 def _sums_of_precomputed(D: AnyArray, labeling: Labeling) -> np.ndarray:
     """The sum of the distances of each point to each cluster, from the distances themselves."""
-    one_hot = jax.nn.one_hot(labeling.codes, labeling.n_clusters)
     data = rows.Rows((rows.split(D, block=rows.block_size(len(D), len(D))),), rows.mesh())
-    return np.asarray(rows.join(_row_sums(data, one_hot), len(D)))
+    return np.asarray(rows.join(_row_sums(data, labeling.codes, labeling.n_clusters), len(D)))
 
 
-def _check_metric(X: AnyArray, metric: str) -> None:
+def _check_metric(X: AnyArray, metric: str, labeling: Labeling) -> None:
     if metric not in ("euclidean", "precomputed"):
         raise InputError(f'expected metric "euclidean" or "precomputed", got {metric!r}')
     if metric == "precomputed" and X.shape[0] != X.shape[1]:
         raise InputError(f'metric="precomputed" expects square distances [n n], got {list(X.shape)}')
     if metric == "precomputed" and X.diagonal().any():
         raise InputError('metric="precomputed" expects zeros on the diagonal: set them with np.fill_diagonal(X, 0)')
+    clustered = labeling.codes >= 0
+    if metric == "precomputed" and not np.isfinite(np.asarray(X)[np.ix_(clustered, clustered)]).all():
+        raise InputError(
+            'metric="precomputed" expects finite distances, got NaN or infinity between points in clusters'
+        )
 
 
-@jax.jit
-def _row_sums(data: rows.Rows, one_hot: Array) -> Array:
-    return rows.map_sum(lambda D, one_hot: (None, jnp.matmul(D, one_hot, precision=PRECISION)), data, one_hot)[1]
+@partial(jax.jit, static_argnames="n_clusters")
+def _row_sums(data: rows.Rows, codes: Array, n_clusters: int) -> Array:
+    def block(D: Array, codes: Array) -> tuple[None, Array]:
+        to_clusters = jnp.where((codes >= 0)[None, :], D, 0)  # infinity times 0 would be no number
+        return None, jnp.matmul(to_clusters, jax.nn.one_hot(codes, n_clusters), precision=PRECISION)
+
+    return rows.map_sum(block, data, codes)[1]

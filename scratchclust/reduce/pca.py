@@ -3,27 +3,30 @@
 What touches the n rows (sums of outer products, projections) runs by blocks on all devices in float32; the
 eigenproblem, of size min(n, d) or less, is solved on the host in float64 by SciPy. Hence the axes and coordinates
 are JAX arrays and the variances float64 NumPy arrays; so is the mean of a NumPy array, and far from zero it keeps all
-digits. Variances below a millionth of the largest drown in the rounding of float32, and count as none.
+digits. Variances below a millionth of the largest drown in the rounding of float32, and count as none (with
+`jax_enable_x64` and float64 data much smaller ones count).
 """
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, Real
 
 from scratchclust import rows
-from scratchclust.distances import PRECISION, mean_of
+from scratchclust.distances import PRECISION, check_range, mean_of
 from scratchclust.errors import InputError
 from scratchclust.results import PCAResult
 
 AnyArray = Array | np.ndarray
 TIE = 1e-5  # relative difference of two magnitudes below which they count as equal
 # Where an eigenvalue should be zero, rounding leaves up to 0.6 eps of the largest (seen over ranks, shapes, offsets).
-NEGLIGIBLE = 10 * float(np.finfo(np.float32).eps)
+NEGLIGIBLE = 10  # eps
 
 
-def pca(X: Float[AnyArray, "n d"], n_components: int | None = None) -> PCAResult:
+def pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCAResult:
     """The leading principal axes by eigendecomposition of the covariance or Gram matrix, whichever is smaller.
 
     Args:
@@ -34,7 +37,8 @@ def pca(X: Float[AnyArray, "n d"], n_components: int | None = None) -> PCAResult
         Mean, axes and variances. Cost O(n d min(n, d) + min(n, d)^3) time, memory O(n d + min(n, d)^2).
 
     Raises:
-        InputError: fewer than two points, NaN or infinity among them, or a q that is not within 1..min(n, d).
+        InputError: fewer than two points, NaN or infinity among them, numbers whose squares leave the range of
+            float32, or a q that is not within 1..min(n, d).
     """
     n, d = X.shape
     q = min(n, d) if n_components is None else n_components
@@ -42,18 +46,20 @@ def pca(X: Float[AnyArray, "n d"], n_components: int | None = None) -> PCAResult
     data = _in_blocks(X, mean)
     if d <= n:
         scatter, total = _scatter(data)
+        check_range(X, float(total))
         eigenvalues, vectors = _leading(scatter, q)
         components = vectors.T
     else:
         whole = rows.join(data.arrays[0], n)
-        gram, total = _gram(data, jax.device_put(whole, rows.whole()))
+        gram, total = _gram(data, rows.on_every_device(whole, rows.mesh()))
+        check_range(X, float(total))
         eigenvalues, vectors = _leading(rows.join(gram, n), q)
-        components = _unit_or_zero(vectors.T @ np.asarray(whole, np.float64), _negligible(eigenvalues))
-    return _result(mean, components, eigenvalues / (n - 1), float(total) / (n - 1), n)
+        components = _unit_or_zero(vectors.T @ np.asarray(whole, np.float64), _negligible(eigenvalues, d, whole.dtype))
+    return _result(mean, components.astype(data.arrays[0].dtype), eigenvalues / (n - 1), float(total) / (n - 1), n)
 
 
 def randomized_pca(
-    X: Float[AnyArray, "n d"],
+    X: Real[AnyArray, "n d"],
     n_components: int,
     *,
     key: PRNGKeyArray,
@@ -84,12 +90,13 @@ def randomized_pca(
     for _ in range(n_iter):
         basis, _ = np.linalg.qr(np.asarray(_scatter_times(data, basis)))
     projected, total = _projected_scatter(data, basis)
+    check_range(X, float(total))
     eigenvalues, vectors = _leading(projected, n_components)
-    components = (basis.astype(np.float64) @ vectors).T
+    components = (basis.astype(np.float64) @ vectors).T.astype(data.arrays[0].dtype)
     return _result(mean, components, eigenvalues / (n - 1), float(total) / (n - 1), n)
 
 
-def transform(X: Float[AnyArray, "n d"], result: PCAResult, *, whiten: bool = False) -> Float[Array, "n q"]:
+def transform(X: Real[AnyArray, "n d"], result: PCAResult, *, whiten: bool = False) -> Float[Array, "n q"]:
     """Coordinates along the axes, (x - m) . v_q; whitened, each divided by sqrt(l_q) so that it has variance 1.
 
     Args:
@@ -104,13 +111,18 @@ def transform(X: Float[AnyArray, "n d"], result: PCAResult, *, whiten: bool = Fa
     return rows.join(_project(data, jnp.asarray(axes.T, data.arrays[0].dtype)), len(X))
 
 
-def inverse_transform(Y: Float[AnyArray, "n q"], result: PCAResult, *, whiten: bool = False) -> Float[Array, "n d"]:
-    """The points of coordinates Y, m + sum_q y_q v_q: X itself when every axis was kept, else its nearest image."""
+def inverse_transform(Y: Float[AnyArray, "n q"], result: PCAResult, *, whiten: bool = False) -> Float[AnyArray, "n d"]:
+    """The points of coordinates Y, m + sum_q y_q v_q: X itself when every axis was kept, else its nearest image.
+
+    A NumPy array where Y and the mean are float64 ones: far from zero JAX would round the sum.
+    """
     scale = _scales(result) if whiten else np.ones(len(result.components))
     data = rows.Rows((rows.split(Y, block=rows.block_size(len(Y), len(result.mean))),), rows.mesh())
     dtype = data.arrays[0].dtype
     axes = jnp.asarray(np.asarray(result.components, np.float64) * scale[:, None], dtype)
-    return rows.join(_project(data, axes), len(Y)) + jnp.asarray(result.mean, dtype)[None]
+    centred, mean = rows.join(_project(data, axes), len(Y)), result.mean
+    in_float64 = isinstance(mean, np.ndarray) and isinstance(Y, np.ndarray) and Y.dtype == np.float64
+    return np.asarray(centred, np.float64) + mean if in_float64 else centred + jnp.asarray(mean, dtype)[None]
 
 
 def _checked_mean(X: AnyArray, n_components: int) -> Float[AnyArray, " d"]:
@@ -180,9 +192,10 @@ def _leading(symmetric: AnyArray, q: int) -> tuple[np.ndarray, np.ndarray]:
     return eigenvalues[::-1], vectors[:, ::-1]
 
 
-def _negligible(variance: np.ndarray) -> np.ndarray:
-    """Where the variance [q] is no more than rounding of float32."""
-    return variance <= NEGLIGIBLE * variance.max()
+def _negligible(variance: np.ndarray, n_features: int, dtype: Any) -> np.ndarray:
+    """Where the variance [q] is no more than rounding: of the sums, in the type of the data, or of the eigenproblem."""
+    of_sums = NEGLIGIBLE * jnp.finfo(jax.dtypes.canonicalize_dtype(dtype)).eps
+    return variance <= max(float(of_sums), n_features * float(np.finfo(np.float64).eps)) * variance.max()
 
 
 def _unit_or_zero(axes: np.ndarray, is_zero: np.ndarray) -> np.ndarray:
@@ -194,7 +207,8 @@ def _unit_or_zero(axes: np.ndarray, is_zero: np.ndarray) -> np.ndarray:
 def _scales(result: PCAResult) -> np.ndarray:
     """sqrt(l_q), the standard deviation along each axis; 0 where it is no more than rounding."""
     variance = np.asarray(result.explained_variance, np.float64)
-    return np.where(_negligible(variance), 0, np.sqrt(variance))
+    negligible = _negligible(variance, len(result.mean), result.components.dtype)
+    return np.where(negligible, 0, np.sqrt(variance))
 
 
 def _result(mean: AnyArray, components: np.ndarray, eigenvalues: np.ndarray, total: float, n: int) -> PCAResult:
@@ -204,5 +218,5 @@ def _result(mean: AnyArray, components: np.ndarray, eigenvalues: np.ndarray, tot
     signs = np.where(components[np.arange(len(components)), largest] < 0, -1, 1)
     variance = np.maximum(eigenvalues, 0)
     ratio = variance / total if total > 0 else np.zeros_like(variance)
-    axes = jnp.asarray(components * signs[:, None], rows.float_type(np.empty(0)))
+    axes = jnp.asarray(components * signs[:, None].astype(components.dtype))
     return PCAResult(mean, axes, variance, ratio, np.sqrt((n - 1) * variance), total)

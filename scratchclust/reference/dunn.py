@@ -19,12 +19,12 @@ import math
 from itertools import combinations
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Real, Shaped
 
 from scratchclust.reference.silhouette import clusters_of
 
 
-def dunn_index(X: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"]) -> float:
+def dunn_index(X: Real[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"]) -> float:
     """The smallest distance between points of different clusters over the largest within one.
 
     Args:
@@ -37,6 +37,7 @@ def dunn_index(X: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"]) ->
     Raises:
         InputError: fewer than two clusters.
     """
+    X = X.astype(np.float64)
     clusters = [X[labels == cluster] for cluster in clusters_of(labels)]
     separation = min(_distances(A, B).min() for A, B in combinations(clusters, 2))
     diameter = max(_distances(A, A).max() for A in clusters)

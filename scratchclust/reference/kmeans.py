@@ -18,7 +18,7 @@ Sources: Lloyd, Least squares quantization in PCM, 1982. Dhillon & Modha, Concep
 import warnings
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 
 from scratchclust.errors import InputError
 from scratchclust.reference.distances import squared_distances
@@ -42,7 +42,7 @@ NO_DIRECTION = 1e-6  # a mean of unit vectors that is shorter is no more than ro
 
 
 def assign(
-    X: Float[np.ndarray, "n d"], centroids: Float[np.ndarray, "k d"]
+    X: Real[np.ndarray, "n d"], centroids: Float[np.ndarray, "k d"]
 ) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """The nearest centroid of each point, l_i = argmin_j |x_i - c_j|^2; the lowest index where two are equally near.
 
@@ -72,7 +72,7 @@ def refill_empty(
     its centroid (then there are fewer distinct points than clusters, and moving it would gain nothing).
 
     Args:
-        labels: label of each point.
+        labels: label of each point; one below 0 is in no cluster, and stays there.
         squared_distances: squared distance of each point to the centroid of its cluster.
         n_clusters: k.
         sample_weight: points of weight 0 neither fill a cluster nor count as its members.
@@ -81,7 +81,7 @@ def refill_empty(
         The new labels. Clusters stay empty when no point can be spared.
     """
     labels = labels.copy()
-    members = np.ones(len(labels), bool) if sample_weight is None else sample_weight > 0
+    members = labels >= 0 if sample_weight is None else (labels >= 0) & (sample_weight > 0)
     counts = np.bincount(labels[members], minlength=n_clusters)
     empty = [cluster for cluster in range(n_clusters) if counts[cluster] == 0]
     for i in np.argsort(-squared_distances, kind="stable"):
@@ -95,7 +95,7 @@ def refill_empty(
 
 
 def update_centroids(
-    X: Float[np.ndarray, "n d"],
+    X: Real[np.ndarray, "n d"],
     labels: Int[np.ndarray, " n"],
     centroids: Float[np.ndarray, "k d"],
     *,
@@ -105,7 +105,7 @@ def update_centroids(
 
     Args:
         X: points.
-        labels: label of each point.
+        labels: label of each point; one below 0 is in no cluster.
         centroids: the present ones; a cluster without weight keeps its own.
         sample_weight: w; None means 1 for every point.
     """
@@ -119,7 +119,7 @@ def update_centroids(
 
 
 def lloyd(
-    X: Float[np.ndarray, "n d"],
+    X: Real[np.ndarray, "n d"],
     centroids: Float[np.ndarray, "k d"],
     *,
     sample_weight: Float[np.ndarray, " n"] | None = None,
@@ -130,7 +130,8 @@ def lloyd(
     """Lloyd's algorithm from given centroids: assign, update, until stable.
 
     It has converged when no label changes and no empty cluster was refilled, or when sum_j |c_j' - c_j|^2 <= tol *
-    mean variance of the features (scikit-learn's definition of `tol`; with tol=0 only the labels decide).
+    mean variance of the features (scikit-learn's definition of `tol`; with tol=0 the labels decide, or centroids that
+    do not move at all).
 
     Args:
         X: points.
@@ -142,14 +143,16 @@ def lloyd(
             inertia is then sum_i w_i |x_i - c|^2 = 2 sum_i w_i (1 - cos(x_i, c)).
 
     Raises:
-        InputError: an argument that cannot be used, or an all-zero row with the cosine metric: it has no direction.
+        InputError: an argument that cannot be used; NaN or infinity; an all-zero row with the cosine metric: it has no
+            direction.
 
     Warns:
         UserWarning: some clusters ended without points.
     """
-    _check_arguments(metric=metric, max_iter=max_iter, sample_weight=sample_weight)
+    _check_arguments(X, metric=metric, max_iter=max_iter, sample_weight=sample_weight)
+    X, centroids = X.astype(np.float64), centroids.astype(np.float64)
     if metric == "cosine":
-        X, centroids = unit_rows(X), unit_rows(centroids)
+        X, centroids = unit_rows(X), unit_rows(centroids, "starting centroid")
     weights = np.ones(len(X)) if sample_weight is None else sample_weight
     threshold, on_centroid = tol * X.var(axis=0).mean(), ROUNDING**2 * (X**2).sum(axis=1)
     previous, converged, history = np.full(len(X), -1), False, []
@@ -172,7 +175,7 @@ def lloyd(
 
 
 def kmeans(
-    X: Float[np.ndarray, "n d"],
+    X: Real[np.ndarray, "n d"],
     n_clusters: int,
     *,
     rng: np.random.Generator,
@@ -194,14 +197,12 @@ def kmeans(
         sample_weight, max_iter, tol, metric: as for `lloyd`.
 
     Raises:
-        InputError: an argument that cannot be used, or an all-zero row with the cosine metric.
+        InputError: as for `lloyd`, or more clusters than points.
 
     Warns:
         UserWarning: some clusters ended without points, as they must when fewer points than clusters are distinct.
     """
-    _check_arguments(metric=metric, max_iter=max_iter, sample_weight=sample_weight, init=init, n_init=n_init)
-    if not 1 <= n_clusters <= len(X):
-        raise InputError(f"n_clusters={n_clusters}: expected 1 to {len(X)}, the number of points; choose among these")
+    _check_arguments(X, metric=metric, max_iter=max_iter, sample_weight=sample_weight, init=init, n_init=n_init)
     points = unit_rows(X) if metric == "cosine" else X
     results = [
         lloyd(X, start, sample_weight=sample_weight, max_iter=max_iter, tol=tol, metric=metric)
@@ -210,18 +211,20 @@ def kmeans(
     return min(results, key=lambda result: result.inertia)
 
 
-def unit_rows(X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-    """Every row scaled to length 1; an InputError names the first that is all zero."""
-    norms = np.linalg.norm(X, axis=1, keepdims=True)
-    if (norms == 0).any():
+def unit_rows(X: Real[np.ndarray, "n d"], what: str = "row") -> Float[np.ndarray, "n d"]:
+    """Every row scaled to length 1; an InputError names the first that is all zero, as `what` and its number."""
+    largest = np.abs(X).max(axis=1, keepdims=True)
+    if (largest == 0).any():
         raise InputError(
-            f"row {int((norms == 0).argmax())} is all zero and has no direction: "
+            f"{what} {int((largest == 0).argmax())} is all zero and has no direction: "
             'metric="cosine" needs non-zero rows; drop it, or use metric="euclidean"'
         )
-    return X / norms
+    X = X / largest  # squares of very large or small numbers leave the range of floats
+    return X / np.linalg.norm(X, axis=1, keepdims=True)
 
 
 def _check_arguments(
+    X: Real[np.ndarray, "n d"],
     *,
     metric: str,
     max_iter: int,
@@ -235,8 +238,14 @@ def _check_arguments(
         raise InputError(f"init={init!r} is unknown: expected one of {', '.join(map(repr, STARTS))}")
     if max_iter < 1 or n_init < 1:
         raise InputError(f"max_iter={max_iter}, n_init={n_init}: expected at least 1 for both")
-    if sample_weight is not None and not ((sample_weight >= 0).all() and sample_weight.sum() > 0):
-        raise InputError("sample_weight has negative entries or none above 0: expected weights >= 0, at least one > 0")
+    if not np.isfinite(X).all():
+        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    if sample_weight is not None and not (
+        (sample_weight >= 0).all() and sample_weight.max() > 0 and np.isfinite(sample_weight).all()
+    ):
+        raise InputError(
+            "sample_weight has negative or infinite entries, or none above 0: expected weights >= 0, at least one > 0"
+        )
 
 
 def _warn_of_empty(labels: Int[np.ndarray, " n"], n_clusters: int) -> None:

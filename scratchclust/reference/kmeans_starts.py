@@ -11,20 +11,21 @@ Sources: Arthur & Vassilvitskii, k-means++, 2007. Bahmani et al., Scalable k-mea
 import math
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
+from scratchclust.errors import InputError
 from scratchclust.reference.distances import squared_distances
 
 ROUNDS = 5  # of k-means||; the paper finds no gain beyond
 
 
 def random_points(
-    X: Float[np.ndarray, "n d"],
+    X: Real[np.ndarray, "n d"],
     n_clusters: int,
     *,
     rng: np.random.Generator,
     sample_weight: Float[np.ndarray, " n"] | None = None,
-) -> Float[np.ndarray, "k d"]:
+) -> Real[np.ndarray, "k d"]:
     """k points drawn at random, distinct in value as long as there are distinct ones, with probability as their weight.
 
     Args:
@@ -33,6 +34,7 @@ def random_points(
         rng: source of randomness.
         sample_weight: relative probability of each point; None means equal. Points of weight 0 come last of all.
     """
+    _check_n_clusters(n_clusters, len(X))
     weights = np.ones(len(X)) if sample_weight is None else sample_weight
     # The exponential race: ordering by E_i / w_i draws without replacement, each time in proportion to w.
     with np.errstate(divide="ignore"):
@@ -45,12 +47,12 @@ def random_points(
 
 
 def plus_plus(
-    X: Float[np.ndarray, "n d"],
+    X: Real[np.ndarray, "n d"],
     n_clusters: int,
     *,
     rng: np.random.Generator,
     sample_weight: Float[np.ndarray, " n"] | None = None,
-) -> Float[np.ndarray, "k d"]:
+) -> Real[np.ndarray, "k d"]:
     """Greedy k-means++: each next centroid is a point drawn far from those chosen before.
 
     The first is drawn with probability w_i. Then, with D_i^2 the squared distance to the nearest centroid so far,
@@ -67,10 +69,11 @@ def plus_plus(
         rng: source of randomness.
         sample_weight: w; None means 1 for every point.
     """
+    _check_n_clusters(n_clusters, len(X))
     weights = np.ones(len(X)) if sample_weight is None else sample_weight
     n_candidates = 2 + int(math.log(n_clusters))
     chosen = [int(rng.choice(len(X), p=weights / weights.sum()))]
-    nearest = ((X - X[chosen[0]]) ** 2).sum(axis=1)
+    nearest = squared_distances(X, X[chosen])[:, 0]
     for _ in range(1, n_clusters):
         mass = weights * nearest if (weights * nearest).sum() > 0 else weights
         candidates = rng.choice(len(X), size=n_candidates, p=mass / mass.sum())
@@ -82,12 +85,12 @@ def plus_plus(
 
 
 def scalable_plus_plus(
-    X: Float[np.ndarray, "n d"],
+    X: Real[np.ndarray, "n d"],
     n_clusters: int,
     *,
     rng: np.random.Generator,
     sample_weight: Float[np.ndarray, " n"] | None = None,
-) -> Float[np.ndarray, "k d"]:
+) -> Real[np.ndarray, "k d"]:
     """k-means||: five rounds of 2 k draws at once instead of k rounds of one, for large k.
 
     Each round draws 2 k points with probability w_i D_i^2 / sum_i w_i D_i^2. The candidates of all rounds, each with
@@ -100,6 +103,7 @@ def scalable_plus_plus(
         rng: source of randomness.
         sample_weight: w; None means 1 for every point.
     """
+    _check_n_clusters(n_clusters, len(X))
     weights = np.ones(len(X)) if sample_weight is None else sample_weight
     candidates = X[rng.choice(len(X), size=1, p=weights / weights.sum())]
     nearest = squared_distances(X, candidates)[:, 0]
@@ -111,6 +115,12 @@ def scalable_plus_plus(
     labels = squared_distances(X, candidates).argmin(axis=1)
     weight_nearest = np.bincount(labels, weights=weights, minlength=len(candidates))
     return plus_plus(candidates, n_clusters, rng=rng, sample_weight=weight_nearest)
+
+
+def _check_n_clusters(n_clusters: int, n: int) -> None:
+    """Refuse more clusters than points, or none."""
+    if not 1 <= n_clusters <= n:
+        raise InputError(f"n_clusters={n_clusters}: expected 1 to {n}, the number of points; choose among these")
 
 
 STARTS = {"random": random_points, "k-means++": plus_plus, "k-means||": scalable_plus_plus}

@@ -19,7 +19,7 @@ randomness, 2011, algorithm 4.4 and section 5.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Real
 
 from scratchclust.errors import InputError
 from scratchclust.results import PCAResult
@@ -27,7 +27,7 @@ from scratchclust.results import PCAResult
 TIE = 1e-5  # relative difference of two magnitudes below which they count as equal
 
 
-def pca(X: Float[np.ndarray, "n d"], n_components: int | None = None) -> PCAResult:
+def pca(X: Real[np.ndarray, "n d"], n_components: int | None = None) -> PCAResult:
     """The leading principal axes by eigendecomposition of the covariance or Gram matrix, whichever is smaller.
 
     Args:
@@ -40,6 +40,7 @@ def pca(X: Float[np.ndarray, "n d"], n_components: int | None = None) -> PCAResu
     Raises:
         InputError: fewer than two points, NaN or infinity among them, or a q that is not within 1..min(n, d).
     """
+    X = X.astype(np.float64)
     n, d = X.shape
     q = min(n, d) if n_components is None else n_components
     mean = _checked_mean(X, q)
@@ -55,7 +56,7 @@ def pca(X: Float[np.ndarray, "n d"], n_components: int | None = None) -> PCAResu
 
 
 def randomized_pca(
-    X: Float[np.ndarray, "n d"],
+    X: Real[np.ndarray, "n d"],
     n_components: int,
     *,
     rng: np.random.Generator,
@@ -84,6 +85,7 @@ def randomized_pca(
     Raises:
         InputError: as for `pca`.
     """
+    X = X.astype(np.float64)
     n, d = X.shape
     mean = _checked_mean(X, n_components)
     Z = X - mean
@@ -95,7 +97,7 @@ def randomized_pca(
     return _result_of(mean, (Q @ W).T[falling], eigenvalues[falling], (Z**2).sum() / (n - 1), n)
 
 
-def transform(X: Float[np.ndarray, "n d"], result: PCAResult, *, whiten: bool = False) -> Float[np.ndarray, "n q"]:
+def transform(X: Real[np.ndarray, "n d"], result: PCAResult, *, whiten: bool = False) -> Float[np.ndarray, "n q"]:
     """Coordinates along the axes, (x - m) . v_q; whitened, each divided by sqrt(l_q) so that it has variance 1.
 
     Args:
@@ -118,7 +120,7 @@ def inverse_transform(
     return scaled @ result.components + result.mean
 
 
-def _checked_mean(X: Float[np.ndarray, "n d"], n_components: int) -> Float[np.ndarray, " d"]:
+def _checked_mean(X: Real[np.ndarray, "n d"], n_components: int) -> Float[np.ndarray, " d"]:
     """The mean row, which is finite just if all rows are; an InputError if X or the number of axes cannot be used."""
     n, d = X.shape
     if n < 2:

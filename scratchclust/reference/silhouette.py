@@ -16,7 +16,7 @@ Simplified: Hruschka, de Castro & Campello, Evolutionary algorithms for clusteri
 """
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Real, Shaped
 
 from scratchclust.errors import InputError
 
@@ -24,7 +24,7 @@ __all__ = ["silhouette_samples", "silhouette_score", "simplified_silhouette_scor
 
 
 def silhouette_samples(
-    X: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"], *, metric: str = "euclidean"
+    X: Real[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"], *, metric: str = "euclidean"
 ) -> Float[np.ndarray, " n"]:
     """s(i) of every point.
 
@@ -38,10 +38,10 @@ def silhouette_samples(
 
     Raises:
         InputError: fewer than two clusters, an unknown metric, or precomputed distances that are not square or of
-            which one of a point to itself is not zero.
+            which one of a point to itself is not zero, or one between points that are not noise is NaN or infinite.
     """
-    _check_metric(X, metric)
-    clusters = clusters_of(labels)
+    X, clusters = X.astype(np.float64), clusters_of(labels)
+    _check_metric(X, metric, np.isin(labels, clusters))
     scores = np.full(len(X), np.nan)
     for i in np.flatnonzero(np.isin(labels, clusters)):
         distances = X[i] if metric == "precomputed" else np.linalg.norm(X - X[i], axis=1)
@@ -56,13 +56,13 @@ def silhouette_samples(
 
 
 def silhouette_score(
-    X: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"], *, metric: str = "euclidean"
+    X: Real[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"], *, metric: str = "euclidean"
 ) -> float:
     """The mean of s(i) over the points that are not noise; arguments and errors as for `silhouette_samples`."""
     return float(np.nanmean(silhouette_samples(X, labels, metric=metric)))
 
 
-def simplified_silhouette_score(X: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"]) -> float:
+def simplified_silhouette_score(X: Real[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"]) -> float:
     """The silhouette with distances to centroids in place of mean distances to points: O(n k d) instead of O(n^2 d).
 
         a(i) = |x_i - c_A|      b(i) = min over the other clusters B of |x_i - c_B|
@@ -77,7 +77,7 @@ def simplified_silhouette_score(X: Float[np.ndarray, "n d"], labels: Shaped[np.n
     Raises:
         InputError: fewer than two clusters.
     """
-    clusters = clusters_of(labels)
+    X, clusters = X.astype(np.float64), clusters_of(labels)
     centroids = np.stack([X[labels == cluster].mean(axis=0) for cluster in clusters])
     scores = []
     for i in np.flatnonzero(np.isin(labels, clusters)):
@@ -101,10 +101,14 @@ def clusters_of(labels: Shaped[np.ndarray, " n"]) -> Shaped[np.ndarray, " k"]:
     return clusters
 
 
-def _check_metric(X: Float[np.ndarray, "n d"], metric: str) -> None:
+def _check_metric(X: Real[np.ndarray, "n d"], metric: str, clustered: Bool[np.ndarray, " n"]) -> None:
     if metric not in ("euclidean", "precomputed"):
         raise InputError(f'expected metric "euclidean" or "precomputed", got {metric!r}')
     if metric == "precomputed" and X.shape[0] != X.shape[1]:
         raise InputError(f'metric="precomputed" expects square distances [n n], got {list(X.shape)}')
     if metric == "precomputed" and X.diagonal().any():
         raise InputError('metric="precomputed" expects zeros on the diagonal: set them with np.fill_diagonal(X, 0)')
+    if metric == "precomputed" and not np.isfinite(X[np.ix_(clustered, clustered)]).all():
+        raise InputError(
+            'metric="precomputed" expects finite distances, got NaN or infinity between points in clusters'
+        )
