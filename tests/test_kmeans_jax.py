@@ -198,8 +198,14 @@ def test_wrong_shapes_are_refused(twin):
         ({"init": "kmeans"}, r"init='kmeans' is unknown: expected one of 'random', 'k-means\+\+', 'k-means\|\|'"),
         ({"n_init": 0}, "max_iter=300, n_init=0: expected at least 1 for both"),
         ({"max_iter": 0}, "max_iter=0, n_init=1: expected at least 1 for both"),
-        ({"sample_weight": np.zeros(N)}, "sample_weight has negative or infinite entries, or none above 0: expected weights >= 0"),
-        ({"sample_weight": -np.ones(N)}, "sample_weight has negative or infinite entries, or none above 0: expected weights >= 0"),
+        (
+            {"sample_weight": np.zeros(N)},
+            "sample_weight has negative or infinite entries, or none above 0: expected weights >= 0",
+        ),
+        (
+            {"sample_weight": -np.ones(N)},
+            "sample_weight has negative or infinite entries, or none above 0: expected weights >= 0",
+        ),
         ({"n_clusters": N + 1}, f"n_clusters={N + 1}: expected 1 to {N}, the number of points; choose among these"),
         ({"n_clusters": 0}, f"n_clusters=0: expected 1 to {N}, the number of points; choose among these"),
     ],

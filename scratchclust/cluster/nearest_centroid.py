@@ -96,14 +96,14 @@ def least_score(
     """argmin_j and min_j of the scores |c_j|^2 / 2 - x.c_j of each point.
 
     They are laid out [k block], where the minimum runs along the vector units, and the label is looked up by
-    comparison: XLA's argmin is slow on CPU. Where a second score is as low but for the error, the distances of the
-    point are computed by the definition, and decide.
+    comparison: XLA's argmin is slow on CPU. It is the sum of k + j over the scores that are least but for the error,
+    less k. Where that is no label, there are two of them: then the distances of the point are computed by the
+    definition, and decide.
     """
-    n_clusters = len(centroids)
-    least = scores.min(axis=0)
+    n_clusters, least = len(centroids), scores.min(axis=0)
     index = jnp.arange(n_clusters, dtype=jnp.int32)[:, None]
-    labels = jnp.where(scores == least[None, :], index, n_clusters - 1).min(axis=0)
-    doubtful = (scores <= (least + error)[None, :]).sum(axis=0) > 1
+    labels = jnp.where(scores <= (least + error)[None, :], n_clusters + index, 0).sum(axis=0) - n_clusters
+    doubtful = (labels < 0) | (labels >= n_clusters)
 
     def decided() -> Array:
         order = chosen_first(doubtful)
