@@ -227,8 +227,8 @@ CLASS_LOSSES = Recipe(
 # Nesterov's kind of momentum, a warm-up and the cosine in the place of its stairs, mirror images in the place of black
 # edges, and fewer epochs. A first run, of 20 epochs on windows of 28x28 within the image (25 places instead of 81),
 # knew 0.855 of the test images; then the windows became the paper's. 24 epochs of that knew 0.869, 48 know 0.884: the
-# number was raised because 0.88 was wanted, so the last figure is a little kinder than one of fresh images would be. The
-# mean and the deviation of each channel are those of the training images.
+# number was raised because 0.88 was wanted, so the last figure is a little kinder than one of fresh images would be.
+# The mean and the deviation of each channel are those of the training images.
 PRETRAIN = Recipe(
     name="pretrain",
     dataset="cifar10",
