@@ -4,7 +4,7 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from scratchclust import data, runs
 from scratchclust.errors import InputError
 from scratchclust.metrics import mean_cluster_purity
-from scratchclust.recipes import RECIPES, Outcome, Settings, find, pictures, run, writing
+from scratchclust.recipes import RECIPES, Outcome, Settings, find, pictures, run, scores, writing
 from scratchclust.recipes.images import Images
 from scratchclust.recipes.run import different
 from scratchclust.recipes.work import Work
@@ -103,7 +103,27 @@ def test_a_classifier_is_tested_on_images_it_has_not_seen(tmp_path: Path) -> Non
     assert result["test_accuracy"] > 0.3  # bars are easy; chance is 0.1
     clusters = runs.load(done.folder).predict(test.images)
     assert result["test_mean_cluster_purity"] == pytest.approx(mean_cluster_purity(test.labels, clusters))
-    assert result["test_mean_cluster_purity"] != result["mean_cluster_purity"]  # which is that of all images
+
+
+def test_scores_of_the_test_images_are_theirs_alone() -> None:
+    class Classifier:
+        def predict(self, images: Any) -> Any:
+            raise AssertionError("the pipeline predicts clusters")
+
+        def score(self, images: Any, labels: Any) -> float:
+            return 0.5 if images is test.images and labels is test.labels else 0.0
+
+    class Fitted:
+        named_steps: ClassVar[dict[str, Any]] = {"features": Classifier()}
+
+        def predict(self, images: Any) -> Any:
+            return np.arange(len(images)) // 4
+
+    test = made_up_data("mnist", split="test", limit=8)._replace(labels=np.array([0, 0, 0, 1, 2, 2, 3, 3], np.int32))
+    all_ = made_up_data("mnist", split="train", limit=40)
+    found = scores.test_scores(Fitted(), Images(all_, all_, test))
+    assert found == {"test_accuracy": 0.5, "test_mean_cluster_purity": (3 / 4 + 2 / 4) / 2}
+    assert scores.test_scores(Fitted(), Images(all_)) == {}
 
 
 def test_the_reconstruction_error_is_that_of_the_clustered_images(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from jaxtyping import Array, Float, Real
 
 from scratchclust import rows
 from scratchclust.cluster.nearest_centroid import points_in_blocks
-from scratchclust.distances import NEAR, centre_of, squared_distances, squared_norms
+from scratchclust.distances import centre_of, squared_distances, squared_norms
 
 AnyArray = Array | np.ndarray
+NEAR = 2.0**-8  # of |x|^2 + |c|^2: nearer ones would lose more than the last ten of 24 bits in the expanded square
 
 
 def distances_to_centroids(X: Real[AnyArray, "n d"], centroids: Float[AnyArray, "k d"]) -> Float[Array, "n k"]:

@@ -102,7 +102,8 @@ def least_score(
     """
     n_clusters, least = len(centroids), scores.min(axis=0)
     index = jnp.arange(n_clusters, dtype=jnp.int32)[:, None]
-    labels = jnp.where(scores <= (least + error)[None, :], n_clusters + index, 0).sum(axis=0) - n_clusters
+    labels = jnp.where(scores <= (least + error)[None, :], n_clusters + index, 0).sum(axis=0, dtype=jnp.int32)
+    labels = labels - n_clusters
     doubtful = (labels < 0) | (labels >= n_clusters)
 
     def decided() -> Array:

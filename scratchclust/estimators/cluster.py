@@ -183,7 +183,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
 
 
 def _checked_weights(sample_weight: Any, X: Any) -> np.ndarray:
-    given = sample_weight if np.ndim(sample_weight) == 0 else np.asarray(sample_weight)
+    given = sample_weight if np.isscalar(sample_weight) else np.asarray(sample_weight)
     weights = _check_sample_weight(given, np.empty((len(X), 1)), dtype=np.float64)
     if (weights < 0).any():
         raise ValueError("expected sample_weight >= 0, got negative weights: use 0 to leave a point out")

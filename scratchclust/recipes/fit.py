@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 import scratchclust
 from scratchclust.recipes.images import Images
 from scratchclust.recipes.registry import Spec, Step, Variant
-from scratchclust.recipes.scores import agreement_scores, internal_and_samples, spread, training_scores
+from scratchclust.recipes.scores import agreement_scores, internal_and_samples, spread, test_scores, training_scores
 from scratchclust.recipes.watching import Watcher, watched
 from scratchclust.recipes.work import Tell
 from scratchclust.runs import Stage
@@ -72,7 +72,8 @@ def fit_variant(
         **agreement_scores(labels, k_means.labels_),
         **internal,
         **({"n_repeats": len(labelings), "spread": spread(X, labelings, labels)} if len(labelings) > 1 else {}),
-        **training_scores(pipeline, images),
+        **test_scores(pipeline, images),
+        **training_scores(pipeline.named_steps["features"], images),
         **({} if learning.watcher is None else {"by_epoch": learning.watcher.curves()}),
         "n_features": X.shape[1],
         "seconds": {**seconds, "score": perf_counter() - start},

@@ -61,15 +61,21 @@ def spread(
     }
 
 
-def training_scores(pipeline: Any, images: Images) -> dict[str, Any]:
-    """What is known of a network beyond its clusters: the accuracy of a classifier on the images that test it, and the
-    purity of the clusters among these alone; the mean squared error per pixel of an autoencoder on the images that are
-    clustered."""
-    features, scores = pipeline.named_steps["features"], {}
-    if images.tested is not None and hasattr(features, "predict"):
-        clusters = np.asarray(pipeline.predict(images.tested.images))
-        scores["test_accuracy"] = features.score(images.tested.images, images.tested.labels)
-        scores["test_mean_cluster_purity"] = metrics.mean_cluster_purity(images.tested.labels, clusters)
+def test_scores(pipeline: Any, images: Images) -> dict[str, Any]:
+    """The accuracy of a classifier on the images that test it, and the purity of the clusters among these alone."""
+    features, tested = pipeline.named_steps["features"], images.tested
+    if tested is None or not hasattr(features, "predict"):
+        return {}
+    clusters = np.asarray(pipeline.predict(tested.images))
+    return {
+        "test_accuracy": features.score(tested.images, tested.labels),
+        "test_mean_cluster_purity": metrics.mean_cluster_purity(tested.labels, clusters),
+    }
+
+
+def training_scores(features: Any, images: Images) -> dict[str, Any]:
+    """What is known of an autoencoder beyond its clusters: its mean squared error per pixel on the clustered images."""
+    scores: dict[str, Any] = {}
     if hasattr(features, "reconstruct"):
         drawn, error = features.reconstruct(images.clustered.images), 0.0
         originals = features.prepared(images.clustered.images)
