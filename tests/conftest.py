@@ -1,6 +1,8 @@
 """Every test runs on simulated CPU devices, with rank promotion an error and shapes checked by beartype."""
 
+import itertools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -9,6 +11,23 @@ import pytest
 jax.config.update("jax_num_cpu_devices", 4)
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+MAPS = Path("/proc/self/maps")
+MOST_MAPS = Path("/proc/sys/vm/max_map_count")
+tests_done = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def room_for_programs() -> Iterator[None]:
+    """Forgets compiled programs before there are too many of them.
+
+    XLA:CPU maps each program into memory in several pieces, and a process may have 65,530 pieces on Linux: beyond, the
+    compiler dies of a segmentation fault. Two processes that share all tests come to that number.
+    """
+    yield
+    if next(tests_done) % 20 == 0 and MAPS.exists() and MAPS.read_text().count("\n") > int(MOST_MAPS.read_text()) // 2:
+        jax.clear_caches()
 
 
 @pytest.fixture(scope="session")
