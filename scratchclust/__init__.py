@@ -11,7 +11,9 @@ __version__ = "0.1.0"
 ESTIMATORS = {
     "KMeans": "cluster",
     "PCA": "reduce",
+    "SpectralClustering": "spectral",
     "PixelFeatures": "features",
+    "GradientFeatures": "features",
     "AutoencoderFeatures": "networks",
     "ClassifierFeatures": "networks",
     "ClassLossFeatures": "networks",
@@ -39,6 +41,7 @@ _MODULES = (
     "features",
     "metrics",
     "models",
+    "neighbors",
     "persist",
     "recipes",
     "reduce",

@@ -79,6 +79,7 @@ def run_recipe(
     epochs: Annotated[int | None, typer.Option(help="Train networks for so many epochs.", min=1)] = None,
     full: Annotated[bool, typer.Option("--full", help="The recipe in full size: all images, all epochs.")] = False,
     split: Annotated[str | None, typer.Option(help="Take this split: train, test or all.")] = None,
+    digits: Annotated[str | None, typer.Option(help="Take only these labels, as 5,6,8,9; as many clusters.")] = None,
     data: Annotated[str | None, typer.Option(help="Take other images: a data set's name, or a path.")] = None,
     size: Annotated[int | None, typer.Option(help="Bring images to so many pixels in height and width.", min=1)] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse a folder with unreadable files.")] = False,
@@ -98,7 +99,7 @@ def run_recipe(
 
     logging.getLogger("scratchclust").propagate = False  # to log.txt only: some library sets up the root logger
     find(recipe)  # a misspelt name is told before JAX takes its seconds to start
-    images = {"data": data, "split": split, "limit": limit, "size": size, "strict": strict}
+    images = {"data": data, "split": split, "limit": limit, "size": size, "strict": strict, "classes": _labels(digits)}
     settings = Settings(
         seed=seed, full=full, epochs=epochs, scan=scan, weights=weights, precision=precision.value, **images
     )
@@ -215,6 +216,16 @@ def _interrupted_line() -> str:
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     _say(f"warning: {message}")
+
+
+def _labels(digits: str | None) -> tuple[int, ...] | None:
+    """The labels of --digits."""
+    if digits is None:
+        return None
+    parts = digits.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise InputError(f"--digits expects labels between commas, as 5,6,8,9, but is {digits!r}")
+    return tuple(int(part) for part in parts)
 
 
 def _use_device(device: Device | None) -> None:

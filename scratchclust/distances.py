@@ -14,12 +14,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Real
 
 from scratchclust.errors import InputError
 
 PRECISION = jax.lax.Precision.HIGHEST
 NEAR = 2.0**-12  # of |x|^2 + |y|^2; the expanded square of nearer pairs has lost too many digits
+AnyArray = Array | np.ndarray
 LEAST, MOST = 1e-15, 1e18  # coordinates whose squares float32 can hold
 
 
@@ -52,6 +53,19 @@ def centre_of(X: Any) -> Any:
 
 
 _sorted = jax.jit(partial(jnp.sort, axis=0))
+
+
+def unit_rows(X: Real[AnyArray, "n d"], what: str = "row") -> Float[AnyArray, "n d"]:
+    """Every row scaled to length 1; an InputError names the first that is all zero, as `what` and its number."""
+    xp = np if isinstance(X, np.ndarray) else jnp
+    largest = xp.abs(X).max(axis=1, keepdims=True)
+    if (largest == 0).any():
+        raise InputError(
+            f"{what} {int((largest == 0).argmax())} is all zero and has no direction: "
+            'metric="cosine" needs non-zero rows; drop it, or use metric="euclidean"'
+        )
+    X = X / largest  # squares of very large or small numbers leave the range of float32
+    return X / xp.linalg.norm(X, axis=1, keepdims=True)
 
 
 def product(x: Float[Array, "a d"], y: Float[Array, "b d"]) -> Float[Array, "a b"]:

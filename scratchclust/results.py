@@ -46,3 +46,19 @@ class SilhouetteEstimate(NamedTuple):
 
     mean: float
     standard_error: float  # of the mean, drawn without replacement; 0 when every point was scored
+
+
+class Neighbors(NamedTuple):
+    """The k nearest neighbours of each of m points, the nearest first."""
+
+    indices: Array  # [m k] int32
+    distances: Array  # [m k]
+
+
+class SpectralEmbeddingResult(NamedTuple):
+    """The smoothest functions on the graph of neighbours of n points."""
+
+    embedding: Array  # [n q], orthonormal columns; in each the entry of largest magnitude is positive
+    eigenvalues: Array  # [q] of the Laplacian, rising from 0
+    n_connected_components: int  # parts of the graph that no edge joins
+    n_neighbors: int  # k of the graph

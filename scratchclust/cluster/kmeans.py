@@ -41,8 +41,8 @@ from scratchclust.cluster.lloyd_steps import (
     stretch,
     update_blocks,
 )
-from scratchclust.cluster.nearest_centroid import AnyArray, Points, points_in_blocks, unit_rows
-from scratchclust.distances import centre_of
+from scratchclust.cluster.nearest_centroid import AnyArray, Points, points_in_blocks
+from scratchclust.distances import centre_of, unit_rows
 from scratchclust.errors import InputError
 from scratchclust.results import KMeansHistory, KMeansResult
 

@@ -12,7 +12,6 @@ from jaxtyping import Array, Float, Int, Real, Shaped
 from scratchclust import rows
 from scratchclust.cluster.label_sums import Chunk, chosen_first, n_chunks
 from scratchclust.distances import check_range, product, squared_norms
-from scratchclust.errors import InputError
 
 AnyArray = Array | np.ndarray
 ROUNDING = 16  # units in the last place: the error of a squared distance between centred points
@@ -126,19 +125,6 @@ def _nearest_by_definition(x: Float[Array, "m d"], centroids: Float[Array, "k d"
 
     start = jnp.zeros(len(x), jnp.int32), jnp.full(len(x), jnp.inf, x.dtype)
     return jax.lax.fori_loop(0, len(centroids), compare, start)[0]
-
-
-def unit_rows(X: Real[AnyArray, "n d"], what: str = "row") -> Float[AnyArray, "n d"]:
-    """Every row scaled to length 1; an InputError names the first that is all zero, as `what` and its number."""
-    xp = np if isinstance(X, np.ndarray) else jnp
-    largest = xp.abs(X).max(axis=1, keepdims=True)
-    if (largest == 0).any():
-        raise InputError(
-            f"{what} {int((largest == 0).argmax())} is all zero and has no direction: "
-            'metric="cosine" needs non-zero rows; drop it, or use metric="euclidean"'
-        )
-    X = X / largest  # squares of very large or small numbers leave the range of float32
-    return X / xp.linalg.norm(X, axis=1, keepdims=True)
 
 
 @jax.jit

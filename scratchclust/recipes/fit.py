@@ -20,6 +20,8 @@ from scratchclust.recipes.watching import Watcher, watched
 from scratchclust.recipes.work import Tell
 from scratchclust.runs import Stage
 
+METHODS = {"KMeans": "kmeans", "SpectralClustering": "spectral"}  # the contract's words
+
 
 def build(step: Step, seed: int, **overrides: Any) -> Any:
     """The step's estimator, unfitted; the seed is its random state where it has one."""
@@ -63,13 +65,13 @@ def fit_variant(
     )
     tell(f"{variant.name}: scores")
     start = perf_counter()
-    k_means = pipeline.named_steps["cluster"]
-    internal, silhouette = internal_and_samples(X, k_means.labels_, labels)
-    arrays = {**_per_image(k_means, X), **_history(k_means), "silhouette": silhouette, **plane(X, seed=seed)}
+    clustering = pipeline.named_steps["cluster"]
+    internal, silhouette = internal_and_samples(X, clustering.labels_, labels)
+    arrays = {**_per_image(clustering, X), **_history(clustering), "silhouette": silhouette, **plane(X, seed=seed)}
     scores = {
-        **_outcome(k_means, n_fitted=len((images.learned or images.clustered).images), n_scored=len(X)),
+        **_outcome(clustering, n_fitted=len((images.learned or images.clustered).images), n_scored=len(X)),
         "name": variant.name,
-        **agreement_scores(labels, k_means.labels_),
+        **agreement_scores(labels, clustering.labels_),
         **internal,
         **({"n_repeats": len(labelings), "spread": spread(X, labelings, labels)} if len(labelings) > 1 else {}),
         **test_scores(pipeline, images),
@@ -181,9 +183,10 @@ def _repeated(estimator: Any, X: Float[np.ndarray, "n d"], seed: int, n_repeats:
     return median, [np.asarray(model.labels_) for model in fitted]
 
 
-def _per_image(k_means: Any, X: Float[np.ndarray, "n d"]) -> dict[str, np.ndarray]:
-    distances = np.asarray(k_means.transform(X))
-    labels = np.asarray(k_means.labels_)
+def _per_image(clustering: Any, X: Float[np.ndarray, "n d"]) -> dict[str, np.ndarray]:
+    """Labels, and how near and how clearly each point belongs to its centroid, in the space where k-means worked."""
+    distances = np.asarray(clustering.transform(X) if hasattr(clustering, "transform") else clustering.distances_)
+    labels = np.asarray(clustering.labels_)
     return {
         "labels": labels,
         "distance": np.take_along_axis(distances, labels[:, None], axis=1)[:, 0],
@@ -191,17 +194,19 @@ def _per_image(k_means: Any, X: Float[np.ndarray, "n d"]) -> dict[str, np.ndarra
     }
 
 
-def _history(k_means: Any) -> dict[str, np.ndarray]:
-    return {name: np.asarray(k_means.history_[name]) for name in ("inertia", "n_moved")}
+def _history(clustering: Any) -> dict[str, np.ndarray]:
+    return {name: np.asarray(clustering.history_[name]) for name in ("inertia", "n_moved")}
 
 
-def _outcome(k_means: Any, *, n_fitted: int, n_scored: int) -> dict[str, Any]:
+def _outcome(clustering: Any, *, n_fitted: int, n_scored: int) -> dict[str, Any]:
+    of_graph = ("n_neighbors_", "n_connected_components_")
     return {
-        "method": "kmeans",
-        "n_clusters": len(k_means.cluster_centers_),
+        "method": METHODS[type(clustering).__name__],
+        "n_clusters": clustering.n_clusters,
         "n_fitted": n_fitted,
         "n_scored": n_scored,
-        "inertia": float(k_means.inertia_),
-        "n_iter": int(k_means.n_iter_),
-        "converged": bool(k_means.converged_),
+        "inertia": float(clustering.inertia_),
+        "n_iter": int(clustering.n_iter_),
+        "converged": bool(clustering.converged_),
+        **{name.rstrip("_"): int(getattr(clustering, name)) for name in of_graph if hasattr(clustering, name)},
     }

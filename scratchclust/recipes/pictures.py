@@ -58,9 +58,10 @@ def centroids_as_images(pipeline: Pipeline) -> Num[np.ndarray, "k h w c"]:
 
 
 def _centroids(stage: Stage, images: Num[np.ndarray, "n h w c"], counts: list[int]) -> Figure:
-    """The centroids as images; where the features cannot draw, the mean image of each cluster."""
-    features = stage.pipeline.named_steps["features"]
-    if hasattr(features, "inverse_transform") and not _has_spec(features, "UNetSpec"):
+    """The centroids as images; where the features cannot draw, or there are none, the mean image of each cluster."""
+    features, clustering = stage.pipeline.named_steps["features"], stage.pipeline.named_steps["cluster"]
+    can_draw = hasattr(features, "inverse_transform") and not _has_spec(features, "UNetSpec")
+    if can_draw and hasattr(clustering, "cluster_centers_"):
         return figures.centroid_images(centroids_as_images(stage.pipeline), counts)
     labels = stage.arrays["labels"]
     none = np.zeros((1, *images.shape[1:]))

@@ -112,7 +112,7 @@ def _load(work: Work) -> Images:
         recipe.dataset if settings.data is None else settings.data,
         splits,
         limit=settings.limit,
-        classes=None if settings.data is not None else recipe.classes,  # the classes of the recipe's own data
+        classes=work.classes,
         needed=work.needed,
         reading=reading,
         tell=work.tell,

@@ -36,7 +36,7 @@ def elbow(
     inertia = []
     for k in tried:
         tell(f"elbow: k = {k} of {tried[0]} to {tried[-1]}")
-        inertia.append(float(build(variant.cluster, seed, n_clusters=k, **STARTS).fit(X).inertia_))
+        inertia.append(float(_with_clusters(variant, k, seed).fit(X).inertia_))
     return Stage({"n_clusters": tried, "inertia": inertia})
 
 
@@ -60,7 +60,7 @@ def scan(variant: Variant, pipeline: Pipeline, images: Num[np.ndarray, "n h w c"
     fitted = []
     for k in ks:
         tell(f"scan: k = {k} of {ks[0]} to {ks[-1]}")
-        fitted.append(build(variant.cluster, seed, n_clusters=k, **STARTS).fit(X))
+        fitted.append(_with_clusters(variant, k, seed).fit(X))
     tell(f"scan: scores of {len(ks)} labelings")
     labelings = [np.asarray(k_means.labels_) for k_means in fitted]
     internal = metrics.internal_scores(X, labelings)
@@ -69,3 +69,8 @@ def scan(variant: Variant, pipeline: Pipeline, images: Num[np.ndarray, "n h w c"
     defined = np.isfinite(scores["silhouette"])
     scores["chosen"] = ks[int(np.nanargmax(scores["silhouette"]))] if defined.any() else None
     return Stage(scores, {"labels": np.stack(labelings)})
+
+
+def _with_clusters(variant: Variant, k: int, seed: int) -> Any:
+    starts = STARTS if variant.cluster.estimator == "KMeans" else {}
+    return build(variant.cluster, seed, n_clusters=k, **starts)

@@ -31,6 +31,7 @@ class Settings:
     size: int | None = None  # height and width to which every image is brought
     strict: bool = False  # refuse a folder with files that are no readable pictures
     weights: str | None = None  # of a network that was trained before: what `PretrainedFeatures` takes
+    classes: tuple[int, ...] | None = None  # only images of these labels, and as many clusters
     precision: str = "float32"  # in which networks are trained; "bfloat16" leaves their parameters in float32
 
 
@@ -65,7 +66,15 @@ class Work:
         asked = {"epochs": epochs, "weights": self.settings.weights}
         if self.settings.precision != "float32":
             asked["precision"] = self.settings.precision
-        return tuple(_with(variant, asked) for variant in self.recipe.variants)
+        variants = tuple(_with(variant, asked) for variant in self.recipe.variants)
+        if self.settings.classes is None:
+            return variants
+        return tuple(_with_clusters(variant, len(self.settings.classes)) for variant in variants)
+
+    @property
+    def classes(self) -> tuple[int, ...] | None:
+        """The labels of the images that take part: those asked for, else those of the recipe's own data."""
+        return self.settings.classes or (None if self.settings.data is not None else self.recipe.classes)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -76,7 +85,7 @@ class Work:
     @property
     def needed(self) -> tuple[int, str]:
         """The smallest number of images, and for what: one more than clusters, or the silhouette is not defined."""
-        n_clusters = max(variant.cluster.parameters["n_clusters"] for variant in self.recipe.variants)
+        n_clusters = max(variant.cluster.parameters["n_clusters"] for variant in self.variants)
         return max((n_clusters + 1, f"{n_clusters} clusters"), (self.n_axes, f"{self.n_axes} principal components"))
 
     @property
@@ -116,6 +125,10 @@ class Work:
             raise InputError(f"recipe {self.recipe.name} takes all its images already: leave --full out")
         if settings.strict and settings.data is None:
             raise InputError("--strict is about the files of one's own folder: give --data too, or leave --strict out")
+        if settings.classes is not None and len(set(settings.classes)) != len(settings.classes):
+            raise InputError(f"--digits names a label twice: {','.join(map(str, settings.classes))}")
+        if settings.classes is not None and len(settings.classes) < 2:
+            raise InputError("--digits needs at least two labels, as 5,6,8,9: one makes nothing to tell apart")
         if settings.full and (settings.data is not None or settings.split is not None):
             raise InputError("--full, --split and --data each say what to cluster: leave --full out")
 
@@ -162,6 +175,12 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, Spec):
         return value
     return {"spec": value.name, **{name: _plain(field) for name, field in value.fields.items()}}
+
+
+def _with_clusters(variant: Variant, n_clusters: int) -> Variant:
+    return replace(
+        variant, cluster=replace(variant.cluster, parameters={**variant.cluster.parameters, "n_clusters": n_clusters})
+    )
 
 
 def _with(variant: Variant, asked: dict[str, Any]) -> Variant:

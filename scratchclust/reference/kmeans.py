@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Float, Int, Real
 
 from scratchclust.errors import InputError
-from scratchclust.reference.distances import squared_distances
+from scratchclust.reference.distances import squared_distances, unit_rows
 from scratchclust.reference.kmeans_starts import STARTS, plus_plus, random_points, scalable_plus_plus
 from scratchclust.results import KMeansHistory, KMeansResult
 
@@ -209,18 +209,6 @@ def kmeans(
         for start in (STARTS[init](points, n_clusters, rng=rng, sample_weight=sample_weight) for _ in range(n_init))
     ]
     return min(results, key=lambda result: result.inertia)
-
-
-def unit_rows(X: Real[np.ndarray, "n d"], what: str = "row") -> Float[np.ndarray, "n d"]:
-    """Every row scaled to length 1; an InputError names the first that is all zero, as `what` and its number."""
-    largest = np.abs(X).max(axis=1, keepdims=True)
-    if (largest == 0).any():
-        raise InputError(
-            f"{what} {int((largest == 0).argmax())} is all zero and has no direction: "
-            'metric="cosine" needs non-zero rows; drop it, or use metric="euclidean"'
-        )
-    X = X / largest  # squares of very large or small numbers leave the range of floats
-    return X / np.linalg.norm(X, axis=1, keepdims=True)
 
 
 def _check_arguments(
