@@ -12,7 +12,14 @@ import pytest
 import scratchclust.reference
 
 REFERENCE = sorted(path.stem for path in Path(scratchclust.reference.__file__).parent.glob("[!_]*.py"))
-ROOMS = ("scratchclust.cluster", "scratchclust.reduce", "scratchclust.metrics", "scratchclust.train", "scratchclust")
+ROOMS = (
+    "scratchclust.features",
+    "scratchclust.cluster",
+    "scratchclust.reduce",
+    "scratchclust.metrics",
+    "scratchclust.train",
+    "scratchclust",
+)
 HOW = {"algorithm"}  # an argument of the fast twin alone: it says how, never what, and the results are compared
 
 

@@ -22,6 +22,7 @@ from scratchclust.neighbors import nearest_neighbors
 from scratchclust.results import Neighbors, SpectralEmbeddingResult
 
 SCALE_NEIGHBOR = 7
+LEAST_WEIGHT = 1e-6  # an edge is an edge, however long: without it exp would round it to none
 TIE = 1e-5  # relative difference of two magnitudes below which they count as equal
 SMALL = 500  # points of a part whose eigenvectors are found by a dense solver
 ACCURACY = 1e-8  # of the sparse solver's eigenvalues
@@ -88,7 +89,7 @@ def _weights(near: Neighbors, weights: str) -> Float[np.ndarray, "n k"]:
     products = scale[:, None] * scale[near.indices]
     # Of more than 7 equal points the scale is 0: nothing but they themselves is near to them.
     exponents = np.divide(near.distances**2, products, out=np.full_like(products, np.inf), where=products > 0)
-    return np.exp(-np.where(near.distances == 0, 0, exponents))
+    return np.maximum(np.exp(-np.where(near.distances == 0, 0, exponents)), LEAST_WEIGHT)
 
 
 def _smallest(affinity: Any, parts: np.ndarray, q: int) -> tuple[Float[np.ndarray, "n q"], Float[np.ndarray, " q"]]:

@@ -3,7 +3,7 @@
 Each point is joined to its k nearest. With d_ij the distance and s_i that of i to its 7th neighbour (the last, if
 k < 7), the weights and degrees are
 
-    w_ij = exp(-d_ij^2 / (s_i s_j)) for j in N_k(i), else 0        "self-tuned"; "plain": w_ij = 1
+    w_ij = max(exp(-d_ij^2 / (s_i s_j)), 1e-6) for j in N_k(i), else 0        "self-tuned"; "plain": w_ij = 1
     W = (w + w') / 2        D = diag(sum_j W_ij)
 
 The symmetric normalised Laplacian L = I - D^-1/2 W D^-1/2 has eigenvalues within [0, 2]. The eigenvectors of its q
@@ -30,6 +30,7 @@ from scratchclust.reference.neighbors import nearest_neighbors
 from scratchclust.results import Neighbors, SpectralEmbeddingResult
 
 SCALE_NEIGHBOR = 7
+LEAST_WEIGHT = 1e-6  # an edge is an edge, however long: without it exp would round it to none
 TIE = 1e-5  # relative difference of two magnitudes below which they count as equal
 
 
@@ -96,7 +97,7 @@ def _weights(near: Neighbors, weights: str) -> Float[np.ndarray, "n k"]:
     products = scale[:, None] * scale[near.indices]
     # Of more than 7 equal points the scale is 0: nothing but they themselves is near to them.
     exponents = np.divide(near.distances**2, products, out=np.full_like(products, np.inf), where=products > 0)
-    return np.exp(-np.where(near.distances == 0, 0, exponents))
+    return np.maximum(np.exp(-np.where(near.distances == 0, 0, exponents)), LEAST_WEIGHT)
 
 
 def _n_parts(joined: np.ndarray) -> int:
