@@ -95,6 +95,7 @@ def test_resume_of_a_complete_run_shows_it(digits: tuple[Path, Finished]) -> Non
         (["run", "--sed", "1"], "No such option"),
         (["run", "--seed", "one"], "--seed"),
         (["run", "--limit", "0"], "--limit"),
+        (["run", "graph", "--digits", "5,six"], "--digits expects labels between commas, as 5,6,8,9, but is '5,six'"),
         (["run", "--device", "abacus"], "--device"),
         (["run", "--data", ""], "the name of the data is empty: give a data set's name or a path"),
         (["run", "--output", "/"], "cannot be a run's folder"),

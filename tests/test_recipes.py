@@ -20,7 +20,7 @@ from scratchclust.recipes.work import Work
 from scratchclust.runs.records import RESULT_KEYS
 
 FEW = Settings(limit=150, epochs=2)
-VARIANTS = ["pixels + k-means", "PCA + k-means", "conv AE + k-means"]
+VARIANTS = ["pixels + k-means", "PCA + k-means", "conv AE + k-means", "pixels + graph"]
 PER_VARIANT = ["centroids", "confusion", "embedding", "label_histograms", "random_images", "silhouette"]
 
 
@@ -47,7 +47,7 @@ def test_folder_is_complete(outcome: Outcome) -> None:
     assert sorted(path.name for path in outcome.folder.parent.iterdir()) == ["digits"]
     names = ["assignments.csv", "checkpoints", "figures", "log.txt", "metrics.json", "model"]
     assert sorted(path.name for path in outcome.folder.iterdir()) == names
-    others = [f"{kind}-{name}" for kind in PER_VARIANT for name in ("pca-k-means", "conv-ae-k-means")]
+    others = [f"{kind}-{name}" for kind in PER_VARIANT for name in ("pca-k-means", "conv-ae-k-means", "pixels-graph")]
     figures = [*PER_VARIANT, *others, "inertia", "reconstructions", "scan", "training"]
     assert sorted(path.stem for path in (outcome.folder / "figures").iterdir()) == sorted(figures)
     for path in (outcome.folder / "figures").iterdir():
@@ -70,7 +70,8 @@ def test_metrics_follow_the_schema(outcome: Outcome) -> None:
 def test_results_hold_every_score(outcome: Outcome) -> None:
     for result, name in zip(outcome.metrics["results"], VARIANTS, strict=True):
         assert set(RESULT_KEYS) <= result.keys()
-        assert (result["name"], result["method"], result["n_clusters"]) == (name, "kmeans", 10)
+        method = "spectral" if name == "pixels + graph" else "kmeans"
+        assert (result["name"], result["method"], result["n_clusters"]) == (name, method, 10)
         assert (result["n_fitted"], result["n_scored"]) == (150, 150)
         assert result["converged"] is True
         assert 0.3 < result["accuracy"] <= result["purity"] <= 1
@@ -203,6 +204,9 @@ def test_the_seed_decides(outcome: Outcome, tmp_path: Path) -> None:
         ("digits", Settings(full=True), "recipe digits takes all its images already: leave --full out"),
         ("pixels", Settings(epochs=3), "recipe pixels trains no network: leave --epochs out"),
         ("digits", Settings(epochs=0), "--epochs must be at least 1, but is 0"),
+        ("graph", Settings(classes=(5, 5)), "--digits names a label twice: 5,5"),
+        ("graph", Settings(classes=(5,)), "--digits needs at least two labels"),
+        ("graph", Settings(limit=2, classes=(5, 6, 8)), "--limit 2 leaves too few images for 3 clusters: give 4"),
         ("pixels", Settings(full=True, split="test"), "--full, --split and --data each say what to cluster"),
     ],
 )

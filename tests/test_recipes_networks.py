@@ -20,7 +20,7 @@ from scratchclust.runs.files import write_json
 
 WITHOUT_LABELS = [name for name, recipe in RECIPES.items() if not recipe.labels_used]
 WITH_LABELS = [name for name, recipe in RECIPES.items() if recipe.labels_used]
-SETTINGS = {"pixels": Settings(limit=60), "pretrained": Settings(limit=60)}  # the others train for one epoch
+SETTINGS = {name: Settings(limit=60) for name in ("pixels", "pretrained", "graph")}  # the others train for one epoch
 ELBOW = find("classifier").elbow
 
 
@@ -253,3 +253,19 @@ def test_classes_need_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(data, "load", lambda *args, **kwargs: made_up_data(*args, **kwargs)._replace(labels=None))
     with pytest.raises(InputError, match="mnist has no labels by which to choose the classes"):
         run("class-losses", Settings(epochs=1), output=tmp_path / "run")
+
+
+@pytest.mark.filterwarnings("ignore:the graph of")  # bars of different height share no edge
+def test_chosen_labels_are_the_images_and_the_clusters(tmp_path: Path) -> None:
+    """--digits: only images of these labels, and as many clusters; the fitted graph knows its own images again."""
+    done = run("graph", Settings(classes=(1, 7, 9)), output=tmp_path / "run")
+    test = made_up_data("mnist", split="test")
+    assert test.labels is not None
+    chosen = np.isin(test.labels, (1, 7, 9))
+    (result,) = done.metrics["results"]
+    assert (result["method"], result["n_clusters"], result["n_scored"]) == ("spectral", 3, chosen.sum())
+    assert (result["n_neighbors"], result["n_connected_components"]) == (10, 3)
+    assert done.metrics["parameters"]["classes"] == [1, 7, 9]
+    loaded = runs.load(done.folder)
+    assert set(loaded.assignments["label"]) == {"1", "7", "9"}
+    np.testing.assert_array_equal(loaded.predict(test.images[chosen]), loaded.assignments["cluster"])
