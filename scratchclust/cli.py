@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from scratchclust.recipes import Outcome
 
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
+_warned: set[str] = set()  # what was said already
 
 app = typer.Typer(
     help="Cluster images, with algorithms written from scratch in NumPy and JAX.",
@@ -84,6 +85,12 @@ def run_recipe(
     size: Annotated[int | None, typer.Option(help="Bring images to so many pixels in height and width.", min=1)] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse a folder with unreadable files.")] = False,
     scan: Annotated[bool, typer.Option("--scan", help="Also try k = 2..20: elbow, silhouette, Dunn.")] = False,
+    method: Annotated[
+        str | None, typer.Option(help="Cluster by: kmeans, gmm, dbscan[:EPS], agglomerative[:LINKAGE], spectral.")
+    ] = None,
+    reduce: Annotated[
+        str | None, typer.Option(help="Reduce the features before: none, pca:50, kernel-pca:200, tsne.")
+    ] = None,
     weights: Annotated[
         str | None, typer.Option(help="Take another pretrained network: a file, a folder, or a name on the hub.")
     ] = None,
@@ -101,7 +108,15 @@ def run_recipe(
     find(recipe)  # a misspelt name is told before JAX takes its seconds to start
     images = {"data": data, "split": split, "limit": limit, "size": size, "strict": strict, "classes": _labels(digits)}
     settings = Settings(
-        seed=seed, full=full, epochs=epochs, scan=scan, weights=weights, precision=precision.value, **images
+        seed=seed,
+        full=full,
+        epochs=epochs,
+        scan=scan,
+        method=method,
+        reduce=reduce,
+        weights=weights,
+        precision=precision.value,
+        **images,
     )
     with _telling(quiet) as tell:
         tell("starting JAX")
@@ -215,7 +230,9 @@ def _interrupted_line() -> str:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    _say(f"warning: {message}")
+    if str(message) not in _warned:
+        _warned.add(str(message))
+        _say(f"warning: {message}")
 
 
 def _labels(digits: str | None) -> tuple[int, ...] | None:

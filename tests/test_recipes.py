@@ -13,8 +13,8 @@ from matplotlib.image import imread
 from scratchclust import data, runs
 from scratchclust.errors import InputError
 from scratchclust.recipes import RECIPES, Outcome, Settings, find, run, writing
+from scratchclust.recipes.definitions import Spec
 from scratchclust.recipes.fit import build, confidence, plane
-from scratchclust.recipes.registry import Spec
 from scratchclust.recipes.run import _load
 from scratchclust.recipes.work import Work
 from scratchclust.runs.records import RESULT_KEYS

@@ -34,7 +34,7 @@ class SpectralClustering(ClusterMixin, Estimator):
         eigenvalues_: [k] of the Laplacian, rising from 0; a gap after the k-th speaks for k clusters.
         n_neighbors_: of the graph that was used.
         n_connected_components_: parts of the graph that no edge joins.
-        distances_: [n k] from each point to each centroid, in the embedding.
+        distances_to_centroids_: [n k] of each point, in the embedding.
         inertia_, n_iter_, converged_, history_: of k-means in the embedding.
         points_: [n d] of the fit, and n_features_in_, feature_names_in_ as in scikit-learn.
     """
@@ -72,7 +72,7 @@ class SpectralClustering(ClusterMixin, Estimator):
         self.labels_ = like(X, found.labels)
         self.embedding_, self.eigenvalues_ = like(X, graph.embedding, X.dtype), np.asarray(graph.eigenvalues)
         self.n_neighbors_, self.n_connected_components_ = graph.n_neighbors, graph.n_connected_components
-        self.distances_ = np.asarray(distances_to_centroids(directions, found.centroids))
+        self.distances_to_centroids_ = np.asarray(distances_to_centroids(directions, found.centroids))
         self.inertia_, self.n_iter_, self.converged_ = found.inertia, found.n_iter, found.converged
         self.history_ = {name: np.asarray(entries) for name, entries in found.history._asdict().items()}
         self.points_ = X

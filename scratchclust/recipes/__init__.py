@@ -4,7 +4,8 @@ from scratchclust.recipes import Settings, run
 outcome = run("digits", Settings(seed=1), output="runs/digits")
 """
 
-from scratchclust.recipes.registry import RECIPES, Recipe, Step, Variant, find
+from scratchclust.recipes.definitions import Recipe, Step, Variant
+from scratchclust.recipes.registry import RECIPES, find
 from scratchclust.recipes.run import Outcome, run
 from scratchclust.recipes.work import Settings
 

@@ -13,23 +13,23 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 import scratchclust
+from scratchclust.recipes.definitions import Spec, Step, Variant
 from scratchclust.recipes.images import Images
-from scratchclust.recipes.registry import Spec, Step, Variant
+from scratchclust.recipes.methods import NAMES
 from scratchclust.recipes.scores import agreement_scores, internal_and_samples, spread, test_scores, training_scores
 from scratchclust.recipes.watching import Watcher, watched
 from scratchclust.recipes.work import Tell
 from scratchclust.runs import Stage
 
-METHODS = {"KMeans": "kmeans", "SpectralClustering": "spectral"}  # the contract's words
-
 
 def build(step: Step, seed: int, **overrides: Any) -> Any:
     """The step's estimator, unfitted; the seed is its random state where it has one."""
     parameters = {name: _spec(value) for name, value in {**step.parameters, **overrides}.items()}
-    estimator = getattr(scratchclust, step.estimator)(**parameters)
-    if "random_state" in estimator.get_params():
-        estimator.set_params(random_state=seed)
-    return estimator
+    return _seeded(getattr(scratchclust, step.estimator)(**parameters), seed)
+
+
+def _seeded(estimator: Any, seed: int) -> Any:
+    return estimator.set_params(random_state=seed) if "random_state" in estimator.get_params() else estimator
 
 
 def fit_variant(
@@ -69,8 +69,9 @@ def fit_variant(
     internal, silhouette = internal_and_samples(X, clustering.labels_, labels)
     arrays = {**_per_image(clustering, X), **_history(clustering), "silhouette": silhouette, **plane(X, seed=seed)}
     scores = {
-        **_outcome(clustering, n_fitted=len((images.learned or images.clustered).images), n_scored=len(X)),
+        **_outcome(clustering, n_fitted=len(_source(variant, images).images), n_scored=len(X)),
         "name": variant.name,
+        "labels_used": labels_used,
         **agreement_scores(labels, clustering.labels_),
         **internal,
         **({"n_repeats": len(labelings), "spread": spread(X, labelings, labels)} if len(labelings) > 1 else {}),
@@ -97,7 +98,9 @@ def confidence(distances: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n"]:
 
 
 def plane(X: Float[np.ndarray, "n d"], *, seed: int = 0) -> dict[str, Float[np.ndarray, "n"]]:
-    """The first two principal components of X as x and y (y is 0 where there is only one)."""
+    """The first two principal components of X as x and y (y is 0 where there is only one); a plane is left as it is."""
+    if X.shape[1] == 2:  # a map: as it is
+        return {"x": X[:, 0], "y": X[:, 1]}
     components = min(2, *X.shape)
     points = np.asarray(build(Step("PCA", {"n_components": components}), seed).fit_transform(X))
     return {"x": points[:, 0], "y": points[:, 1] if components == 2 else np.zeros_like(points[:, 0])}
@@ -178,15 +181,32 @@ def told_of_training(tell: Tell) -> Iterator[None]:
 def _repeated(estimator: Any, X: Float[np.ndarray, "n d"], seed: int, n_repeats: int) -> tuple[Any, list[np.ndarray]]:
     """Fits from seeds seed, seed + 1, ...: the one of (lower) median inertia, and the labels of all."""
     copies: list[Any] = [clone(estimator) for _ in range(n_repeats)]
-    fitted = [copy.set_params(random_state=(seed + i) % 2**32).fit(X) for i, copy in enumerate(copies)]
-    median = sorted(fitted, key=lambda model: model.inertia_)[(n_repeats - 1) // 2]
+    fitted = [_seeded(copy, (seed + i) % 2**32).fit(X) for i, copy in enumerate(copies)]
+    median = sorted(fitted, key=lambda model: getattr(model, "inertia_", 0))[(n_repeats - 1) // 2]
     return median, [np.asarray(model.labels_) for model in fitted]
 
 
+def _source(variant: Variant, images: Images) -> Any:
+    """What a variant learned from: for a blind one that trains nothing, what it clusters."""
+    return images.clustered if variant.blind or images.learned is None else images.learned
+
+
 def _per_image(clustering: Any, X: Float[np.ndarray, "n d"]) -> dict[str, np.ndarray]:
-    """Labels, and how near and how clearly each point belongs to its centroid, in the space where k-means worked."""
-    distances = np.asarray(clustering.transform(X) if hasattr(clustering, "transform") else clustering.distances_)
-    labels = np.asarray(clustering.labels_)
+    """Labels, and how near and how clearly each point belongs to its cluster: NaN where the method does not say.
+
+    Of k-means these are distances to centroids, where k-means worked; of a mixture the confidence is a probability.
+    """
+    labels, nothing = np.asarray(clustering.labels_), np.full(len(X), np.nan, np.float32)
+    if hasattr(clustering, "predict_proba"):
+        return {
+            "labels": labels,
+            "distance": nothing,
+            "confidence": np.asarray(clustering.predict_proba(X)).max(axis=1),
+        }
+    if not hasattr(clustering, "transform") and not hasattr(clustering, "distances_to_centroids_"):
+        return {"labels": labels, "distance": nothing, "confidence": nothing}
+    known = clustering.transform(X) if hasattr(clustering, "transform") else clustering.distances_to_centroids_
+    distances = np.asarray(known)
     return {
         "labels": labels,
         "distance": np.take_along_axis(distances, labels[:, None], axis=1)[:, 0],
@@ -195,18 +215,29 @@ def _per_image(clustering: Any, X: Float[np.ndarray, "n d"]) -> dict[str, np.nda
 
 
 def _history(clustering: Any) -> dict[str, np.ndarray]:
-    return {name: np.asarray(clustering.history_[name]) for name in ("inertia", "n_moved")}
+    history = getattr(clustering, "history_", {})
+    return {name: np.asarray(history[name]) for name in ("inertia", "n_moved") if name in history}
 
 
 def _outcome(clustering: Any, *, n_fitted: int, n_scored: int) -> dict[str, Any]:
-    of_graph = ("n_neighbors_", "n_connected_components_")
+    labels = np.asarray(clustering.labels_)
+    asked = getattr(clustering, "n_clusters", getattr(clustering, "n_components", None))
+    found = {
+        "inertia": getattr(clustering, "inertia_", None),
+        "n_iter": getattr(clustering, "n_iter_", None),
+        "converged": getattr(clustering, "converged_", None),
+    }
+    more = {
+        "n_noise": int((labels < 0).sum()) or None,
+        "eps": getattr(clustering, "eps_", None),
+        "n_neighbors": getattr(clustering, "n_neighbors_", None),
+        "n_connected_components": getattr(clustering, "n_connected_components_", None),
+    }
     return {
-        "method": METHODS[type(clustering).__name__],
-        "n_clusters": clustering.n_clusters,
+        "method": NAMES[type(clustering).__name__],
+        "n_clusters": int(labels.max(initial=-1)) + 1 if asked is None else asked,
         "n_fitted": n_fitted,
         "n_scored": n_scored,
-        "inertia": float(clustering.inertia_),
-        "n_iter": int(clustering.n_iter_),
-        "converged": bool(clustering.converged_),
-        **{name.rstrip("_"): int(getattr(clustering, name)) for name in of_graph if hasattr(clustering, name)},
+        **found,
+        **{name: value for name, value in more.items() if value is not None},
     }

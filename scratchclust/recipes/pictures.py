@@ -36,8 +36,9 @@ def draw_all(folder: Path, stages: Mapping[str, Stage], dataset: Any, *, seed: i
         suffix = f"-{slug(name)}" if index else ""
         for kind, figure in _of_variant(stage, dataset, seed).items():
             figures.save(figure, folder / f"{kind}{suffix}.png")
-    histories = {name: stage.arrays["inertia"] for name, stage in stages.items()}
-    figures.save(figures.inertia_history(histories), folder / "inertia.png")
+    histories = {name: stage.arrays["inertia"] for name, stage in stages.items() if "inertia" in stage.arrays}
+    if histories:
+        figures.save(figures.inertia_history(histories), folder / "inertia.png")
     networks = {name: stage.pipeline.named_steps["features"] for name, stage in stages.items()}
     for kind, figure in _of_networks(networks, dataset, seed).items():
         figures.save(figure, folder / f"{kind}.png")
@@ -60,7 +61,7 @@ def centroids_as_images(pipeline: Pipeline) -> Num[np.ndarray, "k h w c"]:
 def _centroids(stage: Stage, images: Num[np.ndarray, "n h w c"], counts: list[int]) -> Figure:
     """The centroids as images; where the features cannot draw, or there are none, the mean image of each cluster."""
     features, clustering = stage.pipeline.named_steps["features"], stage.pipeline.named_steps["cluster"]
-    can_draw = hasattr(features, "inverse_transform") and not _has_spec(features, "UNetSpec")
+    can_draw = hasattr(stage.pipeline[:-1], "inverse_transform") and not _has_spec(features, "UNetSpec")
     if can_draw and hasattr(clustering, "cluster_centers_"):
         return figures.centroid_images(centroids_as_images(stage.pipeline), counts)
     labels = stage.arrays["labels"]
@@ -131,14 +132,14 @@ def _without_twins(history: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
 
 def _of_variant(stage: Stage, dataset: Any, seed: int) -> dict[str, Figure]:
     labels, rng = stage.arrays["labels"], np.random.default_rng(seed)
-    counts = np.bincount(labels, minlength=stage.scores["n_clusters"])
+    counts = np.bincount(labels[labels >= 0], minlength=stage.scores["n_clusters"])
     points = np.column_stack([stage.arrays["x"], stage.arrays["y"]])
     drawn = {
         "random_images": figures.random_images(dataset.images, labels, rng=rng),
-        "centroids": _centroids(stage, dataset.images, counts.tolist()),
+        **({"centroids": _centroids(stage, dataset.images, counts.tolist())} if len(counts) else {}),
         "embedding": figures.embedding(points, labels, dataset.images, rng=rng),
     }
-    if np.isfinite(stage.arrays["silhouette"]).all():  # not where all images are equal: one cluster has none
+    if np.isfinite(stage.arrays["silhouette"][labels >= 0]).all() and len(np.unique(labels[labels >= 0])) > 1:
         drawn["silhouette"] = figures.silhouette_plot(stage.arrays["silhouette"], labels)
     if dataset.labels is not None and (dataset.labels >= 0).any():
         drawn |= _against_labels(dataset.labels, labels, dataset.label_names)

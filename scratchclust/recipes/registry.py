@@ -1,66 +1,9 @@
 """The experiments, as data: which images, through which steps, and what should come out."""
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 from scratchclust.errors import InputError
-
-
-@dataclass(frozen=True)
-class Spec:
-    """A spec of the package, by its public name: this list is read without loading what builds networks."""
-
-    name: str
-    fields: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One estimator of the package, by its public name, and the parameters that differ from its defaults."""
-
-    estimator: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One pipeline of an experiment: images -> features -> (reduce ->) cluster."""
-
-    name: str
-    features: Step
-    cluster: Step
-    reduce: Step | None = None
-    n_repeats: int = 1  # independent fits of the clustering; the one of median inertia stands for all of them
-
-    @property
-    def steps(self) -> dict[str, Step]:
-        """The steps in order, by the names they have in the sklearn Pipeline and in metrics.json's seconds."""
-        steps = {"features": self.features, "reduce": self.reduce, "cluster": self.cluster}
-        return {name: step for name, step in steps.items() if step is not None}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """An experiment: a data set and the variants that are compared on it; the first gives the run's model."""
-
-    name: str
-    dataset: str
-    split: str  # of `scratchclust.data.load`
-    variants: tuple[Variant, ...]
-    method: str  # for people
-    target: str  # what it should reach, for people
-    duration: str  # on two cores, for people
-    full_split: str | None = None  # what --full clusters; None where `split` is everything
-    labels_used: bool = False  # whether labels take part in training
-    fit_split: str | None = None  # what the features learn from; None: from the images that are clustered
-    test_split: str | None = None  # what a classifier is tested on
-    classes: tuple[int, ...] | None = None  # only images of these classes take part; the labels choose them
-    full_epochs: int | None = None  # of the networks under --full
-    watched_every: int | None = None  # epochs after which the codes are clustered and scored, for a curve
-    elbow: tuple[int, ...] | None = None  # numbers of clusters over which the inertia is drawn
-
+from scratchclust.recipes.definitions import Recipe, Spec, Step, Variant
 
 # No label chose a setting: 10 clusters is the number of classes that both data sets are known to have, 10 restarts is
 # custom, and 32 components are half the pixels, as many as the code of the autoencoder has. Its 20 epochs are what a
@@ -224,10 +167,19 @@ CLASS_LOSSES = Recipe(
             Step("KMeans", {"n_clusters": 4, "n_init": 10}),
         )
         for losses in ("log-centred", "raw")
+    )
+    + (
+        Variant(
+            "gradients + graph, no labels",
+            Step("GradientFeatures"),
+            Step("SpectralClustering", {"n_clusters": 4, "n_neighbors": 10}),
+            blind=True,
+        ),
     ),
     method="one convolutional autoencoder for each of 5, 6, 8 and 9, trained on its training images alone; the four "
-    "losses of each test image are its features; k-means, k = 4, best of 10 starts",
-    target="log-centred: purity 0.95; raw: report; labels used",
+    "losses of each test image are its features; k-means, k = 4, best of 10 starts; beside it the answer without "
+    "labels, the graph of the recipe `graph`",
+    target="log-centred: purity 0.95; raw: report; labels used; without them: 0.99",
     duration="3 to 6 minutes",
 )
 
@@ -319,7 +271,36 @@ GRAPH = Recipe(
     duration="a quarter of a minute; --full: 4 minutes",
 )
 
-_ALL = (DIGITS, PIXELS, PIXELS_CONV_AE, LATENTS, CLASSIFIER, CLASS_LOSSES, PRETRAINED, PRETRAIN, GRAPH)
+# Defaults and nothing else, so that none of the methods was made for these images. DBSCAN finds its number of clusters.
+COMPARE = Recipe(
+    name="compare",
+    dataset="digits",
+    split="all",
+    variants=tuple(
+        Variant(f"{method}{beside}", Step("PixelFeatures"), step, reduce=reduce)
+        for method, step, beside, reduce in (
+            ("k-means", Step("KMeans", {"n_clusters": 10, "n_init": 10}), "", None),
+            ("mini-batch k-means", Step("MiniBatchKMeans", {"n_clusters": 10}), "", None),
+            (
+                "Gaussian mixture",
+                Step("GaussianMixture", {"n_components": 10}),
+                " of 16 axes",
+                Step("PCA", {"n_components": 16}),
+            ),
+            ("DBSCAN", Step("DBSCAN", {"eps": "knee"}), "", None),
+            ("Ward", Step("AgglomerativeClustering", {"n_clusters": 10}), "", None),
+            ("average linkage", Step("AgglomerativeClustering", {"n_clusters": 10, "linkage": "average"}), "", None),
+            ("spectral", Step("SpectralClustering", {"n_clusters": 10}), "", None),
+            ("k-means", Step("KMeans", {"n_clusters": 10, "n_init": 10}), " of the t-SNE map", Step("TSNE")),
+        )
+    ),
+    method="every clustering on the same pixels: k-means, mini-batch k-means, Gaussian mixture, DBSCAN, Ward, average "
+    "linkage, spectral, and k-means of a t-SNE map",
+    target="report: one table, one picture",
+    duration="a minute",
+)
+
+_ALL = (DIGITS, PIXELS, PIXELS_CONV_AE, LATENTS, CLASSIFIER, CLASS_LOSSES, PRETRAINED, PRETRAIN, GRAPH, COMPARE)
 RECIPES = {recipe.name: recipe for recipe in _ALL}
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from scratchclust import runs
 from scratchclust.errors import InputError
+from scratchclust.recipes.definitions import Variant
 from scratchclust.recipes.images import Images, load
-from scratchclust.recipes.registry import Variant, find
+from scratchclust.recipes.registry import find
 from scratchclust.recipes.work import Settings, Tell, Work, describe
 from scratchclust.runs.files import plain
 
@@ -93,7 +94,7 @@ def _compute(work: Work, folder: runs.RunFolder) -> dict[str, Any]:
         stages = {variant.name: _fitted(work, folder, variant, loaded_images) for variant in work.variants}
         curves = {
             "scan": _scanned(work, folder, loaded_images, stages) if work.settings.scan else None,
-            "elbow": _elbow(work, folder, loaded_images, stages, work.recipe.elbow) if work.recipe.elbow else None,
+            "elbow": _elbow(work, folder, loaded_images, stages, work.elbow) if work.elbow else None,
         }
         from scratchclust.recipes.writing import metrics_of, write_outputs  # loads matplotlib: not before it is needed
 
@@ -128,7 +129,7 @@ def _fitted(work: Work, folder: runs.RunFolder, variant: Variant, images: Images
     place, key = folder.stages / runs.slug(variant.name), work.fingerprint(images, describe(variant))
     stage = runs.load_stage(place, key)
     if stage is None:
-        seed, labels_used = work.settings.seed, work.recipe.labels_used
+        seed, labels_used = work.settings.seed, work.recipe.labels_used and not variant.blind
         # named by the configuration too: under --resume, checkpoints of another one would be refused
         checkpoints = folder.path / "checkpoints" / f"{runs.slug(variant.name)}-{key[:12]}"
         every = work.recipe.watched_every

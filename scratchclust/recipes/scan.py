@@ -7,8 +7,9 @@ from jaxtyping import Num
 from sklearn.pipeline import Pipeline
 
 from scratchclust import metrics
+from scratchclust.recipes.definitions import Variant
 from scratchclust.recipes.fit import build
-from scratchclust.recipes.registry import Variant
+from scratchclust.recipes.methods import with_n_clusters
 from scratchclust.recipes.work import Tell
 from scratchclust.runs import Stage
 
@@ -57,14 +58,16 @@ def scan(variant: Variant, pipeline: Pipeline, images: Num[np.ndarray, "n h w c"
     """
     X = np.asarray(pipeline[:-1].transform(images))
     ks = list(range(SMALLEST, min(LARGEST, len(X) - 1) + 1))
-    fitted = []
+    fitted: list[Any] = []
     for k in ks:
         tell(f"scan: k = {k} of {ks[0]} to {ks[-1]}")
         fitted.append(_with_clusters(variant, k, seed).fit(X))
     tell(f"scan: scores of {len(ks)} labelings")
-    labelings = [np.asarray(k_means.labels_) for k_means in fitted]
+    labelings = [np.asarray(clustering.labels_) for clustering in fitted]
     internal = metrics.internal_scores(X, labelings)
-    scores: dict[str, Any] = {"n_clusters": ks, "inertia": [float(k_means.inertia_) for k_means in fitted]}
+    scores: dict[str, Any] = {"n_clusters": ks}
+    if hasattr(fitted[0], "inertia_"):
+        scores["inertia"] = [float(clustering.inertia_) for clustering in fitted]
     scores |= {name: [float(one[name]) for one in internal] for name in ("silhouette", "dunn")}
     defined = np.isfinite(scores["silhouette"])
     scores["chosen"] = ks[int(np.nanargmax(scores["silhouette"]))] if defined.any() else None
@@ -73,4 +76,4 @@ def scan(variant: Variant, pipeline: Pipeline, images: Num[np.ndarray, "n h w c"
 
 def _with_clusters(variant: Variant, k: int, seed: int) -> Any:
     starts = STARTS if variant.cluster.estimator == "KMeans" else {}
-    return build(variant.cluster, seed, n_clusters=k, **starts)
+    return build(with_n_clusters(variant, k).cluster, seed, **starts)

@@ -36,6 +36,8 @@ def internal_and_samples(
         "silhouette", "dunn", and, where all labels are known, "silhouette_of_labels" and "dunn_of_labels"; and the
         silhouette of each image.
     """
+    if len(np.unique(labels_pred[labels_pred >= 0])) < 2:  # of one cluster neither is defined
+        return {"silhouette": None, "dunn": None}, np.full(len(X), np.nan)
     labelings = [labels_pred]
     if labels_true is not None and (labels_true >= 0).all() and len(np.unique(labels_true)) > 1:
         labelings.append(labels_true)

@@ -9,8 +9,9 @@ from typing import Any
 
 import scratchclust
 from scratchclust.errors import InputError
+from scratchclust.recipes.definitions import Recipe, Spec, Variant
 from scratchclust.recipes.images import Images
-from scratchclust.recipes.registry import Recipe, Spec, Variant
+from scratchclust.recipes.methods import n_clusters_of, with_method, with_n_clusters, with_reduction
 from scratchclust.runs import fingerprint
 from scratchclust.runs.files import sha256_of_file, sha256_of_tree
 
@@ -32,6 +33,8 @@ class Settings:
     strict: bool = False  # refuse a folder with files that are no readable pictures
     weights: str | None = None  # of a network that was trained before: what `PretrainedFeatures` takes
     classes: tuple[int, ...] | None = None  # only images of these labels, and as many clusters
+    method: str | None = None  # another clustering: what `recipes.methods.with_method` takes
+    reduce: str | None = None  # another reduction: what `recipes.methods.with_reduction` takes
     precision: str = "float32"  # in which networks are trained; "bfloat16" leaves their parameters in float32
 
 
@@ -66,15 +69,29 @@ class Work:
         asked = {"epochs": epochs, "weights": self.settings.weights}
         if self.settings.precision != "float32":
             asked["precision"] = self.settings.precision
-        variants = tuple(_with(variant, asked) for variant in self.recipe.variants)
-        if self.settings.classes is None:
-            return variants
-        return tuple(_with_clusters(variant, len(self.settings.classes)) for variant in variants)
+        found: dict[str, Variant] = {}
+        for variant in self.recipe.variants:
+            variant = self._as_asked(_with(variant, asked))
+            found.setdefault(variant.name, variant)  # once, where two have become the same
+        return tuple(found.values())
+
+    def _as_asked(self, variant: Variant) -> Variant:
+        settings = self.settings
+        if settings.classes is not None:
+            variant = with_n_clusters(variant, len(settings.classes))
+        if settings.method is not None:
+            variant = with_method(variant, settings.method)
+        return variant if settings.reduce is None else with_reduction(variant, settings.reduce)
 
     @property
     def classes(self) -> tuple[int, ...] | None:
         """The labels of the images that take part: those asked for, else those of the recipe's own data."""
         return self.settings.classes or (None if self.settings.data is not None else self.recipe.classes)
+
+    @property
+    def elbow(self) -> tuple[int, ...] | None:
+        """The recipe's numbers of clusters, where the method has an inertia to draw over them."""
+        return self.recipe.elbow if self.settings.method in (None, "kmeans", "spectral") else None
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -85,13 +102,13 @@ class Work:
     @property
     def needed(self) -> tuple[int, str]:
         """The smallest number of images, and for what: one more than clusters, or the silhouette is not defined."""
-        n_clusters = max(variant.cluster.parameters["n_clusters"] for variant in self.variants)
+        n_clusters = max(n_clusters_of(variant) or 1 for variant in self.variants)
         return max((n_clusters + 1, f"{n_clusters} clusters"), (self.n_axes, f"{self.n_axes} principal components"))
 
     @property
     def n_axes(self) -> int:
         """The largest number of principal components that a variant asks for."""
-        reductions = (variant.reduce for variant in self.recipe.variants)
+        reductions = (variant.reduce for variant in self.variants)
         return max((step.parameters.get("n_components", 0) for step in reductions if step is not None), default=0)
 
     def check_images(self, shape: tuple[int, ...]) -> None:
@@ -129,6 +146,10 @@ class Work:
             raise InputError(f"--digits names a label twice: {','.join(map(str, settings.classes))}")
         if settings.classes is not None and len(settings.classes) < 2:
             raise InputError("--digits needs at least two labels, as 5,6,8,9: one makes nothing to tell apart")
+        if self.recipe.name == "compare" and (settings.method is not None or settings.scan):
+            raise InputError("recipe compare has all the methods already: leave --method and --scan out")
+        if settings.scan and any(n_clusters_of(variant) is None for variant in self.variants):
+            raise InputError("--scan tries numbers of clusters, but dbscan finds that number: leave one of them out")
         if settings.full and (settings.data is not None or settings.split is not None):
             raise InputError("--full, --split and --data each say what to cluster: leave --full out")
 
@@ -168,19 +189,14 @@ def describe(variant: Variant) -> dict[str, Any]:
         name: {"estimator": step.estimator, **{key: _plain(value) for key, value in step.parameters.items()}}
         for name, step in variant.steps.items()
     }
-    return {"name": variant.name, **steps, "n_repeats": variant.n_repeats}
+    blind = {"blind": True} if variant.blind else {}
+    return {"name": variant.name, **steps, **blind, "n_repeats": variant.n_repeats}
 
 
 def _plain(value: Any) -> Any:
     if not isinstance(value, Spec):
         return value
     return {"spec": value.name, **{name: _plain(field) for name, field in value.fields.items()}}
-
-
-def _with_clusters(variant: Variant, n_clusters: int) -> Variant:
-    return replace(
-        variant, cluster=replace(variant.cluster, parameters={**variant.cluster.parameters, "n_clusters": n_clusters})
-    )
 
 
 def _with(variant: Variant, asked: dict[str, Any]) -> Variant:

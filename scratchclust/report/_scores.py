@@ -97,7 +97,7 @@ def _blade(ax: Axes, values: Float[np.ndarray, "n"], start: int, color: str) -> 
 @styled
 def scan(
     n_clusters: Sequence[int] | Integer[Any, "m"],
-    inertia: Numbers,
+    inertia: Numbers | None,
     silhouette: Numbers | None = None,
     dunn: Numbers | None = None,
     chosen: int | None = None,
@@ -106,7 +106,7 @@ def scan(
 
     Args:
         n_clusters: [m] the numbers of clusters tried.
-        inertia: [m] sum of squared distances to the nearest centroid.
+        inertia: [m] sum of squared distances to the nearest centroid; None where the method has none.
         silhouette: [m] mean silhouette; None where it is not defined (k = 1).
         dunn: [m] Dunn's index; None where it is not defined; infinite where no cluster has a diameter.
         chosen: the number of clusters to mark with a line.
