@@ -320,3 +320,12 @@ def test_each_latent_walk_is_a_row_with_its_label():
     np.testing.assert_array_equal(drawn[::9, ::9, 0], np.arange(6).reshape(2, 3))
     assert [label.get_text() for label in ax.get_yticklabels()] == ["there", "back"]
     assert not figures.latent_walk(walks).axes[0].get_yticklabels()
+
+
+def test_k_distances_are_sorted_and_eps_is_told():
+    figure = figures.k_distances([3.0, 1.0, 2.0, 9.0], 2.5, min_samples=4)
+    (ax,) = figure.axes
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), [1, 2, 3, 9])
+    assert ax.get_legend().get_texts()[0].get_text() == "eps = 2.500: 50% of the points have 4 points within it"
+    with pytest.raises(InputError, match="at least 0"):
+        figures.k_distances([1.0, -1.0], min_samples=4)

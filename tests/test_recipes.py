@@ -48,7 +48,7 @@ def test_folder_is_complete(outcome: Outcome) -> None:
     names = ["assignments.csv", "checkpoints", "figures", "log.txt", "metrics.json", "model"]
     assert sorted(path.name for path in outcome.folder.iterdir()) == names
     others = [f"{kind}-{name}" for kind in PER_VARIANT for name in ("pca-k-means", "conv-ae-k-means", "pixels-graph")]
-    figures = [*PER_VARIANT, *others, "inertia", "reconstructions", "scan", "training"]
+    figures = [*PER_VARIANT, *others, "comparison", "inertia", "reconstructions", "scan", "training"]
     assert sorted(path.stem for path in (outcome.folder / "figures").iterdir()) == sorted(figures)
     for path in (outcome.folder / "figures").iterdir():
         assert imread(path).shape[0] > 100, path

@@ -39,12 +39,23 @@ def draw_all(folder: Path, stages: Mapping[str, Stage], dataset: Any, *, seed: i
     histories = {name: stage.arrays["inertia"] for name, stage in stages.items() if "inertia" in stage.arrays}
     if histories:
         figures.save(figures.inertia_history(histories), folder / "inertia.png")
+    if len(stages) > 1:
+        figures.save(_side_by_side(stages), folder / "comparison.png")
     networks = {name: stage.pipeline.named_steps["features"] for name, stage in stages.items()}
     for kind, figure in _of_networks(networks, dataset, seed).items():
         figures.save(figure, folder / f"{kind}.png")
     watched = {name: stage.scores["by_epoch"] for name, stage in stages.items() if "by_epoch" in stage.scores}
     if any(curves["epoch"] for curves in watched.values()):
         figures.save(_by_epoch(watched), folder / "by_epoch.png")
+
+
+def _side_by_side(stages: Mapping[str, Stage]) -> Figure:
+    """The scores of all variants, and the time that each took."""
+    named = {"accuracy": "accuracy", "purity": "purity", "nmi": "NMI", "ari": "ARI", "silhouette": "silhouette"}
+    results = [stage.scores for stage in stages.values()]
+    scores = {name: [result.get(score) for result in results] for score, name in {**named, "dunn": "Dunn"}.items()}
+    seconds = [sum(result["seconds"].values()) for result in results]
+    return figures.comparison_bars(list(stages), {**scores, "seconds": seconds})
 
 
 def draw_over_k(path: Path, stage: Stage) -> None:

@@ -244,3 +244,30 @@ def comparison_bars(names: Sequence[str], scores: Mapping[str, Numbers]) -> Figu
     axes[0].set_yticks(np.arange(len(names)), methods)
     axes[0].invert_yaxis()
     return figure
+
+
+@styled
+def k_distances(distances: Numbers, eps: float | None = None, *, min_samples: int) -> Figure:
+    """The distance of each point to its min_samples-th neighbour, sorted: where it turns up, eps of DBSCAN may lie.
+
+    Args:
+        distances: [n] in any order.
+        eps: the radius to mark with a line.
+        min_samples: for the name of the axis; the point itself counts, as in DBSCAN.
+
+    Raises:
+        InputError: if there is no distance, or one is negative.
+    """
+    curve = np.sort(check_curve(distances, "distances"))
+    if not (curve >= 0).all():
+        raise InputError(f"expected distances of at least 0, got {curve.min()}: pass those of k_distances")
+    figure, (ax,) = panel_grid("How far is the neighbourhood of each point?", 1, columns=1, panel_height=3.2)
+    ax.plot(np.arange(1, len(curve) + 1), curve, color=ACCENT)
+    if eps is not None:
+        share = (curve <= eps).mean()
+        label = f"eps = {_number(eps)}: {share:.0%} of the points have {min_samples} points within it"
+        ax.axhline(eps, color=QUIET, linestyle="--", linewidth=1.2, label=label)
+        ax.legend(loc="upper left")
+    ax.set(xlabel="points, sorted", ylabel=f"radius that holds {min_samples} points", ylim=(0, None))
+    ax.grid()
+    return figure
