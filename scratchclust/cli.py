@@ -300,6 +300,9 @@ def _show(outcome: "Outcome") -> None:
         table.add_row(result["name"], *scores, _number(sum(result["seconds"].values()), 1))
     Console().print(table)
     labels = " Labels took part in training." if metrics["labels_used"] else ""
+    without = [result["name"] for result in metrics["results"] if result.get("labels_used") is False]
+    if labels and without:
+        labels = f" Labels took part in training, but for {' and '.join(map(repr, without))}."
     typer.echo(f"{dataset['n']:,} images of {dataset['name']} ({dataset['split']}), {seconds:.1f} s in all.{labels}")
     for result in metrics["results"]:
         if "test_accuracy" in result:

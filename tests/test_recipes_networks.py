@@ -84,12 +84,29 @@ def test_who_uses_labels_says_so(name: str, tmp_path: Path, monkeypatch: pytest.
     assert clusters(first) != clusters(second)
 
 
+@pytest.mark.filterwarnings("ignore:the graph of")
+def test_a_blind_variant_among_others_sees_no_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blind = tuple(variant for variant in find("class-losses").variants if variant.blind)
+    assert [variant.name for variant in blind] == ["gradients + graph, no labels"]
+    monkeypatch.setitem(RECIPES, "class-losses", replace(find("class-losses"), variants=blind, classes=None))
+    first = run("class-losses", Settings(limit=100), output=tmp_path / "first")
+    with_shuffled_labels(monkeypatch)
+    second = run("class-losses", Settings(limit=100), output=tmp_path / "second")
+    assert clusters(first) == clusters(second)
+    (result,) = first.metrics["results"]
+    assert (result["labels_used"], result["n_fitted"], result["n_scored"]) == (False, 100, 100)
+
+
+@pytest.mark.filterwarnings("ignore:the graph of")
 def test_features_learn_from_one_split_and_another_is_clustered(tmp_path: Path) -> None:
     done = run("class-losses", Settings(epochs=1), output=tmp_path / "run")
     train, test = (made_up_data("mnist", split=split) for split in ("train", "test"))
     n_train, n_test = (int(np.isin(dataset.labels, (5, 6, 8, 9)).sum()) for dataset in (train, test))
-    for result in done.metrics["results"]:
+    *trained, blind = done.metrics["results"]
+    for result in trained:
         assert (result["n_fitted"], result["n_scored"], result["n_features"]) == (n_train, n_test, 4)
+        assert result["labels_used"] is True
+    assert (blind["n_fitted"], blind["n_scored"], blind["labels_used"]) == (n_test, n_test, False)
     assert done.metrics["dataset"]["n"] == n_test
     assert set(runs.load(done.folder).assignments["label"]) == set("5689")
 
@@ -269,3 +286,33 @@ def test_chosen_labels_are_the_images_and_the_clusters(tmp_path: Path) -> None:
     loaded = runs.load(done.folder)
     assert set(loaded.assignments["label"]) == {"1", "7", "9"}
     np.testing.assert_array_equal(loaded.predict(test.images[chosen]), loaded.assignments["cluster"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "names", "message"),
+    [
+        (Settings(method="gmm"), ["pixels + gmm", "PCA + gmm", "conv AE + gmm"], None),
+        (Settings(reduce="none"), ["pixels + k-means", "conv AE + k-means", "pixels + graph"], None),
+        (Settings(reduce="pca:5", method="kmeans"), ["pixels, pca:5 + kmeans", "conv AE, pca:5 + kmeans"], None),
+        (Settings(method="spektral"), None, "--method expects one of kmeans, gmm, dbscan, agglomerative, spectral"),
+        (Settings(method="agglomerative:wart"), None, "with one of ward, complete, average, single"),
+        (Settings(method="dbscan:-1"), None, "a radius above 0"),
+        (Settings(method="dbscan:wide"), None, "a radius above 0"),
+        (Settings(method="dbscan", scan=True), None, "--scan tries numbers of clusters, but dbscan finds that number"),
+        (Settings(reduce="pca:0"), None, "--reduce expects one of none, pca:50, kernel-pca:200, tsne"),
+        (Settings(reduce="tsne:3"), None, "--reduce expects one of"),
+    ],
+)
+def test_other_methods_and_reductions(settings: Settings, names: list[str] | None, message: str | None) -> None:
+    work = Work(find("digits"), settings, None, print)
+    if message is not None:
+        with pytest.raises(InputError, match=message):
+            work.check()
+    else:
+        work.check()
+        assert [variant.name for variant in work.variants] == names
+
+
+def test_methods_are_not_compared_by_another_method() -> None:
+    with pytest.raises(InputError, match="recipe compare has all the methods already"):
+        Work(find("compare"), Settings(method="kmeans"), None, print).check()

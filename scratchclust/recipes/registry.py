@@ -160,15 +160,15 @@ CLASS_LOSSES = Recipe(
     full_split="all",
     labels_used=True,
     classes=(5, 6, 8, 9),
-    variants=tuple(
-        Variant(
-            f"{losses} + k-means",
-            Step("ClassLossFeatures", {"losses": losses, "latent_dim": 32, "epochs": 10}),
-            Step("KMeans", {"n_clusters": 4, "n_init": 10}),
-        )
-        for losses in ("log-centred", "raw")
-    )
-    + (
+    variants=(
+        *(
+            Variant(
+                f"{losses} + k-means",
+                Step("ClassLossFeatures", {"losses": losses, "latent_dim": 32, "epochs": 10}),
+                Step("KMeans", {"n_clusters": 4, "n_init": 10}),
+            )
+            for losses in ("log-centred", "raw")
+        ),
         Variant(
             "gradients + graph, no labels",
             Step("GradientFeatures"),
