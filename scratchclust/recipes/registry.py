@@ -119,7 +119,9 @@ LATENTS = Recipe(
 # (PyTorch's). As published, at a constant rate of 1.0 for 12 epochs, it knew 0.9914 of the test images over 3 seeds. So
 # the rate now falls along a cosine, over 16 epochs. That was chosen without a look at a test image: of 10,000 training
 # images held out, the network trained on the other 50,000 knew 0.9905, 0.9904 and 0.9906 after 12, 16 and 20 epochs at
-# the constant rate, and 0.9916 after 16 along the cosine.
+# the constant rate, and 0.9916 after 16 along the cosine. The clusters are of directions: by Euclidean distances the
+# images of which the network is unsure, with small activations, join the digit 1, which has small ones too; among the
+# training images, on which this was chosen, the mean purity was 0.985 so and is 0.993.
 CLASSIFIER = Recipe(
     name="classifier",
     dataset="mnist",
@@ -142,7 +144,7 @@ CLASSIFIER = Recipe(
                     "epochs": 16,
                 },
             ),
-            Step("KMeans", {"n_clusters": 10, "n_init": 10}),
+            Step("KMeans", {"n_clusters": 10, "n_init": 10, "metric": "cosine"}),
         ),
     ),
     method="a small CNN trained on the 60,000 labels, Adadelta, 16 epochs; k-means on its 128 activations of all "
