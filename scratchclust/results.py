@@ -62,3 +62,17 @@ class SpectralEmbeddingResult(NamedTuple):
     eigenvalues: Array  # [q] of the Laplacian, rising from 0
     n_connected_components: int  # parts of the graph that no edge joins
     n_neighbors: int  # k of the graph
+
+
+class DBSCANResult(NamedTuple):
+    """A clustering by density. Clusters are numbered by their first core point."""
+
+    labels: Array  # [n] int32, the cluster of each point; -1 for noise
+    core_sample_indices: Array  # [m] int32, the core points, rising
+    n_clusters: int
+
+
+class AgglomerativeResult(NamedTuple):
+    """A tree of clusters: point i is cluster i < n, and merge m makes cluster n + m."""
+
+    linkage_matrix: Array  # [n - 1, 4] float64, SciPy's: the two clusters merged, their distance (rising), points in both

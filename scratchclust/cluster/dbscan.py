@@ -1,0 +1,266 @@
+"""DBSCAN, fast: the twin of `scratchclust/reference/dbscan.py`, where the definition is explained.
+
+No neighbourhood is ever stored: the memory is O(n d) and a block. The distances are computed again in every pass,
+by blocked products on all devices:
+
+    one pass counts the neighbours of each point, which tells the core points, and keeps a few neighbours of each;
+    core points joined by those few get the smallest index among them as their label;
+    passes then find for each point the smallest label among its core neighbours, and the host joins labels that
+    meet (connected components), until none do: two passes as a rule.
+
+In the last pass each border point has seen the cluster of lowest number that reaches it, which is the one that a
+growing cluster by cluster gives it to.
+
+Products in float32 leave some pairs in doubt, near to eps by less than rounding. Each pass answers twice, for the pairs
+that are neighbours for sure, and for those that may be. Where the two answers differ, the rows are decided in float64
+on the host. In one, two or three dimensions a grid is faster, and is taken instead: `scratchclust/cluster/dbscan_grid.py`.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Real
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from scratchclust import rows
+from scratchclust.cluster.dbscan_grid import fits_a_grid, grid_labels
+from scratchclust.cluster.exact_pairs import near_rows
+from scratchclust.distances import AnyArray, centre_of, check_range, error_bound, product
+from scratchclust.errors import InputError
+from scratchclust.neighbors import nearest_neighbors
+from scratchclust.results import DBSCANResult
+
+TILE = 2048  # points that a block meets at a time, on a CPU
+TILE_ELSEWHERE = 16384
+STRETCH = 2e10  # multiplications in one compiled call on one device: a fraction of a second
+SAMPLES = 8  # neighbours of each point that the first pass keeps
+NONE = np.int32(2**31 - 1)  # the label of what is no core point
+
+
+def dbscan(X: Real[AnyArray, "n d"], eps: float | int = 0.5, *, min_samples: int = 5) -> DBSCANResult:
+    """Clusters of density, without storing the neighbourhoods.
+
+    Args:
+        X: points.
+        eps: the largest distance of neighbours.
+        min_samples: neighbours that make a point a core point, itself included.
+
+    Returns:
+        Labels and core points (NumPy arrays), those of the definition. Cost O(n^2 d) time a pass, in three passes as a
+        rule, and O(n d) memory; on a grid about O(n) times the points around one.
+
+    Raises:
+        InputError: no points, eps not above 0, min_samples below 1, NaN or infinity in X, or numbers whose squares leave
+            the range of float32.
+    """
+    _check(X, eps, min_samples)
+    if fits_a_grid(X, float(eps)):
+        labels, core = grid_labels(np.asarray(X), float(eps), min_samples)
+    else:
+        labels, core = _blocked_labels(X, float(eps), min_samples)
+    return _numbered(labels, core)
+
+
+def k_distances(X: Real[AnyArray, "n d"], min_samples: int = 5) -> Float[np.ndarray, " n"]:
+    """The eps from which on each point is a core point, rising: the curve by which to choose eps.
+
+    Args:
+        X: points.
+        min_samples: as for `dbscan`; the value of a point is its distance to neighbour min_samples - 1.
+
+    Returns:
+        The sorted distances, in the precision of `nearest_neighbors`. Cost O(n^2 d) time and O(n (d + min_samples))
+        memory.
+
+    Raises:
+        InputError: no points, min_samples not within 1 and n, NaN or infinity in X, or numbers whose squares leave the
+            range of float32.
+    """
+    _check(X, 1, min_samples)
+    if min_samples > len(X):
+        raise InputError(f"expected min_samples of at most {len(X)}, the number of points, got {min_samples}")
+    if min_samples == 1:
+        check_range(X, 0.0 if len(X) == 1 else float(np.abs(np.asarray(X)).max()) ** 2)
+        return np.zeros(len(X))
+    return np.sort(nearest_neighbors(X, min_samples - 1).distances[:, -1]).astype(np.float64)
+
+
+def _check(X: Real[AnyArray, "n d"], eps: float | int, min_samples: int) -> None:
+    if not len(X):
+        raise InputError("expected at least one point, got none")
+    if not eps > 0:
+        raise InputError(f"expected eps > 0, the largest distance of neighbours, got {eps}")
+    if min_samples < 1:
+        raise InputError(f"expected min_samples of at least 1 (a point counts itself), got {min_samples}")
+    if not np.isfinite(np.asarray(X)).all():
+        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+
+
+def _numbered(labels: Int[np.ndarray, " n"], core: Bool[np.ndarray, " n"]) -> DBSCANResult:
+    """Labels that name a cluster by its first core point (NONE: noise) as numbers 0, 1, ..."""
+    firsts = np.unique(labels[core])
+    numbers = np.where(labels < NONE, np.searchsorted(firsts, labels), -1)
+    return DBSCANResult(numbers.astype(np.int32), np.flatnonzero(core).astype(np.int32), len(firsts))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class _Points:
+    """All points, centred, whole on every device.
+
+    With g above any relative rounding error, i and j are neighbours for sure where x_i . y_j >= sure_i + sure_j, and
+    may be where x_i . y_j >= maybe_i + maybe_j: that is |x_i|^2 - 2 x_i . y_j + |y_j|^2 <= eps^2 with
+    g (|x_i|^2 + |y_j|^2) more or less.
+    """
+
+    x: Array  # [T tile d]
+    sure: Array  # [T tile], (1 + g) |x|^2 / 2 - eps^2 / 4; infinite in the filling
+    maybe: Array  # [T tile], (1 - g) |x|^2 / 2 - eps^2 / 4, likewise
+
+
+class _Seen(NamedTuple):
+    """The smallest label among the core neighbours of each point, NONE without one."""
+
+    sure: Any  # [n] over the sure neighbours
+    maybe: Any  # [n] over those that may be neighbours
+
+
+def _blocked_labels(
+    X: AnyArray, eps: float, min_samples: int
+) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+    """For each point the first core point of its cluster (NONE: noise), and whether it is a core point."""
+    points, offset = _in_tiles(X, eps)
+    core, joined = _core_points(X, points, offset, eps, min_samples)
+    labels = np.where(core, _components(joined), NONE).astype(np.int32)
+    while True:
+        seen = _seen_labels(X, points, offset, labels)
+        reached = seen.sure
+        if not (meets := core & (reached < labels)).any():
+            reached = _decided(X, seen, labels, core, eps)
+            meets = core & (reached < labels)
+        if not meets.any():
+            return np.where(core, labels, reached), core
+        roots = _components((labels[meets], reached[meets], len(X)))
+        labels = np.where(core, roots[np.where(core, labels, 0)], NONE)
+
+
+def _in_tiles(X: AnyArray, eps: float) -> tuple[_Points, Any]:
+    """The points in tiles, and what centred them; an InputError if X cannot be computed with."""
+    most = TILE if rows.mesh().devices.flat[0].platform == "cpu" else TILE_ELSEWHERE
+    tile = min(most, 1 << max(len(X) - 1, SAMPLES - 1).bit_length())
+    offset = centre_of(X)
+    x = rows.split(X, block=tile, offset=offset)[: -(-len(X) // tile)]  # no tile of nothing but filling
+    norms = (x * x).sum(axis=2)
+    largest = float(norms.max())
+    check_range(X, largest)
+    # No square of a distance is above 4 of the largest norm, so that a larger eps need not leave the range of float32.
+    quarter = min(eps**2, 8 * largest) / 4
+    # gamma (|x| + |y|)^2 <= 2 gamma (|x|^2 + |y|^2); twelve more roundings than those of a product
+    g, rounding = 2 * error_bound(0.5, X.shape[1] + 12, x.dtype), 8 * float(jnp.finfo(x.dtype).eps)
+    sure = (1 + g) * norms / 2 - quarter * (1 - rounding)
+    maybe = (1 - g) * norms / 2 - quarter * (1 + rounding)
+    filling = (jnp.arange(norms.size) >= len(X)).reshape(norms.shape)
+    arrays = (x, jnp.where(filling, jnp.inf, sure), jnp.where(filling, jnp.inf, maybe))
+    return _Points(*(rows.on_every_device(array, rows.mesh()) for array in arrays)), offset
+
+
+def _core_points(
+    X: AnyArray, points: _Points, offset: Any, eps: float, min_samples: int
+) -> tuple[Bool[np.ndarray, " n"], tuple[np.ndarray, np.ndarray, int]]:
+    """Which points are core points, and pairs (i, j, n) of neighbouring ones, a few for each."""
+    n = len(X)
+    sure, maybe, samples = _in_stretches(_count, X, points, offset)
+    core = sure >= min_samples
+    doubtful = np.flatnonzero(~core & (maybe >= min_samples))
+    for part, near in near_rows(np.asarray(X), doubtful, eps):
+        core[part] = near.sum(axis=1) >= min_samples
+    i, place = np.nonzero(samples < NONE)
+    j = samples[i, place]
+    both = core[i] & core[j]
+    return core, (i[both], j[both], n)
+
+
+def _seen_labels(X: AnyArray, points: _Points, offset: Any, labels: Int[np.ndarray, " n"]) -> _Seen:
+    filled = np.full(points.sure.shape, NONE, np.int32)
+    filled.ravel()[: len(X)] = labels
+    return _Seen(*_in_stretches(_smallest, X, points, offset, rows.on_every_device(filled, rows.mesh())))
+
+
+def _decided(
+    X: AnyArray, seen: _Seen, labels: Int[np.ndarray, " n"], core: Bool[np.ndarray, " n"], eps: float
+) -> Int[np.ndarray, " n"]:
+    """The smallest label among the core neighbours, with the rows in doubt decided in float64."""
+    reached = seen.sure.copy()
+    doubtful = np.flatnonzero(seen.maybe < np.where(core, labels, seen.sure))
+    for part, near in near_rows(np.asarray(X), doubtful, eps):
+        reached[part] = np.where(near, labels[None, :], NONE).min(axis=1)
+    return reached
+
+
+def _components(pairs: tuple[np.ndarray, np.ndarray, int]) -> Int[np.ndarray, " n"]:
+    """For each of n nodes the smallest one that is connected to it by the pairs (i, j)."""
+    i, j, n = pairs
+    _, component = connected_components(coo_array((np.ones(len(i), np.int8), (i, j)), shape=(n, n)), directed=False)
+    _, first = np.unique(component, return_index=True)
+    return first[component].astype(np.int32)
+
+
+def _in_stretches(f: Any, X: AnyArray, points: _Points, offset: Any, *shared: Any) -> list[np.ndarray]:
+    """f of all rows of X, in calls that are short enough to interrupt; its results [n ...] on the host."""
+    block = rows.block_size(len(X), max(points.x.shape[1:]))
+    least = block * rows.mesh().size
+    per_call = least * min(max(1, round(STRETCH / points.x.size / block)), -(-len(X) // least))
+    found = []
+    for begin in range(0, len(X), per_call):
+        part = np.minimum(np.arange(begin, begin + per_call), len(X) - 1)  # one shape for all calls
+        data = rows.Rows((rows.split(X[part], block=block, offset=offset),), rows.mesh())
+        own = rows.split(part, block=block, dtype=np.int32)
+        found.append(jax.tree.map(np.asarray, rows.finished(f(rows.Rows((*data.arrays, own), data.mesh), points, *shared))))
+    columns = zip(*found, strict=True)
+    return [np.concatenate([a.reshape(-1, *a.shape[2:]) for a in column])[: len(X)] for column in columns]
+
+
+@jax.jit
+def _count(data: rows.Rows, points: _Points) -> tuple[Array, Array, Array]:
+    """The number of sure neighbours of each row, of possible ones, and a few of the sure ones [.. SAMPLES] (or NONE)."""
+
+    def block(q: Array, own: Array, points: _Points) -> tuple[None, tuple[Array, Array, Array]]:
+        def meet(found: tuple[Array, Array, Array], tile: tuple[_Points, Array]) -> tuple[Any, None]:
+            sure, maybe = _near(q, own, points, tile[0])
+            index = jnp.where(sure, tile[1][:, None], NONE).reshape(SAMPLES, -1, len(q)).min(axis=1)
+            counts = sure.sum(axis=0, dtype=jnp.int32), maybe.sum(axis=0, dtype=jnp.int32)
+            return (found[0] + counts[0], found[1] + counts[1], jnp.minimum(found[2], index)), None
+
+        nothing = jnp.zeros(len(q), jnp.int32), jnp.zeros(len(q), jnp.int32), jnp.full((SAMPLES, len(q)), NONE)
+        index = jnp.arange(points.sure.size, dtype=jnp.int32).reshape(points.sure.shape)
+        (sure, maybe, samples), _ = jax.lax.scan(meet, nothing, (points, index))
+        return None, (sure, maybe, samples.T)
+
+    return rows.map_sum(block, data, points)[1]
+
+
+@jax.jit
+def _smallest(data: rows.Rows, points: _Points, labels: Int[Array, "T tile"]) -> tuple[Array, Array]:
+    """The smallest label among the sure neighbours of each row, and among the possible ones."""
+
+    def block(q: Array, own: Array, points: _Points, labels: Array) -> tuple[None, tuple[Array, Array]]:
+        def meet(found: tuple[Array, Array], tile: tuple[_Points, Array]) -> tuple[Any, None]:
+            near = _near(q, own, points, tile[0])
+            here = [jnp.where(mask, tile[1][:, None], NONE).min(axis=0) for mask in near]
+            return (jnp.minimum(found[0], here[0]), jnp.minimum(found[1], here[1])), None
+
+        nothing = jnp.full(len(q), NONE), jnp.full(len(q), NONE)
+        return None, jax.lax.scan(meet, nothing, (points, labels))[0]
+
+    return rows.map_sum(block, data, points, labels)[1]
+
+
+def _near(q: Float[Array, "b d"], own: Int[Array, " b"], points: _Points, tile: _Points) -> tuple[Array, Array]:
+    """Which points of a tile are neighbours of the rows q for sure [tile b], and which may be."""
+    products = product(tile.x, q)
+    sure = products >= tile.sure[:, None] + points.sure.reshape(-1)[own][None, :]
+    return sure, products >= tile.maybe[:, None] + points.maybe.reshape(-1)[own][None, :]

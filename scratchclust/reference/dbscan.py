@@ -1,0 +1,98 @@
+"""DBSCAN: clusters are regions of high density, of any shape; what lies in none is noise.
+
+The neighbourhood of a point, in which it counts itself, and the core points, whose surroundings are dense, are
+
+    N(i) = {j : |x_i - x_j| <= eps}          core = {i : |N(i)| >= min_samples}
+
+A cluster is all that can be reached from a core point by steps to neighbours, where only core points step on:
+
+    for each core point i without a cluster, by index:
+        begin a cluster with i, and let every core point in it take its neighbours without a cluster along
+
+A border point, near a core point but none itself, joins the first cluster that reaches it. Points that no cluster
+reaches are noise, labelled -1. Whether two points are near is decided on float64 squares, sum_f (x_if - x_jf)^2 <= eps^2.
+
+The fast twin of this file is `scratchclust/cluster/dbscan.py`.
+
+Source: Ester, Kriegel, Sander & Xu, A density-based algorithm for discovering clusters, KDD 1996.
+"""
+
+from collections import deque
+
+import numpy as np
+from jaxtyping import Bool, Float, Real
+
+from scratchclust.errors import InputError
+from scratchclust.reference.distances import squared_distances
+from scratchclust.results import DBSCANResult
+
+
+def dbscan(X: Real[np.ndarray, "n d"], eps: float | int = 0.5, *, min_samples: int = 5) -> DBSCANResult:
+    """Clusters of density, grown breadth first.
+
+    Args:
+        X: points.
+        eps: the largest distance of neighbours.
+        min_samples: neighbours that make a point a core point, itself included.
+
+    Returns:
+        Labels and core points. Cost O(n^2 d) time and O(n^2) memory.
+
+    Raises:
+        InputError: no points, eps not above 0, min_samples below 1, or NaN or infinity in X.
+    """
+    _check(X, eps, min_samples)
+    near = squared_distances(X, X) <= float(eps) ** 2
+    core = near.sum(axis=1) >= min_samples
+    labels = np.full(len(X), -1, np.int32)
+    n_clusters = 0
+    for i in np.flatnonzero(core):
+        if labels[i] < 0:
+            _grow(i, n_clusters, labels, near, core)
+            n_clusters += 1
+    return DBSCANResult(labels, np.flatnonzero(core).astype(np.int32), n_clusters)
+
+
+def _grow(
+    first: np.integer, cluster: int, labels: np.ndarray, near: Bool[np.ndarray, "n n"], core: Bool[np.ndarray, " n"]
+) -> None:
+    """Label all that can be reached from a core point; `labels` is changed."""
+    labels[first] = cluster
+    queue = deque([first])
+    while queue:
+        reached = np.flatnonzero(near[queue.popleft()] & (labels < 0))
+        labels[reached] = cluster
+        queue.extend(reached[core[reached]])
+
+
+def k_distances(X: Real[np.ndarray, "n d"], min_samples: int = 5) -> Float[np.ndarray, " n"]:
+    """The eps from which on each point is a core point, rising: the curve by which to choose eps.
+
+    The m-th value is the least eps with m core points. Within clusters the curve is flat, and among noise it is steep;
+    eps is chosen at the bend between them.
+
+    Args:
+        X: points.
+        min_samples: as for `dbscan`; the value of a point is its distance to neighbour min_samples - 1.
+
+    Returns:
+        The sorted distances. Cost O(n^2 d) time and O(n^2) memory.
+
+    Raises:
+        InputError: no points, min_samples not within 1 and n, or NaN or infinity in X.
+    """
+    _check(X, 1, min_samples)
+    if min_samples > len(X):
+        raise InputError(f"expected min_samples of at most {len(X)}, the number of points, got {min_samples}")
+    return np.sqrt(np.sort(np.sort(squared_distances(X, X), axis=1)[:, min_samples - 1]))
+
+
+def _check(X: Real[np.ndarray, "n d"], eps: float | int, min_samples: int) -> None:
+    if not len(X):
+        raise InputError("expected at least one point, got none")
+    if not eps > 0:
+        raise InputError(f"expected eps > 0, the largest distance of neighbours, got {eps}")
+    if min_samples < 1:
+        raise InputError(f"expected min_samples of at least 1 (a point counts itself), got {min_samples}")
+    if not np.isfinite(X).all():
+        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
