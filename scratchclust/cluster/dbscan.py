@@ -5,15 +5,14 @@ by blocked products on all devices:
 
     one pass counts the neighbours of each point, which tells the core points, and keeps a few neighbours of each;
     core points joined by those few get the smallest index among them as their label;
-    passes then find for each point the smallest label among its core neighbours, and the host joins labels that
-    meet (connected components), until none do: two passes as a rule.
+    another pass finds for each point the smallest and the largest label among its core neighbours, and the host
+    joins labels that meet (connected components). Points that see two labels look again, until no more are joined.
 
-In the last pass each border point has seen the cluster of lowest number that reaches it, which is the one that a
-growing cluster by cluster gives it to.
+A border point so gets the cluster of lowest number that reaches it, which is the one that growing cluster after cluster
+gives it to.
 
-Products in float32 leave some pairs in doubt, near to eps by less than rounding. Each pass answers twice, for the pairs
-that are neighbours for sure, and for those that may be. Where the two answers differ, the rows are decided in float64
-on the host. In one, two or three dimensions a grid is faster, and is taken instead: `scratchclust/cluster/dbscan_grid.py`.
+Products in float32 leave some pairs in doubt, near to eps by less than rounding. So pairs are counted that are
+neighbours for sure, and those that may be; rows on which the difference could tell are decided in float64 on the host. In one, two or three dimensions a grid is faster, and is taken instead: `scratchclust/cluster/dbscan_grid.py`.
 """
 
 from dataclasses import dataclass
@@ -34,9 +33,10 @@ from scratchclust.errors import InputError
 from scratchclust.neighbors import nearest_neighbors
 from scratchclust.results import DBSCANResult
 
-TILE = 2048  # points that a block meets at a time, on a CPU
+TILE = 512  # points that a block meets at a time, on a CPU
 TILE_ELSEWHERE = 16384
 STRETCH = 2e10  # multiplications in one compiled call on one device: a fraction of a second
+ON_HOST = 1e9  # multiplications below which the host is done before another shape is compiled
 SAMPLES = 8  # neighbours of each point that the first pass keeps
 NONE = np.int32(2**31 - 1)  # the label of what is no core point
 
@@ -113,39 +113,48 @@ class _Points:
     """All points, centred, whole on every device.
 
     With g above any relative rounding error, i and j are neighbours for sure where x_i . y_j >= sure_i + sure_j, and
-    may be where x_i . y_j >= maybe_i + maybe_j: that is |x_i|^2 - 2 x_i . y_j + |y_j|^2 <= eps^2 with
+    may be where x_i . y_j >= possible_i + possible_j: that is |x_i|^2 - 2 x_i . y_j + |y_j|^2 <= eps^2 with
     g (|x_i|^2 + |y_j|^2) more or less.
     """
 
     x: Array  # [T tile d]
     sure: Array  # [T tile], (1 + g) |x|^2 / 2 - eps^2 / 4; infinite in the filling
-    maybe: Array  # [T tile], (1 - g) |x|^2 / 2 - eps^2 / 4, likewise
+    possible: Array  # [T tile], (1 - g) |x|^2 / 2 - eps^2 / 4, likewise
 
 
-class _Seen(NamedTuple):
-    """The smallest label among the core neighbours of each point, NONE without one."""
+class _Counts(NamedTuple):
+    """What the first pass finds."""
 
-    sure: Any  # [n] over the sure neighbours
-    maybe: Any  # [n] over those that may be neighbours
+    core: Bool[np.ndarray, " n"]
+    doubtful: Bool[np.ndarray, " n"]  # rows with pairs that rounding leaves undecided
+    pairs: tuple[np.ndarray, np.ndarray, int]  # (i, j, n): core points that are neighbours, a few for each
 
 
 def _blocked_labels(
     X: AnyArray, eps: float, min_samples: int
 ) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
-    """For each point the first core point of its cluster (NONE: noise), and whether it is a core point."""
+    """For each point the first core point of its cluster (NONE: noise), and whether it is a core point.
+
+    `labels` name a cluster by its first core point known so far, `reached` the cluster of each point. A row that sees one
+    label alone is settled, whatever is joined later; the others are looked at again.
+    """
     points, offset = _in_tiles(X, eps)
-    core, joined = _core_points(X, points, offset, eps, min_samples)
-    labels = np.where(core, _components(joined), NONE).astype(np.int32)
-    while True:
-        seen = _seen_labels(X, points, offset, labels)
-        reached = seen.sure
-        if not (meets := core & (reached < labels)).any():
-            reached = _decided(X, seen, labels, core, eps)
-            meets = core & (reached < labels)
+    core, doubtful, pairs = _core_points(X, points, offset, eps, min_samples)
+    labels = np.where(core, _components(pairs), NONE).astype(np.int32)
+    reached, asking = labels.copy(), np.arange(len(X))
+    while len(asking):
+        low, high = _labels_seen(X, points, offset, labels, asking, doubtful & ~core, doubtful, eps)
+        reached[asking] = low
+        mixed = low != high
+        meets = mixed & core[asking]
         if not meets.any():
-            return np.where(core, labels, reached), core
-        roots = _components((labels[meets], reached[meets], len(X)))
-        labels = np.where(core, roots[np.where(core, labels, 0)], NONE)
+            break
+        ours = labels[asking[meets]]
+        pairs = np.concatenate([ours, ours]), np.concatenate([low[meets], high[meets]]), len(X)
+        roots = _components(pairs)
+        labels, reached = (np.where(a < NONE, roots[np.minimum(a, len(X) - 1)], NONE) for a in (labels, reached))
+        asking = asking[mixed]
+    return reached, core
 
 
 def _in_tiles(X: AnyArray, eps: float) -> tuple[_Points, Any]:
@@ -162,43 +171,55 @@ def _in_tiles(X: AnyArray, eps: float) -> tuple[_Points, Any]:
     # gamma (|x| + |y|)^2 <= 2 gamma (|x|^2 + |y|^2); twelve more roundings than those of a product
     g, rounding = 2 * error_bound(0.5, X.shape[1] + 12, x.dtype), 8 * float(jnp.finfo(x.dtype).eps)
     sure = (1 + g) * norms / 2 - quarter * (1 - rounding)
-    maybe = (1 - g) * norms / 2 - quarter * (1 + rounding)
+    possible = (1 - g) * norms / 2 - quarter * (1 + rounding)
     filling = (jnp.arange(norms.size) >= len(X)).reshape(norms.shape)
-    arrays = (x, jnp.where(filling, jnp.inf, sure), jnp.where(filling, jnp.inf, maybe))
+    arrays = (x, jnp.where(filling, jnp.inf, sure), jnp.where(filling, jnp.inf, possible))
     return _Points(*(rows.on_every_device(array, rows.mesh()) for array in arrays)), offset
 
 
-def _core_points(
-    X: AnyArray, points: _Points, offset: Any, eps: float, min_samples: int
-) -> tuple[Bool[np.ndarray, " n"], tuple[np.ndarray, np.ndarray, int]]:
-    """Which points are core points, and pairs (i, j, n) of neighbouring ones, a few for each."""
-    n = len(X)
-    sure, maybe, samples = _in_stretches(_count, X, points, offset)
+def _core_points(X: AnyArray, points: _Points, offset: Any, eps: float, min_samples: int) -> _Counts:
+    """The first pass; a count in doubt that matters is made in float64."""
+    sure, possible, samples = _in_stretches(_count, X, np.arange(len(X)), points, offset)
     core = sure >= min_samples
-    doubtful = np.flatnonzero(~core & (maybe >= min_samples))
-    for part, near in near_rows(np.asarray(X), doubtful, eps):
+    for part, near in near_rows(np.asarray(X), np.flatnonzero(~core & (possible >= min_samples)), eps):
         core[part] = near.sum(axis=1) >= min_samples
     i, place = np.nonzero(samples < NONE)
     j = samples[i, place]
     both = core[i] & core[j]
-    return core, (i[both], j[both], n)
+    return _Counts(core, sure != possible, (i[both], j[both], len(X)))
 
 
-def _seen_labels(X: AnyArray, points: _Points, offset: Any, labels: Int[np.ndarray, " n"]) -> _Seen:
-    filled = np.full(points.sure.shape, NONE, np.int32)
-    filled.ravel()[: len(X)] = labels
-    return _Seen(*_in_stretches(_smallest, X, points, offset, rows.on_every_device(filled, rows.mesh())))
+def _labels_seen(
+    X: AnyArray,
+    points: _Points,
+    offset: Any,
+    labels: Int[np.ndarray, " n"],
+    asking: Int[np.ndarray, " m"],
+    unsure: Bool[np.ndarray, " n"],
+    doubtful: Bool[np.ndarray, " n"],
+    eps: float,
+) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:
+    """The smallest and the largest label among the core neighbours of some rows (both NONE without one).
 
-
-def _decided(
-    X: AnyArray, seen: _Seen, labels: Int[np.ndarray, " n"], core: Bool[np.ndarray, " n"], eps: float
-) -> Int[np.ndarray, " n"]:
-    """The smallest label among the core neighbours, with the rows in doubt decided in float64."""
-    reached = seen.sure.copy()
-    doubtful = np.flatnonzero(seen.maybe < np.where(core, labels, seen.sure))
-    for part, near in near_rows(np.asarray(X), doubtful, eps):
-        reached[part] = np.where(near, labels[None, :], NONE).min(axis=1)
-    return reached
+    Among those that may be neighbours, first. That answer holds for rows without a pair in doubt, and for core points
+    that see only their own label; the others are decided in float64, and so are a few rows from the beginning.
+    """
+    low, high = np.full(len(asking), -1, np.int32), np.full(len(asking), NONE)  # what is not known
+    if len(asking) * len(X) * X.shape[1] > ON_HOST:
+        filled = np.full(points.sure.shape, NONE, np.int32)
+        filled.ravel()[: len(X)] = labels
+        shared = rows.on_every_device(filled, rows.mesh())
+        low, high = _in_stretches(_extremes, X, asking, points, offset, shared)
+        known = (low == NONE) | ~(doubtful[asking] & (low != high)) & ~unsure[asking]
+    else:
+        known = np.zeros(len(asking), bool)
+    again = np.flatnonzero(~known)
+    for part, near in near_rows(np.asarray(X), asking[again], eps):
+        place = again[np.searchsorted(asking[again], part)]
+        near &= (labels < NONE)[None, :]
+        low[place] = np.where(near, labels[None, :], NONE).min(axis=1)
+        high[place] = np.where(near, labels[None, :], -1).max(axis=1)
+    return low, np.where(low == NONE, NONE, high)
 
 
 def _components(pairs: tuple[np.ndarray, np.ndarray, int]) -> Int[np.ndarray, " n"]:
@@ -209,19 +230,22 @@ def _components(pairs: tuple[np.ndarray, np.ndarray, int]) -> Int[np.ndarray, " 
     return first[component].astype(np.int32)
 
 
-def _in_stretches(f: Any, X: AnyArray, points: _Points, offset: Any, *shared: Any) -> list[np.ndarray]:
-    """f of all rows of X, in calls that are short enough to interrupt; its results [n ...] on the host."""
+def _in_stretches(
+    f: Any, X: AnyArray, asking: Int[np.ndarray, " m"], points: _Points, offset: Any, *shared: Any
+) -> list[np.ndarray]:
+    """f of some rows of X, in calls that are short enough to interrupt; its results [m ...] on the host."""
     block = rows.block_size(len(X), max(points.x.shape[1:]))
-    least = block * rows.mesh().size
-    per_call = least * min(max(1, round(STRETCH / points.x.size / block)), -(-len(X) // least))
+    least, most = block * rows.mesh().size, max(1, round(STRETCH / points.x.size / block))
+    needed = -(-len(asking) // least)
+    per_call = least * min(most, needed if len(asking) == len(X) else 1 << (needed - 1).bit_length())
     found = []
-    for begin in range(0, len(X), per_call):
-        part = np.minimum(np.arange(begin, begin + per_call), len(X) - 1)  # one shape for all calls
-        data = rows.Rows((rows.split(X[part], block=block, offset=offset),), rows.mesh())
-        own = rows.split(part, block=block, dtype=np.int32)
-        found.append(jax.tree.map(np.asarray, rows.finished(f(rows.Rows((*data.arrays, own), data.mesh), points, *shared))))
+    for begin in range(0, len(asking), per_call):
+        # One shape for all calls: the filling repeats the last row.
+        part = asking[np.minimum(np.arange(begin, begin + per_call), len(asking) - 1)]
+        arrays = (rows.split(X[part], block=block, offset=offset), rows.split(part, block=block, dtype=np.int32))
+        found.append(jax.tree.map(np.asarray, rows.finished(f(rows.Rows(arrays, rows.mesh()), points, *shared))))
     columns = zip(*found, strict=True)
-    return [np.concatenate([a.reshape(-1, *a.shape[2:]) for a in column])[: len(X)] for column in columns]
+    return [np.concatenate([a.reshape(-1, *a.shape[2:]) for a in column])[: len(asking)] for column in columns]
 
 
 @jax.jit
@@ -230,37 +254,36 @@ def _count(data: rows.Rows, points: _Points) -> tuple[Array, Array, Array]:
 
     def block(q: Array, own: Array, points: _Points) -> tuple[None, tuple[Array, Array, Array]]:
         def meet(found: tuple[Array, Array, Array], tile: tuple[_Points, Array]) -> tuple[Any, None]:
-            sure, maybe = _near(q, own, points, tile[0])
-            index = jnp.where(sure, tile[1][:, None], NONE).reshape(SAMPLES, -1, len(q)).min(axis=1)
-            counts = sure.sum(axis=0, dtype=jnp.int32), maybe.sum(axis=0, dtype=jnp.int32)
-            return (found[0] + counts[0], found[1] + counts[1], jnp.minimum(found[2], index)), None
+            there, index = tile
+            products = product(there.x, q)
+            sure = products >= there.sure[:, None] + points.sure.reshape(-1)[own][None, :]
+            possible = products >= there.possible[:, None] + points.possible.reshape(-1)[own][None, :]
+            # Both counts in one sum: a tile has fewer than 2^15 points.
+            both = (sure.astype(jnp.int32) + possible.astype(jnp.int32) * 2**15).sum(axis=0, dtype=jnp.int32)
+            samples = jnp.where(sure, index[:, None], NONE).reshape(SAMPLES, -1, len(q)).min(axis=1)
+            return (found[0] + both % 2**15, found[1] + both // 2**15, jnp.minimum(found[2], samples)), None
 
         nothing = jnp.zeros(len(q), jnp.int32), jnp.zeros(len(q), jnp.int32), jnp.full((SAMPLES, len(q)), NONE)
         index = jnp.arange(points.sure.size, dtype=jnp.int32).reshape(points.sure.shape)
-        (sure, maybe, samples), _ = jax.lax.scan(meet, nothing, (points, index))
-        return None, (sure, maybe, samples.T)
+        (sure, possible, samples), _ = jax.lax.scan(meet, nothing, (points, index))
+        return None, (sure, possible, samples.T)
 
     return rows.map_sum(block, data, points)[1]
 
 
 @jax.jit
-def _smallest(data: rows.Rows, points: _Points, labels: Int[Array, "T tile"]) -> tuple[Array, Array]:
-    """The smallest label among the sure neighbours of each row, and among the possible ones."""
+def _extremes(data: rows.Rows, points: _Points, labels: Int[Array, "T tile"]) -> tuple[Array, Array]:
+    """The smallest and the largest label among the possible core neighbours of each row; NONE and -1 without one."""
 
     def block(q: Array, own: Array, points: _Points, labels: Array) -> tuple[None, tuple[Array, Array]]:
         def meet(found: tuple[Array, Array], tile: tuple[_Points, Array]) -> tuple[Any, None]:
-            near = _near(q, own, points, tile[0])
-            here = [jnp.where(mask, tile[1][:, None], NONE).min(axis=0) for mask in near]
-            return (jnp.minimum(found[0], here[0]), jnp.minimum(found[1], here[1])), None
+            there, theirs = tile
+            bound = there.possible[:, None] + points.possible.reshape(-1)[own][None, :]
+            near = (product(there.x, q) >= bound) & (theirs < NONE)[:, None]
+            low, high = jnp.where(near, theirs[:, None], NONE), jnp.where(near, theirs[:, None], -1)
+            return (jnp.minimum(found[0], low.min(axis=0)), jnp.maximum(found[1], high.max(axis=0))), None
 
-        nothing = jnp.full(len(q), NONE), jnp.full(len(q), NONE)
+        nothing = jnp.full(len(q), NONE), jnp.full(len(q), -1, jnp.int32)
         return None, jax.lax.scan(meet, nothing, (points, labels))[0]
 
     return rows.map_sum(block, data, points, labels)[1]
-
-
-def _near(q: Float[Array, "b d"], own: Int[Array, " b"], points: _Points, tile: _Points) -> tuple[Array, Array]:
-    """Which points of a tile are neighbours of the rows q for sure [tile b], and which may be."""
-    products = product(tile.x, q)
-    sure = products >= tile.sure[:, None] + points.sure.reshape(-1)[own][None, :]
-    return sure, products >= tile.maybe[:, None] + points.maybe.reshape(-1)[own][None, :]
