@@ -1,6 +1,6 @@
-"""Distances in float64 on the host, for the few rows that a product in float32 leaves in doubt.
+"""Distances in float64 on the host, for the rows on which a decision hangs.
 
-The same expansion |x|^2 - 2 x.y + |y|^2, now in float64; the pairs that even this leaves in doubt are computed by the
+The expansion |x|^2 - 2 x.y + |y|^2 as on the devices, in float64; the pairs that even this leaves in doubt are computed by the
 definition sum_f (x_f - y_f)^2. So what is decided here is what the NumPy reference decides.
 """
 
@@ -10,8 +10,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
 from scratchclust.distances import error_bound
+from scratchclust.neighbors import nearest_neighbors
 
 STRIP = 2**22  # distances that are held at a time
+NEAR = 2.0**-20  # of |x|^2 + |y|^2; nearer pairs are computed by the definition
 PAIRS = 2**22  # numbers of the differences that are held at a time
 
 
@@ -52,3 +54,86 @@ def pair_squares(
         part = slice(begin, begin + step)
         squares[part] = np.square(X[i[part]].astype(np.float64) - X[j[part]].astype(np.float64)).sum(axis=1)
     return squares
+
+
+def all_distances(X: Real[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
+    """|x_i - x_j| of all pairs, infinite from a point to itself. Cost O(n^2 d) time, 8 n^2 bytes."""
+    x = X - X.mean(axis=0, dtype=np.float64)
+    norms = (x**2).sum(axis=1)
+    distances = np.empty((len(X), len(X)))
+    for part in np.array_split(np.arange(len(X)), -(-(len(X) ** 2) // STRIP)):
+        strip = distances[part[0] : part[-1] + 1]
+        np.matmul(-2 * x[part], x.T, out=strip)
+        strip += norms[part][:, None]
+        strip += norms[None, :]
+        i, j = np.nonzero(strip < NEAR * (norms[part][:, None] + norms[None, :]))
+        strip[i, j] = pair_squares(x, part[i], j)
+        np.sqrt(strip, out=strip)
+    np.fill_diagonal(distances, np.inf)
+    return distances
+
+
+def first_neighbors(X: Real[np.ndarray, "n d"]) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """The nearest other point of each, and its squared distance in float64, found on all devices.
+
+    Two candidates that differ by less than rounding in float32 are decided in float64.
+    """
+    found = nearest_neighbors(X, min(2, len(X) - 1))
+    x = X - X.mean(axis=0, dtype=np.float64)
+    everyone, nearest = np.arange(len(X)), found.indices[:, 0].astype(np.int64)
+    squares = pair_squares(x, everyone, nearest)
+    tie = 4 * (X.shape[1] + 4) * float(np.finfo(np.float32).eps)
+    doubtful = np.flatnonzero(found.distances[:, -1] - found.distances[:, 0] <= tie * found.distances[:, -1])
+    if len(X) > 2 and len(doubtful):
+        nearest[doubtful], squares[doubtful] = nearest_among(x, doubtful, everyone, groups=everyone)
+    return nearest, squares
+
+
+def nearest_among(
+    x: Float[np.ndarray, "n d"],
+    asking: Int[np.ndarray, " m"],
+    among: Int[np.ndarray, " k"],
+    *,
+    groups: Int[np.ndarray, " n"] | None = None,
+    sizes: Float[np.ndarray, " n"] | None = None,
+) -> tuple[Int[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+    """The nearest of some rows to each of some rows, and the squared distance.
+
+    Args:
+        x: rows, centred.
+        asking: which rows ask.
+        among: which rows may be the answer; rising, the lowest of equally near ones is taken.
+        groups: no row of the same group is an answer; None: only the row itself is none.
+        sizes: for Ward's distance, 2 s_i s_j / (s_i + s_j) |x_i - x_j|^2; None: |x_i - x_j|^2.
+
+    Returns:
+        Indices of rows, and squares by the definition. Cost O(m k d) time and O(n d) memory.
+    """
+    nearest, squares = np.empty(len(asking), np.int64), np.empty(len(asking))
+    theirs, norms = x[among].T, (x**2).sum(axis=1)
+    groups = np.arange(len(x)) if groups is None else groups
+    rounding = 4 * error_bound(0.5, x.shape[1] + 12, np.float64) * (norms + norms[among].max())
+    if sizes is not None:
+        rounding *= 2 * sizes  # no weight of a row is larger
+    step = max(STRIP // len(among), 1)
+    for begin in range(0, len(asking), step):
+        part = asking[begin : begin + step]
+        values = (-2 * x[part]) @ theirs
+        values += norms[part][:, None]
+        values += norms[among][None, :]
+        if sizes is not None:
+            values *= _weights(sizes[part][:, None], sizes[among][None, :])
+        values[groups[part][:, None] == groups[among][None, :]] = np.inf
+        i, j = np.nonzero(values <= (values.min(axis=1) + rounding[part])[:, None])
+        exact = pair_squares(x, part[i], among[j])
+        if sizes is not None:
+            exact *= _weights(sizes[part[i]], sizes[among[j]])
+        order = np.lexsort((among[j], exact, i))
+        first = order[np.searchsorted(i[order], np.arange(len(part)))]
+        nearest[begin : begin + step], squares[begin : begin + step] = among[j[first]], exact[first]
+    return nearest, squares
+
+
+def _weights(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Ward's weight of clusters of sizes a and b."""
+    return 2 * a * b / (a + b)
