@@ -12,6 +12,8 @@ ESTIMATORS = {
     "KMeans": "cluster",
     "PCA": "reduce",
     "SpectralClustering": "spectral",
+    "DBSCAN": "density_and_trees",
+    "AgglomerativeClustering": "density_and_trees",
     "PixelFeatures": "features",
     "GradientFeatures": "features",
     "AutoencoderFeatures": "networks",

@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from scratchclust import PCA, KMeans, PixelFeatures, persist
+from scratchclust import DBSCAN, PCA, AgglomerativeClustering, KMeans, PixelFeatures, persist
 from scratchclust.data import load
 from scratchclust.errors import InputError
 
@@ -32,7 +32,7 @@ def expected_failures(estimator) -> dict[str, str]:
 
 @pytest.mark.filterwarnings("ignore:Skipping check check_array_api_input", "ignore:only . of . clusters have points")
 @parametrize_with_checks(
-    [KMeans(n_clusters=3), PCA()],
+    [KMeans(n_clusters=3), PCA(), DBSCAN(), AgglomerativeClustering()],
     expected_failed_checks=expected_failures,
 )
 def test_check_estimator(estimator, check):

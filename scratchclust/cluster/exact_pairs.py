@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int, Real
 from scratchclust.distances import error_bound
 from scratchclust.neighbors import nearest_neighbors
 
-STRIP = 2**22  # distances that are held at a time
+STRIP = 2**19  # distances that are held at a time: few MB, so that caches help and products are not too thin
 NEAR = 2.0**-20  # of |x|^2 + |y|^2; nearer pairs are computed by the definition
 PAIRS = 2**22  # numbers of the differences that are held at a time
 
@@ -85,7 +85,7 @@ def first_neighbors(X: Real[np.ndarray, "n d"]) -> tuple[Int[np.ndarray, " n"], 
     tie = 4 * (X.shape[1] + 4) * float(np.finfo(np.float32).eps)
     doubtful = np.flatnonzero(found.distances[:, -1] - found.distances[:, 0] <= tie * found.distances[:, -1])
     if len(X) > 2 and len(doubtful):
-        nearest[doubtful], squares[doubtful] = nearest_among(x, doubtful, everyone, groups=everyone)
+        nearest[doubtful], squares[doubtful] = nearest_among(x, doubtful, everyone)
     return nearest, squares
 
 
@@ -103,27 +103,28 @@ def nearest_among(
         x: rows, centred.
         asking: which rows ask.
         among: which rows may be the answer; rising, the lowest of equally near ones is taken.
-        groups: no row of the same group is an answer; None: only the row itself is none.
+        groups: no row of the same group is an answer; None: only the row itself is none (`among` holds `asking` then).
         sizes: for Ward's distance, 2 s_i s_j / (s_i + s_j) |x_i - x_j|^2; None: |x_i - x_j|^2.
 
     Returns:
         Indices of rows, and squares by the definition. Cost O(m k d) time and O(n d) memory.
     """
     nearest, squares = np.empty(len(asking), np.int64), np.empty(len(asking))
-    theirs, norms = x[among].T, (x**2).sum(axis=1)
-    groups = np.arange(len(x)) if groups is None else groups
+    norms = (x**2).sum(axis=1)
+    theirs = np.column_stack([x[among], np.ones(len(among)), norms[among]]).T
     rounding = 4 * error_bound(0.5, x.shape[1] + 12, np.float64) * (norms + norms[among].max())
     if sizes is not None:
         rounding *= 2 * sizes  # no weight of a row is larger
     step = max(STRIP // len(among), 1)
     for begin in range(0, len(asking), step):
         part = asking[begin : begin + step]
-        values = (-2 * x[part]) @ theirs
-        values += norms[part][:, None]
-        values += norms[among][None, :]
+        values = np.column_stack([-2 * x[part], norms[part], np.ones(len(part))]) @ theirs
         if sizes is not None:
-            values *= _weights(sizes[part][:, None], sizes[among][None, :])
-        values[groups[part][:, None] == groups[among][None, :]] = np.inf
+            values /= (0.5 / sizes[part])[:, None] + (0.5 / sizes[among])[None, :]
+        if groups is None:
+            values[np.arange(len(part)), np.searchsorted(among, part)] = np.inf
+        else:
+            values[groups[part][:, None] == groups[among][None, :]] = np.inf
         i, j = np.nonzero(values <= (values.min(axis=1) + rounding[part])[:, None])
         exact = pair_squares(x, part[i], among[j])
         if sizes is not None:

@@ -1,0 +1,136 @@
+"""DBSCAN and agglomerative clustering over the functions of `scratchclust.cluster`."""
+
+from numbers import Real
+from typing import Any, no_type_check
+
+import numpy as np
+from sklearn.base import ClusterMixin
+
+from scratchclust.cluster.agglomerative import LINKAGES, agglomerative, count_clusters, cut
+from scratchclust.cluster.dbscan import dbscan
+from scratchclust.estimators.base import Estimator, check_choice, check_matrix, check_positive, like
+from scratchclust.results import AgglomerativeResult
+
+
+class DBSCAN(ClusterMixin, Estimator):
+    """Clusters of high density, of any shape and number, and noise; in O(n) memory, with scikit-learn's labels.
+
+    `scratchclust.reference.dbscan` explains how. Choosing eps is the hard part: `scratchclust.cluster.dbscan.k_distances`
+    gives the curve to choose it by. There is no `predict`: a new point could join two clusters, or make a core point.
+
+    Args:
+        eps: the largest distance of neighbours.
+        min_samples: neighbours that make a point a core point, itself included.
+
+    Attributes:
+        labels_: [n] int32, the cluster of each point; -1 for noise.
+        core_sample_indices_: [m] int32, the core points, rising.
+        components_: [m d], the core points themselves.
+        n_features_in_, feature_names_in_: as in scikit-learn.
+
+    Example:
+        >>> import numpy as np
+        >>> from scratchclust import DBSCAN
+        >>> X = np.array([[0.0], [0.1], [0.2], [5.0]])
+        >>> DBSCAN(eps=0.3, min_samples=2).fit_predict(X).tolist()
+        [0, 0, 0, -1]
+    """
+
+    @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it
+    def __init__(self, eps: float = 0.5, *, min_samples: int = 5) -> None:
+        self.eps = eps
+        self.min_samples = min_samples
+
+    def fit(self, X: Any, y: Any = None) -> "DBSCAN":
+        """Find the clusters of X [n d]; y is ignored.
+
+        Raises:
+            ValueError: a parameter or X cannot be used; the message says what was expected.
+        """
+        _check_number("eps", self.eps)
+        if not self.eps > 0:
+            raise ValueError(f"expected eps > 0, the largest distance of neighbours, got {self.eps!r}")
+        check_positive(min_samples=self.min_samples)
+        X = check_matrix(self, X, reset=True)
+        found = dbscan(X, float(self.eps), min_samples=int(self.min_samples))
+        self.labels_ = like(X, found.labels)
+        self.core_sample_indices_ = like(X, found.core_sample_indices)
+        self.components_ = like(X, X[found.core_sample_indices])
+        return self
+
+
+class AgglomerativeClustering(ClusterMixin, Estimator):
+    """Clusters from a tree of merges: the two nearest clusters are merged again and again.
+
+    `scratchclust.reference.agglomerative` explains the linkages. "ward" and "single" need O(n) memory; "complete" and
+    "average" keep all distances, 8 n^2 bytes, and refuse what is too much. `scipy.cluster.hierarchy.dendrogram` draws
+    `linkage_matrix_`. There is no `predict`: a new point would change the tree.
+
+    Args:
+        n_clusters: clusters where the tree is cut; None where `distance_threshold` says it.
+        linkage: "ward", "complete", "average" or "single".
+        distance_threshold: clusters this far from each other, or farther, are not merged; needs n_clusters=None.
+
+    Attributes:
+        labels_: [n] int32, the cluster of each point, numbered by their first points.
+        n_clusters_: where the tree was cut.
+        n_leaves_: n.
+        children_: [n - 1, 2] int64, the two that each merge joins: points below n, merge m as n + m.
+        distances_: [n - 1], rising, of each merge.
+        linkage_matrix_: [n - 1, 4], all that in SciPy's format.
+        n_features_in_, feature_names_in_: as in scikit-learn.
+
+    Example:
+        >>> import numpy as np
+        >>> from scratchclust import AgglomerativeClustering
+        >>> X = np.array([[0.0], [1.0], [8.0], [10.0]])
+        >>> AgglomerativeClustering(linkage="single").fit(X).distances_.tolist()
+        [1.0, 2.0, 7.0]
+    """
+
+    @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it
+    def __init__(
+        self, n_clusters: int | None = 2, *, linkage: str = "ward", distance_threshold: float | None = None
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.linkage = linkage
+        self.distance_threshold = distance_threshold
+
+    def fit(self, X: Any, y: Any = None) -> "AgglomerativeClustering":
+        """Build the tree of X [n d] and cut it; y is ignored.
+
+        Raises:
+            ValueError: a parameter or X cannot be used; the message says what was expected.
+        """
+        self._check_parameters()
+        X = check_matrix(self, X, reset=True, minimum=2)
+        if self.n_clusters is not None and self.n_clusters > len(X):
+            raise ValueError(f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}: ask for fewer clusters")
+        tree = agglomerative(X, self.linkage)
+        self.linkage_matrix_ = tree.linkage_matrix
+        self.children_, self.distances_ = tree.linkage_matrix[:, :2].astype(np.int64), tree.linkage_matrix[:, 2]
+        self.n_leaves_, self.n_clusters_ = len(X), self._clusters_of(tree)
+        self.labels_ = like(X, cut(tree, self.n_clusters_))
+        return self
+
+    def _clusters_of(self, tree: AgglomerativeResult) -> int:
+        if self.n_clusters is None:
+            return count_clusters(tree, float(self.distance_threshold))
+        return int(self.n_clusters)
+
+    def _check_parameters(self) -> None:
+        check_choice("linkage", self.linkage, LINKAGES)
+        if (self.n_clusters is None) == (self.distance_threshold is None):
+            raise ValueError(
+                f"expected either n_clusters or distance_threshold, got n_clusters={self.n_clusters!r} and "
+                f"distance_threshold={self.distance_threshold!r}: set the other one to None"
+            )
+        if self.n_clusters is not None:
+            check_positive(n_clusters=self.n_clusters)
+        else:
+            _check_number("distance_threshold", self.distance_threshold)
+
+
+def _check_number(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, Real | np.number) or not value >= 0:
+        raise ValueError(f"expected {name} to be a number of at least 0, got {value!r}")

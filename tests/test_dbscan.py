@@ -1,0 +1,293 @@
+"""DBSCAN: by hand for both twins, equal to scikit-learn's point by point, in blocks and on the grid."""
+
+from types import ModuleType
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.sparse.csgraph
+import sklearn.cluster
+
+from scratchclust import DBSCAN, persist, rows
+from scratchclust.cluster import dbscan as fast
+from scratchclust.cluster import dbscan_grid as grid
+from scratchclust.cluster import exact_pairs
+from scratchclust.errors import InputError
+from scratchclust.reference import dbscan as reference
+from scratchclust.reference.distances import squared_distances
+
+each_twin = pytest.mark.parametrize("twin", [pytest.param(reference, id="numpy"), pytest.param(fast, id="jax")])
+
+
+def clouds(n: int = 200, d: int = 5, seed: int = 0) -> np.ndarray:
+    """Dense clouds with sparse points between them."""
+    rng = np.random.default_rng(seed)
+    centres = rng.uniform(-4, 4, (5, d))
+    return centres[rng.integers(5, size=n)] + rng.normal(size=(n, d)) * rng.choice([0.3, 1.5], (n, 1))
+
+
+def radius(X: np.ndarray, share: float = 0.03) -> float:
+    """An eps within which this share of the pairs lies: some clusters, some border, some noise."""
+    return float(np.sqrt(np.quantile(squared_distances(X, X), share)))
+
+
+def blocked(X: np.ndarray, eps: float, min_samples: int) -> tuple[list[int], list[int]]:
+    """The labels and core points without a grid, whatever the number of features."""
+    found = fast._numbered(*fast._blocked_labels(X, float(eps), min_samples))
+    return found.labels.tolist(), found.core_sample_indices.tolist()
+
+
+@each_twin
+@pytest.mark.parametrize("n_features", [1, 4])
+def test_by_hand(twin: ModuleType, n_features: int) -> None:
+    """On a line, with eps = 1 (exactly reached) and three to be dense: 0, 1, 2 | 3.5 to 5 | 9."""
+    line = np.array([9.0, 0, 1, 2, 5, 4, 3.5, 4.5, -20])
+    X = np.stack([line] + [np.zeros(9)] * (n_features - 1), axis=1)
+    found = twin.dbscan(X, 1, min_samples=3)
+    assert found.labels.tolist() == [-1, 0, 0, 0, 1, 1, 1, 1, -1]
+    assert found.core_sample_indices.tolist() == [2, 4, 5, 6, 7]
+    assert found.n_clusters == 2
+    assert found.labels.dtype == found.core_sample_indices.dtype == np.int32
+
+
+@each_twin
+@pytest.mark.parametrize("n_features", [1, 4])
+def test_a_border_point_joins_the_first_cluster_that_reaches_it(twin: ModuleType, n_features: int) -> None:
+    """The point at 0 is within eps of a core point at -1 and of one at 1, but is none itself."""
+    line = np.array([1.0, 1.2, 1.4, 1.6, 0, -1.0, -1.2, -1.4, -1.6])
+    for sign, expected in ((1, [0, 0, 0, 0, 0, 1, 1, 1, 1]), (-1, [0, 0, 0, 0, 0, 1, 1, 1, 1])):
+        X = np.stack([sign * line] + [np.zeros(9)] * (n_features - 1), axis=1)
+        found = twin.dbscan(X, 1.0, min_samples=4)
+        assert found.labels.tolist() == expected
+        assert 4 not in found.core_sample_indices
+    X = X[::-1].copy()
+    assert twin.dbscan(X, 1.0, min_samples=4).labels.tolist() == [0, 0, 0, 0, 0, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 3, 5])
+@pytest.mark.parametrize("seed", range(7))
+def test_twins_and_scikit_learn_agree_point_by_point(n_features: int, seed: int) -> None:
+    X = clouds(d=n_features, seed=seed)
+    eps, min_samples = radius(X), 3 + 2 * seed
+    peer = sklearn.cluster.DBSCAN(eps=eps, min_samples=min_samples).fit(X)
+    for twin in (reference, fast):
+        found = twin.dbscan(X, eps, min_samples=min_samples)
+        assert found.labels.tolist() == peer.labels_.tolist()
+        assert found.core_sample_indices.tolist() == peer.core_sample_indices_.tolist()
+    assert blocked(X, eps, min_samples) == (peer.labels_.tolist(), peer.core_sample_indices_.tolist())
+
+
+def test_the_cases_have_clusters_border_and_noise() -> None:
+    """The cases above would prove little otherwise."""
+    X = clouds()
+    found = reference.dbscan(X, radius(X), min_samples=5)
+    assert found.n_clusters >= 2
+    assert (found.labels < 0).sum() > 10
+    assert (found.labels >= 0).sum() > len(found.core_sample_indices) + 3
+
+
+@pytest.mark.parametrize("on_host", [0.0, 1e9])
+def test_passes_on_the_devices_and_on_the_host_agree(on_host: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast, "ON_HOST", on_host)
+    for seed in range(20):
+        X = clouds(seed=seed)
+        found = reference.dbscan(X, radius(X, 0.02), min_samples=4)
+        assert blocked(X, radius(X, 0.02), 4) == (found.labels.tolist(), found.core_sample_indices.tolist())
+
+
+@pytest.mark.parametrize("on_host", [0.0, 1e9])
+def test_a_long_chain_needs_many_joins(on_host: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only neighbours on a line touch, in shuffled order, and the first pass keeps one sample of each group."""
+    monkeypatch.setattr(fast, "ON_HOST", on_host)
+    monkeypatch.setattr(fast, "SAMPLES", 1)
+    monkeypatch.setattr(fast, "STRETCH", 1.0)
+    jax.clear_caches()  # SAMPLES is read when the pass is compiled
+    X = np.zeros((200, 4))
+    X[:, 0] = np.random.default_rng(0).permutation(200)
+    X[X[:, 0] >= 150] += 0.5
+    labels, core = blocked(X, 1.0, 2)
+    jax.clear_caches()
+    assert core == list(range(200))
+    assert labels == reference.dbscan(X, 1, min_samples=2).labels.tolist()
+    assert len(set(labels)) == 2
+
+
+def test_pairs_at_exactly_eps_are_decided_by_the_definition() -> None:
+    """Whole numbers far from zero: many distances are just 5, and float32 products cannot tell."""
+    for seed in range(5):
+        X = np.random.default_rng(seed).integers(0, 12, (150, 4)) * 1.0
+        X[:, 1:] += 3000 * (np.arange(150) % 2)[:, None]
+        found = reference.dbscan(X, 5, min_samples=6)
+        assert blocked(X, 5, 6) == (found.labels.tolist(), found.core_sample_indices.tolist())
+        assert not np.array_equal(found.labels, reference.dbscan(X, 4.999, min_samples=6).labels)
+
+
+def test_clouds_far_from_each_other_lose_no_digits() -> None:
+    """Within clouds 100,000 apart the expanded squares of float32 know nothing of eps = 1e-3."""
+    X = clouds(n=120) * 1e-3
+    X[60:] += 1e5
+    found = reference.dbscan(X, 1e-3, min_samples=4)
+    assert 2 <= found.n_clusters
+    assert blocked(X, 1e-3, 4) == (found.labels.tolist(), found.core_sample_indices.tolist())
+
+
+@pytest.mark.parametrize("n_features", [2, 5])
+@pytest.mark.parametrize("seed", range(5))
+def test_with_one_sample_it_is_connected_components(n_features: int, seed: int) -> None:
+    X = clouds(d=n_features, seed=seed)
+    eps = radius(X, 0.005)
+    near = squared_distances(X, X) <= eps**2
+    n_components, components = scipy.sparse.csgraph.connected_components(near)
+    found = fast.dbscan(X, eps, min_samples=1)
+    assert found.n_clusters == n_components
+    assert found.labels.tolist() == components.tolist()  # both are numbered by first points
+
+
+@pytest.mark.parametrize("n_features", [2, 5])
+@pytest.mark.parametrize("seed", range(20))
+def test_invariants(n_features: int, seed: int) -> None:
+    """Moving all points changes nothing; with a larger eps no core point is lost and no two clusters part."""
+    X = clouds(d=n_features, seed=seed)
+    eps = radius(X)
+    found, moved, wider = fast.dbscan(X, eps), fast.dbscan(X + 7, eps * (1 + 1e-9)), fast.dbscan(X, 1.2 * eps)
+    assert moved.labels.tolist() == found.labels.tolist()
+    assert set(found.core_sample_indices) <= set(wider.core_sample_indices)
+    core = found.core_sample_indices
+    assert len(set(zip(found.labels[core], wider.labels[core], strict=True))) == found.n_clusters
+
+
+@pytest.mark.parametrize("n_features", [1, 3, 6])
+def test_duplicates_and_extremes_of_eps(n_features: int) -> None:
+    X = np.repeat(clouds(30, n_features), 5, axis=0)
+    assert fast.dbscan(X, 1e-9, min_samples=5).labels.tolist() == np.repeat(np.arange(30), 5).tolist()
+    assert (fast.dbscan(X, 1e-9, min_samples=6).labels == -1).all()
+    for eps in (1e9, 1e30, np.inf):
+        assert (fast.dbscan(X, float(eps), min_samples=150).labels == 0).all()
+        assert (fast.dbscan(X, float(eps), min_samples=151).labels == -1).all()
+    same = np.full((40, n_features), 3.0)
+    assert (fast.dbscan(same, 0.1).labels == 0).all()
+
+
+@each_twin
+@pytest.mark.parametrize("n_features", [2, 5])
+def test_one_and_two_points(twin: ModuleType, n_features: int) -> None:
+    X = np.zeros((2, n_features))
+    X[1] = 9
+    assert twin.dbscan(X[:1], 1, min_samples=1).labels.tolist() == [0]
+    assert twin.dbscan(X[:1], 1, min_samples=2).labels.tolist() == [-1]
+    assert twin.dbscan(X, 1, min_samples=1).labels.tolist() == [0, 1]
+    assert twin.dbscan(X, 100, min_samples=2).labels.tolist() == [0, 0]
+
+
+def test_the_grid_is_taken_where_it_fits() -> None:
+    X = clouds(d=3)
+    assert grid.fits_a_grid(X, 0.5)
+    assert not grid.fits_a_grid(clouds(d=4), 0.5)
+    assert not grid.fits_a_grid(X, 1e-9)  # more cells than it can number
+    assert not grid.fits_a_grid(X, float("inf"))
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 3])
+def test_the_grid_in_small_chunks(n_features: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    X = clouds(d=n_features, seed=3)
+    whole = grid.grid_labels(X, radius(X), 5)
+    monkeypatch.setattr(grid, "CHUNK", 7)
+    monkeypatch.setattr(grid, "FEW", 1)
+    parts = grid.grid_labels(X, radius(X), 5)
+    np.testing.assert_array_equal(parts, whole)
+
+
+@pytest.mark.parametrize("n_devices", [1, 2, 4])
+def test_device_counts_agree(n_devices: int) -> None:
+    X = clouds(500, 6)
+    with rows.on(jax.local_devices()[:n_devices]):
+        found = fast.dbscan(X, radius(X))
+    assert found.labels.tolist() == reference.dbscan(X, radius(X)).labels.tolist()
+
+
+def test_rows_in_doubt_are_decided_as_the_reference_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = np.random.default_rng(0).integers(0, 6, (60, 4)) * 1.0
+    expected = squared_distances(X, X) <= 9
+    monkeypatch.setattr(exact_pairs, "STRIP", 500)
+    monkeypatch.setattr(exact_pairs, "PAIRS", 100)
+    parts = list(exact_pairs.near_rows(X, np.arange(60), 3.0))
+    assert len(parts) > 1
+    np.testing.assert_array_equal(np.concatenate([near for _, near in parts]), expected)
+
+
+def test_jax_arrays_float32_and_bytes() -> None:
+    X = np.rint(clouds() * 10).astype(np.float32)
+    expected = reference.dbscan(X, 12, min_samples=4).labels.tolist()
+    for given in (jnp.asarray(X), X, X.astype(np.int16), (X + 128).clip(0, 255).astype(np.uint8)):
+        assert fast.dbscan(given, 12, min_samples=4).labels.tolist() == expected
+
+
+def test_the_same_shapes_compile_once() -> None:
+    fast.dbscan(clouds(90), 1.0)
+    before = fast._count._cache_size(), fast._extremes._cache_size()
+    fast.dbscan(clouds(90, seed=5), 2.0, min_samples=3)
+    assert (fast._count._cache_size(), fast._extremes._cache_size()) == before
+
+
+@each_twin
+def test_k_distances_say_how_many_core_points_there_are(twin: ModuleType) -> None:
+    line = np.array([[0.0], [1], [3], [7]])
+    assert twin.k_distances(line, 2).tolist() == [1, 1, 2, 4]
+    assert twin.k_distances(line, 1).tolist() == [0, 0, 0, 0]
+    X = clouds()
+    curve = twin.k_distances(X, 5)
+    assert (np.diff(curve) >= 0).all()
+    for m in (1, 50, 150, 200):
+        assert len(twin.dbscan(X, float(curve[m - 1]) * (1 + 1e-5)).core_sample_indices) == m
+
+
+@each_twin
+@pytest.mark.parametrize(
+    ("X", "eps", "min_samples", "message"),
+    [
+        (clouds(5), 0, 5, "expected eps > 0"),
+        (clouds(5), -1.0, 5, "expected eps > 0"),
+        (clouds(5), float("nan"), 5, "expected eps > 0"),
+        (clouds(5), 1, 0, "expected min_samples of at least 1"),
+        (np.array([[1.0], [np.nan]]), 1, 1, "NaN or infinity"),
+        (np.empty((0, 2)), 1, 1, "at least one point"),
+    ],
+)
+def test_errors_teach(twin: ModuleType, X: np.ndarray, eps: float | int, min_samples: int, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        twin.dbscan(X, eps, min_samples=min_samples)
+
+
+@each_twin
+def test_k_distances_of_more_samples_than_points(twin: ModuleType) -> None:
+    with pytest.raises(InputError, match="expected min_samples of at most 5"):
+        twin.k_distances(clouds(5), 6)
+
+
+def test_estimator(tmp_path) -> None:
+    X = clouds(d=2)
+    model = DBSCAN(eps=radius(X), min_samples=6).fit(X)
+    peer = sklearn.cluster.DBSCAN(eps=radius(X), min_samples=6).fit(X)
+    for name in ("labels_", "core_sample_indices_", "components_"):
+        np.testing.assert_array_equal(getattr(model, name), getattr(peer, name))
+    assert not hasattr(model, "predict")
+    model.save(tmp_path / "model")
+    loaded = persist.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.labels_, model.labels_)
+    np.testing.assert_array_equal(loaded.components_, model.components_)
+    assert isinstance(DBSCAN(eps=radius(X)).fit(jnp.asarray(X)).labels_, jax.Array)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"eps": 0}, "expected eps > 0"),
+        ({"eps": "1"}, "expected eps to be a number"),
+        ({"min_samples": 0}, "expected min_samples to be a whole number of at least 1"),
+        ({"min_samples": 2.5}, "expected min_samples to be a whole number of at least 1"),
+    ],
+)
+def test_estimator_says_what_is_wrong(parameters: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        DBSCAN(**parameters).fit(clouds(10))
