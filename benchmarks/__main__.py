@@ -5,7 +5,7 @@ import importlib
 import sys
 from pathlib import Path
 
-NAMES = ("kmeans", "silhouette", "dunn", "pca", "autoencoder")
+NAMES = ("kmeans", "silhouette", "dunn", "pca", "autoencoder", "dbscan", "agglomerative")
 
 
 def main() -> int:

@@ -30,7 +30,7 @@ runpy.run_module("benchmarks", run_name="__main__", alter_sys=False)
 """
 
 
-@pytest.mark.parametrize("name", ["kmeans", "silhouette", "dunn", "pca", "autoencoder"])
+@pytest.mark.parametrize("name", ["kmeans", "silhouette", "dunn", "pca", "autoencoder", "dbscan", "agglomerative"])
 def test_quick_run_on_a_bare_machine(name):
     done = subprocess.run([sys.executable, "-c", BARE, name], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -58,4 +58,7 @@ def test_an_unknown_benchmark_is_one_line():
         [sys.executable, "-m", "benchmarks", "tsne"], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 2
-    assert "no benchmark tsne: choose from kmeans, silhouette, dunn, pca, autoencoder" in done.stderr
+    assert (
+        "no benchmark tsne: choose from kmeans, silhouette, dunn, pca, autoencoder, dbscan, agglomerative"
+        in done.stderr
+    )

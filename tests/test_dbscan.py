@@ -128,7 +128,7 @@ def test_clouds_far_from_each_other_lose_no_digits() -> None:
     X = clouds(n=120) * 1e-3
     X[60:] += 1e5
     found = reference.dbscan(X, 1e-3, min_samples=4)
-    assert 2 <= found.n_clusters
+    assert found.n_clusters >= 2
     assert blocked(X, 1e-3, 4) == (found.labels.tolist(), found.core_sample_indices.tolist())
 
 

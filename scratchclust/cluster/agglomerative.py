@@ -6,14 +6,15 @@
     complete, average   the nearest-neighbour chain on all distances          `neighbor_chain.py`   8 n^2 bytes
 
 The first nearest neighbours, most of the work of the first two, are found on all devices. What comes after is one
-decision after another, in ever smaller parts, and a wrong one changes the tree above it: it runs on the host in float64.
+decision after another, in ever smaller parts, and a wrong one changes the tree above it: that runs on the host in
+float64.
 """
 
 import numpy as np
 from jaxtyping import Array, Int, Real
 
 from scratchclust.cluster.merges import linkage_matrix
-from scratchclust.cluster.neighbor_chain import check_memory, chain_merges
+from scratchclust.cluster.neighbor_chain import chain_merges, check_memory
 from scratchclust.cluster.spanning_tree import spanning_tree
 from scratchclust.cluster.ward import ward_merges
 from scratchclust.errors import InputError

@@ -12,7 +12,9 @@ A border point so gets the cluster of lowest number that reaches it, which is th
 gives it to.
 
 Products in float32 leave some pairs in doubt, near to eps by less than rounding. So pairs are counted that are
-neighbours for sure, and those that may be; rows on which the difference could tell are decided in float64 on the host. In one, two or three dimensions a grid is faster, and is taken instead: `scratchclust/cluster/dbscan_grid.py`.
+neighbours for sure, and those that may be; rows on which the difference could tell are decided in float64 on the host.
+
+In one, two or three dimensions a grid is faster, and is taken instead: `scratchclust/cluster/dbscan_grid.py`.
 """
 
 from dataclasses import dataclass
@@ -54,8 +56,8 @@ def dbscan(X: Real[AnyArray, "n d"], eps: float | int = 0.5, *, min_samples: int
         rule, and O(n d) memory; on a grid about O(n) times the points around one.
 
     Raises:
-        InputError: no points, eps not above 0, min_samples below 1, NaN or infinity in X, or numbers whose squares leave
-            the range of float32.
+        InputError: no points, eps not above 0, min_samples below 1, NaN or infinity in X, or numbers whose squares
+            leave the range of float32.
     """
     _check(X, eps, min_samples)
     if fits_a_grid(X, float(eps)):
@@ -130,13 +132,11 @@ class _Counts(NamedTuple):
     pairs: tuple[np.ndarray, np.ndarray, int]  # (i, j, n): core points that are neighbours, a few for each
 
 
-def _blocked_labels(
-    X: AnyArray, eps: float, min_samples: int
-) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+def _blocked_labels(X: AnyArray, eps: float, min_samples: int) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
     """For each point the first core point of its cluster (NONE: noise), and whether it is a core point.
 
-    `labels` name a cluster by its first core point known so far, `reached` the cluster of each point. A row that sees one
-    label alone is settled, whatever is joined later; the others are looked at again.
+    `labels` name a cluster by its first core point known so far, `reached` the cluster of each point. A row that
+    sees one label alone is settled, whatever is joined later; the others are looked at again.
     """
     points, offset = _in_tiles(X, eps)
     core, doubtful, pairs = _core_points(X, points, offset, eps, min_samples)
@@ -250,7 +250,7 @@ def _in_stretches(
 
 @jax.jit
 def _count(data: rows.Rows, points: _Points) -> tuple[Array, Array, Array]:
-    """The number of sure neighbours of each row, of possible ones, and a few of the sure ones [.. SAMPLES] (or NONE)."""
+    """The number of sure neighbours of each row, of possible ones, and a few of the sure ones (or NONE)."""
 
     def block(q: Array, own: Array, points: _Points) -> tuple[None, tuple[Array, Array, Array]]:
         def meet(found: tuple[Array, Array, Array], tile: tuple[_Points, Array]) -> tuple[Any, None]:

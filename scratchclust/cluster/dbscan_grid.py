@@ -84,7 +84,9 @@ def _cells(X: Real[np.ndarray, "n d"], members: Int[np.ndarray, " m"], eps: floa
 
 def _offsets(n_features: int) -> Iterator[tuple[int, ...]]:
     """Steps to the cells that may hold neighbours, the nearest first; the first is no step."""
-    yield from sorted(itertools.product(range(-REACH, REACH + 1), repeat=n_features), key=lambda o: sum(i * i for i in o))
+    yield from sorted(
+        itertools.product(range(-REACH, REACH + 1), repeat=n_features), key=lambda o: sum(i * i for i in o)
+    )
 
 
 def _meeting(a: _Cells, b: _Cells, offset: tuple[int, ...]) -> tuple[Int[np.ndarray, " p"], Int[np.ndarray, " p"]]:

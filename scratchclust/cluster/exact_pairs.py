@@ -1,7 +1,7 @@
 """Distances in float64 on the host, for the rows on which a decision hangs.
 
-The expansion |x|^2 - 2 x.y + |y|^2 as on the devices, in float64; the pairs that even this leaves in doubt are computed by the
-definition sum_f (x_f - y_f)^2. So what is decided here is what the NumPy reference decides.
+The expansion |x|^2 - 2 x.y + |y|^2 as on the devices, in float64; the pairs that even this leaves in doubt are
+computed by the definition sum_f (x_f - y_f)^2. So what is decided here is what the NumPy reference decides.
 """
 
 from collections.abc import Iterator

@@ -3,7 +3,8 @@
 From any cluster go to its nearest one, from there to the nearest of that, and so on: the distances fall, so that the
 chain ends with two clusters that are each other's nearest. In these linkages they would be merged sooner or later,
 and what else is merged before makes no difference; so they are merged now, and the chain goes on from what is left of
-it. The merges come in another order than in `scratchclust/reference/agglomerative.py`; sorted by height they are the same.
+it. The merges come in another order than in `scratchclust/reference/agglomerative.py`; sorted by height they are the
+same.
 
 Each step depends on the one before, over one row of the matrix: NumPy on the host, in float64.
 

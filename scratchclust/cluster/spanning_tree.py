@@ -35,7 +35,10 @@ def spanning_tree(X: Real[np.ndarray, "n d"]) -> tuple[Int[np.ndarray, "n-1 2"],
 
 
 def _asking(
-    component: Int[np.ndarray, " n"], partner: Int[np.ndarray, " n"], squares: Float[np.ndarray, " n"], lowest_alone: bool
+    component: Int[np.ndarray, " n"],
+    partner: Int[np.ndarray, " n"],
+    squares: Float[np.ndarray, " n"],
+    lowest_alone: bool,
 ) -> Int[np.ndarray, " m"]:
     """The points that may have a shorter edge than their component knows; of each component the likeliest alone."""
     used_up = component[partner] == component
@@ -54,7 +57,7 @@ def _lowest_of_each(component: Int[np.ndarray, " m"], squares: Float[np.ndarray,
 def _joined(
     ends: Int[np.ndarray, " k"], partner: Int[np.ndarray, " n"], component: Int[np.ndarray, " n"]
 ) -> tuple[Int[np.ndarray, " edges"], Int[np.ndarray, " n"]]:
-    """The edges from these points that close no ring (equally long ones might), by rising length; the new components."""
+    """The edges from these points that close no ring, as equally long ones might; and the new components."""
     parent, kept = list(range(len(component))), []
     for end, i, j in zip(ends.tolist(), component[ends].tolist(), component[partner[ends]].tolist(), strict=True):
         a, b = root(parent, i), root(parent, j)

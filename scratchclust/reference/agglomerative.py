@@ -11,7 +11,8 @@ All of them follow from the distances before a merge, without a look at the poin
 
     single, complete   d(A u B, C) = min or max of d(A, C), d(B, C)
     average            d(A u B, C) = (|A| d(A, C) + |B| d(B, C)) / (|A| + |B|)
-    ward               d(A u B, C)^2 = ((|A| + |C|) d(A, C)^2 + (|B| + |C|) d(B, C)^2 - |C| d(A, B)^2) / (|A| + |B| + |C|)
+    ward               d(A u B, C)^2 = ((|A| + |C|) d(A, C)^2 + (|B| + |C|) d(B, C)^2 - |C| d(A, B)^2) / N
+                       with N = |A| + |B| + |C|
 
 The n - 1 merges are a tree, kept as SciPy's linkage matrix; cutting it where k clusters are left gives a clustering.
 
