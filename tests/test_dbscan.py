@@ -162,7 +162,7 @@ def test_duplicates_and_extremes_of_eps(n_features: int) -> None:
     X = np.repeat(clouds(30, n_features), 5, axis=0)
     assert fast.dbscan(X, 1e-9, min_samples=5).labels.tolist() == np.repeat(np.arange(30), 5).tolist()
     assert (fast.dbscan(X, 1e-9, min_samples=6).labels == -1).all()
-    for eps in (1e9, 1e30, np.inf):
+    for eps in (1e9, 1e30, 1e200, np.inf):
         assert (fast.dbscan(X, float(eps), min_samples=150).labels == 0).all()
         assert (fast.dbscan(X, float(eps), min_samples=151).labels == -1).all()
     same = np.full((40, n_features), 3.0)

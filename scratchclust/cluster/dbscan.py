@@ -86,8 +86,7 @@ def k_distances(X: Real[AnyArray, "n d"], min_samples: int = 5) -> Float[np.ndar
     if min_samples > len(X):
         raise InputError(f"expected min_samples of at most {len(X)}, the number of points, got {min_samples}")
     if min_samples == 1:
-        check_range(X, 0.0 if len(X) == 1 else float(np.abs(np.asarray(X)).max()) ** 2)
-        return np.zeros(len(X))
+        return np.zeros(len(X))  # a point is its own first neighbour
     return np.sort(nearest_neighbors(X, min_samples - 1).distances[:, -1]).astype(np.float64)
 
 
@@ -167,7 +166,7 @@ def _in_tiles(X: AnyArray, eps: float) -> tuple[_Points, Any]:
     largest = float(norms.max())
     check_range(X, largest)
     # No square of a distance is above 4 of the largest norm, so that a larger eps need not leave the range of float32.
-    quarter = min(eps**2, 8 * largest) / 4
+    quarter = min(eps * eps, 8 * largest) / 4
     # gamma (|x| + |y|)^2 <= 2 gamma (|x|^2 + |y|^2); twelve more roundings than those of a product
     g, rounding = 2 * error_bound(0.5, X.shape[1] + 12, x.dtype), 8 * float(jnp.finfo(x.dtype).eps)
     sure = (1 + g) * norms / 2 - quarter * (1 - rounding)

@@ -24,6 +24,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from scratchclust.cluster.exact_pairs import pair_squares
+from scratchclust.distances import AnyArray
 
 MOST_FEATURES = 3
 MOST_CELLS = 2**20  # along one side; three such numbers fit into 64 bits, and rounding cannot move a point by a cell
@@ -45,9 +46,9 @@ class _Cells:
     steps: Int[np.ndarray, " d"]  # what one cell further adds to the key, in each direction
 
 
-def fits_a_grid(X: Real[np.ndarray, "n d"], eps: float) -> bool:
+def fits_a_grid(X: Real[AnyArray, "n d"], eps: float) -> bool:
     """Whether there are few enough dimensions and cells, and eps is a number with a square."""
-    if not 1 <= X.shape[1] <= MOST_FEATURES or not 0 < eps**2 < np.inf:
+    if not 1 <= X.shape[1] <= MOST_FEATURES or not 0 < eps * eps < np.inf:
         return False
     X = np.asarray(X)
     extent = (X.max(axis=0).astype(np.float64) - X.min(axis=0).astype(np.float64)).max()

@@ -32,15 +32,16 @@ def near_rows(
     """
     if not len(indices):
         return
+    limit = min(eps * eps, np.finfo(np.float64).max / 4)
     centred = X.astype(np.float64) - X.mean(axis=0, dtype=np.float64)
     norms = (centred**2).sum(axis=1)
     gamma = 2 * error_bound(0.5, X.shape[1] + 12, np.float64)
     for part in np.array_split(indices, -(-len(indices) * len(X) // STRIP)):
         sums = norms[part][:, None] + norms[None, :]
         squares = sums - 2 * centred[part] @ centred.T
-        near = squares <= eps**2
-        i, j = np.nonzero(np.abs(squares - eps**2) <= gamma * (sums + eps**2))
-        near[i, j] = pair_squares(X, part[i], j) <= eps**2
+        near = squares <= limit
+        i, j = np.nonzero(np.abs(squares - limit) <= gamma * (sums + limit))
+        near[i, j] = pair_squares(X, part[i], j) <= limit
         yield part, near
 
 

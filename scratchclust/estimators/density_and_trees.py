@@ -1,6 +1,5 @@
 """DBSCAN and agglomerative clustering over the functions of `scratchclust.cluster`."""
 
-from numbers import Real
 from typing import Any, no_type_check
 
 import numpy as np
@@ -133,5 +132,5 @@ class AgglomerativeClustering(ClusterMixin, Estimator):
 
 
 def _check_number(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, Real | np.number) or not value >= 0:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating) or not value >= 0:
         raise ValueError(f"expected {name} to be a number of at least 0, got {value!r}")

@@ -43,7 +43,7 @@ def dbscan(X: Real[np.ndarray, "n d"], eps: float | int = 0.5, *, min_samples: i
         InputError: no points, eps not above 0, min_samples below 1, or NaN or infinity in X.
     """
     _check(X, eps, min_samples)
-    near = squared_distances(X, X) <= float(eps) ** 2
+    near = squared_distances(X, X) <= float(eps) * float(eps)
     core = near.sum(axis=1) >= min_samples
     labels = np.full(len(X), -1, np.int32)
     n_clusters = 0
