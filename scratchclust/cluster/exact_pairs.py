@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
-from scratchclust.distances import error_bound
+from scratchclust.distances import centre_of, error_bound
 from scratchclust.neighbors import nearest_neighbors
 
 STRIP = 2**19  # distances that are held at a time: few MB, so that caches help and products are not too thin
@@ -33,16 +33,21 @@ def near_rows(
     if not len(indices):
         return
     limit = min(eps * eps, np.finfo(np.float64).max / 4)
-    centred = X.astype(np.float64) - X.mean(axis=0, dtype=np.float64)
-    norms = (centred**2).sum(axis=1)
+    x = centred(X)
+    norms = (x**2).sum(axis=1)
     gamma = 2 * error_bound(0.5, X.shape[1] + 12, np.float64)
     for part in np.array_split(indices, -(-len(indices) * len(X) // STRIP)):
         sums = norms[part][:, None] + norms[None, :]
-        squares = sums - 2 * centred[part] @ centred.T
+        squares = sums - 2 * x[part] @ x.T
         near = squares <= limit
         i, j = np.nonzero(np.abs(squares - limit) <= gamma * (sums + limit))
         near[i, j] = pair_squares(X, part[i], j) <= limit
         yield part, near
+
+
+def centred(X: Real[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+    """X relative to a point amid its rows, in float64; one of its own values, so that whole numbers stay whole."""
+    return X.astype(np.float64) - centre_of(X).astype(np.float64)
 
 
 def pair_squares(
@@ -59,7 +64,7 @@ def pair_squares(
 
 def all_distances(X: Real[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
     """|x_i - x_j| of all pairs, infinite from a point to itself. Cost O(n^2 d) time, 8 n^2 bytes."""
-    x = X - X.mean(axis=0, dtype=np.float64)
+    x = centred(X)
     norms = (x**2).sum(axis=1)
     distances = np.empty((len(X), len(X)))
     for part in np.array_split(np.arange(len(X)), -(-(len(X) ** 2) // STRIP)):
@@ -80,7 +85,7 @@ def first_neighbors(X: Real[np.ndarray, "n d"]) -> tuple[Int[np.ndarray, " n"], 
     Two candidates that differ by less than rounding in float32 are decided in float64.
     """
     found = nearest_neighbors(X, min(2, len(X) - 1))
-    x = X - X.mean(axis=0, dtype=np.float64)
+    x = centred(X)
     everyone, nearest = np.arange(len(X)), found.indices[:, 0].astype(np.int64)
     squares = pair_squares(x, everyone, nearest)
     tie = 4 * (X.shape[1] + 4) * float(np.finfo(np.float32).eps)

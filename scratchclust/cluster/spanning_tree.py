@@ -10,7 +10,7 @@ Sources: Borůvka, 1926; Gower & Ross, Minimum spanning trees and single linkage
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from scratchclust.cluster.exact_pairs import first_neighbors, nearest_among
+from scratchclust.cluster.exact_pairs import centred, first_neighbors, nearest_among
 from scratchclust.cluster.merges import root
 
 
@@ -19,7 +19,7 @@ def spanning_tree(X: Real[np.ndarray, "n d"]) -> tuple[Int[np.ndarray, "n-1 2"],
 
     Cost: a search over all points for each point whose remembered one is used up, a few n as a rule; memory O(n d).
     """
-    x, (partner, squares) = X - X.mean(axis=0, dtype=np.float64), first_neighbors(X)
+    x, (partner, squares) = centred(X), first_neighbors(X)
     component, everyone = np.arange(len(X)), np.arange(len(X))
     edges, lengths = [], []
     while component.any():  # a component is named by its first point, at last 0

@@ -16,7 +16,7 @@ recent advances in hierarchical clustering algorithms, 1983.
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from scratchclust.cluster.exact_pairs import first_neighbors, nearest_among
+from scratchclust.cluster.exact_pairs import centred, first_neighbors, nearest_among
 
 
 def ward_merges(X: Real[np.ndarray, "n d"]) -> tuple[Int[np.ndarray, "n-1 2"], Float[np.ndarray, " n-1"]]:
@@ -24,7 +24,7 @@ def ward_merges(X: Real[np.ndarray, "n d"]) -> tuple[Int[np.ndarray, "n-1 2"], F
 
     Cost: as many searches over all clusters as points need a new nearest one, about 3 n as a rule; memory O(n d).
     """
-    means, (nearest, squares) = X - X.mean(axis=0, dtype=np.float64), first_neighbors(X)
+    means, (nearest, squares) = centred(X), first_neighbors(X)
     sizes, alive = np.ones(len(X)), np.ones(len(X), bool)
     pairs, heights = [], []
     while True:
