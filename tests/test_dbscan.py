@@ -291,3 +291,23 @@ def test_estimator(tmp_path) -> None:
 def test_estimator_says_what_is_wrong(parameters: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         DBSCAN(**parameters).fit(clouds(10))
+
+
+@each_twin
+def test_the_knee_by_hand(twin: ModuleType) -> None:
+    """Below the line from 1 to 9 (1, 3, 5, 7, 9) the values 1, 1, 2, 3, 9 lie by 0, 2, 3, 4, 0."""
+    assert twin.knee(np.array([1.0, 1, 2, 3, 9])) == 3
+    assert twin.knee(np.array([0.0, 0, 0, 0.5])) == 0.5
+    assert twin.knee(np.array([2.0, 2, 2])) == 2
+    with pytest.raises(InputError, match="any number above 0"):
+        twin.knee(np.zeros(3))
+
+
+def test_an_estimator_may_look_for_the_knee() -> None:
+    X = np.concatenate([np.random.default_rng(0).normal(size=(90, 2)), [[9.0, 9], [-9, 9], [9, -9]]])
+    found = DBSCAN("knee").fit(X)
+    assert found.eps_ == fast.knee(fast.k_distances(X, 5))
+    assert found.labels_.max() == 0
+    assert (found.labels_[90:] == -1).all()
+    with pytest.raises(ValueError, match="expected eps to be a number"):
+        DBSCAN("elbow").fit(X)

@@ -90,6 +90,31 @@ def k_distances(X: Real[AnyArray, "n d"], min_samples: int = 5) -> Float[np.ndar
     return np.sort(nearest_neighbors(X, min_samples - 1).distances[:, -1]).astype(np.float64)
 
 
+def knee(distances: Float[np.ndarray, " n"]) -> float:
+    """The bend of a rising curve: its value where it lies farthest below the straight line between its ends.
+
+        m = argmax_i  d_1 + (d_n - d_1) (i - 1) / (n - 1) - d_i
+
+    An eps to begin with, for lack of a better one: the label of no point takes part in it.
+
+    Args:
+        distances: from `k_distances`.
+
+    Returns:
+        d_m, or the smallest value above 0 if that is 0.
+
+    Raises:
+        InputError: no distance is above 0: all points have equal ones in plenty, and any eps will do.
+
+    Source: Satopää et al., Finding a "kneedle" in a haystack, 2011 (without their smoothing).
+    """
+    if not distances[-1] > 0:
+        raise InputError("every point has as many equal ones as it needs: give eps, any number above 0 will do")
+    line = np.linspace(distances[0], distances[-1], len(distances))
+    found = distances[(line - distances).argmax()]
+    return float(found if found > 0 else distances[distances > 0][0])
+
+
 def _check(X: Real[AnyArray, "n d"], eps: float | int, min_samples: int) -> None:
     if not len(X):
         raise InputError("expected at least one point, got none")

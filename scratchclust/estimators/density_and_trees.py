@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import ClusterMixin
 
 from scratchclust.cluster.agglomerative import LINKAGES, agglomerative, count_clusters, cut
-from scratchclust.cluster.dbscan import dbscan
+from scratchclust.cluster.dbscan import dbscan, k_distances, knee
 from scratchclust.estimators.base import Estimator, check_choice, check_matrix, check_positive, like
 from scratchclust.results import AgglomerativeResult
 
@@ -19,10 +19,13 @@ class DBSCAN(ClusterMixin, Estimator):
     join two clusters into one, or make a core point of another.
 
     Args:
-        eps: the largest distance of neighbours.
+        eps: the largest distance of neighbours; or "knee": where the sorted distances to the min_samples-th neighbour
+            bend, an eps to begin with.
         min_samples: neighbours that make a point a core point, itself included.
 
     Attributes:
+        eps_: the eps that was used.
+        k_distances_: [n], the curve whose knee that is; None where eps was given.
         labels_: [n] int32, the cluster of each point; -1 for noise.
         core_sample_indices_: [m] int32, the core points, rising.
         components_: [m d], the core points themselves.
@@ -37,8 +40,8 @@ class DBSCAN(ClusterMixin, Estimator):
     """
 
     @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it
-    def __init__(self, eps: float = 0.5, *, min_samples: int = 5) -> None:
-        self.eps = eps
+    def __init__(self, eps: float | str = 0.5, *, min_samples: int = 5) -> None:
+        self.eps: Any = eps
         self.min_samples = min_samples
 
     def fit(self, X: Any, y: Any = None) -> "DBSCAN":
@@ -47,12 +50,17 @@ class DBSCAN(ClusterMixin, Estimator):
         Raises:
             ValueError: a parameter or X cannot be used; the message says what was expected.
         """
-        _check_number("eps", self.eps)
-        if not self.eps > 0:
-            raise ValueError(f"expected eps > 0, the largest distance of neighbours, got {self.eps!r}")
+        bends = isinstance(self.eps, str) and self.eps == "knee"
+        if not bends:
+            _check_number("eps", self.eps)
+            if not self.eps > 0:
+                raise ValueError(f"expected eps > 0, the largest distance of neighbours, got {self.eps!r}")
         check_positive(min_samples=self.min_samples)
         X = check_matrix(self, X, reset=True)
-        found = dbscan(X, float(self.eps), min_samples=int(self.min_samples))
+        min_samples = int(self.min_samples)
+        self.k_distances_ = k_distances(X, min_samples) if bends else None
+        self.eps_ = float(self.eps) if self.k_distances_ is None else knee(self.k_distances_)
+        found = dbscan(X, self.eps_, min_samples=min_samples)
         self.labels_ = like(X, found.labels)
         self.core_sample_indices_ = like(X, found.core_sample_indices)
         self.components_ = like(X, X[found.core_sample_indices])

@@ -216,7 +216,9 @@ def _per_image(clustering: Any, X: Float[np.ndarray, "n d"]) -> dict[str, np.nda
 
 def _history(clustering: Any) -> dict[str, np.ndarray]:
     history = getattr(clustering, "history_", {})
-    return {name: np.asarray(history[name]) for name in ("inertia", "n_moved") if name in history}
+    found = {name: np.asarray(history[name]) for name in ("inertia", "n_moved") if name in history}
+    curve = getattr(clustering, "k_distances_", None)
+    return found if curve is None else {**found, "k_distances": curve}
 
 
 def _outcome(clustering: Any, *, n_fitted: int, n_scored: int) -> dict[str, Any]:

@@ -152,6 +152,10 @@ def _of_variant(stage: Stage, dataset: Any, seed: int) -> dict[str, Figure]:
     }
     if np.isfinite(stage.arrays["silhouette"][labels >= 0]).all() and len(np.unique(labels[labels >= 0])) > 1:
         drawn["silhouette"] = figures.silhouette_plot(stage.arrays["silhouette"], labels)
+    if "k_distances" in stage.arrays:
+        clustering = stage.pipeline.named_steps["cluster"]
+        curve, eps, needed = stage.arrays["k_distances"], stage.scores["eps"], clustering.min_samples
+        drawn["k_distances"] = figures.k_distances(curve, eps, min_samples=needed)
     if dataset.labels is not None and (dataset.labels >= 0).any():
         drawn |= _against_labels(dataset.labels, labels, dataset.label_names)
     return drawn
