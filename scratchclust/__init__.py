@@ -14,6 +14,7 @@ ESTIMATORS = {
     "SpectralClustering": "spectral",
     "DBSCAN": "density_and_trees",
     "AgglomerativeClustering": "density_and_trees",
+    "GaussianMixture": "mixture",
     "PixelFeatures": "features",
     "GradientFeatures": "features",
     "AutoencoderFeatures": "networks",

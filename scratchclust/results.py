@@ -78,3 +78,41 @@ class AgglomerativeResult(NamedTuple):
     linkage_matrix: (
         Array  # [n - 1, 4] float64, SciPy's: the two clusters merged, their distance (rising), points in both
     )
+class Mixture(NamedTuple):
+    """A Gaussian mixture: what EM turns over. The type of its covariances is an argument of those who use it."""
+
+    weights: Array  # [k], sum to 1
+    means: Array  # [k d]
+    covariances: Array  # [k d d] full, [d d] tied, [k d] diag, [k] spherical
+    precisions_cholesky: Array  # the same shape: P of S^-1 = P P^T, upper triangular; 1 / sqrt(S) of a diagonal
+
+
+class GaussianMixtureResult(NamedTuple):
+    """A mixture by EM. `labels` and `log_likelihood` belong to the returned `mixture`."""
+
+    mixture: Mixture
+    labels: Array  # [n] int32, the most probable component of each point
+    log_likelihood: float  # mean over the points of log p(x)
+    n_iter: int
+    converged: bool  # False when max_iter ended it
+    lower_bounds: Array  # [n_iter], the mean log-likelihood before the update of each iteration
+
+
+class MiniBatchState(NamedTuple):
+    """Where mini-batch k-means stands: all that the next batch needs."""
+
+    centroids: Array  # [k d]
+    counts: Array  # [k], the weight that each centroid has won so far
+    n_since_reassigned: int  # points since the centroids that win too little were last looked for
+
+
+class MiniBatchKMeansResult(NamedTuple):
+    """A clustering by mini-batch k-means. `labels` and `inertia` belong to the centroids of `state`."""
+
+    state: MiniBatchState
+    labels: Array  # [n] int32
+    inertia: float  # sum of w |x - c|^2 over all points and their nearest centroid
+    n_iter: int  # passes over the data that the steps amount to, rounded up
+    n_steps: int
+    converged: bool  # False when max_iter ended it
+    batch_inertias: Array  # [n_steps], of each batch before its step, by point

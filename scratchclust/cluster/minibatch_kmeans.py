@@ -1,0 +1,242 @@
+"""Mini-batch k-means, fast: the twin of `scratchclust/reference/minibatch_kmeans.py`, which explains the mathematics.
+
+The data are read batch by batch, so a memory map of a file larger than memory will do. The host draws and gathers the
+points of a few batches at a time; their steps, with the reassignment and the rule that ends them, are one compiled loop
+(`minibatch_steps.py`). Of X as a whole there are only labels, made at the end a part at a time.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray, Real
+
+from scratchclust import rows
+from scratchclust.cluster.kmeans import assign
+from scratchclust.cluster.kmeans_starts import STARTS, check_n_clusters, draw_start
+from scratchclust.cluster.minibatch_steps import beginning, move, reassigned, stretch
+from scratchclust.cluster.nearest_centroid import AnyArray, Points, as_jax, points_in_blocks
+from scratchclust.distances import centre_of
+from scratchclust.errors import InputError
+from scratchclust.results import MiniBatchKMeansResult, MiniBatchState
+
+PART = 2**24  # elements of X that are in memory at a time
+GATHERED = 2**22  # elements of the batches of one compiled call
+MOST_STEPS = 32  # in one compiled call
+
+
+def minibatch_step(
+    X: Real[AnyArray, "b d"],
+    state: MiniBatchState,
+    *,
+    sample_weight: Float[AnyArray, " b"] | None = None,
+) -> tuple[MiniBatchState, float]:
+    """Move the centroids towards the points of one batch.
+
+    Args:
+        X: the batch.
+        state: centroids, and the weight that each has won.
+        sample_weight: w; None means 1 for every point.
+
+    Returns:
+        The state after it, and the inertia of the batch before it: sum of w |x - c|^2. Cost O(b k d).
+    """
+    points = _points_of_batch(X, state, sample_weight)
+    counts = jnp.asarray(np.asarray(state.counts) / points.unit, points.rows.arrays[0].dtype)
+    centroids, counts, inertia = rows.finished(move(points.rows, points.centred(state.centroids), counts))
+    found = MiniBatchState(
+        points.uncentred(centroids), as_jax(np.asarray(counts) * points.unit), state.n_since_reassigned + len(X)
+    )
+    return found, float(inertia) * points.unit
+
+
+def reassign(
+    X: Real[AnyArray, "b d"],
+    state: MiniBatchState,
+    *,
+    key: PRNGKeyArray,
+    reassignment_ratio: float = 0.01,
+    sample_weight: Float[AnyArray, " b"] | None = None,
+) -> MiniBatchState:
+    """Put each centroid that has won less than `reassignment_ratio` of the most onto a random point of the batch.
+
+    Only when it is time: some centroid has won nothing, or 10 k points have passed since the last time. At most half as
+    many as the batch has points are moved, those that have won least; their weight becomes the least of the others.
+
+    Args:
+        X: the batch.
+        state: after `minibatch_step`.
+        key: source of randomness.
+        reassignment_ratio: 0 moves none.
+        sample_weight: relative probability of each point; None means equal.
+    """
+    k = len(state.centroids)
+    if not ((np.asarray(state.counts) == 0).any() or state.n_since_reassigned >= 10 * k):
+        return state
+    points = _points_of_batch(X, state, sample_weight)
+    counts = jnp.asarray(state.counts, points.rows.arrays[0].dtype)
+    given = jnp.asarray(points.centred(state.centroids)), counts
+    centroids, counts = rows.finished(reassigned(points.rows, *given, key, reassignment_ratio))
+    return MiniBatchState(points.uncentred(centroids), counts, 0)
+
+
+def minibatch_kmeans(
+    X: Real[AnyArray, "n d"],
+    n_clusters: int,
+    *,
+    key: PRNGKeyArray,
+    init: str | Real[AnyArray, "k d"] = "k-means++",
+    n_init: int = 1,
+    sample_weight: Float[AnyArray, " n"] | None = None,
+    batch_size: int = 1024,
+    max_iter: int = 100,
+    tol: float = 0.0,
+    max_no_improvement: int | None = 10,
+    reassignment_ratio: float = 0.01,
+) -> MiniBatchKMeansResult:
+    """Mini-batch k-means, from the best of `n_init` starts.
+
+    The starts are drawn from a random sample of 3 batches (of 3 k points at least), and compared on another one.
+
+    Args:
+        X: points; a NumPy memory map is never read whole.
+        n_clusters: k.
+        key: source of randomness.
+        init: "random", "k-means++", "k-means||", or the centroids to start from.
+        n_init: number of starts.
+        sample_weight: w; None means 1 for every point.
+        batch_size: b; points are drawn with replacement.
+        max_iter: passes over the data at most, n / b steps each.
+        tol: it has converged when the centroids move no more than tol times the mean variance of the features (squared,
+            in sum) in a step; with 0 that does not count. The variance is that of the random sample.
+        max_no_improvement: steps without progress after which it ends; None: never.
+        reassignment_ratio: as for `reassign`.
+
+    Raises:
+        InputError: an argument that cannot be used; NaN, infinity, or numbers whose squares leave the range of float32.
+    """
+    n = len(X)
+    _check_arguments(n, n_clusters, init, sample_weight, n_init, batch_size, max_iter, tol, reassignment_ratio)
+    batch_size, (key_start, key_steps) = min(batch_size, n), jax.random.split(key)
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    weights = None if sample_weight is None else np.asarray(sample_weight)
+    sample, best = _best_start(X, n_clusters, rng, key_start, init, n_init, weights, batch_size)
+    threshold = tol * sample.mean_variance if tol else -1.0
+    progress, inertias = beginning(best, key_steps, batch_size, n), []
+    most = max(max_iter * n // batch_size, 1)
+    at_once = int(np.clip(GATHERED // (batch_size * X.shape[1]), 1, MOST_STEPS))
+    patience = most + 1 if max_no_improvement is None else max_no_improvement
+    while not progress.settled and len(inertias) < most:
+        batches = _gathered(X, rng.integers(n, size=(at_once, batch_size)), weights, sample)
+        limit = min(at_once, most - len(inertias))
+        progress, found = rows.finished(stretch(batches, progress, limit, threshold, patience, reassignment_ratio))
+        inertias.extend((np.asarray(found, np.float64) * sample.unit / batch_size).tolist()[: int(progress.i)])
+    counts = as_jax(np.asarray(progress.state.counts, np.float64).astype(sample.dtype) * sample.unit)
+    state = MiniBatchState(sample.uncentred(progress.state.centroids), counts, int(progress.state.n_since))
+    labels, inertia = _assigned(X, state.centroids, weights)
+    n_iter = -(-len(inertias) * batch_size // n)
+    converged, history = bool(progress.settled), np.array(inertias)
+    return MiniBatchKMeansResult(state, labels, inertia, n_iter, len(inertias), converged, history)
+
+
+def _points_of_batch(X: AnyArray, state: MiniBatchState, sample_weight: AnyArray | None) -> Points:
+    offset = centre_of(state.centroids)
+    return points_in_blocks(X, offset=offset, n_clusters=len(state.centroids), sample_weight=sample_weight)
+
+
+def _best_start(
+    X: AnyArray,
+    n_clusters: int,
+    rng: np.random.Generator,
+    key: Array,
+    init: Any,
+    n_init: int,
+    weights: np.ndarray | None,
+    batch_size: int,
+) -> tuple[Points, AnyArray]:
+    """A random sample of the points, and the start (centred as they are) of least inertia on another sample."""
+    size, offset = min(3 * max(batch_size, n_clusters), len(X)), centre_of(X)
+    trial, best, least = np.sort(rng.integers(len(X), size=size)), None, np.inf
+    unit_of = np.ones(1) if weights is None else weights
+    sample = points_in_blocks(X[:1], offset=offset, n_clusters=n_clusters)
+    for start_key in jax.random.split(key, n_init):
+        index = np.sort(rng.choice(len(X), size=size, replace=False))
+        of_sample = None if weights is None or not weights[index].any() else weights[index]
+        sample = points_in_blocks(X[index], offset=offset, n_clusters=n_clusters, sample_weight=of_sample)
+        if not isinstance(init, str):
+            best = sample.centred(init)
+            break
+        start = draw_start(STARTS[init], sample, n_clusters, start_key)
+        distances = np.asarray(assign(X[trial], sample.uncentred(start))[1], np.float64)
+        inertia = float(distances.sum() if weights is None else weights[trial] @ distances)
+        if best is None or inertia < least:
+            best, least = start, inertia
+    assert best is not None
+    unit = float(2 ** np.floor(np.log2(unit_of.max())))
+    return Points(sample.rows, sample.offset, len(X), sample.dtype, unit), best
+
+
+def _gathered(X: AnyArray, index: np.ndarray, weights: np.ndarray | None, sample: Points) -> rows.Rows:
+    """The points at `index` [steps b] as blocks [n_blocks steps block d] on all devices, and their weights."""
+    steps, b = index.shape
+    x = sample.rows.arrays[0]
+    block, dtype = rows.block_size(b, x.shape[2]), x.dtype
+    n_blocks = -(-b // (block * rows.mesh().size)) * rows.mesh().size
+    filled = np.zeros((steps, n_blocks * block, x.shape[2]), dtype)
+    np.subtract(_rows_of(X, index), sample.offset, out=filled[:, :b], casting="same_kind")
+    of_batch = np.zeros((steps, n_blocks * block), dtype)
+    of_batch[:, :b] = 1 if weights is None else weights[index] / sample.unit
+    in_blocks = (
+        np.moveaxis(array.reshape(steps, n_blocks, block, *array.shape[2:]), 0, 1) for array in (filled, of_batch)
+    )
+    spread = jax.sharding.NamedSharding(rows.mesh(), jax.sharding.PartitionSpec(rows.AXIS))
+    return rows.Rows(tuple(jax.device_put(np.ascontiguousarray(array), spread) for array in in_blocks), rows.mesh())
+
+
+def _rows_of(X: AnyArray, index: np.ndarray) -> np.ndarray:
+    """X[index] on the host: of an array on a GPU only these rows come."""
+    on_gpu = isinstance(X, jax.Array) and any(device.platform != "cpu" for device in X.devices())
+    return np.asarray(X[index]) if on_gpu else np.asarray(X)[index]
+
+
+def _assigned(X: AnyArray, centroids: AnyArray, weights: np.ndarray | None) -> tuple[Array, float]:
+    """The nearest centroid of each point, a part of X at a time, and the inertia."""
+    in_part, labels, inertia = max(PART // X.shape[1], 1), [], 0.0
+    for begin in range(0, len(X), in_part):
+        part = slice(begin, begin + in_part)
+        of_part, distances = assign(X[part], centroids)
+        labels.append(of_part)
+        distances = np.asarray(distances, np.float64)
+        inertia += float(distances.sum() if weights is None else weights[part] @ distances)
+    return jnp.concatenate(labels), inertia
+
+
+def _check_arguments(
+    n: int,
+    n_clusters: int,
+    init: Any,
+    sample_weight: AnyArray | None,
+    n_init: int,
+    batch_size: int,
+    max_iter: int,
+    tol: float,
+    reassignment_ratio: float,
+) -> None:
+    if isinstance(init, str) and init not in STARTS:
+        raise InputError(f"init={init!r} is unknown: expected one of {', '.join(map(repr, STARTS))}, or centroids")
+    check_n_clusters(n_clusters, n)
+    if not isinstance(init, str) and len(init) != n_clusters:
+        raise InputError(f"expected {n_clusters} starting centroids, one for each cluster, got {len(init)}")
+    if n_init < 1 or batch_size < 1 or max_iter < 1:
+        raise InputError(
+            f"n_init={n_init}, batch_size={batch_size}, max_iter={max_iter}: expected at least 1 for all three"
+        )
+    if not (tol >= 0 and reassignment_ratio >= 0):
+        raise InputError(f"tol={tol}, reassignment_ratio={reassignment_ratio}: expected at least 0 for both")
+    if sample_weight is not None and not (
+        (sample_weight >= 0).all() and sample_weight.max() > 0 and np.isfinite(np.asarray(sample_weight)).all()
+    ):
+        raise InputError(
+            "sample_weight has negative or infinite entries, or none above 0: expected weights >= 0, at least one > 0"
+        )

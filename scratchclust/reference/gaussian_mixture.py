@@ -1,0 +1,237 @@
+"""Gaussian mixture: every point was drawn from one of k normal distributions, nobody knows which.
+
+The density of a point is that of the mixture, with weights p_j that sum to 1:
+
+    p(x) = sum_j p_j N(x; m_j, S_j)          log N(x; m, S) = -(d log 2 pi + log |S| + (x - m)^T S^-1 (x - m)) / 2
+
+Expectation-maximisation raises the mean log-likelihood by two steps in turn, neither of which can lower it:
+
+    e_step      r_ij = p_j N(x_i; m_j, S_j) / p(x_i)                      how likely it was component j that drew x_i
+    m_step      n_j = sum_i r_ij,     p_j = n_j / n,     m_j = sum_i r_ij x_i / n_j
+                S_j = sum_i r_ij (x_i - m_j)(x_i - m_j)^T / n_j + reg_covar I
+
+The covariance S_j is one matrix for each component ("full"), one for all of them ("tied": the mean of the S_j, weighted
+by p_j), a diagonal for each ("diag"), or one variance for each ("spherical": the mean of its diagonal). Densities are
+far outside the range of floating-point numbers, so all of it is in logarithms:
+
+    log p(x) = log sum_j exp(log p_j + log N(x; m_j, S_j)) = a + log sum_j exp(... - a),      a = the largest term
+
+And no S is inverted: with S = L L^T (Cholesky) and P = L^-T, the square is |(x - m) P|^2, and log |S| is
+-2 sum_f log P_ff.
+
+The fast twin of this file is `scratchclust/cluster/gaussian_mixture.py`.
+
+Sources: Dempster, Laird & Rubin, Maximum likelihood from incomplete data via the EM algorithm, 1977. Bishop, Pattern
+Recognition and Machine Learning, 2006, section 9.2.
+"""
+
+import numpy as np
+from jaxtyping import Float, Int, Real
+
+from scratchclust.errors import InputError
+from scratchclust.reference.kmeans import kmeans
+from scratchclust.results import GaussianMixtureResult, Mixture
+
+COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
+LEAST_COUNT = 10 * np.finfo(np.float64).eps  # added to n_j as in scikit-learn: a component without points has a mean
+
+
+def e_step(
+    X: Real[np.ndarray, "n d"], mixture: Mixture, *, covariance_type: str = "full"
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n k"]]:
+    """The log-likelihood of each point, and the probability of each component given the point.
+
+    Args:
+        X: points.
+        mixture: from `m_step` or `em`.
+        covariance_type: "full", "tied", "diag" or "spherical", the one the mixture was made with.
+
+    Returns:
+        log p(x_i) [n] and r_ij [n k]. Cost O(n k d^2), but O(n k d) for "diag" and "spherical".
+    """
+    joint = _log_joint(X, mixture, covariance_type)
+    largest = joint.max(axis=1, keepdims=True)
+    log_likelihood = largest[:, 0] + np.log(np.exp(joint - largest).sum(axis=1))
+    return log_likelihood, np.exp(joint - log_likelihood[:, None])
+
+
+def m_step(
+    X: Real[np.ndarray, "n d"],
+    responsibilities: Float[np.ndarray, "n k"],
+    *,
+    covariance_type: str = "full",
+    reg_covar: float = 1e-6,
+) -> Mixture:
+    """The mixture of largest likelihood, once it is known how much each component has of each point.
+
+    Args:
+        X: points.
+        responsibilities: r; each row sums to 1.
+        covariance_type: "full", "tied", "diag" or "spherical".
+        reg_covar: added to every variance.
+
+    Raises:
+        InputError: an unknown covariance type, or a covariance that is not positive definite.
+    """
+    _check(X, responsibilities.shape[1], covariance_type=covariance_type, reg_covar=reg_covar)
+    X = X.astype(np.float64)
+    counts = responsibilities.sum(axis=0) + LEAST_COUNT
+    means = responsibilities.T @ X / counts[:, None]
+    full = np.stack(
+        [_scatter(X - mean, r) / n_j for mean, r, n_j in zip(means, responsibilities.T, counts, strict=True)]
+    )
+    covariances = _constrained(full, counts, covariance_type, reg_covar)
+    return Mixture(counts / counts.sum(), means, covariances, _precisions_cholesky(covariances, covariance_type))
+
+
+def log_likelihoods(
+    X: Real[np.ndarray, "n d"], mixture: Mixture, *, covariance_type: str = "full"
+) -> Float[np.ndarray, " n"]:
+    """log p(x_i) of each point; their mean is what EM raises."""
+    return e_step(X, mixture, covariance_type=covariance_type)[0]
+
+
+def em(
+    X: Real[np.ndarray, "n d"],
+    start: Mixture,
+    *,
+    covariance_type: str = "full",
+    tol: float = 1e-3,
+    reg_covar: float = 1e-6,
+    max_iter: int = 100,
+) -> GaussianMixtureResult:
+    """Expectation-maximisation from a given mixture, until the mean log-likelihood changes by less than `tol`.
+
+    Args:
+        X: points.
+        start: a mixture, from `m_step` for instance.
+        covariance_type: "full", "tied", "diag" or "spherical".
+        tol: in natural logarithm per point.
+        reg_covar: added to every variance. The likelihood without it has no bound: a component that shrinks to a point
+            raises it for ever. With it the likelihood may fall by a little.
+        max_iter: iterations at most.
+
+    Raises:
+        InputError: an argument that cannot be used, NaN or infinity, or a covariance that is not positive definite.
+    """
+    _check(X, len(start.weights), covariance_type=covariance_type, tol=tol, reg_covar=reg_covar, max_iter=max_iter)
+    mixture, lower_bounds, converged = start, [], False
+    while not converged and len(lower_bounds) < max_iter:
+        log_likelihood, responsibilities = e_step(X, mixture, covariance_type=covariance_type)
+        mixture = m_step(X, responsibilities, covariance_type=covariance_type, reg_covar=reg_covar)
+        lower_bounds.append(log_likelihood.mean())
+        converged = len(lower_bounds) > 1 and bool(abs(lower_bounds[-1] - lower_bounds[-2]) < tol)
+    log_likelihood, responsibilities = e_step(X, mixture, covariance_type=covariance_type)
+    labels = responsibilities.argmax(axis=1).astype(np.int32)
+    bounds = np.array(lower_bounds)
+    return GaussianMixtureResult(mixture, labels, float(log_likelihood.mean()), len(bounds), converged, bounds)
+
+
+def gaussian_mixture(
+    X: Real[np.ndarray, "n d"],
+    n_components: int,
+    *,
+    rng: np.random.Generator,
+    covariance_type: str = "full",
+    tol: float = 1e-3,
+    reg_covar: float = 1e-6,
+    max_iter: int = 100,
+    n_init: int = 1,
+) -> GaussianMixtureResult:
+    """A Gaussian mixture by EM from the clusters of k-means; of `n_init` runs the one of largest likelihood.
+
+    Args:
+        X: points.
+        n_components: k.
+        rng: source of randomness.
+        covariance_type, tol, reg_covar, max_iter: as for `em`.
+        n_init: number of starts.
+
+    Raises:
+        InputError: as for `em`, or more components than points.
+    """
+    given = {"covariance_type": covariance_type, "reg_covar": reg_covar}
+    _check(X, n_components, **given, tol=tol, max_iter=max_iter, n_init=n_init)
+    results = []
+    for _ in range(n_init):
+        labels = kmeans(X, n_components, rng=rng).labels
+        start = m_step(X, _one_hot(labels, n_components), **given)
+        results.append(em(X, start, **given, tol=tol, max_iter=max_iter))
+    return max(results, key=lambda result: result.log_likelihood)
+
+
+def _precisions_cholesky(covariances: Float[np.ndarray, "..."], covariance_type: str) -> Float[np.ndarray, "..."]:
+    """P of S^-1 = P P^T, upper triangular; of a diagonal or a single variance 1 / sqrt(S), entry by entry.
+
+    An InputError if a covariance is not positive definite.
+    """
+    try:
+        if covariance_type in ("full", "tied"):
+            return np.swapaxes(np.linalg.inv(np.linalg.cholesky(covariances)), -1, -2)
+        if (covariances > 0).all():
+            return 1 / np.sqrt(covariances)
+    except np.linalg.LinAlgError:
+        pass
+    raise InputError(
+        "a covariance is not positive definite, as happens to a component with few or equal points: "
+        "increase reg_covar, scale X, or take fewer components"
+    )
+
+
+def _log_joint(X: Real[np.ndarray, "n d"], mixture: Mixture, covariance_type: str) -> Float[np.ndarray, "n k"]:
+    """log p_j + log N(x_i; m_j, S_j)."""
+    n, d = X.shape
+    joint = np.empty((n, len(mixture.weights)))
+    for j, mean in enumerate(mixture.means):
+        P = mixture.precisions_cholesky if covariance_type == "tied" else mixture.precisions_cholesky[j]
+        if P.ndim < 2:  # a diagonal, or one number
+            P = np.diag(np.broadcast_to(P, d))
+        squared = (((X - mean) @ P) ** 2).sum(axis=1)
+        log_density = -(d * np.log(2 * np.pi) + squared) / 2 + np.log(np.diag(P)).sum()
+        joint[:, j] = np.log(mixture.weights[j]) + log_density
+    return joint
+
+
+def _scatter(Z: Float[np.ndarray, "n d"], weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, "d d"]:
+    """sum_i w_i z_i z_i^T."""
+    return (weights[:, None] * Z).T @ Z
+
+
+def _constrained(
+    full: Float[np.ndarray, "k d d"], counts: Float[np.ndarray, " k"], covariance_type: str, reg_covar: float
+) -> Float[np.ndarray, "..."]:
+    """The covariances of the wanted type, from the full ones."""
+    full = full + reg_covar * np.eye(full.shape[1])
+    if covariance_type == "full":
+        return full
+    if covariance_type == "tied":
+        return np.average(full, axis=0, weights=counts)
+    diagonals = np.diagonal(full, axis1=1, axis2=2).copy()
+    return diagonals if covariance_type == "diag" else diagonals.mean(axis=1)
+
+
+def _one_hot(labels: Int[np.ndarray, " n"], n_components: int) -> Float[np.ndarray, "n k"]:
+    return (labels[:, None] == np.arange(n_components)).astype(np.float64)
+
+
+def _check(
+    X: Real[np.ndarray, "n d"],
+    n_components: int,
+    *,
+    covariance_type: str,
+    reg_covar: float,
+    tol: float = 0.0,
+    max_iter: int = 1,
+    n_init: int = 1,
+) -> None:
+    if covariance_type not in COVARIANCE_TYPES:
+        expected = ", ".join(map(repr, COVARIANCE_TYPES))
+        raise InputError(f"covariance_type={covariance_type!r} is unknown: expected one of {expected}")
+    if not 1 <= n_components <= len(X):
+        raise InputError(f"n_components={n_components}: expected 1 to {len(X)}, the number of points")
+    if not (reg_covar >= 0 and tol >= 0):
+        raise InputError(f"reg_covar={reg_covar}, tol={tol}: expected at least 0 for both")
+    if max_iter < 1 or n_init < 1:
+        raise InputError(f"max_iter={max_iter}, n_init={n_init}: expected at least 1 for both")
+    if not np.isfinite(X).all():
+        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
