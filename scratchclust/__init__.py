@@ -15,6 +15,8 @@ ESTIMATORS = {
     "DBSCAN": "density_and_trees",
     "AgglomerativeClustering": "density_and_trees",
     "GaussianMixture": "mixture",
+    "MiniBatchKMeans": "minibatch",
+    "KernelPCA": "kernel",
     "PixelFeatures": "features",
     "GradientFeatures": "features",
     "AutoencoderFeatures": "networks",

@@ -116,3 +116,16 @@ class MiniBatchKMeansResult(NamedTuple):
     n_steps: int
     converged: bool  # False when max_iter ended it
     batch_inertias: Array  # [n_steps], of each batch before its step, by point
+
+
+class KernelPCAResult(NamedTuple):
+    """The q leading principal axes of the images of the points under a kernel, and the kernel."""
+
+    landmarks: Array  # [m d], the points themselves, or those that stand for them
+    kernel_means: Array  # [m], mean over the points of k(x, landmark)
+    coefficients: Array  # [m q]: a point has the coordinates (k(x, landmarks) - kernel_means) coefficients
+    eigenvalues: Array  # [q] of the centred kernel matrix, falling
+    kernel: str  # "linear", "rbf", "poly" or "cosine"
+    gamma: float
+    degree: float
+    coef0: float

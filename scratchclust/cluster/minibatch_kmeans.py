@@ -140,6 +140,21 @@ def minibatch_kmeans(
     return MiniBatchKMeansResult(state, labels, inertia, n_iter, len(inertias), converged, history)
 
 
+def start_of_batch(
+    X: Real[AnyArray, "b d"],
+    n_clusters: int,
+    *,
+    key: PRNGKeyArray,
+    init: str | Real[AnyArray, "k d"] = "k-means++",
+    sample_weight: Float[AnyArray, " b"] | None = None,
+) -> Real[AnyArray, "k d"]:
+    """Centroids for the first batch of a stream: drawn from it, or those that were given."""
+    if not isinstance(init, str):
+        return init
+    points = points_in_blocks(X, offset=centre_of(X), n_clusters=n_clusters, sample_weight=sample_weight)
+    return points.uncentred(draw_start(STARTS[init], points, n_clusters, key))
+
+
 def _points_of_batch(X: AnyArray, state: MiniBatchState, sample_weight: AnyArray | None) -> Points:
     offset = centre_of(state.centroids)
     return points_in_blocks(X, offset=offset, n_clusters=len(state.centroids), sample_weight=sample_weight)

@@ -1,0 +1,60 @@
+"""The largest eigenvalues of a symmetric matrix that is known only by its products: block Lanczos, on the host.
+
+The products A Q, A (A Q), ... of a random block Q span a space that soon holds the leading eigenvectors (Krylov's);
+inside it the eigenproblem is small (Rayleigh-Ritz). A block of vectors at a time, since the matrix is read once for all
+of them, and reading it is what takes the time.
+
+Sources: Golub & Underwood, The block Lanczos method for computing eigenvalues, 1977. Restarts: Wu & Simon,
+Thick-restart Lanczos method, 2000.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+
+EXTRA = 8  # vectors in a block beyond the eigenvectors that are wanted
+MOST_BLOCKS = 16  # in the basis; then it begins anew from the best vectors in it
+MOST_PRODUCTS = 200
+TOLERANCE = 1e-6  # of |A v - l v|, relative to the largest eigenvalue: about what products in float32 can give
+
+
+def leading_eigenpairs(
+    times: Callable[[np.ndarray], np.ndarray], n: int, n_pairs: int, *, rng: np.random.Generator
+) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, "n q"]]:
+    """The largest eigenvalues, falling, and their unit eigenvectors in columns.
+
+    Args:
+        times: the product of the matrix [n n] and a block of vectors [n b].
+        n: its size.
+        n_pairs: q, much less than n.
+        rng: source of the first block.
+
+    Returns:
+        Both in float64, as good as the products are. Memory O(n q), some tens of products with q + 8 vectors.
+    """
+    block = min(n_pairs + EXTRA, n)
+    basis, images = np.empty((n, 0)), np.empty((n, 0))
+    # One product first: what it keeps of the random block is in the range of the matrix.
+    new = _orthonormal(times(np.linalg.qr(rng.normal(size=(n, block)))[0]), basis)
+    for i in range(MOST_PRODUCTS):
+        basis, images = np.hstack([basis, new]), np.hstack([images, times(new)])
+        small = basis.T @ images
+        eigenvalues, vectors = np.linalg.eigh((small + small.T) / 2)
+        eigenvalues, vectors = eigenvalues[::-1][:block], vectors[:, ::-1][:, :block]
+        residual = images @ vectors - basis @ vectors * eigenvalues
+        lengths = np.linalg.norm(residual[:, :n_pairs], axis=0)
+        if lengths.max() <= TOLERANCE * eigenvalues[0] or basis.shape[1] + block > n or i + 1 == MOST_PRODUCTS:
+            break
+        new = residual if basis.shape[1] >= MOST_BLOCKS * block else images[:, -block:]
+        if basis.shape[1] >= MOST_BLOCKS * block:
+            basis, images = basis @ vectors, images @ vectors
+        new = _orthonormal(new, basis)
+    return eigenvalues[:n_pairs], basis @ vectors[:, :n_pairs]
+
+
+def _orthonormal(block: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """An orthonormal basis of the block less what the basis has of it; twice, since once leaves rounding."""
+    for _ in range(2):
+        block, _ = np.linalg.qr(block - basis @ (basis.T @ block))
+    return block
