@@ -6,6 +6,16 @@ import sys
 from pathlib import Path
 
 NAMES = ("kmeans", "silhouette", "dunn", "pca", "autoencoder", "dbscan", "agglomerative")
+NAMES = (
+    "kmeans",
+    "minibatch_kmeans",
+    "gaussian_mixture",
+    "kernel_pca",
+    "silhouette",
+    "dunn",
+    "pca",
+    "autoencoder",
+)
 
 
 def main() -> int:

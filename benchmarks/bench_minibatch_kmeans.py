@@ -1,4 +1,4 @@
-"""Mini-batch k-means: scratchclust against scikit-learn, each until it ends by itself, and for the same number of steps.
+"""Mini-batch k-means: scratchclust against scikit-learn, each until it ends, and for the same number of steps.
 
 Quality is the inertia of all points.
 """

@@ -31,6 +31,19 @@ runpy.run_module("benchmarks", run_name="__main__", alter_sys=False)
 
 
 @pytest.mark.parametrize("name", ["kmeans", "silhouette", "dunn", "pca", "autoencoder", "dbscan", "agglomerative"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "kmeans",
+        "minibatch_kmeans",
+        "gaussian_mixture",
+        "kernel_pca",
+        "silhouette",
+        "dunn",
+        "pca",
+        "autoencoder",
+    ],
+)
 def test_quick_run_on_a_bare_machine(name):
     done = subprocess.run([sys.executable, "-c", BARE, name], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

@@ -174,7 +174,7 @@ def test_weights_of_zero_are_as_if_not_there(twin: ModuleType) -> None:
 @each_twin
 def test_errors_teach(twin: ModuleType) -> None:
     X, given = points(n=60), randomness(twin)
-    with pytest.raises(InputError, match="init='far' is unknown: expected one of 'random', .*, or centroids"):
+    with pytest.raises(InputError, match=r"init='far' is unknown: expected one of 'random', .*, or centroids"):
         twin.minibatch_kmeans(X, 2, init="far", **given)
     with pytest.raises(InputError, match="n_clusters=61: expected 1 to 60, the number of points"):
         twin.minibatch_kmeans(X, 61, **given)

@@ -44,11 +44,11 @@ class Progress(NamedTuple):
 def beginning(centroids: AnyArray, key: Array, batch_size: int, n: int) -> Progress:
     """Before the first step."""
     centroids = jnp.asarray(np.asarray(centroids))
-    zero, nothing = np.int32(0), np.zeros((), centroids.dtype)
-    alpha = np.asarray(min(2 * batch_size / (n + 1), 1), centroids.dtype)
-    state = State(centroids, jnp.zeros_like(centroids[:, 0]), jnp.asarray(zero))
+    zero, nothing = jnp.int32(0), jnp.zeros((), centroids.dtype)
+    alpha = jnp.asarray(min(2 * batch_size / (n + 1), 1), centroids.dtype)
+    state = State(centroids, jnp.zeros_like(centroids[:, 0]), zero)
     progress = Progress(
-        state, key, zero, zero, alpha, nothing, nothing + np.inf, zero, np.bool_(False), np.int32(batch_size)
+        state, key, zero, zero, alpha, nothing, nothing + jnp.inf, zero, jnp.bool(False), jnp.int32(batch_size)
     )
     return jax.device_put(progress, rows.whole())
 

@@ -37,7 +37,7 @@ def comparable(X: AnyArray, centre: Any, kernel: str) -> AnyArray:
 def directions(X: AnyArray) -> AnyArray:
     """The rows scaled to length 1, but rows of zeros, which have no direction, left as they are."""
     X = np.asarray(X)
-    zero = ~X.any(axis=1)
+    zero = (X == 0).all(axis=1)
     if not zero.any():
         return unit_rows(X)
     return np.where(zero[:, None], 0, unit_rows(np.where(zero[:, None], 1, X)))

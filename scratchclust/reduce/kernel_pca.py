@@ -66,21 +66,21 @@ def kernel_matrix(
         InputError: an unknown kernel.
     """
     _check_kernel(kernel)
-    X, Y = np.asarray(X, np.float64), np.asarray(Y, np.float64)
-    gamma = 1 / X.shape[1] if gamma is None else gamma
+    gamma, degree, coef0 = numbers_of(X.shape[1], kernel, gamma, degree, coef0)
+    x, y = np.asarray(X, np.float64), np.asarray(Y, np.float64)
     if kernel == "rbf":
-        X, Y = X - Y.mean(axis=0), Y - Y.mean(axis=0)
-        K = X @ Y.T
-        K *= 2
-        K -= (X**2).sum(axis=1)[:, None]
-        K -= (Y**2).sum(axis=1)[None, :]
-        np.minimum(K, 0, out=K)
-        K *= gamma
-        return np.exp(K, out=K)
+        x, y = x - y.mean(axis=0), y - y.mean(axis=0)
     if kernel == "cosine":
-        X, Y = _unit_or_zero(X), _unit_or_zero(Y)
-    K = X @ Y.T
-    return (gamma * K + coef0) ** degree if kernel == "poly" else K
+        x, y = np.asarray(directions(x)), np.asarray(directions(y))
+    K = x @ y.T
+    if kernel == "poly":
+        return (gamma * K + coef0) ** degree
+    if kernel == "rbf":  # -gamma |x - y|^2, expanded, in the memory of K
+        K *= 2
+        K -= (x**2).sum(axis=1)[:, None]
+        K -= (y**2).sum(axis=1)[None, :]
+        np.exp(gamma * np.minimum(K, 0, out=K), out=K)
+    return K
 
 
 def kernel_pca(
@@ -267,13 +267,8 @@ def _result(
     if signed is not None:
         largest = np.abs(signed).argmax(axis=0)
         coefficients = coefficients * np.sign(signed[largest, np.arange(signed.shape[1])])
-    gamma = 1 / landmarks.shape[1] if gamma is None else gamma
+    gamma, _, _ = numbers_of(landmarks.shape[1], kernel, gamma, degree, coef0)
     return KernelPCAResult(landmarks, means, coefficients, eigenvalues, kernel, gamma, degree, coef0)
-
-
-def _unit_or_zero(X: np.ndarray) -> np.ndarray:
-    norms = np.linalg.norm(X, axis=1, keepdims=True)
-    return X / np.where(norms > 0, norms, 1)
 
 
 def _check_kernel(kernel: str) -> None:

@@ -44,12 +44,12 @@ def leading_eigenpairs(
         eigenvalues, vectors = eigenvalues[::-1][:block], vectors[:, ::-1][:, :block]
         residual = images @ vectors - basis @ vectors * eigenvalues
         lengths = np.linalg.norm(residual[:, :n_pairs], axis=0)
-        if lengths.max() <= TOLERANCE * eigenvalues[0] or basis.shape[1] + block > n or i + 1 == MOST_PRODUCTS:
+        if lengths.max() <= TOLERANCE * eigenvalues[0] or basis.shape[1] == n or i + 1 == MOST_PRODUCTS:
             break
         new = residual if basis.shape[1] >= MOST_BLOCKS * block else images[:, -block:]
         if basis.shape[1] >= MOST_BLOCKS * block:
             basis, images = basis @ vectors, images @ vectors
-        new = _orthonormal(new, basis)
+        new = _orthonormal(new[:, : n - basis.shape[1]], basis)
     return eigenvalues[:n_pairs], basis @ vectors[:, :n_pairs]
 
 

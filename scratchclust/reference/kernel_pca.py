@@ -63,11 +63,11 @@ def kernel_matrix(
     """
     _check_kernel(kernel)
     X, Y = X.astype(np.float64), Y.astype(np.float64)
-    gamma = 1 / X.shape[1] if gamma is None else gamma
+    scale = 1 / X.shape[1] if gamma is None else gamma
     if kernel == "rbf":
-        return np.exp(-gamma * squared_distances(X, Y))
+        return np.exp(-scale * squared_distances(X, Y))
     if kernel == "poly":
-        return (gamma * X @ Y.T + coef0) ** degree
+        return (scale * X @ Y.T + coef0) ** degree
     if kernel == "cosine":
         X, Y = _unit_or_zero(X), _unit_or_zero(Y)
     return X @ Y.T
@@ -194,8 +194,8 @@ def _result(
     """The result with its signs settled."""
     largest = np.abs(coefficients).argmax(axis=0)
     signs = np.sign(coefficients[largest, np.arange(coefficients.shape[1])])
-    gamma = 1 / landmarks.shape[1] if gamma is None else gamma
-    return KernelPCAResult(landmarks, means, coefficients * signs, eigenvalues, kernel, gamma, degree, coef0)
+    scale = 1 / landmarks.shape[1] if gamma is None else gamma
+    return KernelPCAResult(landmarks, means, coefficients * signs, eigenvalues, kernel, scale, degree, coef0)
 
 
 def _unit_or_zero(X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
