@@ -3,7 +3,7 @@
 from typing import Any, no_type_check
 
 import numpy as np
-from sklearn.base import ClusterMixin, DensityMixin
+from sklearn.base import DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
 from scratchclust.cluster.gaussian_mixture import COVARIANCE_TYPES, e_step, gaussian_mixture, log_likelihoods
@@ -11,7 +11,7 @@ from scratchclust.estimators.base import Estimator, check_choice, check_matrix, 
 from scratchclust.results import GaussianMixtureResult, Mixture
 
 
-class GaussianMixture(ClusterMixin, DensityMixin, Estimator):
+class GaussianMixture(DensityMixin, Estimator):
     """A mixture of normal distributions by EM, on all local devices; a stand-in for scikit-learn's GaussianMixture.
 
     It raises the mean log-likelihood of the points; `scratchclust.reference.gaussian_mixture` explains how. Computation
@@ -97,6 +97,10 @@ class GaussianMixture(ClusterMixin, DensityMixin, Estimator):
         if self.verbose:
             self._print_history(result)
         return self
+
+    def fit_predict(self, X: Any, y: Any = None) -> Any:
+        """`labels_` after `fit(X)`: the most probable component of each row of X [n d], int32 [n]; y is ignored."""
+        return self.fit(X).labels_
 
     def predict(self, X: Any) -> Any:
         """The most probable component of each row of X [n d], int32 [n]."""
