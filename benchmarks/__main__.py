@@ -5,11 +5,12 @@ import importlib
 import sys
 from pathlib import Path
 
-NAMES = ("kmeans", "silhouette", "dunn", "pca", "autoencoder", "dbscan", "agglomerative")
 NAMES = (
     "kmeans",
     "minibatch_kmeans",
     "gaussian_mixture",
+    "dbscan",
+    "agglomerative",
     "kernel_pca",
     "silhouette",
     "dunn",

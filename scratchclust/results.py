@@ -75,9 +75,9 @@ class DBSCANResult(NamedTuple):
 class AgglomerativeResult(NamedTuple):
     """A tree of clusters: point i is cluster i < n, and merge m makes cluster n + m."""
 
-    linkage_matrix: (
-        Array  # [n - 1, 4] float64, SciPy's: the two clusters merged, their distance (rising), points in both
-    )
+    linkage_matrix: Array  # [n - 1, 4] float64, SciPy's: the two merged, their distance (rising), points in both
+
+
 class Mixture(NamedTuple):
     """A Gaussian mixture: what EM turns over. The type of its covariances is an argument of those who use it."""
 

@@ -20,6 +20,8 @@ ABSENT = (
     "beartype",
     "benchmarks.torch_autoencoder",  # stands for torch: scikit-learn looks it up in sys.modules
 )
+CLUSTERING = ("kmeans", "minibatch_kmeans", "gaussian_mixture", "dbscan", "agglomerative")
+NAMES = (*CLUSTERING, "kernel_pca", "silhouette", "dunn", "pca", "autoencoder")
 BARE = f"""
 import sys
 for name in set({ABSENT!r}) - ({{"rich"}} if "autoencoder" in sys.argv else set()):  # flax needs rich
@@ -30,20 +32,7 @@ runpy.run_module("benchmarks", run_name="__main__", alter_sys=False)
 """
 
 
-@pytest.mark.parametrize("name", ["kmeans", "silhouette", "dunn", "pca", "autoencoder", "dbscan", "agglomerative"])
-@pytest.mark.parametrize(
-    "name",
-    [
-        "kmeans",
-        "minibatch_kmeans",
-        "gaussian_mixture",
-        "kernel_pca",
-        "silhouette",
-        "dunn",
-        "pca",
-        "autoencoder",
-    ],
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_quick_run_on_a_bare_machine(name):
     done = subprocess.run([sys.executable, "-c", BARE, name], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

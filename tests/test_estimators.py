@@ -15,8 +15,18 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from scratchclust import DBSCAN, PCA, AgglomerativeClustering, KMeans, PixelFeatures, persist
-from scratchclust import PCA, GaussianMixture, KernelPCA, KMeans, MiniBatchKMeans, PixelFeatures, persist
+from scratchclust import (
+    DBSCAN,
+    PCA,
+    AgglomerativeClustering,
+    GaussianMixture,
+    KernelPCA,
+    KMeans,
+    MiniBatchKMeans,
+    PixelFeatures,
+    SpectralClustering,
+    persist,
+)
 from scratchclust.data import load
 from scratchclust.errors import InputError
 
@@ -28,17 +38,16 @@ REPEATED = (
 
 def expected_failures(estimator) -> dict[str, str]:
     """At most one for each estimator, each with its reason."""
-    return (
-        {"check_sample_weight_equivalence_on_dense_data": REPEATED}
-        if isinstance(estimator, KMeans | MiniBatchKMeans)
-        else {}
-    )
+    k_means = isinstance(estimator, KMeans | MiniBatchKMeans)
+    return {"check_sample_weight_equivalence_on_dense_data": REPEATED} if k_means else {}
 
 
 @pytest.mark.filterwarnings("ignore:Skipping check check_array_api_input", "ignore:only . of . clusters have points")
 @parametrize_with_checks(
-    [KMeans(n_clusters=3), PCA(), DBSCAN(), AgglomerativeClustering()],
-    [KMeans(n_clusters=3), PCA(), MiniBatchKMeans(n_clusters=3), GaussianMixture(), KernelPCA()],
+    [
+        *(KMeans(n_clusters=3), MiniBatchKMeans(n_clusters=3), GaussianMixture(), SpectralClustering(n_clusters=3)),
+        *(DBSCAN(), AgglomerativeClustering(), PCA(), KernelPCA()),
+    ],
     expected_failed_checks=expected_failures,
 )
 def test_check_estimator(estimator, check):
