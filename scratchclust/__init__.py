@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 ESTIMATORS = {
     "KMeans": "cluster",
     "PCA": "reduce",
+    "TSNE": "maps",
     "SpectralClustering": "spectral",
     "DBSCAN": "density_and_trees",
     "AgglomerativeClustering": "density_and_trees",

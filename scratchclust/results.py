@@ -129,3 +129,20 @@ class KernelPCAResult(NamedTuple):
     gamma: float
     degree: float
     coef0: float
+
+
+class TSNEHistory(NamedTuple):
+    """The divergence every 50 iterations and after the last."""
+
+    iteration: Array  # [s] int32, iterations done
+    kl_divergence: Array  # [s] of the map after them, without exaggeration
+
+
+class TSNEResult(NamedTuple):
+    """A map by t-SNE."""
+
+    embedding: Array  # [n q]
+    kl_divergence: float  # between the affinities of the data and of the map, without exaggeration
+    n_iter: int
+    learning_rate: float  # that was used
+    history: TSNEHistory

@@ -1,0 +1,224 @@
+"""t-SNE, fast: the twin of `scratchclust/reference/tsne.py`, where the mathematics is explained.
+
+Small maps take all pairs of points in each iteration (`tsne_exact.py`); large ones attract between neighbours alone and
+repel through a grid (`tsne_fft.py`), in time linear in the number of points. The iterations run on the devices in
+stretches of about half a second; between them the host records the divergence, tells it, and can be interrupted.
+"""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray, Real
+
+from scratchclust import rows
+from scratchclust.distances import AnyArray
+from scratchclust.errors import InputError
+from scratchclust.reduce.pca import pca
+from scratchclust.reduce.pca import transform as coordinates
+from scratchclust.reduce.tsne_affinities import (
+    check,
+    conditional_affinities,
+    joint_affinities,
+    sparse_affinities,
+)
+from scratchclust.reduce.tsne_exact import AllPairs, Forces, all_pairs
+from scratchclust.reduce.tsne_fft import OnGrid, grid_for
+from scratchclust.reduce.tsne_new_points import transform
+from scratchclust.results import TSNEHistory, TSNEResult
+
+__all__ = [
+    "conditional_affinities",
+    "gradient",
+    "joint_affinities",
+    "kl_divergence",
+    "pca_start",
+    "random_start",
+    "transform",
+    "tsne",
+]
+
+EXAGGERATED = 250  # iterations with exaggeration and with the first momentum
+MOMENTA = 0.5, 0.8
+LEAST_GAIN = 0.01
+START_SCALE = 1e-4  # standard deviation of the start along its first axis
+RECORD_EVERY = 50  # iterations from one entry of the history to the next
+LEAST_LEARNING_RATE = 50.0
+FEW = 2000  # points up to which "auto" takes all pairs
+MOST_PAIRS = 2**30  # of the exact algorithm: 4 GiB of affinities
+STRETCH = 0.5  # seconds between two looks of the host
+
+
+def kl_divergence(Y: Float[AnyArray, "n q"], P: Float[AnyArray, "n n"]) -> float:
+    """KL(P || Q) of the map Y; pairs with p = 0 count nothing."""
+    return float(_divergence(all_pairs(P), jnp.asarray(Y, jnp.float32)))
+
+
+def gradient(Y: Float[AnyArray, "n q"], P: Float[AnyArray, "n n"]) -> Float[Array, "n q"]:
+    """dKL/dY between all pairs. Cost O(n^2 q) time, one block of rows of memory beside P."""
+    return rows.finished(_gradient(all_pairs(P), jnp.asarray(Y, jnp.float32), 1.0))
+
+
+def pca_start(X: Real[AnyArray, "n d"], n_components: int = 2) -> Float[Array, "n q"]:
+    """The leading principal coordinates, scaled so that the first has standard deviation 1e-4.
+
+    Raises:
+        InputError: as for `pca`.
+    """
+    Y = coordinates(X, pca(X, n_components))
+    deviation = Y[:, 0].std()
+    return Y * jnp.where(deviation > 0, START_SCALE / deviation, 0)
+
+
+def random_start(n: int, n_components: int = 2, *, key: PRNGKeyArray) -> Float[Array, "n q"]:
+    """Normally distributed coordinates of standard deviation 1e-4."""
+    return START_SCALE * jax.random.normal(key, (n, n_components), jnp.float32)
+
+
+def tsne(
+    X: Real[AnyArray, "n d"],
+    n_components: int = 2,
+    *,
+    perplexity: float = 30.0,
+    early_exaggeration: float = 12.0,
+    learning_rate: float | None = None,
+    max_iter: int = 1000,
+    start: Float[AnyArray, "n q"] | None = None,
+    progress: Callable[[int, float], None] | None = None,
+    algorithm: str = "auto",
+) -> TSNEResult:
+    """The map of X.
+
+    Args:
+        X: points.
+        n_components: q, the dimension of the map.
+        perplexity: about how many neighbours each point has.
+        early_exaggeration: factor of p in the first 250 iterations.
+        learning_rate: multiplies a quarter of the gradient; None: n / early_exaggeration, at least 50.
+        max_iter: number of iterations.
+        start: the first map; None: `pca_start`.
+        progress: called every 50 iterations with their number and the divergence.
+        algorithm: "exact" between all pairs, which equals the reference; "fft" with neighbours and a grid, in the
+            plane only; "auto": exact up to 2,000 points and off the plane.
+
+    Returns:
+        The map, its divergence, and the divergence every 50 iterations. Beside the neighbours' O(n^2 d), an iteration
+        costs O(n perplexity) and the FFT of the grid with "fft", in O(n perplexity) memory; O(n^2) of both with "exact".
+
+    Raises:
+        InputError: as for `joint_affinities` and `pca_start`, a start of another shape, no iteration, or an algorithm
+            that cannot be used.
+    """
+    check(X, perplexity)
+    _check(len(X), n_components, max_iter, algorithm)
+    Y = pca_start(X, n_components) if start is None else jnp.asarray(start, jnp.float32)
+    if Y.shape != (len(X), n_components):
+        raise InputError(f"expected a start of shape {[len(X), n_components]}, got {list(Y.shape)}")
+    if algorithm == "auto":
+        algorithm = "fft" if n_components == 2 and len(X) > FEW else "exact"
+    if algorithm == "exact":
+        pairs = all_pairs(joint_affinities(X, perplexity))
+
+        def forces_for(Y: Array) -> AllPairs | OnGrid:
+            return pairs
+    else:
+        edges = sparse_affinities(X, perplexity)
+
+        def forces_for(Y: Array) -> AllPairs | OnGrid:
+            return OnGrid(edges, grid_for(Y))
+
+    rate = max(len(X) / early_exaggeration, LEAST_LEARNING_RATE) if learning_rate is None else learning_rate
+    return _descend(Y, forces_for, early_exaggeration, rate, max_iter, progress)
+
+
+class _State(NamedTuple):
+    """A map on its way."""
+
+    embedding: Array  # [n q]
+    step: Array  # [n q]
+    gains: Array  # [n q]
+    iteration: Array  # int32, iterations done
+
+
+def _check(n: int, n_components: int, max_iter: int, algorithm: str) -> None:
+    if algorithm not in ("auto", "exact", "fft"):
+        raise InputError(f'expected algorithm "auto", "exact" or "fft", got {algorithm!r}')
+    if algorithm == "fft" and n_components != 2:
+        raise InputError(f'algorithm="fft" makes maps in the plane, got n_components={n_components}: take "exact"')
+    if max_iter < 1:
+        raise InputError(f"expected at least one iteration, got max_iter={max_iter}")
+    if n * n > MOST_PAIRS and (algorithm == "exact" or n_components != 2):
+        raise InputError(
+            f"all pairs of {n:,} points need {4 * n * n / 2**30:.1f} GiB: "
+            'take algorithm="fft" with n_components=2, or fewer points'
+        )
+
+
+def _descend(
+    start: Array,
+    forces_for: Callable[[Array], AllPairs | OnGrid],
+    exaggeration: float,
+    rate: float,
+    max_iter: int,
+    progress: Callable[[int, float], None] | None,
+) -> TSNEResult:
+    """Stretches of iterations, each ended by a record, half a second, or a map that its grid no longer holds."""
+    Y = rows.on_every_device(start, rows.mesh())
+    zeros, ones = (rows.on_every_device(np.full(Y.shape, fill, np.float32), rows.mesh()) for fill in (0, 1))
+    state = _State(Y, zeros, ones, rows.on_every_device(np.zeros((), np.int32), rows.mesh()))
+    forces, done, length, history = forces_for(Y), 0, 1, []
+    while done < max_iter:
+        until = min(done + length, (done // RECORD_EVERY + 1) * RECORD_EVERY, max_iter)
+        began = time.perf_counter()
+        state = rows.finished(_stretch(state, forces, until, exaggeration, rate))
+        seconds, before, done = time.perf_counter() - began, done, int(state.iteration)
+        if done - before == length:  # compilation only makes the next stretch shorter than it might be
+            length = max(1, min(2 * length, round(STRETCH / seconds * length)))
+        if not bool(forces.holds(state.embedding)):
+            forces = forces_for(state.embedding)
+        if done == until and (done % RECORD_EVERY == 0 or done == max_iter):
+            history.append((done, float(rows.finished(_divergence(forces, state.embedding)))))
+            if progress is not None:
+                progress(*history[-1])
+    iterations, divergences = np.array(history).T
+    Y = jax.device_put(state.embedding, rows.mesh().devices.flat[0])
+    record = TSNEHistory(iterations.astype(np.int32), divergences)
+    return TSNEResult(Y, float(divergences[-1]), done, float(rate), record)
+
+
+@jax.jit
+def _stretch(state: _State, forces: AllPairs | OnGrid, until: int, exaggeration: float, rate: float) -> _State:
+    """Iterations up to `until`, or up to a map that the forces do not hold."""
+
+    def going_on(state: _State) -> Array:
+        return (state.iteration < until) & forces.holds(state.embedding)
+
+    def iterate(state: _State) -> _State:
+        early = state.iteration < EXAGGERATED
+        slope = _slope(forces.forces(state.embedding), jnp.where(early, exaggeration, 1))
+        gains = jnp.where(state.step * slope < 0, state.gains + 0.2, state.gains * 0.8)
+        gains = jnp.maximum(gains, LEAST_GAIN)
+        step = jnp.where(early, *MOMENTA) * state.step - rate * gains * (slope / 4)
+        return _State(state.embedding + step, step, gains, state.iteration + 1)
+
+    return jax.lax.while_loop(going_on, iterate, state)
+
+
+@jax.jit
+def _divergence(forces: AllPairs | OnGrid, Y: Array) -> Array:
+    """sum p log p - sum p log w + log Z."""
+    found = forces.forces(Y)
+    return forces.negative_entropy - found.log_student + jnp.log(found.normaliser)
+
+
+@jax.jit
+def _gradient(forces: AllPairs | OnGrid, Y: Array, exaggeration: float) -> Array:
+    return _slope(forces.forces(Y), exaggeration)
+
+
+def _slope(found: Forces, exaggeration: Array | float) -> Array:
+    """dKL/dY, the affinities multiplied by `exaggeration`."""
+    return 4 * (exaggeration * found.attraction - found.repulsion / found.normaliser)
