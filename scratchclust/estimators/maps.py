@@ -69,8 +69,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         Raises:
             ValueError: a parameter or X cannot be used; the message says what was expected.
         """
-        self._check_parameters()
         X = check_matrix(self, X, reset=True, minimum=2)
+        self._check_parameters()
         if not self.perplexity < len(X):
             raise ValueError(
                 f"perplexity={self.perplexity:g} must be less than n_samples={len(X)}: a third of the points is a lot"
@@ -119,11 +119,11 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         if isinstance(self.init, str):
             check_choice("init", self.init, ("pca", "random"))
         for name, least in (("perplexity", 1), ("early_exaggeration", 1), ("learning_rate", 0)):
-            value = getattr(self, name)
+            value: Any = getattr(self, name)
             if name == "learning_rate" and isinstance(value, str) and value == "auto":
                 continue
-            known = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-            if not (known and np.isfinite(value) and value >= least and value > 0):
+            number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+            if not number or not (np.isfinite(value) and float(value) >= least and float(value) > 0):
                 raise ValueError(f"expected {name} to be a number of at least {least}, got {value!r}")
 
     def _start(self, X: Any) -> Any:

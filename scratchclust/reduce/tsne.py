@@ -7,7 +7,7 @@ stretches of about half a second; between them the host records the divergence, 
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -105,8 +105,8 @@ def tsne(
             plane only; "auto": exact up to 2,000 points and off the plane.
 
     Returns:
-        The map, its divergence, and the divergence every 50 iterations. Beside the neighbours' O(n^2 d), an iteration
-        costs O(n perplexity) and the FFT of the grid with "fft", in O(n perplexity) memory; O(n^2) of both with "exact".
+        The map, its divergence, and the divergence every 50 iterations. The affinities cost O(n^2 d) time. With "fft"
+        an iteration costs O(n perplexity) and the FFT of the grid, in O(n perplexity) memory; with "exact" O(n^2) both.
 
     Raises:
         InputError: as for `joint_affinities` and `pca_start`, a start of another shape, no iteration, or an algorithm
@@ -114,7 +114,7 @@ def tsne(
     """
     check(X, perplexity)
     _check(len(X), n_components, max_iter, algorithm)
-    Y = pca_start(X, n_components) if start is None else jnp.asarray(start, jnp.float32)
+    Y = jnp.asarray(pca_start(X, n_components) if start is None else start, jnp.float32)
     if Y.shape != (len(X), n_components):
         raise InputError(f"expected a start of shape {[len(X), n_components]}, got {list(Y.shape)}")
     if algorithm == "auto":
@@ -190,7 +190,7 @@ def _descend(
 
 
 @jax.jit
-def _stretch(state: _State, forces: AllPairs | OnGrid, until: int, exaggeration: float, rate: float) -> _State:
+def _stretch(state: _State, forces: AllPairs | OnGrid, until: Any, exaggeration: Any, rate: Any) -> _State:
     """Iterations up to `until`, or up to a map that the forces do not hold."""
 
     def going_on(state: _State) -> Array:
@@ -215,10 +215,10 @@ def _divergence(forces: AllPairs | OnGrid, Y: Array) -> Array:
 
 
 @jax.jit
-def _gradient(forces: AllPairs | OnGrid, Y: Array, exaggeration: float) -> Array:
+def _gradient(forces: AllPairs | OnGrid, Y: Array, exaggeration: Any) -> Array:
     return _slope(forces.forces(Y), exaggeration)
 
 
-def _slope(found: Forces, exaggeration: Array | float) -> Array:
+def _slope(found: Forces, exaggeration: Any) -> Array:
     """dKL/dY, the affinities multiplied by `exaggeration`."""
     return 4 * (exaggeration * found.attraction - found.repulsion / found.normaliser)

@@ -134,7 +134,7 @@ def _scaled(squares: Float[np.ndarray, "n m"]) -> tuple[Float[np.ndarray, "n m"]
 
 
 @jax.jit
-def _bisected(data: rows.Rows, entropy: float) -> Array:
+def _bisected(data: rows.Rows, entropy: Any) -> Array:
     """p of every row [n_blocks block m]."""
 
     def block(u: Array, finite: Array, entropy: Array) -> tuple[None, Array]:

@@ -22,10 +22,10 @@ grid, and later the grid grows by fixed sizes, of which each is compiled once. W
 import math
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from scratchclust import rows
@@ -36,7 +36,7 @@ SIZES = (128, 256, 384, 512, 768, 1024, 1536, 2048)  # nodes a side; their FFTs 
 SPACING = 0.4  # at most, but for maps wider than the largest grid
 MARGIN = 6  # nodes that splines need beyond the map
 LEAST = 2.0**-60  # spacing of a map of equal points
-SPLINE_SQUARED = np.array([2416, 1191, 120, 1]) / 5040  # the B-spline of order 8 at 0, 1, 2, 3
+SPLINE_SQUARED = 2416 / 5040, 1191 / 5040, 120 / 5040, 1 / 5040  # the B-spline of order 8 at 0, 1, 2, 3
 
 
 @jax.tree_util.register_dataclass
@@ -140,16 +140,17 @@ def _spread(grid: Grid, Y: Array) -> tuple[tuple[Array, Array], Array]:
 
 
 @partial(jax.jit, static_argnames=("size",))
-def _grid(size: int, spacing: float, narrowest: float, widest: float) -> Grid:
+def _grid(size: int, spacing: Any, narrowest: Any, widest: Any) -> Grid:
     """The kernels at all displacements of nodes, transformed."""
     n = 2 * size
-    steps = jnp.arange(n)
+    steps = jnp.arange(n, dtype=jnp.int32)
+    spacing, narrowest, widest = (jnp.asarray(value, jnp.float32) for value in (spacing, narrowest, widest))
     x = jnp.where(steps < size, steps, steps - n) * spacing
     square = 1 + jnp.square(x)[:, None] + jnp.square(x)[None, :]
     slope = jnp.where(steps == size, 0, x)[:, None] / jnp.square(square)  # no two nodes are `size` apart
-    angle = 2 * jnp.pi * steps / n
-    smoothing = SPLINE_SQUARED[0] + 2 * sum(SPLINE_SQUARED[m] * jnp.cos(m * angle) for m in (1, 2, 3))
+    angle = 2 * jnp.pi * steps.astype(jnp.float32) / n
+    a, b, c, d = SPLINE_SQUARED
+    smoothing = a + 2 * (b * jnp.cos(angle) + c * jnp.cos(2 * angle) + d * jnp.cos(3 * angle))
     smoothing = smoothing[:, None] * smoothing[None, : size + 1]
     slopes = jnp.stack([jnp.fft.rfft2(slope).imag, jnp.fft.rfft2(slope.T).imag]) / smoothing[None]
-    scalars = (jnp.asarray(value, x.dtype) for value in (spacing, narrowest, widest))
-    return Grid(*scalars, jnp.fft.rfft2(1 / square).real / smoothing, slopes, size)
+    return Grid(spacing, narrowest, widest, jnp.fft.rfft2(1 / square).real / smoothing, slopes, size)

@@ -1,6 +1,5 @@
 """New points in a finished map of t-SNE; the definition is `transform` in `scratchclust/reference/tsne.py`."""
 
-from functools import partial
 from typing import Any
 
 import jax
@@ -55,8 +54,8 @@ def transform(
     return jnp.where(equal, jnp.asarray(map_of_fit[near.indices[:, 0]]), rows.join(places, len(Y)))
 
 
-@partial(jax.jit)
-def _descended(data: rows.Rows, embedding: Array, n_iter: int) -> Array:
+@jax.jit
+def _descended(data: rows.Rows, embedding: Array, n_iter: Any) -> Array:
     def block(y: Array, p: Array, indices: Array, embedding: Array, n_iter: Array) -> tuple[None, Array]:
         attracting = embedding[indices].transpose(2, 0, 1)  # [q b k]
 

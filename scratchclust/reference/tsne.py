@@ -146,8 +146,10 @@ def tsne(
         The map, its divergence, and the divergence every 50 iterations. Cost O(n^2 (d + q max_iter)) time.
 
     Raises:
-        InputError: as for `joint_affinities` and `pca_start`, or a start of another shape.
+        InputError: as for `joint_affinities` and `pca_start`, a start of another shape, or no iteration.
     """
+    if max_iter < 1:
+        raise InputError(f"expected at least one iteration, got max_iter={max_iter}")
     P = joint_affinities(X, perplexity)
     Y = pca_start(X, n_components) if start is None else start.astype(np.float64)
     if Y.shape != (len(X), n_components):
