@@ -134,12 +134,12 @@ def test_repulsion_through_the_grid_on_many_points() -> None:
 
 def test_there_is_a_grid_for_every_width() -> None:
     """Each map belongs to one grid, which holds it; only the widest have a coarser spacing."""
-    for width in (0.0, 1e-12, 1e-4, 3.0, 48.7, 48.9, 200.0, 700.0, 5000.0):
-        Y = jnp.array([[0, 0], [width, width / 2]], jnp.float32) + 7
-        grid = tsne_fft.grid_for(Y)
-        assert bool(tsne_fft.OnGrid(None, grid).holds(Y)), width
-        assert (float(grid.spacing) > tsne_fft.SPACING * 1.01) == (width == 5000)
-        assert grid.size <= 2048
+    for width in (0.0, 1e-25, 1e-12, 1e-4, 3.0, 48.7, 48.9, 200.0, 700.0, 5000.0):
+        size, spacing, narrowest, widest = tsne_fft.settings_for(width)
+        assert narrowest < width <= widest <= (size - tsne_fft.MARGIN) * spacing * 1.001
+        assert size <= 2048
+        assert size == 128 or spacing >= tsne_fft.SPACING
+        assert (spacing > tsne_fft.SPACING) == (width == 5000)
 
 
 @pytest.mark.parametrize("algorithm", ["exact", "fft"])
@@ -176,8 +176,8 @@ def _nearest(Y) -> np.ndarray:
 
 def test_as_good_as_scikit_learn_on_the_digits() -> None:
     X = load("digits").images.reshape(1797, -1)[:600].astype(np.float32)
-    peer = sklearn.manifold.TSNE(init="pca", random_state=0, method="exact", max_iter=750).fit(X)
-    found = TSNE(method="fft", max_iter=750).fit(X)
+    peer = sklearn.manifold.TSNE(init="pca", random_state=0, method="exact", max_iter=500).fit(X)
+    found = TSNE(method="fft", max_iter=500).fit(X)
     exact = reference.kl_divergence(found.embedding_.astype(np.float64), reference.joint_affinities(X, 30.0))
     assert exact < 1.02 * peer.kl_divergence_
     trust = [sklearn.manifold.trustworthiness(X, Y) for Y in (found.embedding_, peer.embedding_)]
@@ -310,6 +310,11 @@ def test_errors_of_the_estimator_teach(given: dict, message: str) -> None:
 def test_errors_of_both_twins_teach(twin: ModuleType, X: np.ndarray, given: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         twin.tsne(X, **given)
+
+
+def test_a_map_that_flies_apart_is_no_endless_loop() -> None:
+    with pytest.raises(InputError, match="smaller one"):
+        fast.tsne(clouds(), perplexity=20.0, max_iter=60, learning_rate=1e37)
 
 
 def test_what_does_not_fit_is_refused_in_bytes() -> None:

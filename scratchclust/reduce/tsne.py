@@ -109,8 +109,8 @@ def tsne(
         an iteration costs O(n perplexity) and the FFT of the grid, in O(n perplexity) memory; with "exact" O(n^2) both.
 
     Raises:
-        InputError: as for `joint_affinities` and `pca_start`, a start of another shape, no iteration, or an algorithm
-            that cannot be used.
+        InputError: as for `joint_affinities` and `pca_start`, a start of another shape, no iteration, an algorithm
+            that cannot be used, or a learning rate with which the map flies apart.
     """
     check(X, perplexity)
     _check(len(X), n_components, max_iter, algorithm)
@@ -175,8 +175,9 @@ def _descend(
         began = time.perf_counter()
         state = rows.finished(_stretch(state, forces, until, exaggeration, rate))
         seconds, before, done = time.perf_counter() - began, done, int(state.iteration)
-        if done - before == length:  # compilation only makes the next stretch shorter than it might be
-            length = max(1, min(2 * length, round(STRETCH / seconds * length)))
+        if not bool(jnp.isfinite(state.embedding).all()):
+            raise InputError(f"the map flew apart with learning_rate={rate:g}: take a smaller one")
+        length = max(1, min(2 * length, round(STRETCH / seconds * (done - before))))
         if not bool(forces.holds(state.embedding)):
             forces = forces_for(state.embedding)
         if done == until and (done % RECORD_EVERY == 0 or done == max_iter):

@@ -45,7 +45,7 @@ class Grid:
     """A grid, and the transforms of the kernels on it, free of the splines' smoothing."""
 
     spacing: Array
-    narrowest: Array  # a map of this width or less belongs to a finer grid,
+    narrowest: Array  # a narrower map belongs to a finer grid,
     widest: Array  # and a wider one to a larger
     normaliser: Array  # [2G G+1] transform of k_z, which is real
     slopes: Array  # [2 2G G+1] imaginary parts of the transforms of k_x and k_y, which have no real ones
@@ -69,7 +69,7 @@ class OnGrid:
     def holds(self, Y: Float[Array, "n 2"]) -> Array:
         """Whether this is the grid for the map Y."""
         width = _width(Y)
-        return (width > self.grid.narrowest) & (width <= self.grid.widest)
+        return (width >= self.grid.narrowest) & (width <= self.grid.widest)
 
     @property
     def negative_entropy(self) -> Array:
@@ -79,18 +79,22 @@ class OnGrid:
 
 def grid_for(Y: Float[Array, "n 2"]) -> Grid:
     """The grid that belongs to a map: the finest of the smallest size, or the smallest of the coarsest spacing."""
-    width = float(_width(Y))
+    return _grid(*settings_for(float(_width(Y))))
+
+
+def settings_for(width: float) -> tuple[int, float, float, float]:
+    """Size and spacing of the grid for a map so wide, and the width above which and up to which it serves."""
     widths = [(size - MARGIN) * SPACING for size in SIZES]
     place = next((i for i, widest in enumerate(widths) if width <= widest), len(SIZES))
     if place == 0:
         halvings = min(math.floor(math.log2(widths[0] / width)) if width > 0 else 60, 60)
         narrowest = -1.0 if halvings == 60 else widths[0] / 2 ** (halvings + 1)
-        return _grid(SIZES[0], SPACING / 2**halvings, narrowest, widths[0] / 2**halvings)
+        return SIZES[0], SPACING / 2**halvings, narrowest, widths[0] / 2**halvings
     if place < len(SIZES):
-        return _grid(SIZES[place], SPACING, widths[place - 1], widths[place])
+        return SIZES[place], SPACING, widths[place - 1], widths[place]
     doublings = math.ceil(math.log2(width / widths[-1]))
     widest = widths[-1] * 2**doublings
-    return _grid(SIZES[-1], SPACING * 2**doublings, widest / 2, widest)
+    return SIZES[-1], SPACING * 2**doublings, widest / 2, widest
 
 
 def attraction_of(edges: Edges, Y: Float[Array, "n q"]) -> tuple[Float[Array, "n q"], Float[Array, ""]]:
