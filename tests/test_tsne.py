@@ -1,5 +1,6 @@
 """t-SNE: by hand and by finite differences for both twins, twins against each other, and against scikit-learn."""
 
+from collections.abc import Iterator
 from types import ModuleType
 
 import jax
@@ -12,12 +13,19 @@ from scratchclust import TSNE, persist, rows
 from scratchclust.data import load
 from scratchclust.errors import InputError
 from scratchclust.reduce import tsne as fast
-from scratchclust.reduce import tsne_fft
+from scratchclust.reduce import tsne_fft, tsne_new_points
 from scratchclust.reduce.tsne_affinities import sparse_affinities
 from scratchclust.reference import tsne as reference
 
 each_twin = pytest.mark.parametrize("twin", [pytest.param(reference, id="numpy"), pytest.param(fast, id="jax")])
 N = 240
+
+
+@pytest.fixture(autouse=True)
+def one_device() -> Iterator[None]:
+    """Several devices have a test of their own; hundreds of iterations take long on simulated ones."""
+    with rows.on(jax.local_devices()[:1]):
+        yield
 
 
 def clouds(n: int = N, seed: int = 0) -> np.ndarray:
@@ -146,23 +154,25 @@ def test_there_is_a_grid_for_every_width() -> None:
 def test_twins_make_the_same_map(algorithm: str) -> None:
     """Over 40 iterations from the same spread-out start; rounding grows in more of them."""
     X, start = clouds(), spread_out(N, 1.0)
-    expected = reference.tsne(X, perplexity=80.0, max_iter=40, start=start, early_exaggeration=4.0)
-    found = fast.tsne(X, perplexity=80.0, max_iter=40, start=start, early_exaggeration=4.0, algorithm=algorithm)
+    expected = reference.tsne(X, perplexity=80.0, max_iter=40, start=start, early_exaggeration=4.0, learning_rate=60.0)
+    found = fast.tsne(
+        X, perplexity=80.0, max_iter=40, start=start, early_exaggeration=4.0, learning_rate=60.0, algorithm=algorithm
+    )
     assert relative(found.embedding, expected.embedding) < (1e-3 if algorithm == "exact" else 0.05)
     np.testing.assert_allclose(found.kl_divergence, expected.kl_divergence, rtol=0.01)
     assert found.history.iteration.tolist() == expected.history.iteration.tolist() == [40]
-    assert found.learning_rate == expected.learning_rate == 60
+    assert found.learning_rate == expected.learning_rate == 60.0
 
 
 @pytest.mark.parametrize("algorithm", ["exact", "fft"])
 def test_divergence_falls_after_the_exaggeration_and_is_that_of_the_map(algorithm: str) -> None:
     X, told = clouds(), []
-    result = fast.tsne(X, perplexity=20.0, max_iter=520, algorithm=algorithm, progress=lambda *now: told.append(now))
+    result = fast.tsne(X, perplexity=20.0, max_iter=370, algorithm=algorithm, progress=lambda *now: told.append(now))
     late = result.history.kl_divergence[result.history.iteration >= 300]
     assert (np.diff(late) < 1e-3 * late[:-1]).all()
-    assert [entry[0] for entry in told] == [*range(50, 501, 50), 520]
+    assert [entry[0] for entry in told] == [*range(50, 351, 50), 370]
     assert result.history.iteration.tolist() == [entry[0] for entry in told]
-    assert result.n_iter == 520
+    assert result.n_iter == 370
     exact = reference.kl_divergence(np.asarray(result.embedding, np.float64), reference.joint_affinities(X, 20.0))
     np.testing.assert_allclose(result.kl_divergence, exact, rtol=1e-4 if algorithm == "exact" else 0.03)
     own = [np.bincount(np.arange(N)[near] % 4, minlength=4).max() for near in _nearest(result.embedding)]
@@ -175,16 +185,16 @@ def _nearest(Y) -> np.ndarray:
 
 
 def test_as_good_as_scikit_learn_on_the_digits() -> None:
-    X = load("digits").images.reshape(1797, -1)[:600].astype(np.float32)
+    X = load("digits").images.reshape(1797, -1)[:500].astype(np.float32)
     peer = sklearn.manifold.TSNE(init="pca", random_state=0, method="exact", max_iter=500).fit(X)
-    found = TSNE(method="fft", max_iter=500).fit(X)
-    exact = reference.kl_divergence(found.embedding_.astype(np.float64), reference.joint_affinities(X, 30.0))
-    assert exact < 1.02 * peer.kl_divergence_
+    found = TSNE(method="exact", max_iter=500).fit(X)
+    assert found.learning_rate_ == 4 * peer.learning_rate_
+    assert found.kl_divergence_ < 1.02 * peer.kl_divergence_
     trust = [sklearn.manifold.trustworthiness(X, Y) for Y in (found.embedding_, peer.embedding_)]
     assert trust[0] > trust[1] - 0.005
 
 
-@pytest.mark.parametrize("n_devices", [1, 2])
+@pytest.mark.parametrize("n_devices", [2, 4])
 @pytest.mark.parametrize("algorithm", ["exact", "fft"])
 def test_device_counts_agree(algorithm: str, n_devices: int) -> None:
     X, start = clouds(), spread_out(N, 1.0)
@@ -212,8 +222,8 @@ def test_how_long_stretches_are_changes_nothing(monkeypatch: pytest.MonkeyPatch)
     np.testing.assert_array_equal(parts.embedding, whole.embedding)
 
 
-def test_new_points_for_both_twins() -> None:
-    """Equal places; near a point's neighbours; a point of the fit gets its own; one by one as all at once."""
+def test_new_points_for_both_twins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal places; near a point's neighbours; a point of the fit gets its own; in parts as all at once."""
     X = clouds()
     Y = np.asarray(fast.tsne(X, perplexity=20.0, max_iter=300).embedding, np.float64)
     new = np.concatenate([X[:20] + np.float32(0.01), X[20:25]])
@@ -222,7 +232,8 @@ def test_new_points_for_both_twins() -> None:
     np.testing.assert_array_equal(found[20:], Y[20:25].astype(np.float32))
     width = np.ptp(Y, axis=0).max()
     assert np.median(np.linalg.norm(expected[:20] - Y[:20], axis=1)) < 0.05 * width
-    np.testing.assert_allclose(fast.transform(new[3:4], X, Y, perplexity=20.0), found[3:4], atol=1e-4)
+    monkeypatch.setattr(tsne_new_points, "STRETCH", 10.0 * N)
+    np.testing.assert_allclose(fast.transform(new, X, Y, perplexity=20.0), found, atol=1e-4)
 
 
 @each_twin
@@ -266,7 +277,7 @@ def test_estimator_tells_prints_and_is_saved(tmp_path, capsys) -> None:
     X = clouds()
     model = TSNE(perplexity=20, max_iter=100, verbose=1).fit(X)
     assert "iteration 50: KL divergence" in capsys.readouterr().out
-    assert (model.n_iter_, model.learning_rate_) == (100, 50)
+    assert (model.n_iter_, model.learning_rate_) == (100, 200)
     assert model.history_["kl_divergence"][-1] == model.kl_divergence_
     assert model.get_feature_names_out().tolist() == ["tsne0", "tsne1"]
     model.save(tmp_path / "map")
@@ -319,5 +330,5 @@ def test_a_map_that_flies_apart_is_no_endless_loop() -> None:
 
 def test_what_does_not_fit_is_refused_in_bytes() -> None:
     X = np.broadcast_to(np.zeros((1, 2), np.float32), (50_000, 2))
-    with pytest.raises(InputError, match=r"need 9\.3 GiB"):
+    with pytest.raises(InputError, match=r"need 74\.5 GiB"):
         fast.tsne(X, algorithm="exact")

@@ -21,7 +21,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         n_components: dimension of the map.
         perplexity: about how many neighbours each point has, from 1 to below the number of points.
         early_exaggeration: factor of the attraction in the first 250 iterations.
-        learning_rate: "auto" is n / early_exaggeration, at least 50. It multiplies a quarter of the gradient, as in
+        learning_rate: "auto" is n / early_exaggeration, at least 200. It multiplies a quarter of the gradient, as in
             FIt-SNE and openTSNE: scikit-learn's 200 is 800 here.
         max_iter: number of iterations.
         init: "pca" (the principal coordinates, scaled to standard deviation 1e-4), "random", or an array [n q].

@@ -46,9 +46,9 @@ MOMENTA = 0.5, 0.8
 LEAST_GAIN = 0.01
 START_SCALE = 1e-4  # standard deviation of the start along its first axis
 RECORD_EVERY = 50  # iterations from one entry of the history to the next
-LEAST_LEARNING_RATE = 50.0
+LEAST_LEARNING_RATE = 200.0  # scikit-learn's 50
 FEW = 2000  # points up to which "auto" takes all pairs
-MOST_PAIRS = 2**30  # of the exact algorithm: 4 GiB of affinities
+PAIR_BYTES, MOST_BYTES = 32, 2**33  # of the exact algorithm, mostly distances in float64
 STRETCH = 0.5  # seconds between two looks of the host
 
 
@@ -97,7 +97,7 @@ def tsne(
         n_components: q, the dimension of the map.
         perplexity: about how many neighbours each point has.
         early_exaggeration: factor of p in the first 250 iterations.
-        learning_rate: multiplies a quarter of the gradient; None: n / early_exaggeration, at least 50.
+        learning_rate: multiplies a quarter of the gradient; None: n / early_exaggeration, at least 200.
         max_iter: number of iterations.
         start: the first map; None: `pca_start`.
         progress: called every 50 iterations with their number and the divergence.
@@ -150,9 +150,9 @@ def _check(n: int, n_components: int, max_iter: int, algorithm: str) -> None:
         raise InputError(f'algorithm="fft" makes maps in the plane, got n_components={n_components}: take "exact"')
     if max_iter < 1:
         raise InputError(f"expected at least one iteration, got max_iter={max_iter}")
-    if n * n > MOST_PAIRS and (algorithm == "exact" or n_components != 2):
+    if n * n * PAIR_BYTES > MOST_BYTES and (algorithm == "exact" or n_components != 2):
         raise InputError(
-            f"all pairs of {n:,} points need {4 * n * n / 2**30:.1f} GiB: "
+            f"all pairs of {n:,} points need {PAIR_BYTES * n * n / 2**30:.1f} GiB: "
             'take algorithm="fft" with n_components=2, or fewer points'
         )
 

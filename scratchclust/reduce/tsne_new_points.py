@@ -43,15 +43,25 @@ def transform(
     p = np.asarray(conditional_affinities(near.distances**2, perplexity))
     map_of_fit = np.asarray(embedding, np.float32)
     Y = (p[:, :, None] * map_of_fit[near.indices]).sum(axis=1)
-    block = rows.block_size(len(Y), len(map_of_fit))
-    fixed = tuple(rows.split(a, block=block, dtype=a.dtype) for a in (p, near.indices))
-    places, whole = rows.split(Y, block=block), rows.on_every_device(map_of_fit, rows.mesh())
-    per_call = max(1, round(STRETCH * rows.mesh().size / (len(map_of_fit) * places.shape[0] * block)))
+    whole = rows.on_every_device(map_of_fit, rows.mesh())
+    at_once = max(1, round(STRETCH * rows.mesh().size / len(map_of_fit)))
+    parts = (slice(i, i + at_once) for i in range(0, len(Y), at_once))
+    placed = jnp.concatenate([_placed(Y[part], p[part], near.indices[part], whole, at_once) for part in parts])
+    equal = jnp.asarray(near.distances[:, :1] == 0)
+    return jnp.where(equal, jnp.asarray(map_of_fit[near.indices[:, 0]]), placed)
+
+
+def _placed(
+    Y: Float[np.ndarray, "m q"], p: Float[np.ndarray, "m k"], indices: Any, embedding: Array, at_once: int
+) -> Float[Array, "m q"]:
+    """The descent of some points, in calls of about `at_once` steps of a point."""
+    block = rows.block_size(len(Y), len(embedding))
+    fixed = tuple(rows.split(a, block=block, dtype=a.dtype) for a in (p, indices))
+    places, per_call = rows.split(Y, block=block), max(1, at_once // len(Y))
     for done in range(0, NEW_ITERATIONS, per_call):
         n_iter = min(per_call, NEW_ITERATIONS - done)
-        places = rows.finished(_descended(rows.Rows((places, *fixed), rows.mesh()), whole, n_iter))
-    equal = jnp.asarray(near.distances[:, :1] == 0)
-    return jnp.where(equal, jnp.asarray(map_of_fit[near.indices[:, 0]]), rows.join(places, len(Y)))
+        places = rows.finished(_descended(rows.Rows((places, *fixed), rows.mesh()), embedding, n_iter))
+    return rows.join(places, len(Y))
 
 
 @jax.jit

@@ -48,7 +48,7 @@ MOMENTA = 0.5, 0.8
 LEAST_GAIN = 0.01
 START_SCALE = 1e-4  # standard deviation of the start along its first axis
 RECORD_EVERY = 50  # iterations from one entry of the history to the next
-LEAST_LEARNING_RATE = 50.0
+LEAST_LEARNING_RATE = 200.0  # scikit-learn's 50
 LOG_RANGE, HALVINGS = (-20.0, 40.0), 40  # of the bisection for log b, in units of the mean squared distance
 NEW_STEP, NEW_ITERATIONS = 0.25, 100  # the descent of new points, see `transform`
 
@@ -137,7 +137,7 @@ def tsne(
         n_components: q, the dimension of the map.
         perplexity: about how many neighbours each point has.
         early_exaggeration: factor of p in the first 250 iterations.
-        learning_rate: multiplies a quarter of the gradient; None: n / early_exaggeration, at least 50.
+        learning_rate: multiplies a quarter of the gradient; None: n / early_exaggeration, at least 200.
         max_iter: number of iterations.
         start: the first map; None: `pca_start`.
         progress: called every 50 iterations with their number and the divergence.
