@@ -12,6 +12,7 @@ NAMES = (
     "dbscan",
     "agglomerative",
     "kernel_pca",
+    "tsne",
     "silhouette",
     "dunn",
     "pca",

@@ -18,6 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from scratchclust import (
     DBSCAN,
     PCA,
+    TSNE,
     AgglomerativeClustering,
     GaussianMixture,
     KernelPCA,
@@ -46,7 +47,7 @@ def expected_failures(estimator) -> dict[str, str]:
 @parametrize_with_checks(
     [
         *(KMeans(n_clusters=3), MiniBatchKMeans(n_clusters=3), GaussianMixture(), SpectralClustering(n_clusters=3)),
-        *(DBSCAN(), AgglomerativeClustering(), PCA(), KernelPCA()),
+        *(DBSCAN(), AgglomerativeClustering(), PCA(), KernelPCA(), TSNE(perplexity=2.0, max_iter=20)),
     ],
     expected_failed_checks=expected_failures,
 )

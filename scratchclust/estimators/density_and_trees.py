@@ -53,7 +53,7 @@ class DBSCAN(ClusterMixin, Estimator):
         bends = isinstance(self.eps, str) and self.eps == "knee"
         if not bends:
             _check_number("eps", self.eps)
-            if not self.eps > 0:
+            if not float(self.eps) > 0:
                 raise ValueError(f"expected eps > 0, the largest distance of neighbours, got {self.eps!r}")
         check_positive(min_samples=self.min_samples)
         X = check_matrix(self, X, reset=True)

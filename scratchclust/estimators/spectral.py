@@ -7,10 +7,9 @@ from sklearn.base import ClusterMixin
 from sklearn.utils.validation import check_is_fitted
 
 from scratchclust.cluster.distances_to_centroids import distances_to_centroids
-from scratchclust.cluster.kmeans import kmeans
-from scratchclust.distances import unit_rows
+from scratchclust.cluster.kmeans import kmeans, unit_rows
+from scratchclust.cluster.neighbor_vote import neighbor_vote
 from scratchclust.estimators.base import Estimator, check_matrix, check_positive, key_of, like
-from scratchclust.neighbors import nearest_neighbors
 from scratchclust.reduce.spectral_embedding import spectral_embedding
 
 
@@ -85,9 +84,5 @@ class SpectralClustering(ClusterMixin, Estimator):
         """
         check_is_fitted(self)
         X = check_matrix(self, X, reset=False)
-        near = nearest_neighbors(self.points_, min(self.n_neighbors_, len(self.points_)), queries=X)
-        weights = 1 / np.maximum(near.distances, np.finfo(np.float32).tiny)
-        weights /= weights.max(axis=1, keepdims=True)
-        of_neighbors = np.asarray(self.labels_)[near.indices]
-        votes = np.stack([(weights * (of_neighbors == j)).sum(axis=1) for j in range(self.n_clusters)], axis=1)
-        return like(X, votes.argmax(axis=1).astype(np.int32))
+        k = min(self.n_neighbors_, len(self.points_))
+        return like(X, neighbor_vote(X, self.points_, np.asarray(self.labels_), k))

@@ -1,0 +1,31 @@
+"""New points in a finished clustering that has no centres: their nearest neighbours vote."""
+
+import numpy as np
+from jaxtyping import Int, Real
+
+from scratchclust.distances import AnyArray
+from scratchclust.neighbors import nearest_neighbors
+
+
+def neighbor_vote(
+    X: Real[AnyArray, "m d"], points: Real[AnyArray, "n d"], labels: Int[np.ndarray, " n"], n_neighbors: int
+) -> Int[np.ndarray, " m"]:
+    """The label of largest weight among the nearest points, each with the weight 1 / distance.
+
+    A point that is one of `points` keeps its label. Cost O(m n d) time.
+
+    Args:
+        X: new points.
+        points: the clustered ones.
+        labels: theirs, from 0.
+        n_neighbors: how many vote.
+
+    Raises:
+        InputError: those of `nearest_neighbors`.
+    """
+    near = nearest_neighbors(points, n_neighbors, queries=X)
+    weights = 1 / np.maximum(near.distances, np.finfo(np.float32).tiny)
+    weights /= weights.max(axis=1, keepdims=True)
+    of_neighbors = labels[near.indices]
+    votes = np.stack([(weights * (of_neighbors == j)).sum(axis=1) for j in range(labels.max() + 1)], axis=1)
+    return votes.argmax(axis=1).astype(np.int32)
