@@ -3,6 +3,7 @@
 Small maps take all pairs of points in each iteration (`tsne_exact.py`); large ones attract between neighbours alone and
 repel through a grid (`tsne_fft.py`), in time linear in the number of points. The iterations run on the devices in
 stretches of about half a second; between them the host records the divergence, tells it, and can be interrupted.
+Neighbours and affinities are found on all devices, the iterations run on the first alone.
 """
 
 import time
@@ -119,8 +120,12 @@ def tsne(
         raise InputError(f"expected a start of shape {[len(X), n_components]}, got {list(Y.shape)}")
     if algorithm == "auto":
         algorithm = "fft" if n_components == 2 and len(X) > FEW else "exact"
+    # Devices that each wait for the others inside FFTs were seen to lock up on a busy CPU: one makes the map.
+    first = rows.mesh().devices.flat[0]
     if algorithm == "exact":
-        pairs = all_pairs(joint_affinities(X, perplexity))
+        P = joint_affinities(X, perplexity)
+        with rows.on([first]):
+            pairs = all_pairs(P)
 
         def forces_for(Y: Array) -> AllPairs | OnGrid:
             return pairs
@@ -131,7 +136,8 @@ def tsne(
             return OnGrid(edges, grid_for(Y))
 
     rate = max(len(X) / early_exaggeration, LEAST_LEARNING_RATE) if learning_rate is None else learning_rate
-    return _descend(Y, forces_for, early_exaggeration, rate, max_iter, progress)
+    with rows.on([first]):
+        return _descend(Y, forces_for, early_exaggeration, rate, max_iter, progress)
 
 
 class _State(NamedTuple):

@@ -84,7 +84,7 @@ def _all_squares(X: Real[AnyArray, "n d"]) -> Float[np.ndarray, "n n"]:
 
 
 def sparse_affinities(X: Real[AnyArray, "n d"], perplexity: float) -> Edges:
-    """p_ij of neighbours. Cost O(n^2 d) time (in the search for neighbours), O(n perplexity) memory.
+    """p_ij of neighbours, on the first device. Cost O(n^2 d) time (the neighbours), O(n perplexity) memory.
 
     Raises:
         InputError: as for `joint_affinities`.
@@ -97,7 +97,8 @@ def sparse_affinities(X: Real[AnyArray, "n d"], perplexity: float) -> Edges:
     table = scipy.sparse.csr_array((p.ravel(), near.indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
     table = (table + table.T).tocsr()
     table.eliminate_zeros()
-    return edges_of(table)
+    with rows.on([rows.mesh().devices.flat[0]]):
+        return edges_of(table)
 
 
 def edges_of(table: Any) -> Edges:
