@@ -44,7 +44,6 @@ def expected_failures(estimator) -> dict[str, str]:
 
 
 @pytest.mark.filterwarnings("ignore:Skipping check check_array_api_input", "ignore:only . of . clusters have points")
-@pytest.mark.filterwarnings("ignore:the graph of")  # blobs that no edge joins are what spectral clustering is for
 @parametrize_with_checks(
     [
         *(KMeans(n_clusters=3), MiniBatchKMeans(n_clusters=3), GaussianMixture(), SpectralClustering(n_clusters=3)),

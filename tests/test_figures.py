@@ -37,6 +37,7 @@ FIGURES = {
     "embedding": (lambda: figures.embedding(POINTS, LABELS, IMAGES, rng=rng(), n_images=40), 1),
     "silhouette_plot": (lambda: figures.silhouette_plot(np.linspace(-0.2, 0.8, 90), LABELS), 1),
     "scan": (lambda: figures.scan([1, 2, 3], [9.0, 4.0, 3.0], [None, 0.3, 0.2], [None, 0.1, 0.4], chosen=2), 3),
+    "k_distances": (lambda: figures.k_distances([3.0, 1.0, 2.0], 1.5, min_samples=4), 1),
     "inertia_history": (lambda: figures.inertia_history({"a": [9.0, 5, 4]}, {"a": [90, 3, 0]}, log=True), 2),
     "plane_steps": (lambda: figures.plane_steps(POINTS, STEPS), 3),
     "image_row": (lambda: figures.image_row(IMAGES[:3], ["a", "b", "c"]), 1),

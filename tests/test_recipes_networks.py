@@ -84,7 +84,6 @@ def test_who_uses_labels_says_so(name: str, tmp_path: Path, monkeypatch: pytest.
     assert clusters(first) != clusters(second)
 
 
-@pytest.mark.filterwarnings("ignore:the graph of")
 def test_a_blind_variant_among_others_sees_no_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blind = tuple(variant for variant in find("class-losses").variants if variant.blind)
     assert [variant.name for variant in blind] == ["gradients + graph, no labels"]
@@ -97,7 +96,6 @@ def test_a_blind_variant_among_others_sees_no_label(tmp_path: Path, monkeypatch:
     assert (result["labels_used"], result["n_fitted"], result["n_scored"]) == (False, 100, 100)
 
 
-@pytest.mark.filterwarnings("ignore:the graph of")
 def test_features_learn_from_one_split_and_another_is_clustered(tmp_path: Path) -> None:
     done = run("class-losses", Settings(epochs=1), output=tmp_path / "run")
     train, test = (made_up_data("mnist", split=split) for split in ("train", "test"))
@@ -272,7 +270,6 @@ def test_classes_need_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         run("class-losses", Settings(epochs=1), output=tmp_path / "run")
 
 
-@pytest.mark.filterwarnings("ignore:the graph of")  # bars of different height share no edge
 def test_chosen_labels_are_the_images_and_the_clusters(tmp_path: Path) -> None:
     """--digits: only images of these labels, and as many clusters; the fitted graph knows its own images again."""
     done = run("graph", Settings(classes=(1, 7, 9)), output=tmp_path / "run")

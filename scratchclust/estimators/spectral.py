@@ -54,7 +54,7 @@ class SpectralClustering(ClusterMixin, Estimator):
             ValueError: a parameter or X cannot be used; the message says what was expected.
 
         Warns:
-            UserWarning: the graph falls into parts that no edge joins.
+            UserWarning: the graph fell into more parts than clusters, and more neighbours were taken.
         """
         check_positive(n_clusters=self.n_clusters, n_init=self.n_init)
         if self.n_neighbors is not None:

@@ -53,7 +53,7 @@ def spectral_embedding(
         InputError: q not within 1..n, unknown weights, and those of `nearest_neighbors`.
 
     Warns:
-        UserWarning: the graph falls into parts, or k was doubled so that it does not into more than q.
+        UserWarning: the graph fell into more than q parts, and k was doubled until it did not.
     """
     n = len(X)
     if not 1 <= n_components <= n:
@@ -66,7 +66,7 @@ def spectral_embedding(
         k = min(2 * k, n - 1)
         affinity, parts = _graph(X, k, weights)
     n_parts = int(parts.max()) + 1
-    _warn_of_parts(n_parts, n_components, wanted, k)
+    _warn_of_parts(n_components, wanted, k)
     vectors, eigenvalues = _smallest(affinity, parts, n_components)
     return SpectralEmbeddingResult(_signed(vectors), eigenvalues, n_parts, k)
 
@@ -129,12 +129,10 @@ def _signed(vectors: Float[np.ndarray, "n q"]) -> Float[np.ndarray, "n q"]:
     return vectors * np.where(vectors[largest, np.arange(vectors.shape[1])] < 0, -1, 1)
 
 
-def _warn_of_parts(parts: int, n_components: int, wanted: int, k: int) -> None:
+def _warn_of_parts(n_components: int, wanted: int, k: int) -> None:
     if k > wanted:
         warnings.warn(
             f"the graph of {wanted} neighbours fell into more than {n_components} parts that no edge joins: "
             f"{k} neighbours were taken; outliers or many equal points may be the reason",
             stacklevel=3,
         )
-    if parts > 1:
-        warnings.warn(f"the graph of {k} neighbours has {parts} parts that no edge joins", stacklevel=3)
