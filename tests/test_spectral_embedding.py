@@ -145,6 +145,7 @@ def test_the_rule_of_neighbours() -> None:
 
 
 class TestSpectralClustering:
+    @pytest.mark.filterwarnings("ignore:the graph of")  # a moon may fall in two
     @pytest.mark.parametrize("seed", range(5))
     def test_moons_that_k_means_cannot_tell_apart(self, seed: int) -> None:
         X, y = moons(seed=seed)
