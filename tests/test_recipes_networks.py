@@ -313,3 +313,13 @@ def test_other_methods_and_reductions(settings: Settings, names: list[str] | Non
 def test_methods_are_not_compared_by_another_method() -> None:
     with pytest.raises(InputError, match="recipe compare has all the methods already"):
         Work(find("compare"), Settings(method="kmeans"), None, print).check()
+
+
+def test_a_clustering_without_a_place_for_new_images_says_so(tmp_path: Path) -> None:
+    done = run("graph", Settings(method="agglomerative", limit=60), output=tmp_path / "run")
+    (result,) = done.metrics["results"]
+    assert (result["method"], result["n_clusters"], result["inertia"]) == ("agglomerative", 10, None)
+    loaded = runs.load(done.folder)
+    assert np.isnan(loaded.assignments["distance"]).all()
+    with pytest.raises(InputError, match="agglomerative has no place for new images"):
+        loaded.predict(made_up_data("mnist", split="test").images)

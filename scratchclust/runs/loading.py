@@ -31,8 +31,15 @@ class Run:
             images: [n, h, w, c] in the size and the value range (uint8: 0 to 255) of those that were clustered.
 
         Raises:
-            InputError: If the images have another height, width or number of channels.
+            InputError: If the images have another height, width or number of channels, or the clustering has no place
+                for new ones.
         """
+        if not hasattr(self.pipeline, "predict"):
+            method = self.metrics["results"][0]["method"]
+            raise InputError(
+                f"{method} has no place for new images: they would change its clusters; "
+                "run again with --method kmeans, gmm or spectral"
+            )
         expected = tuple(self.metrics["dataset"]["shape"])
         if images.shape[1:] != expected:
             raise InputError(
