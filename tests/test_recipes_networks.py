@@ -20,7 +20,8 @@ from scratchclust.runs.files import write_json
 
 WITHOUT_LABELS = [name for name, recipe in RECIPES.items() if not recipe.labels_used]
 WITH_LABELS = [name for name, recipe in RECIPES.items() if recipe.labels_used]
-SETTINGS = {name: Settings(limit=60) for name in ("pixels", "pretrained", "graph")}  # the others train for one epoch
+NO_TRAINING = ("pixels", "pretrained", "graph", "compare")
+SETTINGS = {name: Settings(limit=60) for name in NO_TRAINING}  # the others train for one epoch
 ELBOW = find("classifier").elbow
 
 
