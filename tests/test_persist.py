@@ -115,7 +115,7 @@ def test_an_existing_folder_is_not_touched(saved):
     [
         (KMeans(init=lambda X, k, r: X[:k]), "KMeans.init is a function, which cannot be saved"),
         (KMeans(random_state=np.random.RandomState(0)), "KMeans.random_state is a RandomState, which cannot be saved"),
-        (sklearn.cluster.DBSCAN(), "'DBSCAN' is no public estimator of scratchclust"),
+        (sklearn.cluster.OPTICS(), "'OPTICS' is no public estimator of scratchclust"),
         (sklearn.cluster.KMeans(), "only estimators of scratchclust, and Pipeline, can be saved"),
     ],
 )
