@@ -308,6 +308,7 @@ def test_chosen_labels_are_the_images_and_the_clusters(tmp_path: Path) -> None:
         (Settings(method="dbscan", scan=True), None, "--scan tries numbers of clusters, but dbscan finds that number"),
         (Settings(reduce="pca:0"), None, "--reduce expects one of none, pca:50, kernel-pca:200, tsne"),
         (Settings(reduce="tsne:3"), None, "--reduce expects one of"),
+        (Settings(reduce="pca:50"), None, "more axes than the 32 numbers of 'conv AE, pca:50"),
     ],
 )
 def test_other_methods_and_reductions(settings: Settings, names: list[str] | None, message: str | None) -> None:
@@ -318,6 +319,12 @@ def test_other_methods_and_reductions(settings: Settings, names: list[str] | Non
     else:
         work.check()
         assert [variant.name for variant in work.variants] == names
+
+
+def test_kernel_pca_may_have_more_axes_than_pixels() -> None:
+    work = Work(find("digits"), Settings(reduce="kernel-pca:200"), None, print)
+    work.check()
+    work.check_images((300, 8, 8, 1))
 
 
 def test_methods_are_not_compared_by_another_method() -> None:

@@ -107,9 +107,9 @@ class Work:
 
     @property
     def n_axes(self) -> int:
-        """The largest number of principal components that a variant asks for."""
-        reductions = (variant.reduce for variant in self.variants)
-        return max((step.parameters.get("n_components", 0) for step in reductions if step is not None), default=0)
+        """The largest number of principal components of pixels that a variant asks for."""
+        of_pixels = (variant for variant in self.variants if variant.features.estimator == "PixelFeatures")
+        return max((_n_principal(variant) for variant in of_pixels), default=0)
 
     def check_images(self, shape: tuple[int, ...]) -> None:
         """Refuses images [n h w c] of fewer pixels than principal components are asked for. Raises InputError."""
@@ -150,6 +150,13 @@ class Work:
             raise InputError("recipe compare has all the methods already: leave --method and --scan out")
         if settings.scan and any(n_clusters_of(variant) is None for variant in self.variants):
             raise InputError("--scan tries numbers of clusters, but dbscan finds that number: leave one of them out")
+        for variant in self.variants:
+            length, n_axes = variant.features.parameters.get("latent_dim"), _n_principal(variant)
+            if length is not None and length < n_axes:
+                raise InputError(
+                    f"--reduce pca:{n_axes} asks for more axes than the {length} numbers of {variant.name!r}: "
+                    f"give pca:{length} or fewer"
+                )
         if settings.full and (settings.data is not None or settings.split is not None):
             raise InputError("--full, --split and --data each say what to cluster: leave --full out")
 
@@ -197,6 +204,11 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, Spec):
         return value
     return {"spec": value.name, **{name: _plain(field) for name, field in value.fields.items()}}
+
+
+def _n_principal(variant: Variant) -> int:
+    """The principal components that the variant asks for; kernel PCA has no such limit."""
+    return variant.reduce.parameters["n_components"] if variant.reduce and variant.reduce.estimator == "PCA" else 0
 
 
 def _with(variant: Variant, asked: dict[str, Any]) -> Variant:

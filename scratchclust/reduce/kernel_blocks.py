@@ -46,6 +46,7 @@ def directions(X: AnyArray) -> AnyArray:
 def numbers_of(
     n_features: int, kernel: str, gamma: float | None, degree: float, coef0: float
 ) -> tuple[float, float, float]:
+    """gamma, degree and coef0 of a kernel as the compiled functions take them, whichever it is."""
     return (1 / n_features if gamma is None else gamma), degree, coef0
 
 
@@ -90,6 +91,8 @@ def sums_of_kernel(
 def project(
     data: rows.Rows, landmarks: AnyArray, means: AnyArray, coefficients: AnyArray, numbers: Any, kernel: str
 ) -> Array:
+    """The coordinates (k(x, L) - means) coefficients, block by block [n_blocks block q]."""
+
     def block(x: Array, _: Array, landmarks: Array, means: Array, coefficients: Array) -> tuple[None, Array]:
         k = _kernel_of(x, landmarks, numbers, kernel) - means[None, :]
         return None, jnp.matmul(k, coefficients, precision=PRECISION)
