@@ -328,17 +328,18 @@ def test_images_and_parameters_that_are_refused(tmp_path):
 
 def test_a_network_of_one_size_is_trained_on_moved_images():
     images, labels = photographs(10, (16, 16, 1)), np.arange(10) % 2
-    moved, unmoved = (
+    moved, mirrored, unmoved = (
         ClassifierFeatures(augment=augment, epochs=1, random_state=0).fit(images, labels).transform(images)
-        for augment in ("flip-crop", None)
+        for augment in ("crop", "flip-crop", None)
     )
-    assert moved.shape == unmoved.shape == (10, 128)
+    assert moved.shape == mirrored.shape == unmoved.shape == (10, 128)
     assert not np.allclose(moved, unmoved)
+    assert not np.allclose(moved, mirrored)
 
 
 def test_an_unknown_augmentation_is_refused():
     images, labels = photographs(10, (16, 16, 1)), np.arange(10) % 2
-    with pytest.raises(InputError, match=r"expected augment to be None or 'flip-crop', got 'rotate'"):
+    with pytest.raises(InputError, match=r"expected augment to be None or 'crop', 'flip-crop', got 'rotate'"):
         ClassifierFeatures(model=ResNetSpec(n_classes=2), layer="pool", augment="rotate").fit(images, labels)
 
 

@@ -258,7 +258,7 @@ def test_the_precision_of_a_training_is_told(tmp_path: Path) -> None:
     done = run("digits", Settings(limit=40, epochs=1, precision="bfloat16"), output=tmp_path / "run")
     assert done.metrics["environment"]["precision"] == "bfloat16"
     steps = [variant["features"] for variant in done.metrics["parameters"]["variants"]]
-    assert [step.get("precision") for step in steps] == [None, None, "bfloat16"]
+    assert [step.get("precision") for step in steps] == [None, None, "bfloat16", None]
     with pytest.raises(InputError, match=r"recipe pixels trains no network, and all else is done in float32"):
         run("pixels", Settings(limit=40, precision="bfloat16"), output=tmp_path / "refused")
 

@@ -136,8 +136,8 @@ class ClassifierFeatures(NetworkFeatures):
     Args:
         layer: "conv1", "conv2", "pool", "dense" (128 numbers) or "logits"; of a ResNet the names in its `layer_names`.
         model: None for the small network of Keras' MNIST example, or a `ClassifierSpec` or `ResNetSpec`.
-        augment: None, or "flip-crop": in each epoch each image is moved by up to 1/8 of its sides, and half of them are
-            mirrored. It is for things that may be mirrored: animals, not digits.
+        augment: None, or "crop": in each epoch each image is moved by up to 1/8 of its sides; or "flip-crop", which
+            mirrors half of them too. That is for things that may be mirrored: animals, not digits.
         epochs, batch_size, optimizer, learning_rate, precision, checkpoint_dir, color, verbose, random_state: as for
             `AutoencoderFeatures`; the default optimiser is Adadelta with its learning rate of 1.
 

@@ -51,7 +51,7 @@ def spec_of(model: Any, n_classes: int) -> Any:
 
 
 def augmentation(name: str | None) -> Prepare:
-    """What prepares the images of a training: "flip-crop", or None for the images as they are.
+    """What prepares the images of a training: "crop", "flip-crop", or None for the images as they are.
 
     Raises:
         InputError: an unknown word.
