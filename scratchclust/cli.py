@@ -305,6 +305,13 @@ def _show(outcome: "Outcome") -> None:
         labels = f" Labels took part in training, but for {' and '.join(map(repr, without))}."
     typer.echo(f"{dataset['n']:,} images of {dataset['name']} ({dataset['split']}), {seconds:.1f} s in all.{labels}")
     for result in metrics["results"]:
+        applied = result.get("applied", {})
+        if "accuracy" in applied:
+            found = f"accuracy {applied['accuracy']:.3f}, standard error {applied['accuracy_se']:.3f}"
+            typer.echo(
+                f"{result['name']}, applied to {applied['n_scored']:,} other images: {found} "
+                f"(one cluster for all: {applied['majority']:.3f})"
+            )
         if "test_accuracy" in result:
             purity, unseen = result["mean_cluster_purity"], result.get("test_mean_cluster_purity")
             alone = "" if unseen in (None, purity) else f" ({unseen:.4f} among the test images alone)"

@@ -282,3 +282,40 @@ def test_floats_are_converted_without_a_second_copy(tmp_path):
     with memory_below(3 * images.nbytes // 4):
         loaded = data.load(path).images
     np.testing.assert_array_equal(loaded[..., 0], np.rint(images * np.float32(255)))
+
+
+def test_a_folder_of_arrays_has_splits(tmp_path):
+    save(tmp_path / "trainX.npy", PIXELS[:3])
+    save(tmp_path / "valX.npy", PIXELS[3:])
+    save(tmp_path / "valY.npy", np.array([1]))
+    train, test = (data.load(tmp_path, split=split) for split in ("train", "test"))
+    np.testing.assert_array_equal(train.images, PIXELS[:3])
+    np.testing.assert_array_equal(test.images, PIXELS[3:])
+    assert (train.labels, test.labels.tolist(), train.name) == (None, [1], tmp_path.name)
+    assert len(data.load(tmp_path, split="train", limit=2).images) == 2
+    with pytest.raises(InputError, match="has labels for only some of its splits"):
+        data.load(tmp_path)
+    save(tmp_path / "trainY.npy", np.array([0, 1, 2]))
+    joined = data.load(tmp_path)
+    np.testing.assert_array_equal(joined.images, PIXELS)
+    assert joined.labels.tolist() == [0, 1, 2, 1]
+    assert data.load(tmp_path, limit=2).labels.tolist() == [0, 1]
+
+
+def test_refused_folders_of_arrays(tmp_path):
+    save(tmp_path / "trainX.npy", PIXELS)
+    with pytest.raises(InputError, match="has no split 'test': it has 'train'"):
+        data.load(tmp_path, split="test")
+    save(tmp_path / "trainY.npy", np.array([0, 1]))
+    with pytest.raises(InputError, match=r"trainY.npy: expected 4 labels, one for each image, found shape \(2,\)"):
+        data.load(tmp_path)
+    save(tmp_path / "trainY.npy", np.array([None] * 4))
+    with pytest.raises(InputError, match=r"trainY.npy holds Python objects"):
+        data.load(tmp_path)
+    save(tmp_path / "trainY.npy", np.arange(4))
+    save(tmp_path / "testX.npy", PIXELS[:, 1:])
+    with pytest.raises(InputError, match="its splits differ in shape: load split='train' or split='test'"):
+        data.load(tmp_path)
+    save(tmp_path / "valX.npy", PIXELS)
+    with pytest.raises(InputError, match=r"has testX.npy and valX.npy, both of which are the test split"):
+        data.load(tmp_path)

@@ -293,6 +293,19 @@ def test_training_curves_draw_the_epochs_that_have_a_value():
         figures.training_curves({})
 
 
+def test_standard_errors_are_bars_at_the_epochs_that_have_a_value():
+    histories, errors = (
+        {"one": {"score": [None, 0.5, 0.6], "loss": [3.0, 2.0, 1.0]}},
+        {"one": {"score": [None, 0.1, 0.2]}},
+    )
+    loss, score = figures.training_curves(histories, errors=errors).axes
+    (bars,) = score.collections
+    np.testing.assert_allclose(bars.get_segments(), [[[2, 0.4], [2, 0.6]], [[3, 0.4], [3, 0.8]]])
+    assert not loss.collections
+    with pytest.raises(InputError, match="expected 3 numbers as errors of score"):
+        figures.training_curves(histories, errors={"one": {"score": [0.1]}})
+
+
 def test_reconstructions_stand_below_their_originals():
     originals = np.full((3, 4, 4, 1), 255, np.uint8)
     (ax,) = figures.reconstructions(originals, {"net": np.zeros((3, 4, 4, 1))}).axes

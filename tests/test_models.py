@@ -108,6 +108,16 @@ def test_the_output_is_the_squashed_logits(spec_class, output):
     np.testing.assert_allclose(model(images), squash(model.logits(images)), atol=1e-6)
 
 
+def test_a_symmetric_network_works_between_minus_one_and_one():
+    plain, symmetric = (
+        build(ConvAutoencoderSpec(**TINY, output="tanh", symmetric=symmetric), (8, 8, 1)) for symmetric in (False, True)
+    )
+    images = pictures(3, (8, 8, 1))
+    np.testing.assert_allclose(symmetric.encode(images), plain.encode(2 * images - 1), atol=1e-6)
+    np.testing.assert_allclose(symmetric(images), (plain(2 * images - 1) + 1) / 2, atol=1e-6)
+    assert float(jnp.abs(symmetric(images) - plain(images)).max()) > 0.1
+
+
 def test_an_autoencoder_is_its_two_halves():
     model, images = build(ConvAutoencoderSpec(**TINY), (8, 8, 1)), pictures(4, (8, 8, 1))
     np.testing.assert_array_equal(model(images), model.decode(model.encode(images)))

@@ -277,6 +277,10 @@ def test_words_for_losses_classifiers_and_optimizers():
             "loss='bernoulli' and a VAE of likelihood='gaussian' do not fit",
         ),
         (
+            lambda: autoencoder.loss_of(ConvAutoencoderSpec(symmetric=True), "bernoulli"),
+            "loss='bernoulli' wants logits of",
+        ),
+        (
             lambda: autoencoder.loss_of(UNetSpec(output="tanh"), "bernoulli"),
             "loss='bernoulli' wants output='sigmoid', the spec has 'tanh': change one",
         ),

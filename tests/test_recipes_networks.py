@@ -13,7 +13,7 @@ from scratchclust import data, runs
 from scratchclust.errors import InputError
 from scratchclust.metrics import mean_cluster_purity
 from scratchclust.recipes import RECIPES, Outcome, Settings, find, pictures, run, scores, writing
-from scratchclust.recipes.images import Images
+from scratchclust.recipes.images import Images, in_drawn_order, in_groups
 from scratchclust.recipes.run import different
 from scratchclust.recipes.work import Work
 from scratchclust.runs.files import write_json
@@ -22,6 +22,7 @@ WITHOUT_LABELS = [name for name, recipe in RECIPES.items() if not recipe.labels_
 WITH_LABELS = [name for name, recipe in RECIPES.items() if recipe.labels_used]
 NO_TRAINING = ("pixels", "pretrained", "graph", "compare")
 SETTINGS = {name: Settings(limit=60) for name in NO_TRAINING}  # the others train for one epoch
+SETTINGS["photos"] = Settings(limit=210, epochs=1)  # the 200 axes of kernel PCA
 ELBOW = find("classifier").elbow
 
 
@@ -31,6 +32,18 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data, "load", made_up_data)
     monkeypatch.setattr(writing, "draw_all", lambda *_, **__: None)
     monkeypatch.setitem(RECIPES, "classifier", replace(find("classifier"), elbow=(1, 2)))  # each k is compiled
+    monkeypatch.setitem(RECIPES, "photos", small_photos())
+
+
+def small_photos() -> Any:
+    """The recipe with a small network and a short t-SNE."""
+    photos = find("photos")
+    deep, pixels = photos.variants
+    model = deep.features.parameters["model"]
+    small = replace(model, fields={**model.fields, "widths": (4, 4, 8)})
+    features = replace(deep.features, parameters={**deep.features.parameters, "model": small})
+    embed = replace(deep.embed, parameters={**deep.embed.parameters, "max_iter": 300})
+    return replace(photos, variants=(replace(deep, features=features, embed=embed), pixels), watched_every=1)
 
 
 def made_up_data(name: str, *, split: str = "all", limit: int | None = None, **_: Any) -> data.Dataset:
@@ -340,3 +353,95 @@ def test_a_clustering_without_a_place_for_new_images_says_so(tmp_path: Path) -> 
     assert np.isnan(loaded.assignments["distance"]).all()
     with pytest.raises(InputError, match="agglomerative has no place for new images"):
         loaded.predict(made_up_data("mnist", split="test").images)
+
+
+def test_photos_are_fitted_on_some_and_applied_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "draw_all", pictures.draw_all)
+    done = run("photos", Settings(limit=210, epochs=2), output=tmp_path / "run")
+    deep, pixels = done.metrics["results"]
+    assert done.metrics["dataset"]["split"] == "train"
+    assert (deep["n_fitted"], deep["n_scored"], deep["applied"]["n_scored"]) == (210, 210, 210)
+    assert {"features", "reduce", "cluster", "score"} == set(deep["seconds"])
+    loaded = runs.load(done.folder)
+    assert list(loaded.pipeline.named_steps) == ["features", "reduce", "embed", "cluster"]
+    others = made_up_data("cifar10", split="test")
+    chosen = np.random.default_rng(0).permutation(400)[:210]
+    animals = np.isin(others.labels[chosen], (2, 3, 4, 5, 6, 7)).astype(np.int32)
+    found = loaded.predict(others.images[chosen])
+    assert deep["applied"]["accuracy"] == max((found == animals).mean(), (found != animals).mean())
+    assert deep["applied"]["majority"] == max(animals.mean(), 1 - animals.mean())
+    assert set(np.unique(loaded.assignments["label"])) == {"animal", "vehicle"}
+    curves = deep["by_epoch"]
+    assert curves["epoch"] == [1, 2]
+    for name in ("accuracy", "reconstruction_mse"):
+        assert curves[f"applied_{name}"][-1] == pytest.approx(deep["applied"][name], rel=1e-5)
+        assert curves[f"applied_{name}_se"][-1] == pytest.approx(deep["applied"][f"{name}_se"], rel=1e-5)
+    assert "by_epoch" not in pixels
+    assert (done.folder / "figures" / "by_epoch.png").is_file()
+
+
+def test_a_split_of_ones_own_is_applied_to_nothing(tmp_path: Path) -> None:
+    done = run("photos", Settings(limit=210, epochs=1, split="test", reduce="none"), output=tmp_path / "run")
+    names = [result["name"] for result in done.metrics["results"]]
+    assert names == ["conv AE + mini-batch k-means", "pixels + k-means"]
+    assert not any("applied" in result for result in done.metrics["results"])
+
+
+def test_photos_of_ones_own_keep_their_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, cifar = (Work(find("photos"), Settings(data=name), None, print) for name in ("somewhere", None))
+    assert (own.split, own.limit, own.groups, own.applied) == ("train", None, None, find("photos").applied)
+    assert (cifar.split, cifar.limit, cifar.groups) == ("train", 8500, find("photos").groups)
+    with pytest.raises(InputError, match="recipe photos has groups of labels of its own: leave --digits out"):
+        Work(find("photos"), Settings(classes=(1, 2)), None, print).check()
+    with pytest.raises(InputError, match="--limit 100 leaves too few images for kernel PCA: give 200 or more"):
+        Work(find("photos"), Settings(limit=100), None, print).check()
+    with pytest.raises(InputError, match="--limit 20 leaves too few images for t-SNE: give 31 or more"):
+        Work(find("digits"), Settings(limit=20, reduce="tsne"), None, print).check()
+
+
+def test_scores_of_what_a_pipeline_is_applied_to_by_hand() -> None:
+    class Fitted:
+        def __getitem__(self, index: int) -> Any:
+            return None
+
+        def predict(self, images: Any) -> Any:
+            return np.array([0, 0, 0, 1, 1])
+
+    labels = np.array([1, 1, 0, 0, -1], np.int32)  # the last is not known: 3 of 4 agree, 0 with 1 and 1 with 0
+    dataset = made_up_data("digits", limit=5)._replace(labels=labels)
+    found = scores.applied_scores(Fitted(), dataset)
+    assert (found["n_scored"], found["n_labelled"], found["accuracy"], found["majority"]) == (5, 4, 0.75, 0.5)
+    assert found["accuracy_se"] == pytest.approx((0.75 * 0.25 / 4) ** 0.5)
+    assert scores.applied_scores(Fitted(), dataset._replace(labels=None)) == {"n_scored": 5}
+    nobody_predicts = type("Clustering", (), {"__getitem__": lambda self, index: None})()
+    assert scores.applied_scores(nobody_predicts, dataset) == {"n_scored": 5}
+
+
+def test_the_error_of_a_reconstruction_by_hand() -> None:
+    class Painter:
+        def prepared(self, images: Any) -> Any:
+            return images / np.float32(255)
+
+        def reconstruct(self, images: Any) -> Any:
+            return images / np.float32(255) + np.array([0.1, 0.3], np.float32)[:, None, None, None]
+
+    found = scores.training_scores(Painter(), made_up_data("digits", limit=2))
+    assert found["reconstruction_mse"] == pytest.approx((0.01 + 0.09) / 2)
+    assert found["reconstruction_mse_se"] == pytest.approx(np.std([0.01, 0.09], ddof=1) / 2**0.5)
+    assert scores.training_scores(object(), made_up_data("digits", limit=2)) == {}
+
+
+def test_groups_of_labels_and_a_drawn_order() -> None:
+    dataset = made_up_data("cifar10", limit=50)
+    grouped = in_groups(dataset, {"a": (1, 3), "b": (2,)})
+    expected = [{1: 0, 3: 0, 2: 1}.get(label, -1) for label in dataset.labels.tolist()]
+    assert (grouped.labels.tolist(), grouped.label_names) == (expected, ("a", "b"))
+    assert in_groups(dataset._replace(labels=None), {"a": (1,)}).labels is None
+    drawn = in_drawn_order(dataset._replace(paths=tuple(map(str, range(50)))), 20)
+    order = [int(path) for path in drawn.paths]
+    assert len(set(order)) == 20
+    assert order != sorted(order)
+    np.testing.assert_array_equal(drawn.images, dataset.images[order])
+    np.testing.assert_array_equal(drawn.labels, dataset.labels[order])
+    assert drawn.sha256 == data.pixels_sha256(drawn.images)
+    assert len(in_drawn_order(dataset, 500).images) == 50

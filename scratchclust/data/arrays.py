@@ -54,6 +54,13 @@ def read_npy(path: Path, request: Request) -> Reading:
     return Reading(as_pixels(array[: request.limit] if array.ndim else array, str(path)), None, None, path.stem)
 
 
+def read_vector(path: Path) -> np.ndarray:
+    """One array as it is, for labels; refused if it is damaged or holds objects. Raises InputError."""
+    with path.open("rb") as stream:
+        _check_header(stream, path.stat().st_size, str(path))
+    return np.load(path, allow_pickle=False)
+
+
 def read_npz(path: Path, request: Request) -> Reading:
     """Images and labels under the usual names.
 

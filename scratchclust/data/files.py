@@ -35,7 +35,7 @@ def read_path(path: Path, request: Request) -> Reading:
 
 
 def _read_folder(path: Path, request: Request) -> Reading:
-    from scratchclust.data import cifar, idx
+    from scratchclust.data import array_folders, cifar, idx
 
     folder = idx.find_folder(path)
     if folder is not None:
@@ -43,6 +43,9 @@ def _read_folder(path: Path, request: Request) -> Reading:
     folder = cifar.find_folder(path)
     if folder is not None:
         return cifar.read_folder(folder, request)
+    folder = array_folders.find_folder(path)
+    if folder is not None:
+        return array_folders.read_folder(folder, request)
     from scratchclust.data.folders import read_folder
 
     return read_folder(path, request)

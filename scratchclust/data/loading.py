@@ -30,10 +30,11 @@ def load(
 ) -> Dataset:
     """Read a data set, a file or a folder of pictures.
 
-    What exists as a path is read as a file or folder: IDX (MNIST's format), `.npy`, `.npz`, CIFAR-10's binary version,
-    pictures. Any other name without a path separator is a data set: `digits` (embedded) or one prepared with TensorFlow
-    Datasets, such as `mnist`, `fashion_mnist`, `cifar10`. A version may follow (`mnist:3.0.1`), and a prepared set's
-    configuration too (`cifar10_corrupted/fog_1`).
+    What exists as a path is read as a file or folder: IDX (MNIST's format), `.npy`, `.npz`, a folder with trainX.npy
+    (and valX.npy, and trainY.npy and valY.npy for labels), CIFAR-10's binary version, pictures. Any other name without
+    a path separator is a data set: `digits` (embedded) or one prepared with TensorFlow Datasets, such as `mnist`,
+    `fashion_mnist`, `cifar10`. A version may follow (`mnist:3.0.1`), and a prepared set's configuration too
+    (`cifar10_corrupted/fog_1`).
 
     Args:
         name_or_path: the name or path.

@@ -74,6 +74,8 @@ def loss_of(spec: Any, loss: str) -> Loss:
                 f"loss={loss!r} and a VAE of likelihood={spec.likelihood!r} do not fit: change one of them"
             )
         return vae_loss(spec.likelihood, spec.beta)
+    if loss == "bernoulli" and getattr(spec, "symmetric", False):
+        raise InputError("loss='bernoulli' wants logits of [0, 1], the spec has symmetric=True: change one of them")
     if loss == "bernoulli" and spec.output != "sigmoid":
         raise InputError(f"loss='bernoulli' wants output='sigmoid', the spec has {spec.output!r}: change one of them")
     return reconstruction_loss(loss)

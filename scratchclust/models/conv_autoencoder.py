@@ -21,13 +21,17 @@ class ConvAutoencoderSpec(EncoderDecoderSpec):
 
     Attributes:
         output: what squashes the logits: "sigmoid" to [0, 1], "tanh" to [-1, 1], "linear" not at all.
+        symmetric: the network itself works on [-1, 1]: it sees 2 x - 1 in the place of x, and its output y is given
+            back as (y + 1) / 2, so that everyone outside still has images in [0, 1]. Goes with output="tanh".
     """
 
     output: str = "sigmoid"
+    symmetric: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.one_of("output", self.output, OUTPUTS)
+        checks.boolean("symmetric", self.symmetric)
 
     def build(self, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs) -> "ConvAutoencoder":
         """The model with fresh parameters, for images of (height, width, channels)."""
@@ -64,7 +68,7 @@ class ConvAutoencoder(nnx.Module):
         Raises:
             InputError: images of another shape than the model was built for.
         """
-        features = self.encoder(images)
+        features = self.encoder(2 * images - 1 if self.spec.symmetric else images)
         return features if self.to_code is None else self.to_code(flat(features))
 
     def decode_logits(self, code: Float[Array, "n ..."]) -> Float[Array, "n h w c"]:
@@ -77,7 +81,8 @@ class ConvAutoencoder(nnx.Module):
 
     def decode(self, code: Float[Array, "n ..."]) -> Float[Array, "n h w c"]:
         """The picture of each code; the errors of `decode_logits`."""
-        return OUTPUTS[self.spec.output](self.decode_logits(code))
+        images = OUTPUTS[self.spec.output](self.decode_logits(code))
+        return (images + 1) / 2 if self.spec.symmetric else images
 
     def logits(self, images: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
         """decode_logits(encode(images)): the reconstruction before the last squashing."""

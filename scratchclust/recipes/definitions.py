@@ -22,20 +22,29 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Applied:
+    """Images that a fitted pipeline is applied to and scored on, while no step is fitted to them."""
+
+    split: str
+    n: int  # so many, the first in an order that is drawn once for all
+
+
+@dataclass(frozen=True)
 class Variant:
-    """One pipeline of an experiment: images -> features -> (reduce ->) cluster."""
+    """One pipeline of an experiment: images -> features -> (reduce -> (embed ->)) cluster."""
 
     name: str
     features: Step
     cluster: Step
     reduce: Step | None = None
+    embed: Step | None = None  # a map of what `reduce` gives
     blind: bool = False  # no label takes part, whatever the recipe says of the others
     n_repeats: int = 1  # independent fits of the clustering; the one of median inertia stands for all of them
 
     @property
     def steps(self) -> dict[str, Step]:
         """The steps in order, by the names they have in the sklearn Pipeline and in metrics.json's seconds."""
-        steps = {"features": self.features, "reduce": self.reduce, "cluster": self.cluster}
+        steps = {"features": self.features, "reduce": self.reduce, "embed": self.embed, "cluster": self.cluster}
         return {name: step for name, step in steps.items() if step is not None}
 
 
@@ -54,6 +63,9 @@ class Recipe:
     labels_used: bool = False  # whether labels take part in training
     fit_split: str | None = None  # what the features learn from; None: from the images that are clustered
     test_split: str | None = None  # what a classifier is tested on
+    limit: int | None = None  # the first so many images of the recipe's own data
+    applied: Applied | None = None  # other images that everything is tried on in the end
+    groups: Mapping[str, tuple[int, ...]] | None = None  # labels that count as one; the scores look at these groups
     classes: tuple[int, ...] | None = None  # only images of these classes take part; the labels choose them
     full_epochs: int | None = None  # of the networks under --full
     watched_every: int | None = None  # epochs after which the codes are clustered and scored, for a curve

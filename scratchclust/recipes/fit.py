@@ -16,7 +16,14 @@ import scratchclust
 from scratchclust.recipes.definitions import Spec, Step, Variant
 from scratchclust.recipes.images import Images
 from scratchclust.recipes.methods import NAMES
-from scratchclust.recipes.scores import agreement_scores, internal_and_samples, spread, test_scores, training_scores
+from scratchclust.recipes.scores import (
+    agreement_scores,
+    applied_scores,
+    internal_and_samples,
+    spread,
+    test_scores,
+    training_scores,
+)
 from scratchclust.recipes.watching import Watcher, watched
 from scratchclust.recipes.work import Tell
 from scratchclust.runs import Stage
@@ -76,7 +83,8 @@ def fit_variant(
         **internal,
         **({"n_repeats": len(labelings), "spread": spread(X, labelings, labels)} if len(labelings) > 1 else {}),
         **test_scores(pipeline, images),
-        **training_scores(pipeline.named_steps["features"], images),
+        **training_scores(pipeline.named_steps["features"], images.clustered),
+        **({} if images.applied is None else {"applied": applied_scores(pipeline, images.applied)}),
         **({} if learning.watcher is None else {"by_epoch": learning.watcher.curves()}),
         "n_features": X.shape[1],
         "seconds": {**seconds, "score": perf_counter() - start},
@@ -118,7 +126,7 @@ class _Learning(NamedTuple):
 def _watcher(pipeline: Pipeline, images: Images, checkpoints: Path | None, every: int | None) -> Watcher | None:
     if every is None or checkpoints is None or not hasattr(pipeline.named_steps["features"], "reconstruct"):
         return None
-    return Watcher(every, images, pipeline.named_steps["cluster"], checkpoints.with_suffix(".by-epoch.json"))
+    return Watcher(every, images, pipeline[1:], checkpoints.with_suffix(".by-epoch.json"))
 
 
 def _fit_steps(
@@ -141,7 +149,8 @@ def _fit_steps(
             X = np.asarray(estimator.transform(X))
         else:
             X = np.asarray(estimator.fit_transform(X))
-        seconds[name] = perf_counter() - start
+        phase = "reduce" if name == "embed" else name  # metrics.json knows four
+        seconds[phase] = seconds.get(phase, 0.0) + perf_counter() - start
     return X, seconds, labelings
 
 

@@ -1,4 +1,4 @@
-"""The images of a run: those that are clustered, those that the features learn from, those that test a classifier."""
+"""The images of a run: those that are clustered, that the features learn from, that test what was fitted."""
 
 import logging
 import warnings
@@ -18,6 +18,7 @@ class Images(NamedTuple):
     clustered: Any  # fitted by the clustering, scored, drawn
     learned: Any = None  # what the features learn from; None: from `clustered`
     tested: Any = None  # what a classifier is tested on; None: not at all
+    applied: Any = None  # what a fitted pipeline is applied to; None: nothing
 
 
 def load(
@@ -60,6 +61,27 @@ def load(
         n = len(images.clustered.skipped)
         warnings.warn(f"{n} files of {name} are no readable pictures: log.txt lists them", stacklevel=2)
     return images
+
+
+def in_drawn_order(dataset: Any, n: int) -> Any:
+    """The first n images of a data set in an order that is drawn once for all; all of them if there are not more."""
+    from scratchclust import data
+
+    chosen = np.random.default_rng(0).permutation(len(dataset.images))[:n]
+    images = dataset.images[chosen]
+    labels = None if dataset.labels is None else dataset.labels[chosen]
+    paths = None if dataset.paths is None else tuple(dataset.paths[i] for i in chosen)
+    return dataset._replace(images=images, labels=labels, paths=paths, sha256=data.pixels_sha256(images))
+
+
+def in_groups(dataset: Any, groups: Mapping[str, tuple[int, ...]]) -> Any:
+    """The data set with the groups in the place of its labels; -1, not known, for those of no group."""
+    if dataset.labels is None:
+        return dataset
+    labels = np.full(len(dataset.labels), -1, np.int32)
+    for group, members in enumerate(groups.values()):
+        labels[np.isin(dataset.labels, members)] = group
+    return dataset._replace(labels=labels, label_names=tuple(groups))
 
 
 def _one(name: str, split: str, limit: int | None, classes: tuple[int, ...] | None, reading: Mapping[str, Any]) -> Any:

@@ -84,9 +84,15 @@ def with_reduction(variant: Variant, reduce: str) -> Variant:
         InputError: another word.
     """
     step = reduce_step(reduce)
-    bare = replace(variant, reduce=None)
+    bare = replace(variant, name=_without_reduction(variant.name), reduce=None, embed=None)
     vectors = _vectors_of(bare) if step is None else f"{_vectors_of(bare)}, {reduce}"
     return replace(bare, name=f"{vectors} + {variant.name.partition(' + ')[2] or variant.name}", reduce=step)
+
+
+def _without_reduction(name: str) -> str:
+    """ "conv AE, t-SNE + k-means" is "conv AE + k-means"."""
+    vectors, plus, clustering = name.partition(" + ")
+    return vectors.partition(", ")[0] + plus + clustering
 
 
 def reduce_step(reduce: str) -> Step | None:

@@ -54,8 +54,10 @@ def _side_by_side(stages: Mapping[str, Stage]) -> Figure:
     named = {"accuracy": "accuracy", "purity": "purity", "nmi": "NMI", "ari": "ARI", "silhouette": "silhouette"}
     results = [stage.scores for stage in stages.values()]
     scores = {name: [result.get(score) for result in results] for score, name in {**named, "dunn": "Dunn"}.items()}
+    applied = [result.get("applied", {}).get("accuracy") for result in results]
+    others = {} if set(applied) == {None} else {"accuracy on others": applied}
     seconds = [sum(result["seconds"].values()) for result in results]
-    return figures.comparison_bars(list(stages), {**scores, "seconds": seconds})
+    return figures.comparison_bars(list(stages), {**scores, **others, "seconds": seconds})
 
 
 def draw_over_k(path: Path, stage: Stage) -> None:
@@ -128,12 +130,17 @@ def _of_vae(vae: Any, images: Num[np.ndarray, "n h w c"], seed: int) -> dict[str
 
 def _by_epoch(watched: Mapping[str, Mapping[str, list[Any]]]) -> Figure:
     """The scores of the clusters after some epochs of each network."""
-    histories = {}
+    histories, errors = {}, {}
     for name, curves in watched.items():
         columns = {score: dict(zip(curves["epoch"], values, strict=True)) for score, values in curves.items()}
         epochs = range(1, 1 + max(columns.pop("epoch"), default=0))
-        histories[name] = {score: [at.get(epoch) for epoch in epochs] for score, at in columns.items()}
-    return figures.training_curves(histories, title="Clusters of the code, and its reconstructions, by epoch")
+        by_epoch = {score: [at.get(epoch) for epoch in epochs] for score, at in columns.items()}
+        histories[name] = {score: values for score, values in by_epoch.items() if not score.endswith("_se")}
+        errors[name] = {score: by_epoch[f"{score}_se"] for score in histories[name] if f"{score}_se" in by_epoch}
+    title = "Clusters of the code, and its reconstructions, by epoch"
+    if any(errors.values()):
+        title += "; bars: one standard error"
+    return figures.training_curves(histories, errors=errors, title=title)
 
 
 def _without_twins(history: Mapping[str, list[Any]]) -> dict[str, list[Any]]:

@@ -1,7 +1,7 @@
 """The one function that runs any recipe: load, fit and score each variant, draw, write, rename into place."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,8 +11,8 @@ from typing import Any
 
 from scratchclust import runs
 from scratchclust.errors import InputError
-from scratchclust.recipes.definitions import Variant
-from scratchclust.recipes.images import Images, load
+from scratchclust.recipes.definitions import Applied, Variant
+from scratchclust.recipes.images import Images, in_drawn_order, in_groups, load
 from scratchclust.recipes.registry import find
 from scratchclust.recipes.work import Settings, Tell, Work, describe
 from scratchclust.runs.files import plain
@@ -109,17 +109,32 @@ def _load(work: Work) -> Images:
     test = None if settings.data is not None else recipe.test_split
     splits = (work.split, work.fit_split, test)
     reading = {"size": settings.size, "strict": settings.strict}
+    source = recipe.dataset if settings.data is None else settings.data
     images = load(
-        recipe.dataset if settings.data is None else settings.data,
+        source,
         splits,
-        limit=settings.limit,
+        limit=work.limit,
         classes=work.classes,
         needed=work.needed,
         reading=reading,
         tell=work.tell,
     )
     work.check_images(images.clustered.images.shape)
+    if work.applied is not None:
+        images = images._replace(applied=_applied(work, work.applied, source, reading))
+    if work.groups is not None:
+        grouped = {name: in_groups(dataset, work.groups) for name, dataset in images._asdict().items() if dataset}
+        images = images._replace(**grouped)
     return images
+
+
+def _applied(work: Work, wanted: Applied, source: str, reading: Mapping[str, Any]) -> Any:
+    """The images that everything is tried on in the end."""
+    from scratchclust import data
+
+    work.tell(f"loading {source}, {wanted.split}")
+    n = min(wanted.n, work.settings.limit or wanted.n)
+    return in_drawn_order(data.load(source, split=wanted.split, **reading), n)
 
 
 def _fitted(work: Work, folder: runs.RunFolder, variant: Variant, images: Images) -> runs.Stage:

@@ -75,14 +75,42 @@ def test_scores(pipeline: Any, images: Images) -> dict[str, Any]:
     return scores
 
 
-def training_scores(features: Any, images: Images) -> dict[str, Any]:
-    """What is known of an autoencoder beyond its clusters: its mean squared error per pixel on the clustered images."""
-    scores: dict[str, Any] = {}
-    if hasattr(features, "reconstruct"):
-        drawn, error = features.reconstruct(images.clustered.images), 0.0
-        originals = features.prepared(images.clustered.images)
-        for begin in range(0, len(drawn), 1000):
-            part = slice(begin, begin + 1000)
-            error += float(((drawn[part] - originals[part]) ** 2).sum(dtype=np.float64))
-        scores["reconstruction_mse"] = error / drawn.size
+def training_scores(features: Any, dataset: Any) -> dict[str, Any]:
+    """What is known of an autoencoder beyond its clusters: its mean squared error per pixel on images.
+
+    Returns:
+        "reconstruction_mse", the mean over the images, and its standard error; nothing of other features.
+    """
+    if not hasattr(features, "reconstruct"):
+        return {}
+    drawn, errors = features.reconstruct(dataset.images), []
+    originals = features.prepared(dataset.images)
+    for begin in range(0, len(drawn), 1000):
+        part = slice(begin, begin + 1000)
+        errors.append(((drawn[part] - originals[part]) ** 2).mean(axis=(1, 2, 3), dtype=np.float64))
+    of_images = np.concatenate(errors)
+    return {"reconstruction_mse": of_images.mean(), "reconstruction_mse_se": _standard_error(of_images)}
+
+
+def applied_scores(pipeline: Any, dataset: Any) -> dict[str, Any]:
+    """Scores of a fitted pipeline on images that no step of it was fitted to.
+
+    Returns:
+        The agreement with their labels, "majority", the share of the largest class, which is what one cluster for all
+        would get; and the standard errors: of the accuracy a, sqrt(a (1 - a) / n), and of the reconstruction. The
+        matching of clusters and labels is found on these same images, which favours it a little.
+    """
+    scores: dict[str, Any] = {"n_scored": len(dataset.images)}
+    scores |= training_scores(pipeline[0], dataset)
+    if dataset.labels is None or not hasattr(pipeline, "predict"):  # not every clustering has a place for new images
+        return scores
+    scores |= agreement_scores(dataset.labels, np.asarray(pipeline.predict(dataset.images)))
+    if "accuracy" in scores:
+        accuracy, known = scores["accuracy"], dataset.labels[dataset.labels >= 0]
+        scores["accuracy_se"] = float(np.sqrt(accuracy * (1 - accuracy) / len(known)))
+        scores["majority"] = float(np.bincount(known).max() / len(known))
     return scores
+
+
+def _standard_error(values: Float[np.ndarray, "n"]) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0

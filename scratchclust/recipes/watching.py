@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 
 from scratchclust.recipes.images import Images
-from scratchclust.recipes.scores import agreement_scores, training_scores
+from scratchclust.recipes.scores import agreement_scores, applied_scores, training_scores
 from scratchclust.runs.files import write_json
 
 SCORES = ("accuracy", "reconstruction_mse")
+OF_APPLIED = ("accuracy", "accuracy_se", "reconstruction_mse", "reconstruction_mse_se")
 
 
 class Watcher:
@@ -24,13 +26,13 @@ class Watcher:
 
     Args:
         every: epochs.
-        images: those that are clustered are encoded.
-        cluster: unfitted; a copy of it is fitted each time.
+        images: those that are clustered are encoded; on others the outcome is tried.
+        tail: the steps after the features, unfitted; a copy of them is fitted each time.
         notes: a file in JSON: epoch -> scores by name.
     """
 
-    def __init__(self, every: int, images: Images, cluster: Any, notes: Path) -> None:
-        self.every, self.images, self.cluster, self.notes = every, images._replace(tested=None), cluster, notes
+    def __init__(self, every: int, images: Images, tail: Pipeline, notes: Path) -> None:
+        self.every, self.images, self.tail, self.notes = every, images, tail, notes
         self.found: dict[int, dict[str, float]] = {}
         if notes.is_file():
             self.found = {int(epoch): scores for epoch, scores in json.loads(notes.read_text("utf-8")).items()}
@@ -47,10 +49,15 @@ class Watcher:
         if kind != "epoch" or int(epoch) % self.every or fitted_estimator is None:
             return
         clustered = self.images.clustered
-        cluster: Any = clone(self.cluster)
-        labels = cluster.fit_predict(fitted_estimator.transform(clustered.images))
-        scores = agreement_scores(clustered.labels, np.asarray(labels)) | training_scores(fitted_estimator, self.images)
-        self.found[int(epoch)] = {name: float(scores[name]) for name in SCORES if name in scores}
+        tail: Any = clone(self.tail)
+        labels = tail.fit_predict(fitted_estimator.transform(clustered.images))
+        scores = agreement_scores(clustered.labels, np.asarray(labels)) | training_scores(fitted_estimator, clustered)
+        found = {name: float(scores[name]) for name in SCORES if name in scores}
+        if self.images.applied is not None:
+            pipeline = Pipeline([("features", fitted_estimator), *tail.steps])
+            applied = applied_scores(pipeline, self.images.applied)
+            found |= {f"applied_{name}": float(applied[name]) for name in OF_APPLIED if name in applied}
+        self.found[int(epoch)] = found
         self.notes.parent.mkdir(parents=True, exist_ok=True)
         write_json(self.notes, self.found)
 
@@ -60,7 +67,8 @@ class Watcher:
     def curves(self) -> dict[str, list[Any]]:
         """ "epoch", in numeric order, and the values of each score there."""
         epochs = sorted(self.found)
-        names = [name for name in SCORES if all(name in self.found[epoch] for epoch in epochs)]
+        known = (*SCORES, *(f"applied_{name}" for name in OF_APPLIED))
+        names = [name for name in known if all(name in self.found[epoch] for epoch in epochs)]
         return {"epoch": epochs, **{name: [self.found[epoch][name] for epoch in epochs] for name in names}}
 
 

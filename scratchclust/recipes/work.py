@@ -2,14 +2,14 @@
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import scratchclust
 from scratchclust.errors import InputError
-from scratchclust.recipes.definitions import Recipe, Spec, Variant
+from scratchclust.recipes.definitions import Applied, Recipe, Spec, Variant
 from scratchclust.recipes.images import Images
 from scratchclust.recipes.methods import n_clusters_of, with_method, with_n_clusters, with_reduction
 from scratchclust.runs import fingerprint
@@ -49,11 +49,14 @@ class Work:
 
     @property
     def split(self) -> str:
-        """What is clustered: the split asked for, all under --full, else the recipe's; all of a person's own images."""
+        """What is clustered: the split asked for, all under --full, else the recipe's.
+
+        Of a person's own images it is all, or what a recipe fits, where it applies that to others.
+        """
         if self.settings.split is not None:
             return self.settings.split
         if self.settings.data is not None:
-            return "all"
+            return "all" if self.recipe.applied is None else self.recipe.split
         return self.recipe.full_split or self.recipe.split if self.settings.full else self.recipe.split
 
     @property
@@ -61,6 +64,21 @@ class Work:
         """What the features learn from, if that is not what is clustered. A person's own images are both."""
         same = self.settings.data is not None or self.recipe.fit_split == self.split
         return None if same else self.recipe.fit_split
+
+    @property
+    def applied(self) -> Applied | None:
+        """Which images everything is tried on in the end; none of them, if the person chose a split."""
+        return None if self.settings.split is not None else self.recipe.applied
+
+    @property
+    def groups(self) -> Mapping[str, tuple[int, ...]] | None:
+        """The groups of the labels of the recipe's own data; a person's own labels are as they are."""
+        return None if self.settings.data is not None else self.recipe.groups
+
+    @property
+    def limit(self) -> int | None:
+        """The first so many images: as asked for, else the recipe's own."""
+        return self.settings.limit or (None if self.settings.data is not None else self.recipe.limit)
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -103,7 +121,13 @@ class Work:
     def needed(self) -> tuple[int, str]:
         """The smallest number of images, and for what: one more than clusters, or the silhouette is not defined."""
         n_clusters = max(n_clusters_of(variant) or 1 for variant in self.variants)
-        return max((n_clusters + 1, f"{n_clusters} clusters"), (self.n_axes, f"{self.n_axes} principal components"))
+        steps = [step for variant in self.variants for step in variant.steps.values()]
+        return max(
+            (n_clusters + 1, f"{n_clusters} clusters"),
+            (self.n_axes, f"{self.n_axes} principal components"),
+            *((step.parameters["n_components"], "kernel PCA") for step in steps if step.estimator == "KernelPCA"),
+            *((int(step.parameters.get("perplexity", 30)) + 1, "t-SNE") for step in steps if step.estimator == "TSNE"),
+        )
 
     @property
     def n_axes(self) -> int:
@@ -138,6 +162,8 @@ class Work:
             raise InputError(f"recipe {self.recipe.name} takes no pretrained network: leave --weights out")
         if settings.epochs is not None and settings.epochs < 1:
             raise InputError(f"--epochs must be at least 1, but is {settings.epochs}")
+        if self.recipe.applied is not None and settings.classes is not None:
+            raise InputError(f"recipe {self.recipe.name} has groups of labels of its own: leave --digits out")
         if settings.full and self.recipe.full_split is None and self.recipe.full_epochs is None:
             raise InputError(f"recipe {self.recipe.name} takes all its images already: leave --full out")
         if settings.strict and settings.data is None:

@@ -18,12 +18,16 @@ SAMPLES_IN_A_ROW = 16
 
 @styled
 def training_curves(
-    histories: Mapping[str, Mapping[str, Sequence[Any]]], *, title: str = "Training: each term by epoch"
+    histories: Mapping[str, Mapping[str, Sequence[Any]]],
+    *,
+    errors: Mapping[str, Mapping[str, Sequence[Any]]] | None = None,
+    title: str = "Training: each term by epoch",
 ) -> Figure:
     """Every term of the loss over the epochs: one panel a term, one line a network.
 
     Args:
         histories: name of the network -> name of the term -> its value in each epoch, None where it was not taken.
+        errors: of the same kind, where they are known: standard errors, drawn as bars.
         title: of the figure.
 
     Raises:
@@ -41,13 +45,11 @@ def training_curves(
                 continue
             curve = check_curve(history[term], f"{term} of {name!r}")
             epochs = 1 + np.flatnonzero(~np.isnan(curve))
-            ax.plot(
-                epochs,
-                curve[epochs - 1],
-                marker="o",
-                markersize=2.5,
-                color=PALETTE[index % len(PALETTE)],
-                label=no_formula(name),
+            known = (errors or {}).get(name, {}).get(term)
+            bars = None if known is None else check_curve(known, f"errors of {term}", len(curve))[epochs - 1]
+            color, label = PALETTE[index % len(PALETTE)], no_formula(name)
+            ax.errorbar(
+                epochs, curve[epochs - 1], bars, marker="o", markersize=2.5, capsize=2.5, color=color, label=label
             )
         ax.set(title=no_formula(term.replace("_", " ")), xlabel="epoch")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
