@@ -187,7 +187,7 @@ def prepare_data(
 def main() -> None:
     """Runs the command line and exits with its code."""
     debug = "--debug" in sys.argv
-    # The host only decomposes small matrices; on a busy machine the threads of NumPy's BLAS wait for each other instead.
+    # The host decomposes small matrices only; on a busy machine the threads of its BLAS wait for each other instead.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     logging.raiseExceptions = debug  # a log that cannot be written (a full disk) is no news beside the error itself
     if not debug:

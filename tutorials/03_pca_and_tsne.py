@@ -48,10 +48,11 @@ N_AXES = 50 if REAL_DATA else 30  # principal axes that t-SNE gets to see
 SOME_AXES = [2, 5, 10, 20, N_AXES]
 N_NEIGHBOURS = 10  # we ask how many of a point's nearest ones a map has kept
 PERPLEXITY = 30
-EXAGGERATION, N_EARLY = 12, 100  # our own t-SNE: the factor of p, and in how many iterations
-LEARNING_RATE = 50  # of our own t-SNE
+EXAGGERATION, N_EARLY = 4, 100  # our own t-SNE: the factor of p, and in how many iterations
+LEARNING_RATE = 100  # of our own t-SNE, divided by that factor
 N_ITERATIONS = 500  # of a small map
-SHOWN_ITERATIONS = [0, 25, 50, 100, 200, 500]
+N_SHORT = 30  # iterations in which the two programs must go the same way
+SHOWN_ITERATIONS = [0, 25, 50, 100, 150, 500]
 PERPLEXITIES = [3, 30, 100]  # of the maps of made-up clouds
 N_CLUSTERS = 10  # for the digits: as many as there are
 N_STARTS = 10  # k-means runs so often and keeps the run of least inertia
@@ -334,13 +335,13 @@ def choice_of(squared, perplexity):
 one = 0
 to_others = np.delete(squared_distances(features)[one], one)
 choices = {perplexity: np.sort(choice_of(to_others, perplexity))[::-1] for perplexity in (5, PERPLEXITY)}
-ranks = np.arange(1, 101)
+ranks = np.arange(1, 61)
 curves(
     {
         "": (
             "neighbour, from the nearest on",
             ranks,
-            {f"perplexity {perplexity}": p[:100] for perplexity, p in choices.items()},
+            {f"perplexity {perplexity}": p[: len(ranks)] for perplexity, p in choices.items()},
             {"ylabel": "p", "ylim": (0, None)},
         )
     },
@@ -350,7 +351,10 @@ curves(
 # %%
 by_distance = np.delete(np.arange(len(X)), one)[to_others.argsort()]
 places = [1, 2, 3, 5, 10, 20, 30, 50, 100]
-lines = ["the image", *(f"no. {place}\n" + "\n".join(f"{p[place - 1]:.1%}" for p in choices.values()) for place in places)]
+lines = [
+    "the image",
+    *(f"no. {place}\n" + "\n".join(f"{p[place - 1]:.1%}" for p in choices.values()) for place in places),
+]
 figures.image_row(
     images[[one, *by_distance[np.array(places) - 1]]],
     lines,
@@ -467,3 +471,632 @@ checked = list(by_differences)
 np.testing.assert_allclose(by_formula[checked, 0], list(by_differences.values()), rtol=1e-4, atol=1e-9)
 print("by the formula  ", by_formula[checked[:5], 0].round(7))
 print("by differences  ", np.array(list(by_differences.values()))[:5].round(7))
+
+# %% [markdown]
+# ### In JAX nobody derives a gradient
+#
+# JAX looks like NumPy, and `jax.grad` makes of a function the function of its gradient. So it is enough to write the
+# divergence itself, of which we take the logarithm apart first. With $\sum p = 1$ and $q = w / Z$,
+#
+# $$\mathrm{KL} = \underbrace{\sum_{ij} p_{ij} \log p_{ij}}_{\text{fixed by the data}}
+# - \underbrace{\sum_{ij} p_{ij} \log w_{ij}}_{\text{neighbours attract}}
+# + \underbrace{\log Z}_{\text{all repel}}$$
+
+
+# %%
+def kl_jax(Y, P):
+    squared = ((Y[:, None] - Y[None, :]) ** 2).sum(axis=2)  # [n, n]
+    log_w = -jnp.log1p(squared)  # zero on the diagonal, as p is
+    Z = jnp.exp(log_w).sum() - len(Y)  # less the ones on the diagonal
+    fixed = (P * jnp.log(jnp.where(P > 0, P, 1))).sum()
+    return fixed - (P * log_w).sum() + jnp.log(Z)
+
+
+by_jax = jax.jit(jax.grad(kl_jax))(jnp.float32(anywhere), jnp.float32(P))
+off = np.abs(by_jax - by_formula).max() / np.abs(by_formula).max()
+assert off < 1e-4
+say(f"JAX's gradient differs from the formula by {off:.0e} of its largest entry: it computes with 32 bits.")
+
+# %% [markdown]
+# ### Downhill
+#
+# Gradient descent with **momentum**: a step is a part of the step before, plus a bit of the gradient downhill. (The
+# tutorial `04_gradient_descent_by_hand` is about such things.) There is one trick more. We start from the PCA plane,
+# shrunk until all points lie nearly on one another. In the first iterations $p$ is multiplied by 4, so that neighbours
+# run together early, while the map is small and clumps can still pass each other. That is called **early
+# exaggeration**.
+
+
+# %%
+def descend(P, Y):
+    step, path, divergences = np.zeros_like(Y), [Y], [kl_divergence(P, Y)]
+    for i in range(N_ITERATIONS):
+        factor, momentum = (EXAGGERATION, 0.5) if i < N_EARLY else (1, 0.8)
+        step = momentum * step - LEARNING_RATE / factor * gradient(factor * P, Y)
+        Y = Y + step
+        path.append(Y)
+        divergences.append(kl_divergence(P, Y))
+    return path, divergences
+
+
+start = 1e-4 * few[:, :2] / few[:, 0].std()
+path, divergences = descend(P, start)
+stages = {f"after {i} iterations" if i else "the start": (path[i], few_digits) for i in SHOWN_ITERATIONS}
+maps(stages, f"t-SNE of {N_FEW} images, on its way; each panel has its own scale. The colours are the digits")
+
+# %%
+span = {i: np.ptp(path[i], axis=0).max() for i in SHOWN_ITERATIONS}
+say(
+    f"The divergence is {divergences[0]:.2f} at the start, {divergences[N_EARLY]:.2f} when the exaggeration ends, and "
+    f"**{divergences[-1]:.2f}** at last. The map is {span[0]:.4f} wide at the start, {span[N_EARLY]:.0f} after "
+    f"{N_EARLY} iterations, and {span[N_ITERATIONS]:.0f} at the end. An image has kept "
+    f"**{kept_neighbours(few, path[-1]):.0%}** of its {N_NEIGHBOURS} nearest neighbours; on the PCA plane it is "
+    f"{kept_neighbours(few, start):.0%}."
+)
+assert divergences[-1] < 0.5 * divergences[N_EARLY]
+assert kept_neighbours(few, path[-1]) > kept_neighbours(few, start) + 0.1
+curves(
+    {"": ("iteration", np.arange(N_ITERATIONS + 1), {"": divergences}, {"ylabel": "KL divergence", "ylim": (0, None)})},
+    "The divergence, always told without exaggeration",
+)
+
+# %% [markdown]
+# With the exaggeration the map goes down on another function, one in which neighbours weigh four times as much. It makes
+# tight clumps, in a rough order, and the true divergence stays high. As soon as it ends, the clumps repel each other and
+# unfold.
+#
+# ### The two programs of the package
+#
+# `scratchclust.reference.tsne` has the functions that we wrote, and one thing more: each coordinate has a *gain*, which
+# lets its steps grow as long as they keep their direction. `scratchclust.reduce.tsne` is its twin in JAX. From the same
+# map both must find our divergence and our gradient, and from the same start they must go the same way:
+
+# %%
+from scratchclust.reduce import tsne as fast_tsne
+
+for package in (reference_tsne, fast_tsne):
+    np.testing.assert_allclose(package.kl_divergence(path[-1], P), divergences[-1], rtol=1e-3)
+    np.testing.assert_allclose(package.gradient(anywhere, P), by_formula, atol=1e-4 * np.abs(by_formula).max())
+
+settings = {"perplexity": PERPLEXITY, "early_exaggeration": EXAGGERATION, "start": start}
+slow, fast = (package.tsne(few, max_iter=N_SHORT, **settings) for package in (reference_tsne, fast_tsne))
+off = np.abs(slow.embedding - fast.embedding).max() / np.abs(slow.embedding).max()
+assert off < 0.01
+whole = fast_tsne.tsne(few, max_iter=N_ITERATIONS, **settings)
+assert abs(whole.kl_divergence / divergences[-1] - 1) < 0.15
+say(
+    f"After {N_SHORT} iterations the maps of the two differ by {off:.0e} of their size. After {N_ITERATIONS} the twin has "
+    f"a divergence of **{whole.kl_divergence:.3f}**, where ours has {divergences[-1]:.3f}."
+)
+
+# %% [markdown]
+# Do not expect the same map after hundreds of iterations. Rounding in the last digit grows like the flap of the
+# butterfly's wing, a clump may end on another side of its neighbour, and the divergence is nearly the same. What is
+# different from run to run cannot be in the data: keep that in mind.
+#
+# ## From $n^2$ to $n$
+#
+# Each iteration goes through all pairs. For ten thousand images these are a hundred million, a thousand times over. The
+# way out is in the three terms of the divergence. The gradient, too, has a part that attracts and one that repels:
+#
+# $$\frac{\partial\, \mathrm{KL}}{\partial y_i} = 4 \Big( \sum_j p_{ij}\, w_{ij}\, (y_i - y_j)
+# \; - \; \frac{1}{Z} \sum_j w_{ij}^2\, (y_i - y_j) \Big)$$
+#
+# **Attraction** has the factor $p_{ij}$, and for all but the nearest neighbours that is as good as zero. So it is
+# enough to look at three times as many neighbours as the perplexity says:
+
+# %%
+n_attracting = 3 * PERPLEXITY
+held = [
+    np.sort(choice_of(np.delete(row, i), PERPLEXITY))[::-1] for i, row in enumerate(squared_distances(features)[:50])
+]
+share = np.mean([p[:n_attracting].sum() for p in held])
+say(f"The {n_attracting} nearest of {len(X) - 1:,} images get **{share:.1%}** of the attention.")
+assert share > 0.9
+
+# %% [markdown]
+# **Repulsion** is between all pairs, but it is smooth, and depends on nothing but the difference of two places. Such a
+# sum is called a **convolution**, and the fast Fourier transform (FFT) computes convolutions on a regular grid in no
+# time: transform, multiply, transform back. So
+#
+# 1. spread each point on the nearest nodes of a grid: a point a quarter of the way from node 3 to node 4 puts
+#    $\frac34$ of itself on 3 and $\frac14$ on 4;
+# 2. convolve the nodes with the kernel;
+# 3. let each point read off its value from the same nodes, with the same weights.
+#
+# Here it is in one dimension, for the sum $s_i = \sum_j w(y_i - y_j)$ with $w(r) = 1 / (1 + r^2)$. The FFT takes the
+# grid for a ring, whose end meets its beginning. A ring of twice the length, half of it empty, keeps them apart.
+
+
+# %%
+def sums_directly(y):
+    return (1 / (1 + (y[:, None] - y[None, :]) ** 2)).sum(axis=1)
+
+
+def sums_by_grid(y, spacing):
+    place = (y - y.min()) / spacing
+    left = place.astype(int)  # the node on the left of each point
+    share = place - left  # how far the point is on its way to the node on the right
+    n_nodes = left.max() + 2
+    charges = np.bincount(left, 1 - share, n_nodes) + np.bincount(left + 1, share, n_nodes)
+    steps = np.arange(2 * n_nodes)
+    kernel = 1 / (1 + (spacing * np.minimum(steps, 2 * n_nodes - steps)) ** 2)  # on the ring
+    field = np.fft.irfft(np.fft.rfft(charges, 2 * n_nodes) * np.fft.rfft(kernel))
+    return (1 - share) * field[left] + share * field[left + 1], charges, field[:n_nodes]
+
+
+line = np.sort(np.concatenate([path[-1][:100, 0], path[-1][:40, 1]]))  # some places to try it on
+exact = sums_directly(line)
+spacings = np.array([2, 1, 0.5, 0.25, 0.1, 0.05])
+errors = [np.abs(sums_by_grid(line, spacing)[0] - exact).max() / exact.max() for spacing in spacings]
+
+
+@styled
+def on_a_grid(y, spacing):
+    """Points, what they put on the nodes, and the sums that they read off, beside the direct ones."""
+    sums, charges, field = sums_by_grid(y, spacing)
+    nodes = y.min() + spacing * np.arange(len(field))
+    figure, (charged, read) = panel_grid(
+        "Many points on a line, and the sums of their kernels", 2, columns=1, panel_height=1.9
+    )
+    charged.bar(nodes, charges, width=0.7 * spacing, color=figures.PALETTE[4], label="spread on the nodes")
+    charged.plot(y, np.zeros_like(y), "|", markersize=10, color="black", label="points")
+    read.plot(nodes, field, marker="o", markersize=4, color=figures.PALETTE[4], label="the nodes, convolved")
+    read.plot(y, exact, ".", markersize=4, color="black", label="points, by the direct sum")
+    for ax in (charged, read):
+        ax.legend(loc="upper left")
+        ax.margins(y=0.15)
+    return figure
+
+
+on_a_grid(line, 1.0)
+
+# %%
+order = np.log(errors[-2] / errors[-1]) / np.log(spacings[-2] / spacings[-1])
+assert errors[-1] < 1e-3
+assert 1.5 < order < 2.5
+for spacing, error in zip(spacings, errors, strict=True):
+    print(f"spacing {spacing:5}: largest error {error:.2%} of the largest sum")
+say(f"Half the spacing, a quarter of the error: it falls with the power {order:.1f} of the spacing.")
+
+# %% [markdown]
+# ### In the plane
+#
+# The package does this in two dimensions, for the two sums $Z$ and $\sum_j w_{ij}^2 (y_i - y_j)$. Each point goes on
+# 4 x 4 nodes instead of 2, with smooth weights (cubic splines), so that a coarse grid is enough. That is the idea of
+# FIt-SNE (Linderman et al., 2019). Now the whole map, with all its images, by the class that one uses in daily work:
+
+# %%
+from scratchclust import TSNE
+
+model = TSNE(perplexity=PERPLEXITY).fit(features)
+Y = model.embedding_
+say(
+    f"{len(Y):,} images, {model.n_iter_:,} iterations, divergence **{model.kl_divergence_:.3f}**. An image has kept "
+    f"**{kept_neighbours(X, Y):.0%}** of its {N_NEIGHBOURS} nearest neighbours among the pixels; on the PCA plane it is "
+    f"{kept_by_axes[2]:.0%}."
+)
+assert kept_neighbours(X, Y) > kept_by_axes[2] + 0.1
+titled(
+    figures.embedding(Y, digits, images, rng=np.random.default_rng(SEED), n_images=150, axis_name="t-SNE"),
+    "The t-SNE map. The colours are the digits, which it does not know",
+    word="digit",
+)
+
+# %%
+from scratchclust.reduce.tsne_fft import grid_for, repulsion_of
+
+w, _ = student_affinities(Y.astype(np.float64))
+directly = (w**2).sum(axis=1, keepdims=True) * Y - w**2 @ Y  # sum_j w_ij^2 (y_i - y_j)
+grid = grid_for(jnp.asarray(Y, jnp.float32))
+by_grid, Z = jax.jit(repulsion_of)(grid, jnp.asarray(Y, jnp.float32))
+off = np.linalg.norm(by_grid - directly) / np.linalg.norm(directly)
+assert off < 0.02
+assert abs(float(Z) / w.sum() - 1) < 0.01
+say(
+    f"The repulsion between all {len(Y):,} images through a grid of {grid.size} x {grid.size} nodes, "
+    f"{float(grid.spacing):.1f} apart, is off by **{off:.2%}**, and $Z$ by {abs(float(Z) / w.sum() - 1):.3%}."
+)
+
+# %% [markdown]
+# ## What a map says, and what it does not
+#
+# The digits stand in islands, and one would like to read more: this island is large, those two are far apart, that one
+# is long. To see what such a reading is worth we make data of which we know everything, in ten dimensions, in the
+# manner of Wattenberg, Viégas and Johnson (2016):
+#
+# - **two clouds**, one ten times as wide as the other, far apart;
+# - **three clouds** of equal width in a row; the third is ten times as far from the second as the second from the first;
+# - **noise**: one cloud, and nothing else.
+
+
+# %%
+def clouds(centres, widths, rng):
+    """N_FEW points in ten dimensions, in clouds whose centres are on the first axis; and the cloud of each."""
+    of_point = np.repeat(np.arange(len(centres)), N_FEW // len(centres))
+    points = rng.standard_normal((N_FEW, 10)) * np.array(widths)[of_point, None]
+    points[:, 0] += np.array(centres)[of_point]
+    return points, of_point
+
+
+rng = np.random.default_rng(SEED)
+made_up = {
+    "two clouds": clouds([0, 50], [1, 10], rng),
+    "three clouds": clouds([0, 10, 110], [1, 1, 1], rng),
+    "noise": clouds([0], [1], rng),
+}
+panels, made_maps = {}, {}
+for name, (points, of_point) in made_up.items():
+    plane = to_axes(points, *pca(points, 2)[:2])
+    panels[f"{name}: the PCA plane"] = (plane, of_point)
+    for perplexity in PERPLEXITIES:
+        begin = 1e-4 * plane / plane[:, 0].std()
+        result = fast_tsne.tsne(points, perplexity=perplexity, start=begin, max_iter=N_ITERATIONS)
+        made_maps[name, perplexity] = np.asarray(result.embedding)
+        panels[f"perplexity {perplexity}|{name}"] = (made_maps[name, perplexity], of_point)
+maps(panels, "Data of which we know everything, and maps of them", columns=1 + len(PERPLEXITIES))
+
+
+# %%
+def widths_of(points, of_point):
+    """How wide each cloud is: the median distance to its centre."""
+    parts = [points[of_point == cloud] for cloud in np.unique(of_point)]
+    return np.array([np.median(np.linalg.norm(part - part.mean(axis=0), axis=1)) for part in parts])
+
+
+def gaps_of(points, of_point):
+    centres = np.array([points[of_point == cloud].mean(axis=0) for cloud in np.unique(of_point)])
+    return np.linalg.norm(centres[1:] - centres[:-1], axis=1)
+
+
+def ratio(of, name, perplexity=None):
+    points, of_point = made_up[name]
+    small, large = of(points if perplexity is None else made_maps[name, perplexity], of_point)
+    return large / small
+
+
+print(f"{'':30}{'data':>8}" + "".join(f"{f'perpl. {perplexity}':>12}" for perplexity in PERPLEXITIES))
+for words, of, name in (
+    ("width of the second cloud", widths_of, "two clouds"),
+    ("second gap", gaps_of, "three clouds"),
+):
+    on_maps = [ratio(of, name, perplexity) for perplexity in PERPLEXITIES]
+    print(f"{words:30}{ratio(of, name):8.1f}" + "".join(f"{value:12.1f}" for value in on_maps))
+print("(the first one is 1)")
+assert ratio(widths_of, "two clouds") > 8
+assert ratio(widths_of, "two clouds", PERPLEXITY) < 2
+assert ratio(gaps_of, "three clouds") > 9
+assert ratio(gaps_of, "three clouds", PERPLEXITY) < 4
+
+# %% [markdown]
+# - **Sizes mean little.** Each point chooses its own $\beta_i$, so as to have 30 neighbours, be they near or far. A
+#   narrow cloud is blown up and a wide one drawn together, until both have about the same room for each point.
+# - **Gaps mean little.** Once two clouds are so far apart that $p$ between them is zero, nothing in the divergence
+#   knows *how* far. (That the order of the three is right, the map owes to its start, the PCA plane.)
+# - **Shapes depend on the perplexity**, and so does the number of clumps. With a perplexity of a few, a point knows
+#   a few neighbours and nothing else, and the cloud falls apart into crumbs. With one near the number of points, every
+#   point is everybody's neighbour.
+# - **Noise looks like something**, if the perplexity is low.
+#
+# What is left? That two points which stand close together on the map are neighbours in the data, mostly: to put
+# neighbours apart is what costs. So *islands* that stay together with several perplexities and several starts are
+# worth a look at the data. Look, then, but do not measure.
+#
+# ## k-means on a map
+#
+# A map is two numbers for each image, and k-means can have those. There are ten digits, so we ask for ten clusters, of
+# the pixels, of the principal coordinates, of the first two of them, and of the map. The accuracy (name each cluster
+# after one digit, in the best way) compares them with the labels at the end:
+
+
+# %%
+def clusters_of(points, n_clusters=N_CLUSTERS):
+    rng = np.random.default_rng(SEED)
+    return kmeans(np.asarray(points, np.float64), n_clusters, rng=rng, n_init=N_STARTS, init="k-means++")
+
+
+spaces = {
+    f"{X.shape[1]} pixels": X,
+    f"{N_AXES} principal axes": features,
+    "2 principal axes": features[:, :2],
+    "t-SNE map": Y,
+}
+clusterings = {name: clusters_of(points) for name, points in spaces.items()}
+accuracies = {name: metrics.clustering_accuracy(digits, found.labels) for name, found in clusterings.items()}
+titled(
+    figures.comparison_bars(
+        list(spaces),
+        {
+            "accuracy": list(accuracies.values()),
+            "neighbours kept": [kept_neighbours(X, points) for points in spaces.values()],
+        },
+    ),
+    "k-means in four spaces",
+)
+
+# %%
+on_map = clusterings["t-SNE map"]
+assert accuracies["t-SNE map"] > max(accuracies.values()) - 1e-9
+assert accuracies["t-SNE map"] > accuracies[f"{X.shape[1]} pixels"] + 0.05
+assert accuracies["2 principal axes"] < accuracies[f"{X.shape[1]} pixels"]
+say(
+    f"On the map k-means names **{accuracies['t-SNE map']:.0%}** of the images rightly, on the pixels "
+    f"{accuracies[f'{X.shape[1]} pixels']:.0%}. To take {N_AXES} axes instead of all pixels changes little; to take two "
+    "costs most of it."
+)
+titled(
+    figures.embedding(Y, on_map.labels, images, rng=np.random.default_rng(SEED), n_images=150, axis_name="t-SNE"),
+    "The same map, coloured by the clusters of k-means",
+)
+
+# %% [markdown]
+# Why does it help, when sizes and gaps mean so little? Because k-means *wants* round clusters of the same size, and
+# that is what t-SNE makes of everything that hangs together by neighbours, long and bent though it may be among the
+# pixels. Where an island holds two digits, or a digit has two islands, k-means goes with the islands.
+#
+# ### New images
+#
+# PCA gives a new image its place by a product. The map of t-SNE is no formula, only a list of places. `transform` finds
+# a place for each new image by going downhill on the divergence of that image alone, while the map stays as it is. Then
+# the nearest centroid is its cluster:
+
+# %%
+new_features = to_axes(new_X, mean, axes)
+new_places = model.transform(new_features)
+new_clusters, _ = assign(new_places.astype(np.float64), on_map.centroids)
+
+names = metrics.match_clusters(digits, on_map.labels)
+digit_of = dict(zip(names.clusters, names.classes[names.matched_class], strict=True))  # settled by the old images
+new_accuracy = np.mean([digit_of[cluster] == digit for cluster, digit in zip(new_clusters, new_digits, strict=True)])
+np.testing.assert_array_equal(model.transform(features[:5]), Y[:5])  # a known image gets the place that it has
+assert abs(new_accuracy - accuracies["t-SNE map"]) < 0.1
+say(
+    f"Of {len(new_X):,} images that took no part in the map, **{new_accuracy:.0%}** come into a cluster that is named "
+    f"after their digit; of the {len(Y):,} on the map it is {accuracies['t-SNE map']:.0%}."
+)
+grey = np.full(len(Y), -1)
+maps(
+    {
+        "the map, coloured by cluster": (Y, on_map.labels),
+        "new images, coloured by digit": (
+            np.concatenate([Y, new_places]),
+            np.concatenate(
+                [
+                    grey,
+                    [
+                        names.clusters[names.matched_class == d][0] if (names.matched_class == d).any() else -1
+                        for d in new_digits
+                    ],
+                ]
+            ),
+        ),
+    },
+    "New images in a finished map",
+    columns=2,
+)
+
+# %% [markdown]
+# ## Something is wrong here
+#
+# A colleague has measured ten quantities of 300 samples and looks for groups. The map is made with a low perplexity,
+# "because the groups may be small". How many there are the silhouette shall tell (1 is best, 0 means no groups at all):
+
+# %%
+measured, _ = made_up["noise"]  # which the colleague does not know
+N_GROUPS = [2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30]  # among which the silhouette chooses
+
+
+def groups_on(places):
+    """k-means on a map, with the number of clusters that has the best silhouette."""
+    found = [clusters_of(places, k).labels for k in N_GROUPS]
+    scores = [silhouette_score(places.astype(np.float64), labels) for labels in found]
+    return found[int(np.argmax(scores))], max(scores)
+
+
+colleagues_map = made_maps["noise", PERPLEXITIES[0]]
+groups, score = groups_on(colleagues_map)
+say(f'"**{groups.max() + 1} groups**, with a silhouette of **{score:.2f}**! On the pixels of digits it is about 0.2."')
+maps({"": (colleagues_map, groups)}, "The colleague's groups", columns=2)
+
+# %% [markdown]
+# **Find out what went wrong.** The program has no mistake, the map is converged, and the groups *are* there, on the map.
+# Are they in the data? Answer before you unfold: Which two or three things would you try, and what would they show if
+# the groups were real?
+#
+# <details>
+# <summary><b>The diagnosis</b> (unfold when you have yours)</summary>
+#
+# There are no groups. The data are one cloud. With a perplexity of 3 each sample chooses three or so friends, and in a
+# random cloud everybody has nearest neighbours, too. Friends come together, strangers repel each other, and the cloud
+# crumbles. k-means finds the crumbs, and the silhouette, *measured on the map*, praises them. (This is the trap of the
+# two rulers in `02_how_good_is_a_clustering`.)
+#
+# Three tests, none of which needs labels:
+#
+# - **Another start.** Groups that are in the data come again, with the same members. Crumbs come in other shapes.
+# - **The ruler of the data.** The silhouette of the groups among the measurements themselves.
+# - **Data without groups.** Shuffle each column by itself: every quantity keeps its values, but nothing hangs together
+#   any more. If the map of *that* looks just as grouped, then the groups say nothing.
+#
+# Trustworthiness, the usual score of a map (are a point's neighbours on the map near to it in the data, too?), does not
+# help as much as one would hope: the friends in a crumb *are* neighbours. It is what lies between the crumbs that is
+# not true. Nor does the divergence, which is another quantity with each perplexity.
+#
+# </details>
+#
+# Put to the test, and beside it three clouds that are truly there:
+
+
+# %%
+def examined(points):
+    """The three tests: what the groups have on the map, in the data, with another start, and what shuffled data have."""
+    perplexity, rng = PERPLEXITIES[0], np.random.default_rng(SEED)
+    shuffled = np.stack([rng.permutation(column) for column in points.T], axis=1)
+    starts = [fast_tsne.random_start(N_FEW, key=key) for key in jax.random.split(jax.random.key(SEED))]
+    first, second, of_shuffled = (
+        np.asarray(fast_tsne.tsne(of, perplexity=perplexity, start=begin, max_iter=N_ITERATIONS).embedding)
+        for of, begin in ((points, starts[0]), (points, starts[1]), (shuffled, starts[0]))
+    )
+    groups, on_map = groups_on(first)
+    again = clusters_of(second, groups.max() + 1).labels
+    return {
+        "groups": groups.max() + 1,
+        "silhouette on the map": on_map,
+        "silhouette in the data": silhouette_score(points, groups),
+        "another start: same groups (ARI)": metrics.adjusted_rand_score(groups, again),
+        "shuffled: silhouette on the map": groups_on(of_shuffled)[1],
+    }
+
+
+findings = {name: examined(made_up[name][0]) for name in ("noise", "three clouds")}
+print(f"{'':36}{'colleague':>12}{'three clouds':>14}")
+for test in findings["noise"]:
+    print(f"{test:36}{findings['noise'][test]:12.2f}{findings['three clouds'][test]:14.2f}")
+
+# %%
+of_noise, of_clouds = findings["noise"], findings["three clouds"]
+agree, in_data = "another start: same groups (ARI)", "silhouette in the data"
+assert of_clouds[agree] > 0.95 > 0.6 > of_noise[agree]
+assert of_noise[in_data] < 0.1
+assert of_noise["shuffled: silhouette on the map"] > of_noise["silhouette on the map"] - 0.1
+say(
+    f"With another start an ARI of **{of_noise[agree]:.2f}**, where real groups have {of_clouds[agree]:.2f} (1 is the same "
+    f"groups, 0 is chance); in the data a silhouette of **{of_noise[in_data]:.2f}**; and shuffled data look just as "
+    "grouped. There was nothing to find."
+)
+
+# %% [markdown]
+# The cure is not a better perplexity. It is to ask such questions of every map. (With a perplexity of 30 the noise would
+# have been a disk. k-means would have cut that into pieces as well: it always gives as many clusters as one asks for.)
+#
+# ## How fast is it?
+#
+# The repulsion alone, for more and more points: between all pairs, and through the grid. The points are strewn over a
+# square whose area grows with their number, as that of a map does. Both programs are compiled before the clock starts
+# (`jax.jit` compiles when a function first meets a shape), each runs several times in turn, the median counts, and the
+# last column says how much they differ.
+
+
+# %%
+@jax.jit
+def between_all_pairs(Y):
+    w = 1 / (1 + sum((y[:, None] - y[None, :]) ** 2 for y in Y.T))  # [n, n]
+    square = w**2
+    return square.sum(axis=1, keepdims=True) * Y - square @ Y, w.sum() - len(Y)
+
+
+through_grid = jax.jit(repulsion_of)
+
+
+def clocked(program, *arguments):
+    began = time.perf_counter()
+    found, _ = jax.block_until_ready(program(*arguments))
+    return time.perf_counter() - began, np.asarray(found)
+
+
+print(f"{'points':>8}{'nodes':>14}{'all pairs':>13}{'grid':>10}{'ratio':>8}{'difference':>12}")
+timings = {"all pairs": [], "grid": []}
+for n in TIMING_SIZES:
+    strewn = jnp.float32(2.5 * np.sqrt(n) * np.random.default_rng(SEED).random((n, 2)))
+    grid = grid_for(strewn)
+    contenders = {"all pairs": (between_all_pairs, strewn), "grid": (through_grid, grid, strewn)}
+    turns = [{name: clocked(*call) for name, call in contenders.items()} for _ in range(1 + TIMING_RUNS)][1:]
+    for name, seconds in timings.items():
+        seconds.append(np.median([turn[name][0] for turn in turns]))
+    pairs, by_grid = turns[0]["all pairs"][1], turns[0]["grid"][1]
+    off = np.linalg.norm(by_grid - pairs) / np.linalg.norm(pairs)
+    assert off < 0.02
+    slow, fast = (seconds[-1] for seconds in timings.values())
+    nodes = f"{grid.size} x {grid.size}"
+    print(f"{n:8,}{nodes:>14}{slow * 1e3:10.1f} ms{fast * 1e3:7.1f} ms{slow / fast:8.1f}{off:12.2%}")
+
+# %%
+both = {"xscale": "log", "yscale": "log", "ylabel": "milliseconds"}
+in_milliseconds = {name: 1e3 * np.array(seconds) for name, seconds in timings.items()}
+curves({"": ("points", TIMING_SIZES, in_milliseconds, both)}, "The repulsion, once: a thousand times for a map")
+
+# %% [markdown]
+# A straight line of slope 2 is what $n^2$ looks like here, slope 1 is $n$. For few points the grid does not pay: it has
+# as many nodes as there are places on the map, be they taken or not. So `TSNE` takes all pairs up to 2,000 points, and the
+# grid for more, unless `method` says otherwise. Take the numbers as what they are: one machine, with whatever else it
+# had to do. The folder `benchmarks/` measures whole maps, beside scikit-learn and openTSNE.
+
+# %%
+assert timings["all pairs"][-1] / timings["all pairs"][0] > timings["grid"][-1] / timings["grid"][0]
+
+# %% [markdown]
+# ## Exercise: take the tail away
+#
+# The ancestor of t-SNE had a normal curve on the map as well: $w_{ij} = \exp(-|y_i - y_j|^2)$, and again $q = w / Z$.
+#
+# 1. Derive or guess its gradient. (With the logarithm of $w$ in the divergence, what becomes of the factor $w_{ij}$?)
+#    Check it with finite differences or with `jax.grad`.
+# 2. Make the map of the same few hundred images, from the same start. **Predict first**: what will the islands look
+#    like, and the sea between them? Say it with a number: the silhouette of the true digits on both maps.
+#
+# <details>
+# <summary><b>A solution</b> (unfold when you have yours)</summary>
+#
+# ```python
+# def normal_affinities(Y):
+#     w = np.exp(-squared_distances(Y))
+#     np.fill_diagonal(w, 0)
+#     return w / w.sum()
+#
+#
+# def normal_kl(P, Y):
+#     Q = np.maximum(normal_affinities(Y), 1e-300)  # exp(-|y - y'|^2) underflows soon
+#     some = P > 0
+#     return (P[some] * np.log(P[some] / Q[some])).sum()
+#
+#
+# def normal_gradient(P, Y):
+#     f = P - normal_affinities(Y)  # the factor w is gone: -log w is the squared distance itself
+#     return 4 * (f.sum(axis=1, keepdims=True) * Y - f @ Y)
+#
+#
+# little = np.zeros_like(anywhere)
+# little[one, 1] = h
+# slope = (normal_kl(P, anywhere + little) - normal_kl(P, anywhere - little)) / (2 * h)
+# np.testing.assert_allclose(normal_gradient(P, anywhere)[one, 1], slope, rtol=1e-3)
+#
+# places, step = start, np.zeros_like(start)
+# for i in range(N_ITERATIONS):
+#     step = 0.8 * step - 0.1 * LEARNING_RATE * normal_gradient(P, places)
+#     places = places + step
+#
+# of_student, of_normal = (silhouette_score(found, few_digits) for found in (path[-1], places))
+# print(f"divergence: Student {divergences[-1]:.2f}, normal {normal_kl(P, places):.2f}")
+# print(f"silhouette of the digits: Student {of_student:.2f}, normal {of_normal:.2f}")
+# panels = {"Student's tail": (path[-1], few_digits), "normal": (places, few_digits)}
+# display(maps(panels, "With and without the long tail", columns=2))
+# assert of_student > of_normal
+# assert divergences[-1] < normal_kl(P, places)
+# ```
+#
+# The derivative of $-\log w_{ij}$ is $2\,(y_i - y_j)\,w_{ij}$ for Student's curve, and just $2\,(y_i - y_j)$ for the
+# normal one: the spring does not slacken with the distance, so whatever has the least to do with each other is held
+# together. The islands move up to each other, until there is no sea between them; that is the crowding problem, on
+# paper. The divergence stays higher: there is no place on the plane where all pairs could have the $q$ that they should.
+#
+# </details>
+#
+# ## What to read next
+#
+# - The files of PCA, side by side: [scratchclust/reference/pca.py](../scratchclust/reference/pca.py) and
+#   [scratchclust/reduce/pca.py](../scratchclust/reduce/pca.py).
+# - Those of t-SNE: [scratchclust/reference/tsne.py](../scratchclust/reference/tsne.py), the definition, and its twin
+#   [scratchclust/reduce/tsne.py](../scratchclust/reduce/tsne.py), with
+#   [tsne_affinities.py](../scratchclust/reduce/tsne_affinities.py) (who is a neighbour of whom),
+#   [tsne_exact.py](../scratchclust/reduce/tsne_exact.py) (all pairs), [tsne_fft.py](../scratchclust/reduce/tsne_fft.py)
+#   (the grid) and [tsne_new_points.py](../scratchclust/reduce/tsne_new_points.py).
+# - I. T. Jolliffe, *Principal Component Analysis*, 2nd edition, 2002.
+# - L. van der Maaten and G. Hinton, *Visualizing data using t-SNE*, Journal of Machine Learning Research, 2008. Its
+#   ancestor: G. Hinton and S. Roweis, *Stochastic neighbor embedding*, NIPS 2002.
+# - G. Linderman, M. Rachh, J. Hoskins, S. Steinerberger and Y. Kluger, *Fast interpolation-based t-SNE for improved
+#   visualization of single-cell RNA-seq data*, Nature Methods, 2019: the grid.
+# - M. Wattenberg, F. Viégas and I. Johnson, *How to use t-SNE effectively*, Distill, 2016: made-up data and their maps,
+#   to play with. D. Kobak and P. Berens, *The art of using t-SNE for single-cell transcriptomics*, Nature
+#   Communications, 2019: the start from PCA, and good settings.
+# - The next tutorial, [04_gradient_descent_by_hand](04_gradient_descent_by_hand.ipynb): going downhill, from one number
+#   to a network.
