@@ -33,13 +33,15 @@ def compare(problem: str, contenders: list[Contender], *, repeats: int) -> dict[
     Args:
         problem: what is solved, for people.
         contenders: at least two; each is run once more than `repeats`, first to warm up.
-        repeats: rounds, in each of which every contender runs once.
+        repeats: rounds, in each of which every contender runs once; 0: the first run counts, compilation and all.
 
     Returns:
         A record of everything, for the result file.
     """
     for contender in contenders:
         contender.first, contender.quality = _timed(contender.run)
+        if repeats == 0:
+            contender.seconds.append(contender.first)
     for _ in range(repeats):
         for contender in contenders:
             time.sleep(PAUSE)
@@ -78,7 +80,7 @@ def environment() -> dict[str, Any]:
     """Device, cores and versions, for the record."""
     import jax
 
-    names = ("scratchclust", "jax", "jaxlib", "numpy", "scipy", "scikit-learn", "torch")
+    names = ("scratchclust", "jax", "jaxlib", "numpy", "scipy", "scikit-learn", "openTSNE", "torch")
     devices = jax.local_devices()
     return {
         "device": devices[0].device_kind,
