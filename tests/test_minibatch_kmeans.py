@@ -146,6 +146,23 @@ def test_devices_agree_and_the_second_call_compiles_nothing() -> None:
         assert result.inertia == pytest.approx(alone.inertia, rel=0.02)
 
 
+def test_the_variance_that_scales_tol_is_that_of_the_sample() -> None:
+    X, rng = points(9).astype(np.float32), np.random.default_rng(0)
+    for size, rtol in ((5, 0.5), (200, 1e-4)):  # samples of 15 points, and of all
+        sample, _ = fast._best_start(X, 5, rng, jax.random.key(0), "random", 1, None, size)
+        assert sample.mean_variance == pytest.approx(X.var(axis=0).mean(), rel=rtol)
+
+
+def test_steps_so_short_that_one_device_takes_them_alone_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, found = points(4), []
+    for alone in (0, fast.ALONE):
+        monkeypatch.setattr(fast, "ALONE", alone)
+        assert len(fast._devices_for(128 * 4 * 5)) == (1 if alone else len(jax.local_devices()))
+        found.append(fast.minibatch_kmeans(X, 5, key=jax.random.key(1), init=X[:5], batch_size=128, max_iter=3))
+    np.testing.assert_allclose(found[0].state.centroids, found[1].state.centroids, atol=1e-4)
+    np.testing.assert_array_equal(np.asarray(found[0].labels), np.asarray(found[1].labels))
+
+
 def test_a_memory_map_is_read_in_parts(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     X = points(5).astype(np.float32)
     np.save(tmp_path / "X.npy", X)
