@@ -3,13 +3,11 @@
 What they compute is defined in `scratchclust/reference/minibatch_kmeans.py`.
 """
 
-from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
 from jaxtyping import Array, ScalarLike
 
 from scratchclust import rows
@@ -45,18 +43,12 @@ class Progress(NamedTuple):
 
 def beginning(centroids: AnyArray, key: Array, batch_size: int, n: int) -> Progress:
     """Before the first step."""
-    alpha = min(2 * batch_size / (n + 1), 1)
-    return _beginning(np.asarray(centroids), key, np.float32(alpha), np.int32(batch_size), rows.mesh())
-
-
-@partial(jax.jit, static_argnames="mesh")
-def _beginning(centroids: Array, key: Array, alpha: Array, batch_size: Array, mesh: Mesh) -> Progress:
-    zero, nothing = jnp.int32(0), jnp.zeros((), centroids.dtype)
-    state = State(centroids, jnp.zeros_like(centroids[:, 0]), zero)
-    alpha = alpha.astype(centroids.dtype)
-    worst = jnp.full_like(nothing, jnp.inf)
-    progress = Progress(state, key, zero, zero, alpha, nothing, worst, zero, jnp.bool(False), batch_size)
-    return rows.constrain(progress, mesh)
+    centroids, zero = np.asarray(centroids), np.int32(0)
+    number = centroids.dtype.type
+    alpha, nothing, worst = number(min(2 * batch_size / (n + 1), 1)), number(0), number(np.inf)
+    state: Any = (centroids, np.zeros(len(centroids), number), zero)
+    rest: Any = (zero, zero, alpha, nothing, worst, zero, np.bool_(False), np.int32(batch_size))
+    return jax.device_put(Progress(State(*state), key, *rest), rows.whole())  # from NumPy: nothing is compiled
 
 
 @jax.jit
