@@ -130,7 +130,7 @@ def split(X: Any, *, block: int, offset: Any = None, dtype: Any = None) -> jax.A
         if not (X.dtype == dtype and all(device.platform == "cpu" for device in X.devices())):
             return jax.device_put(_split_on_device(X, offset, n_blocks, block, dtype), sharding)
         X = np.asarray(X)
-    filled = _aligned((n_blocks * block, *X.shape[1:]), dtype)
+    filled = aligned((n_blocks * block, *X.shape[1:]), dtype)
     filled[len(X) :] = 0
     if offset is None:
         filled[: len(X)] = X
@@ -143,7 +143,7 @@ def split(X: Any, *, block: int, offset: Any = None, dtype: Any = None) -> jax.A
 def on_every_device(array: Any, mesh: Mesh) -> jax.Array:
     """The array whole on every device of the mesh. CPU devices share one copy, which is theirs alone."""
     if mesh.devices.flat[0].platform == "cpu":
-        shared = _aligned(array.shape, jax.dtypes.canonicalize_dtype(array.dtype))
+        shared = aligned(array.shape, jax.dtypes.canonicalize_dtype(array.dtype))
         shared[...] = np.asarray(array)
         array = shared
     return jax.device_put(array, NamedSharding(mesh, PartitionSpec()))
@@ -157,7 +157,7 @@ def _in_threads(f: Callable[[slice], Any], X: np.ndarray) -> None:
         list(pool.map(f, itertools.starmap(slice, itertools.pairwise(ends))))
 
 
-def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An uninitialised array that begins at a multiple of 64 bytes: such a one CPU devices take without a copy."""
     n_bytes = math.prod(shape) * dtype.itemsize
     raw = np.empty(n_bytes + 64, np.uint8)

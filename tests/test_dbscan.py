@@ -12,6 +12,7 @@ import sklearn.cluster
 from scratchclust import DBSCAN, persist, rows
 from scratchclust.cluster import dbscan as fast
 from scratchclust.cluster import dbscan_grid as grid
+from scratchclust.cluster import dbscan_passes as passes
 from scratchclust.cluster import exact_pairs
 from scratchclust.errors import InputError
 from scratchclust.reference import dbscan as reference
@@ -100,14 +101,14 @@ def test_passes_on_the_devices_and_on_the_host_agree(on_host: float, monkeypatch
 def test_a_long_chain_needs_many_joins(on_host: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only neighbours on a line touch, in shuffled order, and the first pass keeps one sample of each group."""
     monkeypatch.setattr(fast, "ON_HOST", on_host)
-    monkeypatch.setattr(fast, "SAMPLES", 1)
-    monkeypatch.setattr(fast, "STRETCH", 1.0)
-    jax.clear_caches()  # SAMPLES is read when the pass is compiled
+    monkeypatch.setattr(passes, "SAMPLES", 1)
+    monkeypatch.setattr(passes, "STRETCH", 1.0)
+    passes.count.clear_cache()  # SAMPLES is read when the pass is compiled
     X = np.zeros((200, 4))
     X[:, 0] = np.random.default_rng(0).permutation(200)
     X[X[:, 0] >= 150] += 0.5
     labels, core = blocked(X, 1.0, 2)
-    jax.clear_caches()
+    passes.count.clear_cache()
     assert core == list(range(200))
     assert labels == reference.dbscan(X, 1, min_samples=2).labels.tolist()
     assert len(set(labels)) == 2
@@ -225,9 +226,9 @@ def test_jax_arrays_float32_and_bytes() -> None:
 
 def test_the_same_shapes_compile_once() -> None:
     fast.dbscan(clouds(90), 1.0)
-    before = fast._count._cache_size(), fast._extremes._cache_size()
+    before = passes.count._cache_size(), passes.extremes._cache_size()
     fast.dbscan(clouds(90, seed=5), 2.0, min_samples=3)
-    assert (fast._count._cache_size(), fast._extremes._cache_size()) == before
+    assert (passes.count._cache_size(), passes.extremes._cache_size()) == before
 
 
 @each_twin

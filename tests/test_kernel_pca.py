@@ -13,6 +13,7 @@ from scratchclust import KernelPCA, persist, rows
 from scratchclust.errors import InputError
 from scratchclust.reduce import kernel_blocks
 from scratchclust.reduce import kernel_pca as fast
+from scratchclust.reduce import leading_eigenpairs as eigenpairs
 from scratchclust.reduce.leading_eigenpairs import leading_eigenpairs
 from scratchclust.reduce.pca import pca
 from scratchclust.reduce.pca import transform as transform_pca
@@ -143,6 +144,23 @@ def test_leading_eigenpairs_of_a_matrix() -> None:
         np.testing.assert_allclose(eigenvalues, spectrum[:3], rtol=1e-5)
         np.testing.assert_allclose(matrix @ vectors, vectors * eigenvalues, atol=1e-5)
         np.testing.assert_allclose(vectors.T @ vectors, np.eye(3), atol=1e-9)
+
+
+def test_eigenvectors_that_are_not_exact_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 2,000 eigenvalues between 0.999 and 1 no few products can single out three."""
+    spectrum = 1 - 1e-3 * np.arange(2000)[:, None] / 2000
+    seen = []
+
+    def times(V: np.ndarray) -> np.ndarray:
+        seen.append(V.shape)
+        return spectrum * V
+
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(eigenpairs, "MOST_PRODUCTS", 5)
+    message = r"after 5 products \|A v - l v\| is still \d\.\de-0\d of the largest eigenvalue, above 1e-06: .* ask for"
+    with pytest.warns(UserWarning, match=message):
+        leading_eigenpairs(times, 2000, 3, rng=rng)
+    assert len(seen) == 6  # the first only shapes the block
 
 
 def test_translation_changes_nothing_for_rbf() -> None:

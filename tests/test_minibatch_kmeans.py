@@ -130,7 +130,8 @@ def test_inertia_within_two_percent_of_scikit_learns(twin: ModuleType) -> None:
             assert result.converged
 
 
-def test_devices_agree_and_the_second_call_compiles_nothing() -> None:
+def test_devices_agree_and_the_second_call_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast, "ALONE", 0)
     X = points(4)
     given: dict[str, Any] = {"key": jax.random.key(1), "batch_size": 128, "max_iter": 3}
     expected = fast.minibatch_kmeans(X, 5, **given)
@@ -144,6 +145,18 @@ def test_devices_agree_and_the_second_call_compiles_nothing() -> None:
         if k == 1:
             alone = result
         assert result.inertia == pytest.approx(alone.inertia, rel=0.02)
+
+
+def test_the_variance_that_scales_tol_is_that_of_the_sample() -> None:
+    X, rng = points(9).astype(np.float32), np.random.default_rng(0)
+    for size, rtol in ((5, 0.5), (200, 1e-4)):  # samples of 15 points, and of all
+        sample, _ = fast._best_start(X, 5, rng, jax.random.key(0), "random", 1, None, size)
+        assert sample.mean_variance == pytest.approx(X.var(axis=0).mean(), rel=rtol)
+
+
+def test_short_steps_are_taken_by_one_device_alone() -> None:
+    assert fast._devices_for(fast.ALONE - 1) == jax.local_devices()[:1]
+    assert fast._devices_for(fast.ALONE) == jax.local_devices()
 
 
 def test_a_memory_map_is_read_in_parts(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ points of a few batches at a time; their steps, with the reassignment and the ru
 (`minibatch_steps.py`). Of X as a whole there are only labels, made at the end a part at a time.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -24,6 +25,7 @@ from scratchclust.results import MiniBatchKMeansResult, MiniBatchState
 PART = 2**24  # elements of X that are in memory at a time
 GATHERED = 2**22  # elements of the batches of one compiled call
 MOST_STEPS = 32  # in one compiled call
+ALONE = 2**22  # multiplications of a step below which one device is faster than several
 
 
 def minibatch_step(
@@ -121,17 +123,18 @@ def minibatch_kmeans(
     batch_size, (key_start, key_steps) = min(batch_size, n), jax.random.split(key)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     weights = None if sample_weight is None else np.asarray(sample_weight)
-    sample, best = _best_start(X, n_clusters, rng, key_start, init, n_init, weights, batch_size)
-    threshold = tol * sample.mean_variance if tol else -1.0
-    progress, inertias = beginning(best, key_steps, batch_size, n), []
-    most = max(max_iter * n // batch_size, 1)
-    at_once = int(np.clip(GATHERED // (batch_size * X.shape[1]), 1, MOST_STEPS))
-    patience = most + 1 if max_no_improvement is None else max_no_improvement
-    while not progress.settled and len(inertias) < most:
-        batches = _gathered(X, rng.integers(n, size=(at_once, batch_size)), weights, sample)
-        limit = min(at_once, most - len(inertias))
-        progress, found = rows.finished(stretch(batches, progress, limit, threshold, patience, reassignment_ratio))
-        inertias.extend((np.asarray(found, np.float64) * sample.unit / batch_size).tolist()[: int(progress.i)])
+    with rows.on(_devices_for(batch_size * X.shape[1] * n_clusters)):
+        sample, best = _best_start(X, n_clusters, rng, key_start, init, n_init, weights, batch_size)
+        threshold = tol * sample.mean_variance if tol else -1.0
+        progress, inertias = beginning(best, key_steps, batch_size, n), []
+        most = max(max_iter * n // batch_size, 1)
+        at_once = int(np.clip(GATHERED // (batch_size * X.shape[1]), 1, MOST_STEPS))
+        patience = most + 1 if max_no_improvement is None else max_no_improvement
+        while not progress.settled and len(inertias) < most:
+            batches = _gathered(X, rng.integers(n, size=(at_once, batch_size)), weights, sample)
+            limit = min(at_once, most - len(inertias))
+            progress, found = rows.finished(stretch(batches, progress, limit, threshold, patience, reassignment_ratio))
+            inertias.extend((np.asarray(found, np.float64) * sample.unit / batch_size).tolist()[: int(progress.i)])
     counts = as_jax(np.asarray(progress.state.counts, np.float64).astype(sample.dtype) * sample.unit)
     state = MiniBatchState(sample.uncentred(progress.state.centroids), counts, int(progress.state.n_since))
     labels, inertia = _assigned(X, state.centroids, weights)
@@ -160,6 +163,11 @@ def _points_of_batch(X: AnyArray, state: MiniBatchState, sample_weight: AnyArray
     return points_in_blocks(X, offset=offset, n_clusters=len(state.centroids), sample_weight=sample_weight)
 
 
+def _devices_for(multiplications: int) -> list[Any]:
+    """One device alone for steps so short that joining the sums of several would take longer; else all."""
+    return list(rows.mesh().devices.flat)[: 1 if multiplications < ALONE else None]
+
+
 def _best_start(
     X: AnyArray,
     n_clusters: int,
@@ -172,41 +180,38 @@ def _best_start(
 ) -> tuple[Points, AnyArray]:
     """A random sample of the points, and the start (centred as they are) of least inertia on another sample."""
     size, offset = min(3 * max(batch_size, n_clusters), len(X)), centre_of(X)
-    trial, best, least = np.sort(rng.integers(len(X), size=size)), None, np.inf
-    unit_of = np.ones(1) if weights is None else weights
-    sample = points_in_blocks(X[:1], offset=offset, n_clusters=n_clusters)
+    trial, found = np.sort(rng.integers(len(X), size=size)), []
     for start_key in jax.random.split(key, n_init):
         index = np.sort(rng.choice(len(X), size=size, replace=False))
         of_sample = None if weights is None or not weights[index].any() else weights[index]
         sample = points_in_blocks(X[index], offset=offset, n_clusters=n_clusters, sample_weight=of_sample)
         if not isinstance(init, str):
-            best = sample.centred(init)
+            found = [(0.0, sample, sample.centred(init))]
             break
-        start = draw_start(STARTS[init], sample, n_clusters, start_key)
-        distances = np.asarray(assign(X[trial], sample.uncentred(start))[1], np.float64)
-        inertia = float(distances.sum() if weights is None else weights[trial] @ distances)
-        if best is None or inertia < least:
-            best, least = start, inertia
-    assert best is not None
-    unit = float(2 ** np.floor(np.log2(unit_of.max())))
-    return Points(sample.rows, sample.offset, len(X), sample.dtype, unit), best
+        start, inertia = draw_start(STARTS[init], sample, n_clusters, start_key), 0.0
+        if n_init > 1:
+            distances = np.asarray(assign(X[trial], sample.uncentred(start))[1], np.float64)
+            inertia = float(distances.sum() if weights is None else weights[trial] @ distances)
+        found.append((inertia, sample, start))
+    _, sample, best = min(found, key=lambda candidate: candidate[0])
+    heaviest = 1.0 if weights is None else float(weights.max())
+    return replace(sample, unit=float(2 ** np.floor(np.log2(heaviest)))), best
 
 
 def _gathered(X: AnyArray, index: np.ndarray, weights: np.ndarray | None, sample: Points) -> rows.Rows:
     """The points at `index` [steps b] as blocks [n_blocks steps block d] on all devices, and their weights."""
-    steps, b = index.shape
-    x = sample.rows.arrays[0]
-    block, dtype = rows.block_size(b, x.shape[2]), x.dtype
+    (steps, b), d, dtype = index.shape, len(sample.offset), sample.rows.arrays[0].dtype
+    block = rows.block_size(b, d)
     n_blocks = -(-b // (block * rows.mesh().size)) * rows.mesh().size
-    filled = np.zeros((steps, n_blocks * block, x.shape[2]), dtype)
-    np.subtract(_rows_of(X, index), sample.offset, out=filled[:, :b], casting="same_kind")
-    of_batch = np.zeros((steps, n_blocks * block), dtype)
-    of_batch[:, :b] = 1 if weights is None else weights[index] / sample.unit
-    in_blocks = (
-        np.moveaxis(array.reshape(steps, n_blocks, block, *array.shape[2:]), 0, 1) for array in (filled, of_batch)
-    )
+    # The filling repeats the last point, without weight. Points are gathered where they are to lie, in one pass.
+    index = np.pad(index, ((0, 0), (0, n_blocks * block - b)), mode="edge")
+    given = np.ones(index.shape, dtype) if weights is None else (weights[index] / sample.unit).astype(dtype)
+    given[:, b:] = 0
+    index, given = (array.reshape(steps, n_blocks, block).swapaxes(0, 1) for array in (index, given))
+    x = rows.aligned((*index.shape, d), dtype)
+    np.subtract(_rows_of(X, index), sample.offset, out=x, casting="same_kind")
     spread = jax.sharding.NamedSharding(rows.mesh(), jax.sharding.PartitionSpec(rows.AXIS))
-    return rows.Rows(tuple(jax.device_put(np.ascontiguousarray(array), spread) for array in in_blocks), rows.mesh())
+    return rows.Rows(jax.device_put((x, np.ascontiguousarray(given)), spread), rows.mesh())
 
 
 def _rows_of(X: AnyArray, index: np.ndarray) -> np.ndarray:
@@ -218,13 +223,14 @@ def _rows_of(X: AnyArray, index: np.ndarray) -> np.ndarray:
 def _assigned(X: AnyArray, centroids: AnyArray, weights: np.ndarray | None) -> tuple[Array, float]:
     """The nearest centroid of each point, a part of X at a time, and the inertia."""
     in_part, labels, inertia = max(PART // X.shape[1], 1), [], 0.0
+    centroids = np.asarray(centroids)
     for begin in range(0, len(X), in_part):
         part = slice(begin, begin + in_part)
         of_part, distances = assign(X[part], centroids)
-        labels.append(of_part)
+        labels.append(np.asarray(of_part))
         distances = np.asarray(distances, np.float64)
         inertia += float(distances.sum() if weights is None else weights[part] @ distances)
-    return jnp.concatenate(labels), inertia
+    return jnp.asarray(np.concatenate(labels)), inertia
 
 
 def _check_arguments(

@@ -3,7 +3,7 @@
 What they compute is defined in `scratchclust/reference/minibatch_kmeans.py`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -43,14 +43,12 @@ class Progress(NamedTuple):
 
 def beginning(centroids: AnyArray, key: Array, batch_size: int, n: int) -> Progress:
     """Before the first step."""
-    centroids = jnp.asarray(np.asarray(centroids))
-    zero, nothing = jnp.int32(0), jnp.zeros((), centroids.dtype)
-    alpha = jnp.asarray(min(2 * batch_size / (n + 1), 1), centroids.dtype)
-    state = State(centroids, jnp.zeros_like(centroids[:, 0]), zero)
-    progress = Progress(
-        state, key, zero, zero, alpha, nothing, nothing + jnp.inf, zero, jnp.bool(False), jnp.int32(batch_size)
-    )
-    return jax.device_put(progress, rows.whole())
+    centroids, zero = np.asarray(centroids), np.int32(0)
+    number = centroids.dtype.type
+    alpha, nothing, worst = number(min(2 * batch_size / (n + 1), 1)), number(0), number(np.inf)
+    state: Any = (centroids, np.zeros(len(centroids), number), zero)
+    rest: Any = (zero, zero, alpha, nothing, worst, zero, np.bool_(False), np.int32(batch_size))
+    return jax.device_put(Progress(State(*state), key, *rest), rows.whole())  # from NumPy: nothing is compiled
 
 
 @jax.jit
@@ -86,27 +84,36 @@ def stretch(
     def step(carry: tuple[Progress, Array]) -> tuple[Progress, Array]:
         progress, inertias = carry
         data = rows.Rows(tuple(array[:, progress.i] for array in batches.arrays), batches.mesh)
-        state, inertia, shift, key = _step(data, progress, reassignment_ratio)
-        progress = _judged(progress._replace(state=state, key=key), inertia, shift, threshold, patience)
+        state, inertia, shift = _step(data, progress, reassignment_ratio)
+        progress = _judged(progress._replace(state=state), inertia, shift, threshold, patience)
         return progress, inertias.at[progress.i - 1].set(inertia)
 
     inertias = jnp.zeros(batches.arrays[0].shape[1], batches.arrays[0].dtype)
-    return jax.lax.while_loop(goes_on, step, (progress._replace(i=jnp.int32(0)), inertias))
+    found = jax.lax.while_loop(goes_on, step, (progress._replace(i=jnp.int32(0)), inertias))
+    return rows.constrain(found, batches.mesh)
 
 
-def _step(data: rows.Rows, progress: Progress, reassignment_ratio: ScalarLike) -> tuple[State, Array, Array, Array]:
-    """Move, then reassign if it is time; also the inertia, by how much the centroids moved, and the next key."""
-    before, (key, key_next) = progress.state, jax.random.split(progress.key)
+def _step(data: rows.Rows, progress: Progress, reassignment_ratio: ScalarLike) -> tuple[State, Array, Array]:
+    """Move, then reassign if it is time; also the inertia, and by how much the centroids moved."""
+    before = progress.state
     centroids, counts, inertia = _moved(data, before.centroids, before.counts)
     shift = ((centroids - before.centroids) ** 2).sum()
     n_since = before.n_since + progress.batch_size
     is_time = (counts == 0).any() | (n_since >= 10 * len(counts))
+    # As a rule no centroid is poor, and drawing points for none would take longer than the step itself.
     centroids, counts = jax.lax.cond(
-        is_time,
-        lambda: _reassigned(data, centroids, counts, key, reassignment_ratio),
+        is_time & _poor(counts, reassignment_ratio).any(),
+        lambda: _reassigned(
+            data, centroids, counts, jax.random.fold_in(progress.key, progress.n_steps), reassignment_ratio
+        ),
         lambda: (centroids, counts),
     )
-    return State(centroids, counts, jnp.where(is_time, 0, n_since)), inertia, shift, key_next
+    return State(centroids, counts, jnp.where(is_time, 0, n_since)), inertia, shift
+
+
+def _poor(counts: Array, reassignment_ratio: ScalarLike) -> Array:
+    """Which centroids win too little."""
+    return counts < reassignment_ratio * counts.max()
 
 
 def _judged(progress: Progress, inertia: Array, shift: Array, threshold: ScalarLike, patience: ScalarLike) -> Progress:
@@ -149,7 +156,7 @@ def _reassigned(
     points = rows.take(x, jnp.divmod(index, x.shape[1]), data.mesh)
     n_points = (weights > 0).sum(dtype=jnp.int32)
     most = jnp.minimum((MOST_REASSIGNED * n_points).astype(jnp.int32), k - 1)
-    poor = counts < reassignment_ratio * counts.max()
+    poor = _poor(counts, reassignment_ratio)
     rank = jnp.argsort(jnp.argsort(jnp.where(poor, counts, jnp.inf)))
     chosen = poor & (rank < most)
     least = jnp.where(chosen, jnp.inf, counts).min()

@@ -8,6 +8,7 @@ Sources: Golub & Underwood, The block Lanczos method for computing eigenvalues, 
 Thick-restart Lanczos method, 2000.
 """
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -32,6 +33,9 @@ def leading_eigenpairs(
 
     Returns:
         Both in float64, as good as the products are. Memory O(n q), some tens of products with q + 8 vectors.
+
+    Warns:
+        UserWarning: the eigenvalues lie so close together that the vectors are not exact after 200 products.
     """
     block = min(n_pairs + EXTRA, n)
     basis, images = np.empty((n, 0)), np.empty((n, 0))
@@ -50,6 +54,13 @@ def leading_eigenpairs(
         if basis.shape[1] >= MOST_BLOCKS * block:
             basis, images = basis @ vectors, images @ vectors
         new = _orthonormal(new[:, : n - basis.shape[1]], basis)
+    if lengths.max() > TOLERANCE * eigenvalues[0] and basis.shape[1] < n:
+        warnings.warn(
+            f"after {MOST_PRODUCTS} products |A v - l v| is still {lengths.max() / eigenvalues[0]:.1e} of the largest "
+            f"eigenvalue, above {TOLERANCE:.0e}: the eigenvalues lie close together and these {n_pairs} eigenvectors "
+            "are not exact; ask for fewer, or change the kernel (a smaller gamma) so that the eigenvalues fall faster",
+            stacklevel=2,
+        )
     return eigenvalues[:n_pairs], basis @ vectors[:, :n_pairs]
 
 

@@ -10,8 +10,8 @@ A cluster is all that can be reached from a core point by steps to neighbours, w
         begin a cluster with i, and let every core point in it take its neighbours without a cluster along
 
 A border point, near a core point but none itself, joins the first cluster that reaches it. Points that no cluster
-reaches are noise, labelled -1. Whether two points are near is decided on squares in
-float64: sum_f (x_if - x_jf)^2 <= eps^2.
+reaches are noise, labelled -1. Whether two points are near is decided on squares in float64:
+sum_f (x_if - x_jf)^2 <= eps^2.
 
 The fast twin of this file is `scratchclust/cluster/dbscan.py`.
 
