@@ -1,5 +1,6 @@
 """One variant of a recipe on one set of images: fitted, timed, scored, and kept as a stage."""
 
+import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,7 +51,7 @@ def fit_variant(
         seed: The random state of every step that has one.
         tell: Is told each step.
         labels_used: Whether the features are given labels; if not, only the scores look at them.
-        checkpoints: A folder for those of a training, which goes on from them.
+        checkpoints: A folder for those of a training and of t-SNE, which go on from them.
         watched_every: Epochs of an autoencoder after which its code is clustered and scored.
 
     Returns:
@@ -140,7 +141,10 @@ def _fit_steps(
             _learn(estimator, learning, tell)
             X = np.asarray(estimator.transform(X))
         else:
-            X = np.asarray(estimator.fit_transform(X))
+            # named by the vectors too: checkpoints of a map of others, say after another training, would be refused
+            folder = learning.checkpoints and learning.checkpoints / hashlib.sha256(X.tobytes()).hexdigest()[:12]
+            with _keeping_checkpoints(estimator, folder):
+                X = np.asarray(estimator.fit_transform(X))
         seconds[name] = perf_counter() - start
     return X, seconds, labelings
 
@@ -148,12 +152,19 @@ def _fit_steps(
 def _learn(estimator: Any, learning: _Learning, tell: Tell) -> None:
     """Fits the features; a training tells of its epochs and keeps checkpoints."""
     source = learning.images.learned or learning.images.clustered
-    trains = "checkpoint_dir" in estimator.get_params()
-    if trains:
-        estimator.set_params(checkpoint_dir=learning.checkpoints)
-    with told_of_training(tell), watched(estimator, learning.watcher):
+    keeping = _keeping_checkpoints(estimator, learning.checkpoints)
+    with keeping, told_of_training(tell), watched(estimator, learning.watcher):
         estimator.fit(source.images, source.labels) if learning.labels_used else estimator.fit(source.images)
-    if trains:
+
+
+@contextmanager
+def _keeping_checkpoints(estimator: Any, folder: Path | None) -> Iterator[None]:
+    """Inside, an estimator that can keep checkpoints has them in the folder, and goes on from those there."""
+    able = "checkpoint_dir" in estimator.get_params()
+    if able:
+        estimator.set_params(checkpoint_dir=folder)
+    yield
+    if able:
         estimator.set_params(checkpoint_dir=None)
 
 
