@@ -51,14 +51,14 @@ def assert_same(found, expected) -> None:
 
 
 def test_sigkill_and_resume_give_the_same_bits(tmp_path: Path) -> None:
-    file = tmp_path / "map.safetensors"
+    file = tmp_path / "maps" / "map.safetensors"
     assert in_a_process("killed", file, N_ITER) == [str(int(signal.SIGKILL))] * len(DEATHS)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".map.safetensors.draft", "map.safetensors"]
+    assert sorted(path.name for path in file.parent.iterdir()) == [".map.safetensors.draft", "map.safetensors"]
     told: list[int] = []
     resumed = one_map(file, N_ITER, lambda iteration, _: told.append(iteration))
     assert told == [150, 200, 220]  # 50 by the first, none by the second, 100 by the third, which died in writing 150
     assert_same(resumed, one_map(None, N_ITER))
-    assert [path.name for path in tmp_path.iterdir()] == ["map.safetensors"]
+    assert [path.name for path in file.parent.iterdir()] == ["map.safetensors"]
 
 
 def test_every_checkpoint_is_one_to_go_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

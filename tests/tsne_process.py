@@ -54,6 +54,9 @@ def attempt(file, max_iter, death):
 
 
 def killed(file, max_iter):
+    jax.config.update("jax_compilation_cache_dir", f"{Path(file).parent}-compiled")  # once for all three
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     for death in DEATHS:
         child = os.fork()
         if child == 0:
