@@ -357,7 +357,9 @@ def test_a_clustering_without_a_place_for_new_images_says_so(tmp_path: Path) -> 
 
 def test_photos_are_fitted_on_some_and_applied_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "draw_all", pictures.draw_all)
-    done = run("photos", Settings(limit=210, epochs=2), output=tmp_path / "run")
+    told: list[str] = []
+    done = run("photos", Settings(limit=210, epochs=2), output=tmp_path / "run", tell=told.append)
+    assert sum("embed" in line or "t-SNE, iteration 300 of 300: KL divergence" in line for line in told) == 2
     deep, pixels = done.metrics["results"]
     assert done.metrics["dataset"]["split"] == "train"
     assert (deep["n_fitted"], deep["n_scored"], deep["applied"]["n_scored"]) == (210, 210, 210)

@@ -10,6 +10,9 @@ import pytest
 from scratchclust import data, runs
 from scratchclust.errors import InputError
 from scratchclust.recipes import Outcome, Settings, fit, run, writing
+from scratchclust.recipes.definitions import Step, Variant
+from scratchclust.recipes.images import Images
+from scratchclust.reduce import tsne
 
 FEW = Settings(limit=150, epochs=2)
 
@@ -139,3 +142,20 @@ def test_resume_of_a_complete_run_computes_nothing(outcome: Outcome, monkeypatch
     assert again.metrics == outcome.metrics
     with pytest.raises(InputError, match="is complete, but was made with different seed and parameters: give another"):
         run("digits", Settings(seed=5), output=outcome.folder, resume=True)
+
+
+def test_a_map_goes_on_from_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    variant = Variant(
+        "map", Step("PixelFeatures"), Step("KMeans", {"n_clusters": 3}), Step("TSNE", {"perplexity": 9, "max_iter": 60})
+    )
+
+    def fitted(limit: int) -> runs.Stage:
+        images = Images(data.load("digits", limit=limit))
+        return fit.fit_variant(variant, images, seed=0, tell=lambda _: None, checkpoints=tmp_path)
+
+    stage = fitted(60)
+    assert stage.pipeline.named_steps["reduce"].checkpoint_dir is None
+    fitted(61)  # other vectors have a checkpoint of their own
+    assert len(list(tmp_path.glob("*/tsne.safetensors"))) == 2
+    monkeypatch.setattr(tsne, "joint_affinities", lambda *_: pytest.fail("the map is there already"))
+    np.testing.assert_array_equal(fitted(60).arrays["x"], stage.arrays["x"])

@@ -150,6 +150,15 @@ def test_there_is_a_grid_for_every_width() -> None:
         assert (spacing > tsne_fft.SPACING) == (width == 5000)
 
 
+def test_host_and_device_draw_the_same_line_between_two_grids() -> None:
+    """A map at the width where one ends goes on with the one that it would find if it were resumed there."""
+    ends = np.array([(size - tsne_fft.MARGIN) * tsne_fft.SPACING for size in tsne_fft.SIZES], np.float32)
+    for end in (*ends, ends[0] / 2, ends[0] / 1024, ends[-1] * 4):
+        for width in (np.nextafter(end, np.float32(0)), end, np.nextafter(end, np.float32(np.inf))):
+            _, _, narrowest, widest = tsne_fft.settings_for(float(width))
+            assert np.float32(narrowest) < width <= np.float32(widest)
+
+
 @pytest.mark.parametrize("algorithm", ["exact", "fft"])
 def test_twins_make_the_same_map(algorithm: str) -> None:
     """Over 40 iterations from the same spread-out start; rounding grows in more of them."""
@@ -261,15 +270,23 @@ def test_odd_data_end_well() -> None:
     assert np.isfinite(TSNE(perplexity=1, max_iter=20).fit_transform(np.eye(2))).all()
 
 
+def test_few_points_take_all_pairs_whatever_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast, "sparse_affinities", lambda *_: pytest.fail("of the grid"))
+    few = {"perplexity": 3, "max_iter": 60}
+    maps = [TSNE(method=method, **few).fit_transform(clouds(10)) for method in ("fft", "exact")]
+    np.testing.assert_array_equal(*maps)
+
+
 def test_other_dimensions_and_starts() -> None:
     X = clouds(60)
     for q in (1, 3):
         assert TSNE(q, perplexity=10, max_iter=20).fit_transform(X).shape == (60, q)
-    seeds = [TSNE(init="random", perplexity=10, max_iter=5, random_state=seed).fit_transform(X) for seed in (0, 0, 1)]
+    X = clouds()
+    seeds = [TSNE(init="random", perplexity=20, max_iter=5, random_state=seed).fit_transform(X) for seed in (0, 0, 1)]
     np.testing.assert_array_equal(seeds[0], seeds[1])
     assert np.abs(seeds[0] - seeds[2]).max() > 0
-    given = TSNE(init=spread_out(60, 1.0), perplexity=10, max_iter=1, learning_rate=1e-12).fit_transform(X)
-    np.testing.assert_allclose(given, spread_out(60, 1.0), atol=1e-6)
+    given = TSNE(init=spread_out(N, 1.0), perplexity=20, max_iter=1, learning_rate=1e-12).fit_transform(X)
+    np.testing.assert_allclose(given, spread_out(N, 1.0), atol=1e-6)
 
 
 def test_estimator_tells_prints_and_is_saved(tmp_path, capsys) -> None:

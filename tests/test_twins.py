@@ -20,7 +20,8 @@ ROOMS = (
     "scratchclust.train",
     "scratchclust",
 )
-HOW = {"algorithm"}  # an argument of the fast twin alone: it says how, never what, and the results are compared
+# arguments of the fast twin alone: they say how, never what, and the results are compared
+HOW = {"algorithm", "checkpoint"}
 
 
 def twin_of(name):

@@ -1,5 +1,6 @@
 """Maps of data in the plane: t-SNE over the functions of `scratchclust.reduce.tsne`."""
 
+from pathlib import Path
 from typing import Any, no_type_check
 
 import jax
@@ -9,6 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from scratchclust.estimators.base import Estimator, check_choice, check_matrix, check_positive, key_of, like
 from scratchclust.reduce.tsne import random_start, transform, tsne
+
+CHECKPOINT = "tsne.safetensors"
 
 
 class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
@@ -25,8 +28,11 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
             FIt-SNE and openTSNE: scikit-learn's 200 is 800 here.
         max_iter: number of iterations.
         init: "pca" (the principal coordinates, scaled to standard deviation 1e-4), "random", or an array [n q].
-        method: "exact" between all pairs of points; "fft" in time linear in n, in the plane only; "auto": exact up to
-            2,000 points and off the plane.
+        method: "exact" between all pairs of points; "fft" in time linear in n, in the plane only, and with fewer than
+            200 points between all pairs too; "auto": exact up to 2,000 points and off the plane.
+        checkpoint_dir: a folder for the state of the map, written every few seconds; where it holds one of this very
+            map, fit goes on from there, so that a killed fit loses little and one of more iterations repeats none.
+            With init="random" it needs a `random_state`.
         random_state: seed of init="random"; all else knows no chance.
         verbose: 1 prints the divergence every 50 iterations.
 
@@ -50,6 +56,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         max_iter: int = 1000,
         init: Any = "pca",
         method: str = "auto",
+        checkpoint_dir: Any = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -60,6 +67,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         self.max_iter = max_iter
         self.init = init
         self.method = method
+        self.checkpoint_dir = checkpoint_dir
         self.random_state = random_state
         self.verbose = verbose
 
@@ -67,7 +75,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         """Make the map of X [n d]; y is ignored.
 
         Raises:
-            ValueError: a parameter or X cannot be used; the message says what was expected.
+            ValueError: a parameter, X or the checkpoint cannot be used; the message says what was expected.
         """
         X = check_matrix(self, X, reset=True, minimum=2)
         self._check_parameters()
@@ -85,6 +93,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
             start=self._start(X),
             progress=_print if self.verbose else None,
             algorithm=self.method,
+            checkpoint=None if self.checkpoint_dir is None else Path(self.checkpoint_dir) / CHECKPOINT,
         )
         self.embedding_ = like(X, result.embedding, X.dtype)
         self.kl_divergence_, self.n_iter_, self.learning_rate_ = (

@@ -1,5 +1,6 @@
 """One variant of a recipe on one set of images: fitted, timed, scored, and kept as a stage."""
 
+import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,7 +58,7 @@ def fit_variant(
         seed: The random state of every step that has one.
         tell: Is told each step.
         labels_used: Whether the features are given labels; if not, only the scores look at them.
-        checkpoints: A folder for those of a training, which goes on from them.
+        checkpoints: A folder for those of a training and of t-SNE, which go on from them.
         watched_every: Epochs of an autoencoder after which its code is clustered and scored.
 
     Returns:
@@ -145,25 +146,38 @@ def _fit_steps(
             median, labelings = _repeated(estimator, X, seed, n_repeats)
             pipeline.set_params(cluster=median)
         elif name == "features":
-            _learn(estimator, learning, tell)
+            with told_of_progress(tell):
+                _learn(estimator, learning)
             X = np.asarray(estimator.transform(X))
         else:
-            X = np.asarray(estimator.fit_transform(X))
+            # named by the vectors too: checkpoints of a map of others, say after another training, would be refused
+            folder = learning.checkpoints and learning.checkpoints / hashlib.sha256(X.tobytes()).hexdigest()[:12]
+            with _keeping_checkpoints(estimator, folder), told_of_progress(tell):
+                X = np.asarray(estimator.fit_transform(X))
         phase = "reduce" if name == "embed" else name  # metrics.json knows four
         seconds[phase] = seconds.get(phase, 0.0) + perf_counter() - start
     return X, seconds, labelings
 
 
-def _learn(estimator: Any, learning: _Learning, tell: Tell) -> None:
-    """Fits the features; a training tells of its epochs and keeps checkpoints."""
+def _learn(estimator: Any, learning: _Learning) -> None:
+    """Fits the features; a training keeps checkpoints."""
     source = learning.images.learned or learning.images.clustered
-    trains = "checkpoint_dir" in estimator.get_params()
-    if trains:
-        estimator.set_params(checkpoint_dir=learning.checkpoints)
-    with told_of_training(tell), watched(estimator, learning.watcher):
+    keeping = _keeping_checkpoints(estimator, learning.checkpoints)
+    with keeping, watched(estimator, learning.watcher):
         estimator.fit(source.images, source.labels) if learning.labels_used else estimator.fit(source.images)
-    if trains:
-        estimator.set_params(checkpoint_dir=None)
+
+
+@contextmanager
+def _keeping_checkpoints(estimator: Any, folder: Path | None) -> Iterator[None]:
+    """Inside, an estimator that can keep checkpoints has them in the folder, and goes on from those there."""
+    able = "checkpoint_dir" in estimator.get_params()
+    if able:
+        estimator.set_params(checkpoint_dir=folder)
+    try:
+        yield
+    finally:
+        if able:
+            estimator.set_params(checkpoint_dir=None)
 
 
 def _spec(value: Any) -> Any:
@@ -173,18 +187,21 @@ def _spec(value: Any) -> Any:
 
 
 @contextmanager
-def told_of_training(tell: Tell) -> Iterator[None]:
-    """Inside, what trainings log is told too."""
-    logger, handler = logging.getLogger("scratchclust.train"), logging.Handler(logging.INFO)
+def told_of_progress(tell: Tell) -> Iterator[None]:
+    """Inside, what trainings and maps log is told too."""
+    handler = logging.Handler(logging.INFO)
     handler.emit = lambda record: tell(record.getMessage())
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    loggers = [logging.getLogger(name) for name in ("scratchclust.train", "scratchclust.reduce")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
 
 
 def _repeated(estimator: Any, X: Float[np.ndarray, "n d"], seed: int, n_repeats: int) -> tuple[Any, list[np.ndarray]]:

@@ -2,12 +2,15 @@
 
 Small maps take all pairs of points in each iteration (`tsne_exact.py`); large ones attract between neighbours alone and
 repel through a grid (`tsne_fft.py`), in time linear in the number of points. The iterations run on the devices in
-stretches of about half a second; between them the host records the divergence, tells it, and can be interrupted.
-Neighbours and affinities are found on all devices, the iterations run on the first alone.
+stretches of about half a second; between them the host records the divergence, tells it, keeps the state in a file if
+it is asked to (`tsne_checkpoint.py`), and can be interrupted. Neighbours and affinities are found on all devices, the
+iterations run on the first alone.
 """
 
+import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -26,6 +29,7 @@ from scratchclust.reduce.tsne_affinities import (
     joint_affinities,
     sparse_affinities,
 )
+from scratchclust.reduce.tsne_checkpoint import Checkpoint, Reached, sha256_of
 from scratchclust.reduce.tsne_exact import AllPairs, Forces, all_pairs
 from scratchclust.reduce.tsne_fft import OnGrid, grid_for
 from scratchclust.reduce.tsne_new_points import transform
@@ -42,6 +46,8 @@ __all__ = [
     "tsne",
 ]
 
+logger = logging.getLogger("scratchclust.reduce")
+
 EXAGGERATED = 250  # iterations with exaggeration and with the first momentum
 MOMENTA = 0.5, 0.8
 LEAST_GAIN = 0.01
@@ -49,6 +55,7 @@ START_SCALE = 1e-4  # standard deviation of the start along its first axis
 RECORD_EVERY = 50  # iterations from one entry of the history to the next
 LEAST_LEARNING_RATE = 200.0  # scikit-learn's 50
 FEW = 2000  # points up to which "auto" takes all pairs
+LEAST_ON_GRID = 200  # fewer points spread so far that the grid grows to its largest, for a sum of a few pairs
 PAIR_BYTES, MOST_BYTES = 32, 2**33  # of the exact algorithm, mostly distances in float64
 STRETCH = 0.5  # seconds between two looks of the host
 
@@ -90,6 +97,7 @@ def tsne(
     start: Float[AnyArray, "n q"] | None = None,
     progress: Callable[[int, float], None] | None = None,
     algorithm: str = "auto",
+    checkpoint: str | Path | None = None,
 ) -> TSNEResult:
     """The map of X.
 
@@ -103,7 +111,10 @@ def tsne(
         start: the first map; None: `pca_start`.
         progress: called every 50 iterations with their number and the divergence.
         algorithm: "exact" between all pairs, which equals the reference; "fft" with neighbours and a grid, in the
-            plane only; "auto": exact up to 2,000 points and off the plane.
+            plane only, and with fewer than 200 points between all pairs too; "auto": exact up to 2,000 points and off
+            the plane.
+        checkpoint: a file for the state, written every few seconds and at the end; where it holds one of this very
+            map, the iterations go on from there, on a CPU to the same bits, and one of more iterations repeats none.
 
     Returns:
         The map, its divergence, and the divergence every 50 iterations. The affinities cost O(n^2 d) time. With "fft"
@@ -111,33 +122,38 @@ def tsne(
 
     Raises:
         InputError: as for `joint_affinities` and `pca_start`, a start of another shape, no iteration, an algorithm
-            that cannot be used, or a learning rate with which the map flies apart.
+            that cannot be used, a learning rate with which the map flies apart, or a checkpoint that is damaged, of
+            another map, or of more iterations.
+        OSError: a checkpoint cannot be written.
     """
     check(X, perplexity)
     _check(len(X), n_components, max_iter, algorithm)
-    Y = jnp.asarray(pca_start(X, n_components) if start is None else start, jnp.float32)
-    if Y.shape != (len(X), n_components):
-        raise InputError(f"expected a start of shape {[len(X), n_components]}, got {list(Y.shape)}")
-    if algorithm == "auto":
-        algorithm = "fft" if n_components == 2 and len(X) > FEW else "exact"
-    # Devices that each wait for the others inside FFTs were seen to lock up on a busy CPU: one makes the map.
-    first = rows.mesh().devices.flat[0]
-    if algorithm == "exact":
-        P = joint_affinities(X, perplexity)
-        with rows.on([first]):
-            pairs = all_pairs(P)
-
-        def forces_for(Y: Array) -> AllPairs | OnGrid:
-            return pairs
-    else:
-        edges = sparse_affinities(X, perplexity)
-
-        def forces_for(Y: Array) -> AllPairs | OnGrid:
-            return OnGrid(edges, grid_for(Y))
-
+    if start is not None and start.shape != (len(X), n_components):
+        raise InputError(f"expected a start of shape {[len(X), n_components]}, got {list(start.shape)}")
+    algorithm = _chosen(algorithm, len(X), n_components)
     rate = max(len(X) / early_exaggeration, LEAST_LEARNING_RATE) if learning_rate is None else learning_rate
-    with rows.on([first]):
-        return _descend(Y, forces_for, early_exaggeration, rate, max_iter, progress)
+    kept = None
+    if checkpoint is not None:
+        rates = {"early_exaggeration": early_exaggeration, "learning_rate": rate}
+        of = _made_of(X, start, algorithm, n_components=n_components, perplexity=perplexity, **rates)
+        kept = Checkpoint(checkpoint, of)
+    reached = _begin(X, n_components, start, kept, max_iter)
+
+    def record(now: Reached) -> None:
+        if kept is not None:
+            kept.save(now, last=now.iteration == max_iter)
+        logger.info("t-SNE, iteration %s of %s: KL divergence %.4g", now.iteration, max_iter, now.history[-1][1])
+        if progress is not None:
+            progress(*now.history[-1])
+
+    if reached.iteration < max_iter:
+        forces_for = _forces(X, perplexity, algorithm)
+        with rows.on([rows.mesh().devices.flat[0]]):
+            reached = _descend(reached, forces_for, early_exaggeration, rate, max_iter, record)
+    iterations, divergences = np.array(reached.history).T
+    history = TSNEHistory(iterations.astype(np.int32), divergences)
+    Y = jax.device_put(reached.embedding, rows.mesh().devices.flat[0])
+    return TSNEResult(Y, float(divergences[-1]), reached.iteration, float(rate), history)
 
 
 class _State(NamedTuple):
@@ -163,19 +179,56 @@ def _check(n: int, n_components: int, max_iter: int, algorithm: str) -> None:
         )
 
 
+def _chosen(algorithm: str, n: int, n_components: int) -> str:
+    """ "exact" or "fft"."""
+    if algorithm == "auto":
+        return "fft" if n_components == 2 and n > FEW else "exact"
+    return "exact" if n < LEAST_ON_GRID else algorithm
+
+
+def _made_of(X: Any, start: Any, algorithm: str, **numbers: int | float) -> dict[str, Any]:
+    """What decides a map, but for the number of iterations."""
+    begun = "pca" if start is None else sha256_of(np.asarray(start, np.float32))
+    return {"data": sha256_of(X), "start": begun, "algorithm": algorithm} | {k: float(v) for k, v in numbers.items()}
+
+
+def _begin(X: Any, n_components: int, start: Any, kept: Checkpoint | None, max_iter: int) -> Reached:
+    """The state in the checkpoint, or the start."""
+    reached = None if kept is None else kept.load()
+    if reached is None:
+        Y = np.asarray(pca_start(X, n_components) if start is None else start, np.float32)
+        return Reached(Y, np.zeros_like(Y), np.ones_like(Y), 0, [])
+    if reached.iteration > max_iter:
+        found = f"the checkpoint is of iteration {reached.iteration}, but max_iter is {max_iter}"
+        raise InputError(f"{found}: give {reached.iteration} or more")
+    return reached
+
+
+def _forces(X: Any, perplexity: float, algorithm: str) -> Callable[[Array], AllPairs | OnGrid]:
+    """The forces for a map, on the first device: those that each wait for others inside FFTs were seen to lock up."""
+    if algorithm == "fft":
+        edges = sparse_affinities(X, perplexity)
+        return lambda Y: OnGrid(edges, grid_for(Y))
+    P = joint_affinities(X, perplexity)
+    with rows.on([rows.mesh().devices.flat[0]]):
+        pairs = all_pairs(P)
+    return lambda _Y: pairs
+
+
 def _descend(
-    start: Array,
+    reached: Reached,
     forces_for: Callable[[Array], AllPairs | OnGrid],
     exaggeration: float,
     rate: float,
     max_iter: int,
-    progress: Callable[[int, float], None] | None,
-) -> TSNEResult:
+    record: Callable[[Reached], None],
+) -> Reached:
     """Stretches of iterations, each ended by a record, half a second, or a map that its grid no longer holds."""
-    Y = rows.on_every_device(start, rows.mesh())
-    zeros, ones = (rows.on_every_device(np.full(Y.shape, fill, np.float32), rows.mesh()) for fill in (0, 1))
-    state = _State(Y, zeros, ones, rows.on_every_device(np.zeros((), np.int32), rows.mesh()))
-    forces, done, length, history = forces_for(Y), 0, 1, []
+    done, length = reached.iteration, 1
+    history = [entry for entry in reached.history if entry[0] % RECORD_EVERY == 0]  # not the end of a shorter run
+    start = (np.asarray(array) for array in (*reached[:3], np.int32(done)))
+    state = _State(*(rows.on_every_device(array, rows.mesh()) for array in start))
+    forces = forces_for(state.embedding)
     while done < max_iter:
         until = min(done + length, (done // RECORD_EVERY + 1) * RECORD_EVERY, max_iter)
         began = time.perf_counter()
@@ -188,12 +241,8 @@ def _descend(
             forces = forces_for(state.embedding)
         if done == until and (done % RECORD_EVERY == 0 or done == max_iter):
             history.append((done, float(rows.finished(_divergence(forces, state.embedding)))))
-            if progress is not None:
-                progress(*history[-1])
-    iterations, divergences = np.array(history).T
-    Y = jax.device_put(state.embedding, rows.mesh().devices.flat[0])
-    record = TSNEHistory(iterations.astype(np.int32), divergences)
-    return TSNEResult(Y, float(divergences[-1]), done, float(rate), record)
+            record(Reached(state.embedding, state.step, state.gains, done, history))
+    return Reached(state.embedding, state.step, state.gains, done, history)
 
 
 @jax.jit

@@ -26,6 +26,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from scratchclust import rows
@@ -69,7 +70,7 @@ class OnGrid:
     def holds(self, Y: Float[Array, "n 2"]) -> Array:
         """Whether this is the grid for the map Y."""
         width = _width(Y)
-        return (width >= self.grid.narrowest) & (width <= self.grid.widest)
+        return (width > self.grid.narrowest) & (width <= self.grid.widest)
 
     @property
     def negative_entropy(self) -> Array:
@@ -84,7 +85,8 @@ def grid_for(Y: Float[Array, "n 2"]) -> Grid:
 
 def settings_for(width: float) -> tuple[int, float, float, float]:
     """Size and spacing of the grid for a map so wide, and the width above which and up to which it serves."""
-    widths = [(size - MARGIN) * SPACING for size in SIZES]
+    # numbers that float32 has, as the device compares with them: a map that goes on later must find the same grid
+    widths = [float(np.float32((size - MARGIN) * SPACING)) for size in SIZES]
     place = next((i for i, widest in enumerate(widths) if width <= widest), len(SIZES))
     if place == 0:
         halvings = min(math.floor(math.log2(widths[0] / width)) if width > 0 else 60, 60)
