@@ -853,10 +853,10 @@ maps(
 )
 
 # %% [markdown]
-# Why does it help, when sizes and gaps mean so little? Because k-means *wants* round clusters of the same size, and t-SNE
-# comes nearer to that than the pixels do: what hangs together by neighbours becomes a compact island, long and bent
-# though it may be among the pixels. What k-means does wrong is to be seen, too. Where an island holds two digits, it
-# cannot part them; and a long island it may cut in two.
+# Why does it help, when sizes and gaps mean so little? Because k-means *wants* round clusters of the same size, and
+# t-SNE comes nearer to that than the pixels do: what hangs together by neighbours becomes a compact island, long and
+# bent though it may be among the pixels. What k-means does wrong is to be seen, too. Where an island holds two digits,
+# it cannot part them; and a long island it may cut in two.
 #
 # ### New images
 #
