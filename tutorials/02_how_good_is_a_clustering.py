@@ -1039,5 +1039,5 @@ assert abs(values["JAX twin"] - values["scikit-learn"]) < 1e-4
 # - R. Tibshirani, G. Walther and T. Hastie, *Estimating the number of clusters in a data set via the gap statistic*,
 #   Journal of the Royal Statistical Society B, 2001: compare the inertia with that of evenly thrown points, as we did
 #   here by eye.
-# - The tutorial before this one: [01_kmeans](01_kmeans.ipynb). One on PCA and t-SNE, 03, is planned; go on with
-#   [04_gradient_descent_by_hand](04_gradient_descent_by_hand.ipynb).
+# - The tutorial before this one: [01_kmeans](01_kmeans.ipynb). The next: [03_pca_and_tsne](03_pca_and_tsne.ipynb), on
+#   looking at data of many dimensions.
