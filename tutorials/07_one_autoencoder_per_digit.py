@@ -694,4 +694,5 @@ for name, fit, median, clusters in zip(programs, fits, medians, clusterings, str
 # - J. Aitchison, *The statistical analysis of compositional data*, Journal of the Royal Statistical Society B, 1982:
 #   logarithms less their mean, for numbers of which only the ratios count.
 # - The tutorial before this one, [06_features_from_a_classifier](06_features_from_a_classifier.ipynb): the other way
-#   to make features from labels.
+#   to make features from labels. The next, [08_density_trees_and_graphs](08_density_trees_and_graphs.ipynb): the same
+#   four digits without any.
