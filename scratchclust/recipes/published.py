@@ -117,7 +117,7 @@ CLASSIFIER = Recipe(
     ),
     method="a small CNN trained on the 60,000 labels, Adadelta, 16 epochs; k-means on its 128 activations of all "
     "70,000, k = 10",
-    target="test accuracy 0.992, mean cluster purity 0.985 (published: 0.985; reached at seed 0: 0.9919, 0.992); "
+    target="test accuracy 0.992, mean cluster purity 0.985 (published: 0.985; reached over 3 seeds: 0.9922, 0.992); "
     "labels used",
     duration="15 minutes",
 )
