@@ -12,7 +12,7 @@ from matplotlib.image import imread
 
 from scratchclust import data, runs
 from scratchclust.errors import InputError
-from scratchclust.recipes import RECIPES, Outcome, Settings, find, run, writing
+from scratchclust.recipes import RECIPES, Outcome, Settings, find, run, scan, writing
 from scratchclust.recipes.definitions import Spec
 from scratchclust.recipes.fit import build, confidence, plane
 from scratchclust.recipes.run import _load
@@ -26,7 +26,10 @@ PER_VARIANT = ["centroids", "confusion", "embedding", "label_histograms", "rando
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    return run("digits", Settings(limit=150, epochs=2, scan=True), output=tmp_path_factory.mktemp("runs") / "digits")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan, "LARGEST", 11)  # each k is compiled
+        settings = Settings(limit=150, epochs=2, scan=True)
+        return run("digits", settings, output=tmp_path_factory.mktemp("runs") / "digits")
 
 
 @pytest.fixture(autouse=True)
@@ -81,14 +84,15 @@ def test_results_hold_every_score(outcome: Outcome) -> None:
 
 
 def test_scan_is_in_the_metrics(outcome: Outcome) -> None:
-    scan = outcome.metrics["scan"]
-    assert scan["n_clusters"] == list(range(2, 21))
+    found = outcome.metrics["scan"]
+    assert found["n_clusters"] == list(range(2, 12))
     for name in ("inertia", "silhouette", "dunn"):
-        assert len(scan[name]) == 19
-    assert scan["inertia"][0] > scan["inertia"][-1]
-    assert scan["chosen"] == scan["n_clusters"][int(np.argmax(scan["silhouette"]))]
-    ten = scan["n_clusters"].index(10)
-    assert scan["inertia"][ten] == pytest.approx(outcome.metrics["results"][0]["inertia"], rel=0.05)  # other starts
+        assert len(found[name]) == 10
+    assert found["inertia"][0] > found["inertia"][-1]
+    assert found["chosen"] == found["n_clusters"][int(np.argmax(found["silhouette"]))]
+    ten = found["n_clusters"].index(10)
+    assert scan.LARGEST == 20
+    assert found["inertia"][ten] == pytest.approx(outcome.metrics["results"][0]["inertia"], rel=0.05)  # other starts
 
 
 def test_assignments_table(outcome: Outcome) -> None:
@@ -144,6 +148,7 @@ def with_labels(monkeypatch: pytest.MonkeyPatch, change: Any) -> None:
 def test_labels_never_decide(outcome: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the labels shuffled, everything but the labels' column is the same to the last bit."""
     with_labels(monkeypatch, np.random.default_rng(1).permutation)
+    monkeypatch.setattr(scan, "LARGEST", 11)
     shuffled = run("digits", Settings(limit=150, epochs=2, scan=True), output=tmp_path / "run")
     for row, other in zip(table(outcome.folder), table(shuffled.folder), strict=True):
         assert {**row, "label": ""} == {**other, "label": ""}
@@ -155,9 +160,11 @@ def test_labels_never_decide(outcome: Outcome, tmp_path: Path, monkeypatch: pyte
 
 def test_unlabelled_images_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
+    first, *_, last = find("digits").variants
+    monkeypatch.setitem(RECIPES, "digits", replace(find("digits"), variants=(first, last)))
     images = data.load("digits", limit=60).images
     np.save(tmp_path / "mine.npy", images)
-    done = run("digits", Settings(data=str(tmp_path / "mine.npy"), epochs=1), output=tmp_path / "run")
+    done = run("digits", Settings(data=str(tmp_path / "mine.npy")), output=tmp_path / "run")
     assert done.metrics["dataset"]["n"] == 60
     for result in done.metrics["results"]:
         assert [result[name] for name in ("accuracy", "purity", "nmi", "ari")] == [None] * 4
