@@ -177,8 +177,8 @@ CLASS_LOSSES = Recipe(
 # The published data are not public: 8,500 unlabelled photographs and 500 labelled ones in two groups. (Those who have
 # them give --data FOLDER.) In their place stand photographs of CIFAR-10, whose labels nothing but the scores see, and
 # the pipeline is fitted to the 8,500 and applied to the 500, where the original fitted its tail anew to the 500.
-# Batches, rate, widths, range and output are the published ones; the decoder's kernels of 5, 9 and 17 took very many
-# times as long an epoch here and are left for those who have a GPU.
+# Batches, rate, widths, range and output are the published ones; the decoder's kernels of 5, 9 and 17 took more than
+# ten times as long an epoch here and are left for those who have a GPU.
 PHOTOS = Recipe(
     name="photos",
     dataset="cifar10",
