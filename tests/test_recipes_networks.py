@@ -25,6 +25,7 @@ NO_TRAINING = ("pixels", "pretrained", "graph", "compare")
 SETTINGS = {name: Settings(limit=60) for name in NO_TRAINING}  # the others train for one epoch
 SETTINGS["photos"] = Settings(limit=210, epochs=1)  # the 200 axes of kernel PCA
 ELBOW = find("classifier").elbow
+real_load = data.load
 
 
 @pytest.fixture(autouse=True)
@@ -401,6 +402,24 @@ def test_photos_of_ones_own_keep_their_labels(monkeypatch: pytest.MonkeyPatch) -
         Work(find("photos"), Settings(limit=100), None, print).check()
     with pytest.raises(InputError, match="--limit 20 leaves too few images for t-SNE: give 31 or more"):
         Work(find("digits"), Settings(limit=20, reduce="tsne"), None, print).check()
+
+
+def test_photos_of_ones_own_in_a_folder_of_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fitted to trainX, which has no labels; scored on all of valX, by the labels as they are."""
+    mine, others = (made_up_data("digits", split=split) for split in ("train", "test"))
+    np.save(tmp_path / "trainX.npy", mine.images[:210])
+    for _ in range(2):  # more than the 500 that are drawn of CIFAR-10
+        others = others._replace(images=np.tile(others.images, (2, 1, 1, 1)), labels=np.tile(others.labels, 2))
+    np.save(tmp_path / "valX.npy", others.images[:600])
+    np.save(tmp_path / "valY.npy", others.labels[:600] % 2)
+    monkeypatch.setattr(data, "load", real_load)
+    done = run("photos", Settings(data=str(tmp_path), epochs=1, reduce="none"), output=tmp_path / "run")
+    for result in done.metrics["results"]:
+        assert result["accuracy"] is None
+        assert (result["n_fitted"], result["applied"]["n_scored"], result["applied"]["n_labelled"]) == (210, 600, 600)
+    with pytest.raises(InputError, match="has no split 'test': it has 'train'"):
+        (tmp_path / "valX.npy").unlink()
+        run("photos", Settings(data=str(tmp_path), epochs=1), output=tmp_path / "refused")
 
 
 def test_scores_of_what_a_pipeline_is_applied_to_by_hand() -> None:

@@ -133,8 +133,9 @@ def _applied(work: Work, wanted: Applied, source: str, reading: Mapping[str, Any
     from scratchclust import data
 
     work.tell(f"loading {source}, {wanted.split}")
-    n = min(wanted.n, work.settings.limit or wanted.n)
-    return in_drawn_order(data.load(source, split=wanted.split, **reading), n)
+    dataset = data.load(source, split=wanted.split, **reading)
+    n = wanted.n if work.settings.data is None else len(dataset.images)  # of a person's own images all
+    return in_drawn_order(dataset, min(n, work.settings.limit or n))
 
 
 def _fitted(work: Work, folder: runs.RunFolder, variant: Variant, images: Images) -> runs.Stage:
