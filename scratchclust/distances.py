@@ -49,10 +49,12 @@ def centre_of(X: Any) -> Any:
     middle = (len(rows_in_between) - 1) // 2
     if isinstance(X, np.ndarray):
         return np.sort(rows_in_between, axis=0)[middle]
-    return _sorted(rows_in_between)[middle]
+    return _sorted_row(rows_in_between, middle)
 
 
-_sorted = jax.jit(partial(jnp.sort, axis=0))
+@partial(jax.jit, static_argnums=1)
+def _sorted_row(X: Array, i: int) -> Array:
+    return jnp.sort(X, axis=0)[i]
 
 
 def unit_rows(X: Real[AnyArray, "n d"], what: str = "row") -> Float[AnyArray, "n d"]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Real
+from jaxtyping import Array, Bool, Float, Int, Real, ScalarLike
 
 from scratchclust import rows
 from scratchclust.distances import NEAR, AnyArray, centre_of, check_range, error_bound, product, unit_rows
@@ -101,11 +101,19 @@ def _in_tiles(X: AnyArray, count: int) -> _Points:
     """The points in tiles of at least `count`; an InputError if X cannot be computed with."""
     tile = min(max(TILE, 1 << (count - 1).bit_length()), -(-len(X) // 8) * 8)
     offset = centre_of(X)
-    x = rows.split(X, block=tile, offset=offset)[: math.ceil(len(X) / tile)]  # no tile of nothing but filling
-    norms = (x * x).sum(axis=2).ravel()
-    check_range(X, float(norms.max()))
-    norms = jnp.where(jnp.arange(len(norms)) < len(X), norms, jnp.inf).reshape(-1, tile)
-    return _Points(rows.on_every_device(x, rows.mesh()), rows.on_every_device(norms, rows.mesh()), np.asarray(offset))
+    spread = rows.on_every_device(rows.split(X, block=tile, offset=offset), rows.mesh())
+    x, norms, largest = _with_norms(spread, len(X), math.ceil(len(X) / tile))
+    check_range(X, float(largest))
+    return _Points(x, norms, np.asarray(offset))
+
+
+@partial(jax.jit, static_argnames="n_tiles")
+def _with_norms(x: Array, n: ScalarLike, n_tiles: int) -> tuple[Array, Array, Array]:
+    """Those tiles of [T tile d] that are not all filling; their squared norms, infinite in the filling; the largest."""
+    x = x[:n_tiles]
+    norms = (x * x).sum(axis=2)
+    filled = jnp.arange(norms.size).reshape(norms.shape) < n
+    return x, jnp.where(filled, norms, jnp.inf), jnp.where(filled, norms, 0).max()
 
 
 def _search(

@@ -174,8 +174,14 @@ def _split_on_device(X: jax.Array, offset: Any, n_blocks: int, block: int, dtype
 
 def join(blocks: jax.Array, n: int) -> jax.Array:
     """The first n rows of [n_blocks block ...] as one array on one device: the way back from `split`."""
-    whole = jax.device_put(blocks, blocks.sharding.mesh.devices.flat[0])  # pyright: ignore[reportAttributeAccessIssue]
-    return whole.reshape(blocks.shape[0] * blocks.shape[1], *blocks.shape[2:])[:n]
+    device = blocks.sharding.mesh.devices.flat[0]  # pyright: ignore[reportAttributeAccessIssue]
+    shape = blocks.shape[0] * blocks.shape[1], *blocks.shape[2:]
+    if device.platform != "cpu":
+        return jax.device_put(blocks, device).reshape(shape)[:n]
+    filled = aligned(blocks.shape, blocks.dtype)  # on the host there is nothing to compile
+    for shard in blocks.addressable_shards:
+        filled[shard.index] = np.asarray(shard.data)
+    return jax.device_put(filled.reshape(shape)[:n], device)
 
 
 def map_sum(f: Callable[..., tuple[Any, Any]], rows: Rows, *shared: Any) -> tuple[Any, Any]:

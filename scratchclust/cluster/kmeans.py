@@ -274,7 +274,7 @@ def _lloyd(points: Points, centroids: AnyArray, max_iter: int, tol: float, metri
         began = time.monotonic()
         most = min(limit, max_iter - n_iter)
         state = rows.finished(stretch(points.rows, state, threshold, most, unit, PASSES[algorithm]))
-        if state.n_empty > 0:
+        if int(state.n_empty) > 0:
             state = _refill(points, state, threshold, unit)
         histories.append([np.asarray(entry)[: state.n_iter] for entry in state.history])
         n_iter += int(state.n_iter)

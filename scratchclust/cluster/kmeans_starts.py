@@ -115,20 +115,19 @@ def random_indices(points: Points, n_clusters: int, key: Array) -> Int[np.ndarra
 
 def plus_plus_indices(points: Points, n_clusters: int, key: Array) -> Int[Array, " k"]:
     """Indices of the points that greedy k-means++ chooses."""
-    key_first, key = jax.random.split(key)
-    chosen, remaining = rows.finished(_first(points.rows, key_first, jnp.zeros(n_clusters, jnp.int32)))
-    n_candidates = 2 + int(math.log(n_clusters))
-    for begin in range(1, n_clusters, STRETCH):
+    keys, n_candidates = jax.random.split(key), 2 + int(math.log(n_clusters))
+    chosen, remaining = _nothing_chosen(points.rows, n_clusters)
+    for begin in range(0, n_clusters, STRETCH):
         end = min(begin + STRETCH, n_clusters)
-        chosen, remaining = rows.finished(_choose(points.rows, chosen, remaining, key, begin, end, n_candidates))
+        chosen, remaining = rows.finished(_choose(points.rows, chosen, remaining, keys, begin, end, n_candidates))
     return chosen
 
 
 def scalable_plus_plus_indices(points: Points, n_clusters: int, key: Array) -> Int[np.ndarray, " k"]:
     """Indices of the points that k-means|| chooses."""
-    key_first, *round_keys, key_last = jax.random.split(key, ROUNDS + 2)
-    candidates, remaining = rows.finished(_first(points.rows, key_first, jnp.zeros(1, jnp.int32)))
-    for round_key in round_keys:
+    keys = jax.random.split(key, ROUNDS + 2)
+    candidates, remaining = rows.finished(_choose(points.rows, *_nothing_chosen(points.rows, 1), keys, 0, 1, 1))
+    for round_key in keys[1:-1]:
         drawn, remaining = rows.finished(_oversample(points.rows, remaining, round_key, 2 * n_clusters))
         candidates = jnp.concatenate([candidates, drawn])
     centroids = rows.finished(_take(points.rows, candidates))
@@ -138,7 +137,7 @@ def scalable_plus_plus_indices(points: Points, n_clusters: int, key: Array) -> I
         n_clusters=n_clusters,
         sample_weight=rows.finished(_weight_nearest(points.rows, centroids, n_clusters)),
     )
-    return np.asarray(candidates)[np.asarray(plus_plus_indices(few, n_clusters, key_last))]
+    return np.asarray(candidates)[np.asarray(plus_plus_indices(few, n_clusters, keys[-1]))]
 
 
 @jax.jit
@@ -163,45 +162,52 @@ def _draw(mass: Array, uniform: Array, mesh: rows.Mesh) -> Array:
     of_blocks = mass.sum(axis=1)
     ends = jnp.cumsum(of_blocks)
     target = uniform * ends[-1]
-    block = _first_beyond(jnp.broadcast_to(of_blocks, (len(target), len(of_blocks))), target)
+    block = _first_beyond(of_blocks[None], ends[None], target)
     rest = target - jnp.where(block > 0, ends[block - 1], 0)
-    within = _first_beyond(rows.take(mass, (block,), mesh), rest)
+    rows_of_block = rows.take(mass, (block,), mesh)
+    within = _first_beyond(rows_of_block, jnp.cumsum(rows_of_block, axis=1), rest)
     return (block * mass.shape[1] + within).astype(jnp.int32)
 
 
-def _first_beyond(mass: Array, target: Array) -> Array:
-    """In each row of `mass` [m b] the first index with mass at which its running sum exceeds `target` [m].
+def _first_beyond(mass: Array, running: Array, target: Array) -> Array:
+    """In each row of `mass` [m b], or in its only one, the first index with mass at which the running sum exceeds
+    `target` [m].
 
     The sums are rounded, and need not even rise from index to index; an index without mass is never returned.
     """
-    beyond = (jnp.cumsum(mass, axis=1) > target[:, None]) & (mass > 0)
+    beyond = (running > target[:, None]) & (mass > 0)
     last = mass.shape[1] - 1 - jnp.argmax(mass[:, ::-1] > 0, axis=1)
     return jnp.where(beyond.any(axis=1), jnp.argmax(beyond, axis=1), last)
 
 
-@jax.jit
-def _first(data: rows.Rows, key: Array, chosen: Array) -> tuple[Array, Array]:
-    """Draw the first point by weight alone; also the squared distance of every point to it."""
-    index = _draw(data.arrays[2], jax.random.uniform(key, (1,)), data.mesh)
-    _, remaining = rows.map_sum(_distances_to, data, _take(data, index))
-    return chosen.at[0].set(index[0]), remaining[:, 0]
+def _nothing_chosen(data: rows.Rows, n_clusters: int) -> tuple[Array, Array]:
+    """No index yet [k], and every point infinitely far from the centroids, [n_blocks block]."""
+    weights = data.arrays[2]
+    infinite = np.full(weights.shape, np.inf, weights.dtype)
+    return jax.device_put((np.zeros(n_clusters, np.int32), infinite), (rows.whole(), weights.sharding))
 
 
 def _mass(data: rows.Rows, remaining: Array) -> Array:
-    """w D^2, by which the next point is drawn; by weight alone when every point coincides with a chosen one."""
+    """w D^2, by which the next point is drawn; the first one, and the next when all coincide with one, by w alone."""
     mass = data.arrays[2] * remaining
-    return jnp.where(mass.sum() > 0, mass, data.arrays[2])
+    total = mass.sum()
+    return jnp.where((total > 0) & (total < jnp.inf), mass, data.arrays[2])
 
 
 @partial(jax.jit, static_argnames="n_candidates")
 def _choose(
-    data: rows.Rows, chosen: Array, remaining: Array, key: Array, begin: ScalarLike, end: ScalarLike, n_candidates: int
+    data: rows.Rows, chosen: Array, remaining: Array, keys: Array, begin: ScalarLike, end: ScalarLike, n_candidates: int
 ) -> tuple[Array, Array]:
-    """Fill chosen[begin:end], each with the best of `n_candidates`; `remaining` is D^2 [n_blocks block]."""
+    """Fill chosen[begin:end], each with the best of `n_candidates`, but the first with the first one that is drawn.
+
+    `remaining` is D^2 [n_blocks block]. The first key is for the first draw, the second for all others.
+    """
+    first = jax.random.uniform(keys[0], (1,))
 
     def choose_next(j: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
         chosen, remaining = state
-        uniform = jax.random.uniform(jax.random.fold_in(key, j), (n_candidates,))
+        uniform = jax.random.uniform(jax.random.fold_in(keys[1], j), (n_candidates,))
+        uniform = jnp.where(j == 0, first, uniform)  # the same candidate again and again
         index = _draw(_mass(data, remaining), uniform, data.mesh)
         with_remaining = rows.Rows((*data.arrays, remaining), data.mesh)
         potentials, left = rows.map_sum(_left_by_each, with_remaining, _take(data, index))

@@ -42,7 +42,7 @@ class Points:
     @cached_property
     def mean_variance(self) -> float:
         """The mean over the features of their variance, by which `tol` is scaled."""
-        sums, squares = _moments(self.rows)
+        sums, squares = map(np.asarray, rows.finished(_moments(self.rows)))
         n, d = self.n, len(sums)
         return max(float(squares) / n - float((sums / n) @ (sums / n)), 0.0) / d
 
