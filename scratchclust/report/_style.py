@@ -136,12 +136,13 @@ def png_bytes(figure: Figure, *, dpi: int) -> bytes:
     """The figure as PNG, without date or version: the same figure gives the same bytes.
 
     The first call settles the layout. Matplotlib would solve it anew each time, from where it stood, and move things
-    by a fraction of a pixel.
+    by a fraction of a pixel. It is solved twice because the ticks, and so the room they need, follow from the first.
     """
     buffer = BytesIO()
     with matplotlib.rc_context(STYLE):
         layout = figure.get_layout_engine()
         if layout is not None:
+            layout.execute(figure)
             layout.execute(figure)
             figure.set_layout_engine("none")
         figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
