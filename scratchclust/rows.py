@@ -32,6 +32,7 @@ AXIS = "rows"
 MAX_BLOCK = {"cpu": 2048}
 MAX_BLOCK_ELEMENTS = {"cpu": 2**18}
 MIN_PART = 2**20  # elements that are worth a thread
+ALONE = 2**20  # elements below which one device is faster than several, where many short steps follow each other
 MAX_BLOCK_ELSEWHERE, MAX_BLOCK_ELEMENTS_ELSEWHERE = 2**16, 2**26
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8  # malloc.h: options of mallopt(3)
@@ -81,6 +82,11 @@ def on(devices: list[jax.Device]) -> Iterator[None]:  # pyright: ignore[reportIn
 def mesh() -> Mesh:
     """The mesh of all local devices (or of those that `on` names), with the single axis "rows"."""
     return Mesh(np.array(_devices.get() or jax.local_devices()), (AXIS,))
+
+
+def worthwhile(n_elements: int) -> list[jax.Device]:  # pyright: ignore[reportInvalidTypeForm]
+    """The devices for many passes over so many elements: one alone where joining the sums of several takes longer."""
+    return list(mesh().devices.flat)[: 1 if n_elements < ALONE else None]
 
 
 @jax.tree_util.register_dataclass

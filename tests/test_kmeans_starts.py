@@ -2,12 +2,15 @@
 
 from collections import Counter
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from kmeans_cases import STARTS, D, N, blobs, each_twin, inertia_of, one_device
 from scipy.stats import chisquare
 
 from scratchclust.cluster import kmeans as fast
+from scratchclust.cluster import kmeans_starts as starts
 
 one_device = pytest.fixture(one_device)
 each_start = pytest.mark.parametrize("start", STARTS)
@@ -130,6 +133,21 @@ def mean_inertia(twin, start, spread=0.5):
         X = blobs(seed, spread=spread, n_blobs=8)
         inertias.append(inertia_of(X, getattr(twin, start)(X, 8, **twin.random(seed))) / (N * D * spread**2))
     return np.mean(inertias)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_have_equal_marks_where_they_are_equal(dtype):
+    with jax.enable_x64(dtype == np.float64):
+        X = np.random.default_rng(0).integers(0, 3, (500, 4)).astype(dtype)
+        X[X == 0] *= np.random.default_rng(1).choice([-1, 1], (X == 0).sum())  # 0.0 and -0.0 are equal
+        marks, (_, codes) = (
+            np.asarray(jax.jit(starts._marks)(jnp.asarray(X))),
+            np.unique(X + 0, axis=0, return_inverse=True),
+        )
+        assert marks.dtype == np.uint32
+        np.testing.assert_array_equal(marks[:, None] == marks, codes[:, None] == codes)
+        near = np.stack([np.ones(4, dtype), np.ones(4, dtype) + np.finfo(dtype).eps * np.eye(4, dtype=dtype)[2]])
+        assert len(set(np.asarray(jax.jit(starts._marks)(jnp.asarray(near))).tolist())) == 2
 
 
 @each_twin

@@ -130,8 +130,7 @@ def test_inertia_within_two_percent_of_scikit_learns(twin: ModuleType) -> None:
             assert result.converged
 
 
-def test_devices_agree_and_the_second_call_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast, "ALONE", 0)
+def test_devices_agree_and_the_second_call_compiles_nothing() -> None:
     X = points(4)
     given: dict[str, Any] = {"key": jax.random.key(1), "batch_size": 128, "max_iter": 3}
     expected = fast.minibatch_kmeans(X, 5, **given)
@@ -154,9 +153,15 @@ def test_the_variance_that_scales_tol_is_that_of_the_sample() -> None:
         assert sample.mean_variance == pytest.approx(X.var(axis=0).mean(), rel=rtol)
 
 
-def test_short_steps_are_taken_by_one_device_alone() -> None:
-    assert fast._devices_for(fast.ALONE - 1) == jax.local_devices()[:1]
-    assert fast._devices_for(fast.ALONE) == jax.local_devices()
+def test_the_batches_gathered_in_place_are_those_gathered_by_a_copy() -> None:
+    X, rng, weights = points(6).astype(np.float32), np.random.default_rng(0), None
+    sample, _ = fast._best_start(X, 5, rng, jax.random.key(0), "random", 1, weights, 100)
+    index = rng.integers(len(X), size=(3, 50))
+    in_place = fast._gathered(X, index, weights, sample)
+    for other in (jnp.asarray(X), X.astype(np.float64)):
+        copied = fast._gathered(other, index, weights, sample)
+        for ours, theirs in zip(in_place.arrays, copied.arrays, strict=True):
+            np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
 
 
 def test_a_memory_map_is_read_in_parts(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,6 +143,14 @@ def test_on_holds_inside_and_ends_with_an_error():
     assert rows.mesh().size == 4
 
 
+def test_one_device_alone_for_few_elements(monkeypatch):
+    monkeypatch.setattr(rows, "ALONE", 100)
+    assert rows.worthwhile(99) == jax.local_devices()[:1]
+    assert rows.worthwhile(100) == jax.local_devices()
+    with rows.on(jax.local_devices()[1:3]):
+        assert rows.worthwhile(99) == jax.local_devices()[1:2]
+
+
 def test_whole_is_on_every_device():
     array = jax.device_put(np.ones(3), rows.whole())
     assert array.is_fully_replicated

@@ -177,8 +177,9 @@ def lloyd(
     _check_arguments(metric=metric, max_iter=max_iter, sample_weight=sample_weight, algorithm=algorithm)
     if metric == "cosine":
         X, centroids = unit_rows(X), unit_rows(centroids, "starting centroid")
-    points = points_in_blocks(X, offset=centre_of(X), n_clusters=len(centroids), sample_weight=sample_weight)
-    result = _lloyd(points, points.centred(centroids), max_iter, tol, metric, algorithm)
+    with rows.on(rows.worthwhile(X.size)):
+        points = points_in_blocks(X, offset=centre_of(X), n_clusters=len(centroids), sample_weight=sample_weight)
+        result = _lloyd(points, points.centred(centroids), max_iter, tol, metric, algorithm)
     warn_of_empty(result)
     return result
 
@@ -217,12 +218,13 @@ def kmeans(
     )
     check_n_clusters(n_clusters, len(X))
     X = unit_rows(X) if metric == "cosine" else X
-    points = points_in_blocks(X, offset=centre_of(X), n_clusters=n_clusters, sample_weight=sample_weight)
-    results = (
-        _lloyd(points, draw_start(STARTS[init], points, n_clusters, start_key), max_iter, tol, metric, algorithm)
-        for start_key in jax.random.split(key, n_init)
-    )
-    best = min(results, key=lambda result: result.inertia)
+    with rows.on(rows.worthwhile(X.size)):
+        points = points_in_blocks(X, offset=centre_of(X), n_clusters=n_clusters, sample_weight=sample_weight)
+        results = (
+            _lloyd(points, draw_start(STARTS[init], points, n_clusters, start_key), max_iter, tol, metric, algorithm)
+            for start_key in jax.random.split(key, n_init)
+        )
+        best = min(results, key=lambda result: result.inertia)
     warn_of_empty(best)
     return best
 

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, Real, ScalarLike
 
 from scratchclust import rows
 from scratchclust.cluster.nearest_centroid import AnyArray, Points, as_jax, nearest, points_in_blocks
-from scratchclust.distances import PRECISION, centre_of, product, squared_norms
+from scratchclust.distances import NEAR, PRECISION, centre_of, product, squared_norms
 from scratchclust.errors import InputError
 
 STRETCH = 32  # centroids drawn in one compiled call
@@ -203,13 +203,14 @@ def _choose(
     `remaining` is D^2 [n_blocks block]. The first key is for the first draw, the second for all others.
     """
     first = jax.random.uniform(keys[0], (1,))
+    _, marks = rows.map_sum(lambda x, *_: (None, _marks(x)), data)
 
     def choose_next(j: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
         chosen, remaining = state
         uniform = jax.random.uniform(jax.random.fold_in(keys[1], j), (n_candidates,))
         uniform = jnp.where(j == 0, first, uniform)  # the same candidate again and again
         index = _draw(_mass(data, remaining), uniform, data.mesh)
-        with_remaining = rows.Rows((*data.arrays, remaining), data.mesh)
+        with_remaining = rows.Rows((*data.arrays, marks, remaining), data.mesh)
         potentials, left = rows.map_sum(_left_by_each, with_remaining, _take(data, index))
         best = potentials.argmin()
         return chosen.at[j].set(index[best]), left[:, best]
@@ -247,16 +248,30 @@ def _weight_nearest(data: rows.Rows, centroids: Array, n_at_once: int) -> Array:
     return rows.map_sum(block, data, parts)[0]
 
 
-def _distances_to(x: Array, x_norms: Array, weights: Array, candidates: Array) -> tuple[None, Array]:
-    """|x - c|^2 of one block to each candidate, [candidates block]; exactly 0 for the candidate itself."""
-    distances = squared_norms(candidates)[:, None] - 2 * product(candidates, x) + x_norms[None, :]
-    same = (candidates[:, None, :] == x[None, :, :]).all(axis=2)
-    return None, jnp.where(same, 0, jnp.maximum(distances, 0))
+def _marks(x: Array) -> Array:
+    """A number for each row [m d], the same for equal rows and for others as good as never: sum_j mixed(x_j) r_j.
+
+    Integers wrap around, so that the sum is exact in whatever order; r holds random odd numbers. The bits of each x_j
+    are mixed first (two steps of MurmurHash3), because those of small whole numbers differ in the highest alone.
+    """
+    bits = jax.lax.bitcast_convert_type(jnp.where(x == 0, 0, x), jnp.uint32).reshape(len(x), -1)  # -0.0 is 0.0
+    bits = (bits ^ (bits >> 16)) * np.uint32(0x85EBCA6B)
+    bits = bits ^ (bits >> 13)
+    odd = 2 * np.random.default_rng(0).integers(2**31, size=bits.shape[1], dtype=np.uint32) + 1
+    return (bits * odd[None]).sum(axis=1, dtype=jnp.uint32)
 
 
-def _left_by_each(x: Array, x_norms: Array, weights: Array, remaining: Array, candidates: Array) -> tuple[Array, Array]:
-    """The inertia of one block, and D^2, that each candidate would leave."""
-    left = jnp.minimum(remaining[None, :], _distances_to(x, x_norms, weights, candidates)[1])
+def _left_by_each(
+    x: Array, x_norms: Array, weights: Array, marks: Array, remaining: Array, candidates: Array
+) -> tuple[Array, Array]:
+    """The inertia of one block, and D^2 [candidates block], that each candidate would leave.
+
+    D^2 is exactly 0 for the points that equal the candidate: what coincides with a centroid must not be drawn again.
+    """
+    norms = squared_norms(candidates)[:, None] + x_norms[None, :]
+    distances = jnp.maximum(norms - 2 * product(candidates, x), 0)
+    same = (_marks(candidates)[:, None] == marks[None, :]) & (distances <= NEAR * norms)
+    left = jnp.minimum(remaining[None, :], jnp.where(same, 0, distances))
     return jnp.matmul(left, weights, precision=PRECISION), left
 
 

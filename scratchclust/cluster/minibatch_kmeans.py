@@ -25,7 +25,6 @@ from scratchclust.results import MiniBatchKMeansResult, MiniBatchState
 PART = 2**24  # elements of X that are in memory at a time
 GATHERED = 2**22  # elements of the batches of one compiled call
 MOST_STEPS = 32  # in one compiled call
-ALONE = 2**22  # multiplications of a step below which one device is faster than several
 
 
 def minibatch_step(
@@ -123,7 +122,7 @@ def minibatch_kmeans(
     batch_size, (key_start, key_steps) = min(batch_size, n), jax.random.split(key)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     weights = None if sample_weight is None else np.asarray(sample_weight)
-    with rows.on(_devices_for(batch_size * X.shape[1] * n_clusters)):
+    with rows.on(rows.worthwhile(batch_size * X.shape[1])):
         sample, best = _best_start(X, n_clusters, rng, key_start, init, n_init, weights, batch_size)
         threshold = tol * sample.mean_variance if tol else -1.0
         progress, inertias = beginning(best, key_steps, batch_size, n), []
@@ -161,11 +160,6 @@ def start_of_batch(
 def _points_of_batch(X: AnyArray, state: MiniBatchState, sample_weight: AnyArray | None) -> Points:
     offset = centre_of(state.centroids)
     return points_in_blocks(X, offset=offset, n_clusters=len(state.centroids), sample_weight=sample_weight)
-
-
-def _devices_for(multiplications: int) -> list[Any]:
-    """One device alone for steps so short that joining the sums of several would take longer; else all."""
-    return list(rows.mesh().devices.flat)[: 1 if multiplications < ALONE else None]
 
 
 def _best_start(
@@ -209,7 +203,11 @@ def _gathered(X: AnyArray, index: np.ndarray, weights: np.ndarray | None, sample
     given[:, b:] = 0
     index, given = (array.reshape(steps, n_blocks, block).swapaxes(0, 1) for array in (index, given))
     x = rows.aligned((*index.shape, d), dtype)
-    np.subtract(_rows_of(X, index), sample.offset, out=x, casting="same_kind")
+    if isinstance(X, np.ndarray) and X.dtype == dtype == sample.offset.dtype:
+        np.take(X, index, axis=0, out=x, mode="clip")  # in place, and so without another copy: no index is outside
+        np.subtract(x, sample.offset, out=x)
+    else:
+        np.subtract(_rows_of(X, index), sample.offset, out=x, casting="same_kind")
     spread = jax.sharding.NamedSharding(rows.mesh(), jax.sharding.PartitionSpec(rows.AXIS))
     return rows.Rows(jax.device_put((x, np.ascontiguousarray(given)), spread), rows.mesh())
 
