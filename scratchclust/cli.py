@@ -103,6 +103,7 @@ def run_recipe(
     quiet: Quiet = False,
 ) -> None:
     """Run a recipe: cluster its images, score the clusters, draw them, and keep it all in a folder."""
+    from scratchclust.devices import keep_compiled_programs, use_device
     from scratchclust.recipes import Settings, find, run
 
     logging.getLogger("scratchclust").propagate = False  # to log.txt only: some library sets up the root logger
@@ -121,7 +122,8 @@ def run_recipe(
     )
     with _telling(quiet) as tell:
         tell("starting JAX")
-        _use_device(device)
+        use_device(device and device.value)
+        keep_compiled_programs()
         outcome = run(
             recipe,
             settings,
@@ -246,28 +248,6 @@ def _labels(digits: str | None) -> tuple[int, ...] | None:
     if not all(part.strip().isdecimal() for part in parts):
         raise InputError(f"--digits expects labels between commas, as 5,6,8,9, but is {digits!r}")
     return tuple(int(part) for part in parts)
-
-
-def _use_device(device: Device | None) -> None:
-    """Sets JAX up, once and before its first use: the device asked for, and one XLA device for each CPU core."""
-    import jax
-
-    from scratchclust import rows
-
-    rows.use_all_cores()
-    if device is None:
-        return
-    # "gpu" as a platform means CUDA and ROCm, both of them; without a platform JAX takes the GPU that is there
-    jax.config.update("jax_platforms", None if device is Device.gpu else device.value)
-    try:
-        found = jax.default_backend()
-    except (RuntimeError, AssertionError):
-        found = None
-    if found != device.value:
-        cure = (
-            "install scratchclust[cuda] for an NVIDIA GPU" if device is Device.gpu else "see JAX's installation guide"
-        )
-        raise InputError(f"JAX finds no {device.value} here: {cure}, or leave --device out")
 
 
 @contextmanager

@@ -9,6 +9,12 @@ from pathlib import Path
 # whose cores are busy with other workers an eigh of 648 x 648 took 4 s with two of them, and 0.02 s with one.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# What one test compiled, no other need compile again: neither in this process, nor in its other workers, nor in the
+# command lines that tests start. With a limit JAX locks the folder, in which many write.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "compiled"))
+os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(2**30))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+
 import jax
 import pytest
 
@@ -20,6 +26,14 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 MAPS = Path("/proc/self/maps")
 MOST_MAPS = Path("/proc/sys/vm/max_map_count")
 tests_done = itertools.count(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def all_devices() -> None:
+    """The data of a test are few, but they are to meet all devices."""
+    from scratchclust import rows
+
+    rows.ALONE = 0
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import scratchclust
-from scratchclust import cli, data, rows, runs
+from scratchclust import data, rows, runs
+from scratchclust.devices import use_device
 from scratchclust.errors import InputError
 
 CLI = [sys.executable, "-m", "scratchclust.cli"]
@@ -149,12 +150,12 @@ def test_a_gpu_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(rows, "use_all_cores", lambda: None)  # what it sets would hold for all tests of this process
     monkeypatch.setattr(jax.config, "update", set_to.__setitem__)
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    cli._use_device(cli.Device.gpu)
+    use_device("gpu")
     assert set_to["jax_platforms"] is None
     monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
     with pytest.raises(InputError, match=r"JAX finds no gpu here: install scratchclust\[cuda\] for an NVIDIA GPU"):
-        cli._use_device(cli.Device.gpu)
-    cli._use_device(cli.Device.cpu)
+        use_device("gpu")
+    use_device("cpu")
     assert set_to["jax_platforms"] == "cpu"
 
 
@@ -201,6 +202,18 @@ def hang_in_compiled_code():
     import jax
     jax.jit(lambda: jax.lax.while_loop(lambda x: x >= 0, lambda x: (x + 1) % 7, 0))().block_until_ready()
 
+def lose_it_in_a_callback():
+    import gc, time
+
+    def callback(*_):
+        gc.callbacks.clear()
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(30)
+
+    gc.callbacks.append(callback)
+    gc.collect()
+    time.sleep(30)
+
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -226,7 +239,7 @@ def start(what: str, cwd: Path) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-@pytest.mark.parametrize("what", ["hang_in_python", "hang_in_compiled_code"])
+@pytest.mark.parametrize("what", ["hang_in_python", "hang_in_compiled_code", "lose_it_in_a_callback"])
 def test_ctrl_c(what: str, tmp_path: Path) -> None:
     process = start(what, tmp_path)
     assert process.stdout is not None

@@ -21,8 +21,9 @@ ALLOWED = {
         "report",
         "data",
         "interrupts",
-        "rows",
-    },  # rows: one device a core, before the first use of JAX
+        "devices",
+    },
+    "devices": {"rows"},  # one device a core, before the first use of JAX
     "recipes": {"estimators", "data", "metrics", "report", "runs"},
     "estimators": {"features", "reduce", "cluster", "persist"},
     "runs": {"persist", "estimators"},
