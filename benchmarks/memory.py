@@ -1,7 +1,8 @@
 """Peak memory of clusterings that store no matrix of all pairs: `python -m benchmarks.memory [--sizes N ...]`.
 
-What a fit needs beyond its data and what the process held before, in MB, at each size; for comparison, one byte for
-each pair. Linux tells the highest memory of a process, and forgets it on demand.
+What a fit needs beyond its data and what the process held before, in MB, at each size: the first one, with what XLA's
+compiler takes, and another one; for comparison, one byte for each pair. With --peers also scikit-learn's, and of both
+the Gaussian mixture and kernel PCA. Linux tells the highest memory of a process, and forgets it on demand.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import numpy as np
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 FORGET_PEAK = "5"  # proc(5)
-N_FEATURES, BATCH = 8, 1024
+N_FEATURES, BATCH = 64, 1024
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,41 +29,52 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="one object, in bytes")
     options = parser.parse_args(arguments)
 
-    works = _works(options.peers)
     peaks = {}
-    for name, work in works.items():
-        work(_clouds(BATCH))  # what is loaded once for all, the compiler for one, does not count
-        peaks[name] = [_peak(work, _clouds(n)) for n in options.sizes]
+    for name, work in _works(options.peers).items():
+        work(_clouds(BATCH))  # what is loaded once for all, the compiler itself for one, does not count
+        each = [(_peak(work, _clouds(n)), _peak(work, _clouds(n))) for n in options.sizes]
+        peaks[name] = dict(zip(("first", "again"), map(list, zip(*each, strict=True)), strict=True))
     if options.json:
-        print(json.dumps(peaks))
+        print(json.dumps({"sizes": options.sizes, "features": N_FEATURES, "peaks": peaks}))
         return 0
-    print(f"{'points':<34}" + "".join(f"{n:>12,}" for n in options.sizes))
+    print(f"{'points x ' + str(N_FEATURES):<34}" + "".join(f"{n:>10,} {'again':>9}" for n in options.sizes))
     for name, found in peaks.items():
-        print(f"{name:<34}" + "".join(f"{peak / 1e6:>9,.0f} MB" for peak in found))
+        pairs = zip(found["first"], found["again"], strict=True)
+        print(f"{name:<34}" + "".join(f"{first / 1e6:>7,.0f} MB {again / 1e6:>6,.0f} MB" for first, again in pairs))
     return 0
 
 
 def _works(peers: bool) -> dict[str, Callable[[np.ndarray], Any]]:
     import sklearn.cluster
+    import sklearn.decomposition
+    import sklearn.mixture
 
     import scratchclust
+    from scratchclust.cluster.dbscan import k_distances
 
-    works = {
-        "DBSCAN": lambda X: scratchclust.DBSCAN(1.0).fit(X),
-        "single linkage": lambda X: scratchclust.AgglomerativeClustering(10, linkage="single").fit(X),
-        "Ward": lambda X: scratchclust.AgglomerativeClustering(10, linkage="ward").fit(X),
-        "mini-batch k-means": lambda X: scratchclust.MiniBatchKMeans(10, random_state=0).fit(X),
-        "mini-batch k-means, a stream": lambda X: _stream(scratchclust.MiniBatchKMeans(10, random_state=0), len(X)),
-        "all pairs, a byte each": lambda X: np.ones((len(X), len(X)), np.int8),
+    eps = float(np.median(k_distances(_clouds(2_000), 20)))
+    clusterings = {
+        "DBSCAN": ("DBSCAN", {"eps": eps}),
+        "single linkage": ("AgglomerativeClustering", {"n_clusters": 10, "linkage": "single"}),
+        "Ward": ("AgglomerativeClustering", {"n_clusters": 10, "linkage": "ward"}),
+        "mini-batch k-means": ("MiniBatchKMeans", {"n_clusters": 10, "random_state": 0}),
     }
+    others = {
+        "Gaussian mixture, full": ("GaussianMixture", {"n_components": 10, "random_state": 0, "max_iter": 20}),
+        "kernel PCA, rbf": ("KernelPCA", {"n_components": 10, "kernel": "rbf", "gamma": 1 / N_FEATURES}),
+    }
+
+    def work(package: Any, estimator: str, parameters: dict[str, Any]) -> Callable[[np.ndarray], Any]:
+        return lambda X: getattr(package, estimator)(**parameters).fit(X)
+
+    works = {name: work(scratchclust, *given) for name, given in (clusterings | (others if peers else {})).items()}
+    works["mini-batch k-means, a stream"] = lambda X: _stream(scratchclust.MiniBatchKMeans(10, random_state=0), len(X))
+    works["all pairs, a byte each"] = lambda X: np.ones((len(X), len(X)), np.int8)
     if peers:
-        of_peers = {
-            "DBSCAN": lambda X: sklearn.cluster.DBSCAN(eps=1.0).fit(X),
-            "single linkage": lambda X: sklearn.cluster.AgglomerativeClustering(10, linkage="single").fit(X),
-            "Ward": lambda X: sklearn.cluster.AgglomerativeClustering(10, linkage="ward").fit(X),
-            "mini-batch k-means": lambda X: sklearn.cluster.MiniBatchKMeans(10, random_state=0).fit(X),
-        }
-        works |= {f"{name}, scikit-learn": work for name, work in of_peers.items()}
+        for name, given in clusterings.items():
+            works[f"{name}, scikit-learn"] = work(sklearn.cluster, *given)
+        works["Gaussian mixture, full, scikit-learn"] = work(sklearn.mixture, *others["Gaussian mixture, full"])
+        works["kernel PCA, rbf, scikit-learn"] = work(sklearn.decomposition, *others["kernel PCA, rbf"])
     return works
 
 

@@ -14,7 +14,7 @@ from scratchclust.neighbors import nearest_neighbors
 
 STRIP = 2**19  # distances that are held at a time: few MB, so that caches help and products are not too thin
 NEAR = 2.0**-20  # of |x|^2 + |y|^2; nearer pairs are computed by the definition
-PAIRS = 2**22  # numbers of the differences that are held at a time
+PAIRS = 2**18  # numbers of the differences that are held at a time
 
 
 def near_rows(

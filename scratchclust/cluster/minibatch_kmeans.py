@@ -23,7 +23,7 @@ from scratchclust.errors import InputError
 from scratchclust.results import MiniBatchKMeansResult, MiniBatchState
 
 PART = 2**24  # elements of X that are in memory at a time
-GATHERED = 2**22  # elements of the batches of one compiled call
+GATHERED = 2**20  # elements of the batches of one compiled call
 MOST_STEPS = 32  # in one compiled call
 
 
