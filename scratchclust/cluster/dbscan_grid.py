@@ -83,11 +83,13 @@ def _cells(X: Real[np.ndarray, "n d"], members: Int[np.ndarray, " m"], eps: floa
     return _Cells(keys, starts, counts, members[order], steps)
 
 
-def _offsets(n_features: int) -> Iterator[tuple[int, ...]]:
+def _offsets(n_features: int) -> list[tuple[int, ...]]:
     """Steps to the cells that may hold neighbours, the nearest first; the first is no step."""
-    yield from sorted(
-        itertools.product(range(-REACH, REACH + 1), repeat=n_features), key=lambda o: sum(i * i for i in o)
-    )
+    return sorted(itertools.product(range(-REACH, REACH + 1), repeat=n_features), key=_square)
+
+
+def _square(offset: tuple[int, ...]) -> int:
+    return sum(i * i for i in offset)
 
 
 def _meeting(a: _Cells, b: _Cells, offset: tuple[int, ...]) -> tuple[Int[np.ndarray, " p"], Int[np.ndarray, " p"]]:
@@ -123,14 +125,16 @@ def _core_points(X: Real[np.ndarray, "n d"], eps: float, min_samples: int) -> Bo
     crowded = np.repeat(cells.counts >= min_samples, cells.counts)
     core = np.zeros(len(X), bool)
     core[cells.order[crowded]] = True
-    asking = np.flatnonzero(~core)
-    if not len(asking):
-        return core
-    sparse = _cells(X, asking, eps)
     counts = np.zeros(len(X), np.int64)
-    for offset in _offsets(X.shape[1]):
-        for i, j, _ in _pairs(sparse, cells, *_meeting(sparse, cells, offset)):
-            counts += np.bincount(i[_near(X, i, j, eps)], minlength=len(X))
+    asking = np.flatnonzero(~core)
+    for _, ring in itertools.groupby(_offsets(X.shape[1]), key=_square):
+        if not len(asking):
+            break
+        sparse = _cells(X, asking, eps)
+        for offset in ring:
+            for i, j, _ in _pairs(sparse, cells, *_meeting(sparse, cells, offset)):
+                counts += np.bincount(i[_near(X, i, j, eps)], minlength=len(X))
+        asking = asking[counts[asking] < min_samples]  # the others have enough already
     return core | (counts >= min_samples)
 
 
@@ -143,8 +147,8 @@ def _core_labels(X: Real[np.ndarray, "n d"], core: Int[np.ndarray, " m"], eps: f
     for offset in _offsets(X.shape[1]):
         if offset <= (0,) * X.shape[1]:
             continue  # the other one of two cells has met this one already
+        a, b = _meeting(cells, cells, offset)
         for most in (FEW, None):
-            a, b = _meeting(cells, cells, offset)
             apart = cluster[a] != cluster[b]
             cluster = _joined(X, cells, a[apart], b[apart], cluster, eps, most)
     of_point = np.empty(len(X), np.int64)

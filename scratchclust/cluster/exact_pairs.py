@@ -58,7 +58,8 @@ def pair_squares(
     step = max(PAIRS // X.shape[1], 1)
     for begin in range(0, len(i), step):
         part = slice(begin, begin + step)
-        squares[part] = np.square(X[i[part]].astype(np.float64) - X[j[part]].astype(np.float64)).sum(axis=1)
+        differences = X[i[part]].astype(np.float64, copy=False) - X[j[part]].astype(np.float64, copy=False)
+        squares[part] = np.square(differences, out=differences).sum(axis=1)
     return squares
 
 

@@ -130,9 +130,10 @@ def minibatch_kmeans(
         at_once = int(np.clip(GATHERED // (batch_size * X.shape[1]), 1, MOST_STEPS))
         patience = most + 1 if max_no_improvement is None else max_no_improvement
         while not progress.settled and len(inertias) < most:
-            batches = _gathered(X, rng.integers(n, size=(at_once, batch_size)), weights, sample)
-            limit = min(at_once, most - len(inertias))
+            limit, index = min(at_once, most - len(inertias)), rng.integers(n, size=(at_once, batch_size))
+            batches = _gathered(X, index, weights, sample)
             progress, found = rows.finished(stretch(batches, progress, limit, threshold, patience, reassignment_ratio))
+            del batches  # not held while the next ones are gathered
             inertias.extend((np.asarray(found, np.float64) * sample.unit / batch_size).tolist()[: int(progress.i)])
     counts = as_jax(np.asarray(progress.state.counts, np.float64).astype(sample.dtype) * sample.unit)
     state = MiniBatchState(sample.uncentred(progress.state.centroids), counts, int(progress.state.n_since))
