@@ -1,0 +1,59 @@
+"""What the command line sets for its own process: compiled programs are kept, or not where they cannot be."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+from scratchclust.devices import keep_compiled_programs
+keep_compiled_programs()
+import jax, jax.numpy as jnp
+found = jax.jit(lambda x: jnp.cumsum(jnp.sort(x)))(jnp.arange(100.0)).sum()
+print(found, jax.config.values["jax_compilation_cache_dir"])
+"""
+
+
+def computed(cache: Path, **environment: str) -> str:
+    """What the program prints; it says nothing else."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("JAX_", "XDG_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        capture_output=True,
+        text=True,
+        env={**inherited, "XDG_CACHE_HOME": str(cache), "JAX_PLATFORMS": "cpu", **environment},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the cache folder of other systems is named otherwise")
+def test_programs_are_kept_for_the_user_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "scratchclust" / "compiled"
+    assert computed(tmp_path) == f"166650.0 {folder}\n"
+    assert folder.stat().st_mode & 0o077 == 0
+    programs = sorted(folder.glob("*-cache"))
+    assert programs
+    written = [path.stat().st_mtime_ns for path in programs]
+    assert computed(tmp_path) == f"166650.0 {folder}\n"
+    assert [path.stat().st_mtime_ns for path in sorted(folder.glob("*-cache"))] == written  # nothing was compiled again
+    for path in programs:  # as a process that was killed, or a full disk, would leave them
+        path.write_bytes(path.read_bytes()[:100])
+    for path in folder.glob("*-atime"):
+        path.unlink()
+    assert computed(tmp_path) == f"166650.0 {folder}\n"
+
+
+def test_without_a_folder_everything_works(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    assert computed(tmp_path / "file") == "166650.0 None\n"
+
+
+def test_the_settings_of_jax_come_first(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    assert computed(tmp_path, JAX_COMPILATION_CACHE_DIR=str(elsewhere)) == f"166650.0 {elsewhere}\n"
+    assert not (tmp_path / "scratchclust").exists()
+    computed(tmp_path, JAX_ENABLE_COMPILATION_CACHE="false")
+    assert not list(tmp_path.rglob("*-cache"))
