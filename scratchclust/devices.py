@@ -5,10 +5,11 @@ These are settings of the whole process that come before the first use of JAX, s
 
 import os
 import warnings
+from pathlib import Path
 
 from scratchclust.errors import InputError
 
-KEPT_BYTES = 2**27  # of compiled programs on the disk, some 25 kB each; those that were not used longest go first
+KEPT_BYTES = 2**27  # of compiled programs on the disk, some 25 kB each
 WORTH_KEEPING = 0.02  # seconds that a program took to compile
 
 
@@ -46,17 +47,29 @@ def keep_compiled_programs() -> None:
     import jax
     import platformdirs
 
+    warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")
     if jax.config.values["jax_compilation_cache_dir"] is not None:
         return
     folder = platformdirs.user_cache_path("scratchclust") / "compiled"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
+        _drop_the_oldest(folder)
     except OSError:
         return
-    if not os.access(folder, os.W_OK):
-        return
-    warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_compilation_cache_max_size", KEPT_BYTES)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", WORTH_KEEPING)
+    if os.access(folder, os.W_OK):
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", WORTH_KEEPING)
+
+
+def _drop_the_oldest(folder: Path) -> None:
+    """Deletes the oldest files beyond KEPT_BYTES.
+
+    JAX can limit the folder itself, but then keeps nothing more once a process was killed between two of its writes.
+    """
+    files = [(entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in os.scandir(folder)]
+    kept = 0
+    for _, size, path in sorted(files, reverse=True):
+        kept += size
+        if kept > KEPT_BYTES:
+            os.unlink(path)

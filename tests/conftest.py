@@ -10,10 +10,12 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # What one test compiled, no other need compile again: neither in this process, nor in its other workers, nor in the
-# command lines that tests start. With a limit JAX locks the folder, in which many write.
+# programs that tests start. Some of these are killed, and may leave half a file: that costs time, and nothing is said.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "compiled"))
-os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(2**30))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+os.environ.setdefault(
+    "PYTHONWARNINGS", ",".join(f"ignore:Error {what} persistent compilation cache" for what in ("reading", "writing"))
+)
 
 import jax
 import pytest

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from scratchclust import devices
+
 PROGRAM = """
 from scratchclust.devices import keep_compiled_programs
 keep_compiled_programs()
@@ -18,7 +20,9 @@ print(found, jax.config.values["jax_compilation_cache_dir"])
 
 def computed(cache: Path, **environment: str) -> str:
     """What the program prints; it says nothing else."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("JAX_", "XDG_"))}
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("JAX_", "XDG_", "PYTHONWARNINGS"))
+    }
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         capture_output=True,
@@ -41,9 +45,16 @@ def test_programs_are_kept_for_the_user_alone(tmp_path: Path) -> None:
     assert [path.stat().st_mtime_ns for path in sorted(folder.glob("*-cache"))] == written  # nothing was compiled again
     for path in programs:  # as a process that was killed, or a full disk, would leave them
         path.write_bytes(path.read_bytes()[:100])
-    for path in folder.glob("*-atime"):
-        path.unlink()
     assert computed(tmp_path) == f"166650.0 {folder}\n"
+
+
+def test_the_oldest_programs_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "KEPT_BYTES", 250)
+    for age in range(5):
+        (tmp_path / f"{age}-cache").write_bytes(b"x" * 100)
+        os.utime(tmp_path / f"{age}-cache", (1e9 - age, 1e9 - age))
+    devices._drop_the_oldest(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0-cache", "1-cache"]
 
 
 def test_without_a_folder_everything_works(tmp_path: Path) -> None:
