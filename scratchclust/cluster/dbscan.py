@@ -7,6 +7,8 @@ by blocked products on all devices:
     core points joined by those few get the smallest index among them as their label;
     another pass finds for each point the smallest and the largest label among its core neighbours, and the host
     joins labels that meet (connected components). Points that see two labels look again, until no more are joined.
+    In this pass points meet the core points alone, and those of the largest label need not look: of two labels that
+    meet, one side sees it.
 
 A border point so gets the cluster of lowest number that reaches it, which is the one that growing cluster after cluster
 gives it to.
@@ -28,7 +30,7 @@ from scipy.sparse.csgraph import connected_components
 
 from scratchclust import rows
 from scratchclust.cluster.dbscan_grid import fits_a_grid, grid_labels
-from scratchclust.cluster.dbscan_passes import NONE, TiledPoints, count, extremes, in_stretches, in_tiles
+from scratchclust.cluster.dbscan_passes import NONE, TiledPoints, alone, count, extremes, in_stretches, in_tiles
 from scratchclust.cluster.exact_pairs import near_rows
 from scratchclust.distances import AnyArray
 from scratchclust.errors import InputError
@@ -145,9 +147,12 @@ def _blocked_labels(X: AnyArray, eps: float, min_samples: int) -> tuple[Int[np.n
     points, offset = in_tiles(X, eps)
     core, doubtful, pairs = _core_points(X, points, offset, eps, min_samples)
     labels = np.where(core, _components(pairs), NONE).astype(np.int32)
-    reached, asking = labels.copy(), np.arange(len(X))
+    if not core.any():
+        return labels, core
+    reached, asking = labels.copy(), np.flatnonzero(labels != np.bincount(labels[core]).argmax())
+    of_core = alone(points, np.flatnonzero(core))
     while len(asking):
-        low, high = _labels_seen(X, points, offset, labels, asking, doubtful & ~core, doubtful, eps)
+        low, high = _labels_seen(X, points, offset, of_core, labels, asking, doubtful & ~core, doubtful, eps)
         reached[asking] = low
         mixed = low != high
         meets = mixed & core[asking]
@@ -177,6 +182,7 @@ def _labels_seen(
     X: AnyArray,
     points: TiledPoints,
     offset: Any,
+    of_core: TiledPoints,
     labels: Int[np.ndarray, " n"],
     asking: Int[np.ndarray, " m"],
     unsure: Bool[np.ndarray, " n"],
@@ -190,10 +196,11 @@ def _labels_seen(
     """
     low, high = np.full(len(asking), -1, np.int32), np.full(len(asking), NONE)  # what is not known
     if len(asking) * len(X) * X.shape[1] > ON_HOST:
-        filled = np.full(points.sure.shape, NONE, np.int32)
-        filled.ravel()[: len(X)] = labels
+        of_these = labels[labels < NONE]
+        filled = np.full(of_core.sure.shape, NONE, np.int32)
+        filled.ravel()[: len(of_these)] = of_these
         shared = rows.on_every_device(filled, rows.mesh())
-        low, high = in_stretches(extremes, X, asking, points, offset, shared)
+        low, high = in_stretches(extremes, X, asking, points, offset, of_core, shared)
         known = (low == NONE) | ~(doubtful[asking] & (low != high)) & ~unsure[asking]
     else:
         known = np.zeros(len(asking), bool)

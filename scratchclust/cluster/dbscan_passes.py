@@ -18,6 +18,7 @@ from scratchclust.distances import AnyArray, centre_of, check_range, error_bound
 TILE = 512  # points that a block meets at a time, on a CPU
 TILE_ELSEWHERE = 16384
 STRETCH = 2e10  # multiplications in one compiled call on one device: a fraction of a second
+PARTS = 8  # sizes of some of the points alone
 SAMPLES = 8  # neighbours of each point that the first pass keeps
 NONE = np.int32(2**31 - 1)  # the label of what is no core point
 
@@ -55,6 +56,20 @@ def in_tiles(X: AnyArray, eps: float) -> tuple[TiledPoints, Any]:
     filling = (jnp.arange(norms.size) >= len(X)).reshape(norms.shape)
     arrays = (x, jnp.where(filling, jnp.inf, sure), jnp.where(filling, jnp.inf, possible))
     return TiledPoints(*(rows.on_every_device(array, rows.mesh()) for array in arrays)), offset
+
+
+def alone(points: TiledPoints, which: Int[np.ndarray, " m"]) -> TiledPoints:
+    """Some of the points, in tiles of their own: a multiple of an eighth of all tiles, so that few shapes compile."""
+    n_tiles, tile = points.sure.shape
+    step = -(-n_tiles // PARTS)
+    needed = max(-(-len(which) // (tile * step)), 1) * step
+
+    def tiles(values: Array, filling: float) -> Array:
+        filled = np.full((needed * tile, *values.shape[2:]), filling, values.dtype)
+        filled[: len(which)] = np.asarray(values).reshape(n_tiles * tile, *values.shape[2:])[which]
+        return rows.on_every_device(filled.reshape(needed, tile, *values.shape[2:]), rows.mesh())
+
+    return TiledPoints(tiles(points.x, 0.0), tiles(points.sure, np.inf), tiles(points.possible, np.inf))
 
 
 def in_stretches(
@@ -99,10 +114,14 @@ def count(data: rows.Rows, points: TiledPoints) -> tuple[Array, Array, Array]:
 
 
 @jax.jit
-def extremes(data: rows.Rows, points: TiledPoints, labels: Int[Array, "T tile"]) -> tuple[Array, Array]:
+def extremes(
+    data: rows.Rows, points: TiledPoints, core: TiledPoints, labels: Int[Array, "T tile"]
+) -> tuple[Array, Array]:
     """The smallest and the largest label among the possible core neighbours of each row; NONE and -1 without one."""
 
-    def block(q: Array, own: Array, points: TiledPoints, labels: Array) -> tuple[None, tuple[Array, Array]]:
+    def block(
+        q: Array, own: Array, points: TiledPoints, core: TiledPoints, labels: Array
+    ) -> tuple[None, tuple[Array, Array]]:
         def meet(found: tuple[Array, Array], tile: tuple[TiledPoints, Array]) -> tuple[Any, None]:
             there, theirs = tile
             bound = there.possible[:, None] + points.possible.reshape(-1)[own][None, :]
@@ -111,6 +130,6 @@ def extremes(data: rows.Rows, points: TiledPoints, labels: Int[Array, "T tile"])
             return (jnp.minimum(found[0], low.min(axis=0)), jnp.maximum(found[1], high.max(axis=0))), None
 
         nothing = jnp.full(len(q), NONE), jnp.full(len(q), -1, jnp.int32)
-        return None, jax.lax.scan(meet, nothing, (points, labels))[0]
+        return None, jax.lax.scan(meet, nothing, (core, labels))[0]
 
-    return rows.map_sum(block, data, points, labels)[1]
+    return rows.map_sum(block, data, points, core, labels)[1]
