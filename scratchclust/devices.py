@@ -10,7 +10,7 @@ from pathlib import Path
 from scratchclust.errors import InputError
 
 KEPT_BYTES = 2**27  # of compiled programs on the disk, some 25 kB each
-WORTH_KEEPING = 0.02  # seconds that a program took to compile
+WORTH_KEEPING = 0.05  # seconds that a program took to compile
 
 
 def use_device(device: str | None) -> None:
