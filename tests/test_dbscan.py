@@ -1,5 +1,6 @@
 """DBSCAN: by hand for both twins, equal to scikit-learn's point by point, in blocks and on the grid."""
 
+import itertools
 from types import ModuleType
 
 import jax
@@ -95,6 +96,17 @@ def test_passes_on_the_devices_and_on_the_host_agree(on_host: float, monkeypatch
         X = clouds(seed=seed)
         found = reference.dbscan(X, radius(X, 0.02), min_samples=4)
         assert blocked(X, radius(X, 0.02), 4) == (found.labels.tolist(), found.core_sample_indices.tolist())
+
+
+def test_core_points_in_tiles_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many small tiles, of which the second pass meets those of core points, and no point of the largest label asks."""
+    monkeypatch.setattr(fast, "ON_HOST", 0.0)
+    monkeypatch.setattr(passes, "TILE", 16)
+    for seed, share in itertools.product(range(10), (0.01, 0.03, 0.1)):
+        X = clouds(seed=seed)
+        eps = radius(X, share)
+        found = reference.dbscan(X, eps, min_samples=4)
+        assert blocked(X, eps, 4) == (found.labels.tolist(), found.core_sample_indices.tolist())
 
 
 @pytest.mark.parametrize("on_host", [0.0, 1e9])
