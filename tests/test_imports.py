@@ -25,19 +25,20 @@ ALLOWED = {
     },
     "devices": {"rows"},  # one device a core, before the first use of JAX
     "recipes": {"estimators", "data", "metrics", "report", "runs"},
-    "estimators": {"features", "reduce", "cluster", "persist"},
+    "estimators": {"features", "reduce", "cluster", "persist", "arrays"},
     "runs": {"persist", "estimators"},
     "features": {"models", "train", "data.preprocessing", "rows"},
     "train": {"models", "rows"},
     "reduce": ALGORITHM,
     "cluster": ALGORITHM,
-    "metrics": ALGORITHM - {"neighbors"},
+    "metrics": (ALGORITHM - {"neighbors"}) | {"arrays"},
     "neighbors": ALGORITHM - {"neighbors"},
 }
-EVERYONE = {"errors", "results"}
+EVERYONE = {"errors", "results", "checks"}
 ROOT = {"recipes", "persist"}  # they find estimators by their public names; others may only ask for the version
 
 SKLEARN = {
+    "arrays": {"utils"},  # its validation of tables, lists and the like
     "estimators": {"base", "callback", "utils"},
     "recipes": {"base", "pipeline"},
     "persist": {"base", "pipeline"},

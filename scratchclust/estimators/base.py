@@ -1,20 +1,38 @@
 """What all estimators share: saving, and input that may be anything array-like or a JAX array."""
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_feature_names, _check_n_features, validate_data
 
-from scratchclust import persist
+from scratchclust import checks, persist
+from scratchclust.arrays import device_points, kept, kinds_of, like, own
+from scratchclust.checks import Rule
+
+__all__ = ["Estimator", "check_choice", "check_matrix", "check_positive", "kept", "key_of", "like", "own"]
 
 
 class Estimator(BaseEstimator):
-    """Base of every estimator here."""
+    """Base of every estimator here.
+
+    Attributes:
+        parameter_rules: what each parameter of `__init__` may be; a test sees that none is missing.
+    """
+
+    parameter_rules: ClassVar[dict[str, Rule]] = {}
+
+    def _checked(self) -> SimpleNamespace:
+        """The parameters by name, each as Python's own type: what `fit` computes with.
+
+        Raises:
+            InputError: the first that its rule refuses.
+        """
+        return checks.checked(self.parameter_rules, vars(self))
 
     def save(self, path: str | Path) -> None:
         """Write this estimator to a folder; `scratchclust.persist.load(path)` gives it back.
@@ -43,26 +61,11 @@ def check_matrix(estimator: Any, X: Any, *, reset: bool, minimum: int = 1) -> An
         ValueError: not two-dimensional, not finite, another number of features than in fit, too few rows.
     """
     if not isinstance(X, jax.Array):
-        small = getattr(X, "dtype", None) in (np.uint8, np.int8, np.uint16, np.int16, np.bool_, np.float16)
-        dtype = np.float32 if small else [np.float64, np.float32]
-        return validate_data(estimator, X, dtype=dtype, reset=reset, ensure_min_samples=minimum)
-    if X.ndim != 2 or X.shape[0] < minimum or X.shape[1] == 0:
-        raise ValueError(
-            f"expected a 2D array of at least {minimum} rows and one column, got shape {list(X.shape)}: "
-            "reshape images with PixelFeatures, or with X.reshape(len(X), -1)"
-        )
-    X = X if jnp.issubdtype(X.dtype, jnp.floating) and X.dtype.itemsize >= 4 else X.astype(jnp.float32)
-    if not bool(jnp.isfinite(X).all()):
-        raise ValueError("Input X contains NaN or infinity: drop or fill those rows first")
+        return validate_data(estimator, X, dtype=kinds_of(X), reset=reset, ensure_min_samples=minimum)
+    X = device_points(X, minimum=minimum)
     _check_feature_names(estimator, X, reset=reset)
     _check_n_features(estimator, X, reset=reset)
     return X
-
-
-def like(X: Any, values: Any, dtype: Any = None) -> Any:
-    """`values` as a JAX array if X is one, else as a NumPy array, of `dtype` if it is given."""
-    values = np.asarray(values) if not isinstance(X, jax.Array) else jnp.asarray(values)
-    return values if dtype is None else values.astype(dtype)
 
 
 def key_of(random_state: Any) -> jax.Array:

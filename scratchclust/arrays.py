@@ -1,0 +1,87 @@
+"""The one way in for points, and the one way out for results, of every estimator and every score.
+
+In: whatever is array-like (lists, tables, memory maps, integers of any kind) becomes [n d] of float32 or float64, finite,
+or is refused in scikit-learn's words; a JAX array stays where it is. Out: what came from NumPy gets arrays that are the
+caller's own: writable, and no view of a device's memory.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from scratchclust.errors import InputError
+
+SMALL = (np.uint8, np.int8, np.uint16, np.int16, np.bool_, np.float16)  # float32 holds all their values
+
+
+def kinds_of(X: Any) -> Any:
+    """scikit-learn's `dtype` for X: float32 and float64 stay, small integers become float32, all others float64."""
+    return np.float32 if getattr(X, "dtype", None) in SMALL else [np.float64, np.float32]
+
+
+def as_points(X: Any, *, minimum: int = 1) -> Any:
+    """X [n d] as a finite float array: a JAX array stays where it is, everything else becomes a NumPy array.
+
+    float32 and float64 stay as they are; small integers (uint8 pixels) become float32, wide ones float64.
+
+    Args:
+        X: array-like.
+        minimum: least number of rows.
+
+    Raises:
+        InputError: not two-dimensional, no real numbers, not finite, sparse, too few rows. The message is
+            scikit-learn's where X is no JAX array.
+    """
+    if isinstance(X, jax.Array):
+        return device_points(X, minimum=minimum)
+    from sklearn.utils.validation import check_array  # late: importing it takes a second
+
+    try:
+        return check_array(X, dtype=kinds_of(X), ensure_min_samples=minimum, input_name="X")
+    except (ValueError, TypeError) as error:
+        raise InputError(str(error)) from error
+
+
+def device_points(X: jax.Array, *, minimum: int = 1) -> jax.Array:
+    """`as_points` for a JAX array.
+
+    Raises:
+        InputError: not two-dimensional, complex, not finite, too few rows.
+    """
+    if X.ndim != 2 or X.shape[0] < minimum or X.shape[1] == 0:
+        raise InputError(
+            f"expected a 2D array of at least {minimum} rows and one column, got shape {list(X.shape)}: "
+            "reshape images with PixelFeatures, or with X.reshape(len(X), -1)"
+        )
+    if jnp.issubdtype(X.dtype, jnp.complexfloating):
+        raise InputError(f"Complex data not supported, got {X.dtype}: take X.real, or abs(X)")
+    X = X if jnp.issubdtype(X.dtype, jnp.floating) and X.dtype.itemsize >= 4 else X.astype(jnp.float32)
+    if not bool(jnp.isfinite(X).all()):
+        raise InputError("Input X contains NaN or infinity: drop or fill those rows first")
+    return X
+
+
+def like(X: Any, values: Any, dtype: Any = None) -> Any:
+    """`values` as a JAX array if X is one, else as a NumPy array of the caller's own, of `dtype` if it is given."""
+    if isinstance(X, jax.Array):
+        values = jnp.asarray(values)
+        return values if dtype is None else values.astype(dtype)
+    return own(values, dtype)
+
+
+def own(values: Any, dtype: Any = None) -> np.ndarray:
+    """A NumPy array of these values that shares no memory with a device and is writable; copied only where needed.
+
+    A NumPy array that is writable already comes back itself: whoever keeps the array of a caller copies it first.
+    """
+    array = np.asarray(values)
+    if dtype is not None and array.dtype != dtype:
+        return array.astype(dtype)
+    return array if array.flags.writeable else array.copy()
+
+
+def kept(X: Any) -> Any:
+    """X for an estimator to keep: a copy of a NumPy array, which its caller may change; a JAX array cannot change."""
+    return X if isinstance(X, jax.Array) else np.array(X)
