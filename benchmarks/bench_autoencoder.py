@@ -24,6 +24,7 @@ from scratchclust.train.steps import unit_scale
 SPEC = ConvAutoencoderSpec()
 SHAPES = [(28, 28, 1), (32, 32, 3)]
 BATCH, N_STEPS, RATE = 128, 40, 1e-3
+WARM_UPS = 2  # the first learns how many steps to put into a program on an accelerator, the second compiles that
 
 
 def main(*, quick: bool, repeats: int) -> list[dict[str, Any]]:
@@ -53,8 +54,8 @@ def _compare(shape: tuple[int, int, int], n_steps: int, repeats: int) -> list[di
     steps = [Contender("scratchclust", same), floor, *(Contender(name, run["steps"]) for name, run in peers.items())]
     epoch = [Contender("scratchclust", all_), *(Contender(name, run["epoch"]) for name, run in peers.items())]
     return [
-        compare(f"{size} on one batch", steps, repeats=repeats),
-        compare(f"{size}: an epoch of {len(images):,} images", epoch, repeats=repeats),
+        compare(f"{size} on one batch", steps, repeats=repeats, warm_ups=WARM_UPS),
+        compare(f"{size}: an epoch of {len(images):,} images", epoch, repeats=repeats, warm_ups=WARM_UPS),
     ]
 
 

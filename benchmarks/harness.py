@@ -27,13 +27,14 @@ class Contender:
     quality: dict[str, Any] = field(default_factory=dict)
 
 
-def compare(problem: str, contenders: list[Contender], *, repeats: int) -> dict[str, Any]:
+def compare(problem: str, contenders: list[Contender], *, repeats: int, warm_ups: int = 1) -> dict[str, Any]:
     """Time the contenders in turn; the last one is the peer that the ratios refer to.
 
     Args:
         problem: what is solved, for people.
-        contenders: at least two; each is run once more than `repeats`, first to warm up.
+        contenders: at least two; each is run `warm_ups` times more than `repeats`, first to warm up.
         repeats: rounds, in each of which every contender runs once; 0: the first run counts, compilation and all.
+        warm_ups: runs before the rounds, for a contender that still compiles in its second.
 
     Returns:
         A record of everything, for the result file.
@@ -42,6 +43,9 @@ def compare(problem: str, contenders: list[Contender], *, repeats: int) -> dict[
         contender.first, contender.quality = _timed(contender.run)
         if repeats == 0:
             contender.seconds.append(contender.first)
+    for _ in range(warm_ups - 1 if repeats else 0):
+        for contender in contenders:
+            contender.run()
     for _ in range(repeats):
         for contender in contenders:
             time.sleep(PAUSE)

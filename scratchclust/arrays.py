@@ -1,8 +1,8 @@
 """The one way in for points, and the one way out for results, of every estimator and every score.
 
-In: whatever is array-like (lists, tables, memory maps, integers of any kind) becomes [n d] of float32 or float64, finite,
-or is refused in scikit-learn's words; a JAX array stays where it is. Out: what came from NumPy gets arrays that are the
-caller's own: writable, and no view of a device's memory.
+In: whatever is array-like (lists, tables, memory maps, integers of any kind) becomes [n d] of float32 or float64,
+finite, or is refused in scikit-learn's words; a JAX array stays where it is. Out: what came from NumPy gets arrays that
+are the caller's own: writable, and no view of a device's memory.
 """
 
 from typing import Any

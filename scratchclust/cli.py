@@ -7,7 +7,9 @@ shows the traceback as well. Nothing heavy is imported before a command needs it
 import logging
 import os
 import shlex
+import shutil
 import sys
+import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,6 +26,7 @@ from scratchclust.interrupts import ended_by_ctrl_c
 
 if TYPE_CHECKING:
     from scratchclust.recipes import Outcome
+    from scratchclust.recipes.definitions import Recipe
 
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
 _warned: set[str] = set()  # what was said already
@@ -140,6 +143,7 @@ def run_recipe(
 
 @app.command("recipes")
 def list_recipes(
+    name: Annotated[str | None, typer.Argument(help="Tell all of this one.", show_default=False)] = None,
     debug: Debug = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only the names.")] = False,
     device: NoDevice = None,
@@ -147,21 +151,37 @@ def list_recipes(
     resume: NoResume = False,
     overwrite: NoOverwrite = False,
 ) -> None:
-    """List the recipes: data, method, what each should reach, and how long it takes on two cores."""
-    from rich.console import Console
-    from rich.table import Table
+    """List the recipes, a line each; or tell all of one: data, method, what it should reach, and how long it takes."""
+    from scratchclust.recipes import RECIPES, find
 
-    from scratchclust.recipes import RECIPES
-
+    if name is not None:
+        recipe = find(name)
+        typer.echo(recipe.name if quiet else _all_of(recipe))
+        return
     if quiet:
         typer.echo("\n".join(RECIPES))
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("recipe", "data", "method", "should reach", "takes"):
-        table.add_column(column, no_wrap=column == "recipe")
-    for recipe in RECIPES.values():
-        table.add_row(recipe.name, f"{recipe.dataset} ({recipe.split})", recipe.method, recipe.target, recipe.duration)
-    Console().print(table)
+    for recipe in RECIPES.values():  # of 80 columns at most, so that a plain terminal keeps a recipe on its line
+        typer.echo(f"{recipe.name:<14}  {recipe.summary:<41}  {recipe.duration.split(';')[0]}".rstrip())
+    typer.echo("\n`scratchclust recipes NAME` tells all of one, `scratchclust run NAME` runs it.")
+
+
+def _all_of(recipe: "Recipe") -> str:
+    """A recipe for people, a paragraph for each of its parts; times are those of two cores."""
+    parts = {
+        "data": f"{recipe.dataset} ({recipe.split})",
+        "method": recipe.method,
+        "should reach": recipe.target,
+        "takes": f"{recipe.duration}, on two cores",
+        "labels": "used in training" if recipe.labels_used else "not used: they serve to score only",
+        "run it": f"scratchclust run {recipe.name}",
+    }
+    width = min(shutil.get_terminal_size().columns, 100)
+    lines = [f"{recipe.name}: {recipe.summary}", ""]
+    for what, text in parts.items():
+        indents = {"initial_indent": f"{what:<14}", "subsequent_indent": " " * 14}
+        lines += textwrap.wrap(text, width, break_on_hyphens=False, **indents)
+    return "\n".join(lines)
 
 
 @app.command("data")

@@ -45,10 +45,13 @@ def keep_compiled_programs() -> None:
     first: JAX_COMPILATION_CACHE_DIR for another folder, or JAX_ENABLE_COMPILATION_CACHE=false for none.
     """
     import jax
-    import platformdirs
 
     warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")
     if jax.config.values["jax_compilation_cache_dir"] is not None:
+        return
+    try:
+        import platformdirs
+    except ImportError:  # a convenience is nothing to fail for
         return
     folder = platformdirs.user_cache_path("scratchclust") / "compiled"
     try:

@@ -43,11 +43,8 @@ def test_quick_run_on_a_bare_machine(name):
 def test_the_autoencoder_of_torch_is_the_same_network():
     """Same parameters, same images, same losses over ten steps: the two are comparable."""
     pytest.importorskip("torch", reason='needs torch: pip install "scratchclust[peers]"')
-    sys.path.insert(0, str(ROOT))
-    try:
-        from benchmarks.bench_autoencoder import _compare
-    finally:
-        sys.path.remove(str(ROOT))
+    from benchmarks.bench_autoencoder import _compare
+
     for shape in ((28, 28, 1), (16, 12, 3)):
         steps, _ = _compare(shape, 10, 1)
         losses = [row["quality"]["loss"] for row in steps["contenders"] if "loss" in row["quality"]]

@@ -14,6 +14,7 @@ import scratchclust
 from scratchclust import data, rows, runs
 from scratchclust.devices import use_device
 from scratchclust.errors import InputError
+from scratchclust.recipes import RECIPES
 
 CLI = [sys.executable, "-m", "scratchclust.cli"]
 HEAVY = ("jax", "sklearn", "matplotlib", "tensorflow_datasets", "scipy", "rich.console")
@@ -174,11 +175,38 @@ def test_a_name_that_is_no_text_is_one_line(tmp_path: Path) -> None:
     assert_refused(refused, "no such file or folder")
 
 
-def test_recipes_lists_them(tmp_path: Path) -> None:
-    shown = call("recipes", cwd=tmp_path, COLUMNS="200")
+def test_recipes_are_a_line_each_of_eighty_columns(tmp_path: Path) -> None:
+    shown = call("recipes", cwd=tmp_path, COLUMNS="80")
     assert shown.returncode == 0
-    for word in ("digits (all)", "cifar10 (test)", "silhouette 0.050-0.060", "accuracy 0.79", "under a minute"):
-        assert word in shown.stdout
+    lines = shown.stdout.split("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in lines] == list(RECIPES)
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    for line, recipe in zip(lines, RECIPES.values(), strict=True):
+        assert recipe.summary in line
+        assert line.endswith(recipe.duration.split(";")[0])
+
+
+@pytest.mark.parametrize("width", ["40", "80", "200"])
+def test_all_of_one_recipe(tmp_path: Path, width: str) -> None:
+    shown = call("recipes", "photos", cwd=tmp_path, COLUMNS=width)
+    assert shown.returncode == 0
+    told, recipe = " ".join(shown.stdout.split()), RECIPES["photos"]
+    for text in (recipe.method, recipe.target, recipe.duration, "cifar10 (train)", "scratchclust run photos"):
+        assert text in told
+    assert max(map(len, shown.stdout.splitlines())) <= max(int(width), 50)
+
+
+def test_a_recipe_that_is_none(tmp_path: Path) -> None:
+    assert_refused(call("recipes", "grph", cwd=tmp_path), "there is no recipe 'grph': did you mean 'graph'?")
+
+
+def test_the_package_runs_as_a_module(tmp_path: Path) -> None:
+    arguments = [sys.executable, "-m", "scratchclust", "recipes", "--quiet"]
+    shown = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True)
+    assert (shown.returncode, shown.stderr, shown.stdout.split()) == (0, "", list(RECIPES))
+    refused = subprocess.run([*arguments[:-2], "rnu"], cwd=tmp_path, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("scratchclust: ")
 
 
 def test_data_of_the_embedded_set(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from scratchclust import devices
+from scratchclust.data.cache import cache_root
+from scratchclust.errors import InputError
 
 PROGRAM = """
 from scratchclust.devices import keep_compiled_programs
@@ -68,3 +70,18 @@ def test_the_settings_of_jax_come_first(tmp_path: Path) -> None:
     assert not (tmp_path / "scratchclust").exists()
     computed(tmp_path, JAX_ENABLE_COMPILATION_CACHE="false")
     assert not list(tmp_path.rglob("*-cache"))
+
+
+def test_without_platformdirs_nothing_is_kept_and_everything_works(tmp_path: Path) -> None:
+    blocked = "import sys; sys.modules['platformdirs'] = None"
+    (tmp_path / "sitecustomize.py").write_text(blocked)
+    paths = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH"), str(Path(devices.__file__).parents[1])])]
+    assert computed(tmp_path / "cache", PYTHONPATH=os.pathsep.join(paths)) == "166650.0 None\n"
+
+
+def test_a_cache_folder_without_platformdirs_is_one_line_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "platformdirs", None)
+    monkeypatch.delenv("SCRATCHCLUST_CACHE", raising=False)
+    with pytest.raises(InputError, match="pip install platformdirs, or set SCRATCHCLUST_CACHE"):
+        cache_root()
+    assert cache_root("somewhere") == Path("somewhere")

@@ -80,7 +80,7 @@ def test_whole_numbers_of_every_kind_become_ints(kind):
 
 @pytest.mark.parametrize("value", [True, np.True_, 3.0, np.float32(3), "3", None, 0, -2, np.arange(3), [3]])
 def test_what_is_no_whole_number_of_at_least_1(value):
-    with pytest.raises(InputError, match="^expected k to be a whole number of at least 1, got "):
+    with pytest.raises(InputError, match=r"^expected k to be a whole number of at least 1, got "):
         whole(1)("k", value)
 
 

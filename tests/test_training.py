@@ -17,9 +17,10 @@ from training_cases import (
     train_classifier,
 )
 
+from benchmarks import bench_autoencoder
 from scratchclust import rows
 from scratchclust.errors import InputError
-from scratchclust.models import ClassifierSpec
+from scratchclust.models import ClassifierSpec, ConvAutoencoderSpec
 from scratchclust.train import job as jobs
 from scratchclust.train.checkpoint import Checkpoints
 from scratchclust.train.job import Job
@@ -343,3 +344,37 @@ class TestCompilation:
         assert traces == [(8, 4, 4, 1)]
         train_autoencoder(loss=loss, batch_size=4)
         assert traces == [(8, 4, 4, 1), (4, 4, 4, 1)]
+
+
+class TestProgramsOfASecondFit:
+    def test_nothing_is_compiled_for_a_network_that_was_trained_before(self, caplog):
+        with jax.log_compiles(), caplog.at_level("WARNING"):
+            train_autoencoder(epochs=1)
+            assert "Finished XLA compilation" in caplog.text, "so the log would have shown it"
+            caplog.clear()
+            train_autoencoder(epochs=1)
+        assert "Finished XLA compilation" not in caplog.text
+
+    def test_two_warm_ups_leave_no_compilation_to_the_rounds_of_the_benchmark(self, caplog, monkeypatch):
+        """As on an accelerator, where steps are put into one program once their pace is known."""
+        monkeypatch.setattr(jobs, "STEPWISE", set())
+        images = np.zeros((12 * 8, 8, 8, 1), np.uint8)
+        model = ConvAutoencoderSpec(latent_dim=4).build((8, 8, 1), rngs=nnx.Rngs(0))
+        job = Job(
+            *(model, Batch(images, None)),
+            **{"loss": reconstruction_loss("mse"), "optimizer": "adam", "epochs": 1, "batch_size": 8, "key": KEY},
+            **{"prepare": unit_scale, "precision": "float32"},
+        )
+
+        def run():
+            return bench_autoencoder._ours(job, 12, one_batch=False)
+
+        caught = []
+        with jax.log_compiles(), caplog.at_level("WARNING"):
+            for _ in range(bench_autoencoder.WARM_UPS + 1):
+                caplog.clear()
+                run()
+                caught.append(caplog.text.count("Finished XLA compilation"))
+        assert caught[0] > 0
+        assert caught[1] > 0, "the reason for the second warm-up"
+        assert caught[-1] == 0

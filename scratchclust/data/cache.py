@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Int32, UInt8
 
 from scratchclust.data.dataset import expanded
+from scratchclust.errors import InputError
 
 SCHEMA = 1
 ABANDONED = 24 * 3600  # seconds after which a partial folder is nobody's any more
@@ -33,12 +34,21 @@ class CachedSplit(NamedTuple):
 
 
 def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """The cache's folder: the argument, the environment's SCRATCHCLUST_CACHE, or the user's cache folder."""
+    """The cache's folder: the argument, the environment's SCRATCHCLUST_CACHE, or the user's cache folder.
+
+    Raises:
+        InputError: neither is given, and the package that knows the user's cache folder is missing.
+    """
     chosen = cache_dir or os.environ.get("SCRATCHCLUST_CACHE")
     if chosen:
         return expanded(chosen)
-    import platformdirs
-
+    try:
+        import platformdirs
+    except ImportError as error:
+        raise InputError(
+            "platformdirs, which finds your cache folder, is not installed: pip install platformdirs, or set "
+            "SCRATCHCLUST_CACHE to a folder for decoded data sets"
+        ) from error
     return platformdirs.user_cache_path("scratchclust")
 
 

@@ -7,6 +7,7 @@ from scratchclust.recipes.definitions import Recipe, Spec, Step, Variant
 # run of less than a minute has time for.
 DIGITS = Recipe(
     name="digits",
+    summary="digits: pixels, PCA, autoencoder, graph",
     dataset="digits",
     split="all",
     variants=(
@@ -39,6 +40,7 @@ DIGITS = Recipe(
 # The mean and the deviation of each channel are those of the training images.
 PRETRAIN = Recipe(
     name="pretrain",
+    summary="CIFAR-10: train a ResNet-20; labels used",
     dataset="cifar10",
     split="test",
     fit_split="train",
@@ -82,6 +84,7 @@ PRETRAIN = Recipe(
 # these figures are a little kinder than those of data that nobody looked at. Without it, the rule in n decides.
 GRAPH = Recipe(
     name="graph",
+    summary="MNIST: a graph of neighbours, no labels",
     dataset="mnist",
     split="test",
     full_split="all",
@@ -101,6 +104,7 @@ GRAPH = Recipe(
 # Defaults and nothing else, so that none of the methods was made for these images. DBSCAN finds its number of clusters.
 COMPARE = Recipe(
     name="compare",
+    summary="digits: every clustering side by side",
     dataset="digits",
     split="all",
     variants=tuple(

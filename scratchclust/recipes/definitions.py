@@ -53,6 +53,7 @@ class Recipe:
     """An experiment: a data set and the variants that are compared on it; the first gives the run's model."""
 
     name: str
+    summary: str  # one line for the list, at most 41 characters
     dataset: str
     split: str  # of `scratchclust.data.load`
     variants: tuple[Variant, ...]

@@ -7,6 +7,7 @@ from scratchclust.recipes.definitions import Applied, Recipe, Spec, Step, Varian
 # it is done eleven times, and the median is shown with the spread of all, not the best.
 PIXELS = Recipe(
     name="pixels",
+    summary="CIFAR-10: grey pixels, k-means",
     dataset="cifar10",
     split="test",
     full_split="all",
@@ -26,6 +27,7 @@ PIXELS = Recipe(
 # The published network, but with leaky ReLU: under ReLU a code of one channel dies from some starts, all zeros.
 PIXELS_CONV_AE = Recipe(
     name="pixels-conv-ae",
+    summary="CIFAR-10: code of a grey autoencoder",
     dataset="cifar10",
     split="test",
     fit_split="train",
@@ -64,6 +66,7 @@ PIXELS_CONV_AE = Recipe(
 
 LATENTS = Recipe(
     name="latents",
+    summary="CIFAR-10: autoencoder, U-Net and VAE",
     dataset="cifar10",
     split="test",
     fit_split="train",
@@ -92,6 +95,7 @@ LATENTS = Recipe(
 # training images, on which this was chosen, the mean purity was 0.985 so and is 0.993.
 CLASSIFIER = Recipe(
     name="classifier",
+    summary="MNIST: a classifier's layer; labels used",
     dataset="mnist",
     split="all",
     fit_split="train",
@@ -125,6 +129,7 @@ CLASSIFIER = Recipe(
 # The network has seen the labels of CIFAR-10, whose images have no digit in them; none of MNIST's takes part.
 PRETRAINED = Recipe(
     name="pretrained",
+    summary="MNIST 5,6,8,9 through CIFAR-10's network",
     dataset="mnist",
     split="test",
     full_split="all",
@@ -145,6 +150,7 @@ PRETRAINED = Recipe(
 
 CLASS_LOSSES = Recipe(
     name="class-losses",
+    summary="MNIST 5,6,8,9: class losses; labels used",
     dataset="mnist",
     split="test",
     fit_split="train",
@@ -181,6 +187,7 @@ CLASS_LOSSES = Recipe(
 # ten times as long an epoch here and are left for those who have a GPU.
 PHOTOS = Recipe(
     name="photos",
+    summary="CIFAR-10 photographs: kernel PCA, t-SNE",
     dataset="cifar10",
     split="train",
     limit=8500,

@@ -1,5 +1,6 @@
 """All that training changes, on the devices and as plain arrays on the host."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -39,7 +40,12 @@ class Layout:
     def to_devices(self, arrays: dict[str, np.ndarray], sharding: NamedSharding) -> State:
         """The state of these arrays as buffers of their own, which a compiled step may take over (donation)."""
         state = jax.device_put(self.from_host(arrays), sharding)
-        return jax.jit(lambda tree: jax.tree.map(jnp.copy, tree), out_shardings=sharding)(state)
+        return _copied(state, sharding)
+
+
+@partial(jax.jit, static_argnames="sharding")  # of the module, not of a call: one program for all fits of one network
+def _copied(state: State, sharding: NamedSharding) -> State:
+    return jax.lax.with_sharding_constraint(jax.tree.map(jnp.copy, state), sharding)
 
 
 def is_finite(arrays: dict[str, np.ndarray]) -> bool:
