@@ -22,6 +22,8 @@ PRECISION = jax.lax.Precision.HIGHEST
 NEAR = 2.0**-12  # of |x|^2 + |y|^2; the expanded square of nearer pairs has lost too many digits
 AnyArray = Array | np.ndarray
 LEAST, MOST = 1e-15, 1e18  # coordinates whose squares float32 can hold
+LEAST_SPAN, MOST_SPAN = 2.0**-30, 2.0**50  # widths of data within which nothing need be scaled
+BITS = 40  # scaled data are about 2^40 wide: as far from the upper end of float32's squares as details need below
 
 
 def mean_of(X: Any) -> Any:
@@ -106,6 +108,30 @@ def check_range(X: Any, largest: float) -> None:
             f"the largest number of X is {magnitude:.3g}: the squares of distances would leave the range of float32; "
             "scale X, by X / abs(X).max() for instance"
         )
+
+
+def exponent_of(X: Real[np.ndarray, "n d"]) -> int:
+    """The e for which squared distances of X / 2^e are well within the range of float32; 0 if those of X are.
+
+    Division by a power of two rounds nothing, so that every distance is 2^e times that of the divided points.
+
+    Args:
+        X: at least one point, finite.
+    """
+    low, high, centre = (values.astype(np.float64) for values in (X.min(axis=0), X.max(axis=0), centre_of(X)))
+    with np.errstate(over="ignore"):
+        widest = float(np.maximum(high - centre, centre - low).max(initial=0))
+    if widest == 0 or LEAST_SPAN <= widest <= MOST_SPAN:
+        return 0
+    return (1024 if np.isinf(widest) else int(np.frexp(widest)[1])) - BITS
+
+
+def scaled(X: Real[np.ndarray, "n d"], centre: Real[np.ndarray, " d"], exponent: int) -> Float[np.ndarray, "n d"]:
+    """(X - centre) / 2^exponent in float64, without leaving its range on the way; `centre_of` gives the centre."""
+    x, centre = X.astype(np.float64), centre.astype(np.float64)
+    if exponent < 0:
+        return np.ldexp(x - centre, -exponent)  # a large number that is the same in all rows is gone before
+    return np.ldexp(x, -exponent) - np.ldexp(centre, -exponent)
 
 
 def error_bound(largest_norm: float, n_features: int, dtype: Any = np.float32) -> float:
