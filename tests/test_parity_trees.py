@@ -1,14 +1,16 @@
-"""Agglomerative clustering as scikit-learn's users know it: each parameter and attribute against theirs."""
+"""Agglomerative and spectral clustering as scikit-learn's users know them: each parameter, attribute, method."""
 
 import inspect
 
 import numpy as np
 import pytest
+import scipy.sparse
 import sklearn.cluster
+import sklearn.manifold
 from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics import adjusted_rand_score
 
-from scratchclust import AgglomerativeClustering
+from scratchclust import AgglomerativeClustering, SpectralClustering
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 SQUARE = squareform(pdist(X))
@@ -76,9 +78,51 @@ def test_a_matrix_of_distances(linkage):
     np.testing.assert_array_equal(*children(ours, theirs))
 
 
-def test_what_is_not_here_stands_in_the_docstring():
-    theirs = inspect.signature(sklearn.cluster.AgglomerativeClustering).parameters
-    not_here = inspect.getdoc(AgglomerativeClustering).split("Not here:")[1].split("\n\n")[0]
-    for name in set(theirs) - set(inspect.signature(AgglomerativeClustering).parameters):
+BLOBS = np.concatenate([np.random.default_rng(seed).normal(size=(30, 2)) + 6 * seed for seed in range(3)])
+GAUSSIAN = np.exp(-0.1 * squareform(pdist(BLOBS)) ** 2)
+SPECTRAL = [  # name, parameters, data
+    ("precomputed", {"affinity": "precomputed"}, GAUSSIAN),
+    ("precomputed, n_components", {"affinity": "precomputed", "n_components": 4}, GAUSSIAN),
+    ("rbf and gamma", {"affinity": "rbf", "gamma": 0.1}, BLOBS),
+    ("nearest_neighbors", {"affinity": "nearest_neighbors", "n_neighbors": 10}, BLOBS),
+    ("eigen_solver", {"affinity": "rbf", "gamma": 0.1, "eigen_solver": "arpack"}, BLOBS),
+    ("n_init", {"affinity": "rbf", "gamma": 0.1, "n_init": 3}, BLOBS),
+    ("assign_labels", {"affinity": "rbf", "gamma": 0.1, "assign_labels": "kmeans"}, BLOBS),
+    ("verbose", {"affinity": "rbf", "gamma": 0.1, "verbose": False}, BLOBS),
+]
+
+
+@pytest.mark.filterwarnings("ignore:Graph is not fully connected")  # theirs; the parts are the clusters here
+@pytest.mark.parametrize(("name", "parameters", "data"), SPECTRAL, ids=[row[0] for row in SPECTRAL])
+def test_spectral_clusters_equal_scikit_learns(name, parameters, data):
+    ours = SpectralClustering(3, random_state=0, **parameters).fit(data)
+    theirs = sklearn.cluster.SpectralClustering(3, random_state=0, **parameters).fit(data)
+    assert adjusted_rand_score(ours.labels_, theirs.labels_) == 1
+    assert ours.n_features_in_ == theirs.n_features_in_
+    np.testing.assert_array_equal(ours.fit_predict(data), ours.labels_)
+
+
+@pytest.mark.parametrize("n_components", [1, 3, 6])
+def test_eigenvectors_of_given_affinities_equal_scikit_learns(n_components):
+    """Theirs are divided by the root of the degree, and have signs of their own."""
+    ours = SpectralClustering(1, n_components=n_components, affinity="precomputed").fit(GAUSSIAN).embedding_
+    theirs = sklearn.manifold.spectral_embedding(
+        GAUSSIAN, n_components=n_components, drop_first=False, random_state=0, eigen_tol=0
+    )
+    theirs = theirs * np.sqrt(GAUSSIAN.sum(axis=1) - 1)[:, None]
+    np.testing.assert_allclose(ours, theirs * np.sign((ours * theirs).sum(axis=0)), atol=1e-7)
+
+
+@pytest.mark.parametrize("ours", [AgglomerativeClustering, SpectralClustering])
+def test_what_is_not_here_stands_in_the_docstring(ours):
+    theirs = inspect.signature(getattr(sklearn.cluster, ours.__name__)).parameters
+    not_here = inspect.getdoc(ours).split("Not here:")[1].split("\n\n")[0]
+    for name in set(theirs) - set(inspect.signature(ours).parameters):
         assert f"`{name}`" in not_here
     assert "Sparse" in not_here
+
+
+@pytest.mark.parametrize("ours", [AgglomerativeClustering, SpectralClustering])
+def test_sparse_input_is_told_what_to_do(ours):
+    with pytest.raises(TypeError, match=r"Use '.toarray\(\)' to convert to a dense numpy array"):
+        ours(2).fit(scipy.sparse.csr_array(np.eye(6)))
