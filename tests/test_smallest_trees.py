@@ -1,11 +1,16 @@
-"""The smallest and most degenerate inputs of agglomerative clustering, against SciPy's trees; every kind of array."""
+"""The smallest and most degenerate inputs of trees, neighbours and spectral clustering; every kind of array."""
 
 import numpy as np
 import pytest
 import scipy.cluster.hierarchy as hierarchy
+import sklearn.neighbors
+from sklearn.metrics import adjusted_rand_score
 
-from scratchclust import AgglomerativeClustering
+from scratchclust import AgglomerativeClustering, SpectralClustering
 from scratchclust.errors import InputError
+from scratchclust.neighbors import nearest_neighbors
+from scratchclust.reduce.spectral_embedding import spectral_embedding
+from scratchclust.reference import spectral_embedding as reference
 
 pytestmark = pytest.mark.full
 LINKAGES = ["ward", "complete", "average", "single"]
@@ -103,3 +108,80 @@ def test_two_and_three_points_in_other_metrics(metric, linkage):
         assert hierarchy.is_valid_linkage(model.linkage_matrix_)
         if metric == "precomputed":
             assert model.distances_.tolist() == [1.0] * (n - 1)
+
+
+@pytest.mark.parametrize("name", DEGENERATE)
+def test_neighbours_equal_scikit_learns(name):
+    data = DEGENERATE[name]
+    for k in {1, min(3, len(data) - 1), len(data) - 1}:
+        found = nearest_neighbors(data, k)
+        peer = sklearn.neighbors.NearestNeighbors(n_neighbors=k, algorithm="kd_tree").fit(data)
+        np.testing.assert_allclose(found.distances, peer.kneighbors()[0], rtol=1e-12, atol=1e-15)
+        differences = data[:, None] - data[found.indices]
+        np.testing.assert_allclose(found.distances, np.sqrt((differences**2).sum(axis=2)), rtol=1e-12)
+        assert all(i not in row and len(set(row)) == k for i, row in enumerate(found.indices.tolist()))
+    itself = nearest_neighbors(data, 1, queries=data)
+    assert not itself.distances.any()
+    np.testing.assert_array_equal(data[itself.indices[:, 0]], data)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_array_has_the_same_neighbours_and_clusters(kind, tmp_path):
+    rng = np.random.default_rng(1)
+    whole = np.concatenate([rng.integers(0, 40, (20, 8)), rng.integers(80, 120, (20, 8))]).astype(float)
+    whole = np.concatenate([rng.random((20, 40)) < 0.1, rng.random((20, 40)) > 0.1]) * 1.0 if kind == "bool" else whole
+    given = KINDS[kind](whole, tmp_path)
+    model = SpectralClustering(2, n_neighbors=12, random_state=0).fit(given)
+    assert adjusted_rand_score(model.labels_, np.arange(40) // 20) == 1
+    np.testing.assert_array_equal(model.predict(given), model.labels_)
+    expected = reference.spectral_embedding(whole, 2, n_neighbors=12)
+    np.testing.assert_allclose(model.eigenvalues_, expected.eigenvalues, atol=1e-6)
+    assert model.labels_.flags.writeable
+    if kind not in ("a list", "objects", "bool", "float16"):
+        peer = sklearn.neighbors.NearestNeighbors(n_neighbors=3).fit(whole)
+        np.testing.assert_allclose(nearest_neighbors(given, 3).distances, peer.kneighbors()[0], rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:the graph of", "ignore:only . of . clusters have points")
+@pytest.mark.parametrize("name", DEGENERATE)
+def test_spectral_coordinates_equal_the_definitions(name):
+    data = DEGENERATE[name]
+    n = len(data)
+    for q in sorted({1, 2, n}):
+        found, expected = (twin(data, q) for twin in (spectral_embedding, reference.spectral_embedding))
+        np.testing.assert_allclose(found.eigenvalues, expected.eigenvalues, atol=1e-9)
+        assert found[2:] == expected[2:]
+        np.testing.assert_allclose(found.embedding.T @ found.embedding, np.eye(q), atol=1e-9)
+        model = SpectralClustering(q, random_state=0).fit(data)
+        assert set(model.labels_) <= set(range(q))
+        assert np.isfinite(model.embedding_).all()
+        if len(np.unique(data, axis=0)) == n:  # equal points are told apart by the eigenvectors alone
+            np.testing.assert_array_equal(model.predict(data), model.labels_)
+        if q == 1:
+            assert not model.labels_.any()
+
+
+@pytest.mark.parametrize("affinity", ["nearest_neighbors", "rbf", "precomputed"])
+def test_two_and_three_points_by_their_graphs(affinity):
+    for n in (2, 3):
+        given = np.eye(n) + 0.5 if affinity == "precomputed" else X[:n]
+        model = SpectralClustering(n, affinity=affinity, random_state=0).fit(given)
+        assert sorted(model.labels_) == list(range(n))
+        assert model.eigenvalues_[0] == pytest.approx(0, abs=1e-12)
+        assert model.eigenvalues_.sum() == pytest.approx(n)  # the trace of L
+        assert not SpectralClustering(1, affinity=affinity, random_state=0).fit_predict(given).any()
+
+
+def test_what_is_too_small_for_a_graph_is_refused():
+    for data, message in (
+        (X[:1], "minimum of 2 is required"),
+        (X[:, :0], r"0 feature\(s\)"),
+        (X[:3] + 1j, "Complex data not supported"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            SpectralClustering(2).fit(data)
+    with pytest.raises(InputError, match="n_samples=2 should be >= n_clusters=3"):
+        SpectralClustering(3).fit(X[:2])
+    for n in (0, 1):
+        with pytest.raises(InputError, match=r"expected n_neighbors within 1 and -?\d, the number of other points"):
+            nearest_neighbors(X[:n], 1)

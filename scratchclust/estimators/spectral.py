@@ -135,7 +135,8 @@ class SpectralClustering(ClusterMixin, Estimator):
     def predict(self, X: Any) -> Any:
         """The cluster of each row of X [n d], int32 [n]: its nearest fitted points vote, each with weight 1 / distance.
 
-        A fitted point is its own nearest neighbour and keeps its cluster.
+        A fitted point is its own nearest neighbour and keeps its cluster; equal ones that the fit put into several
+        clusters, as it may where they are more than clusters need, get the one that most of them have.
 
         Raises:
             InputError: the fit saw affinities and no points.
