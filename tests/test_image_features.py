@@ -1,5 +1,7 @@
 """What all six image estimators have in common: parameters of NumPy's kinds, and results that are the caller's own."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from network_cases import IMAGES, LABELS, NEW, autoencoder, class_losses, classifier, flat
@@ -80,3 +82,59 @@ def test_a_parameter_that_was_broken_after_the_fit_is_refused():
         PixelFeatures().fit(IMAGES).set_params(size=-1).transform(NEW)
     with pytest.raises(InputError, match="expected n_orientations to be a whole number of at least 1, got 0"):
         GradientFeatures().fit(IMAGES).set_params(n_orientations=0).transform(NEW)
+
+
+def as_memory_map(images, folder):
+    np.save(folder / "images.npy", images)
+    return np.load(folder / "images.npy", mmap_mode="r")
+
+
+def read_only(images):
+    images = images.copy()
+    images.flags.writeable = False
+    return images
+
+
+KINDS = {
+    "Fortran": lambda images, folder: np.asfortranarray(images),
+    "strided": lambda images, folder: np.repeat(images, 2, axis=2)[:, :, ::2],
+    "reversed": lambda images, folder: images[::-1].copy()[::-1],
+    "read-only": lambda images, folder: read_only(images),
+    "memory-mapped": as_memory_map,
+    "float16": lambda images, folder: (images / 255).astype(np.float16),
+    "float32": lambda images, folder: (images / 255).astype(np.float32),
+    "float64, Fortran": lambda images, folder: np.asfortranarray(images / 255),
+    "big-endian": lambda images, folder: (images / 255).astype(">f4"),
+}
+
+
+@cache
+def features_of_bytes(name):
+    return MAKERS[name]().fit_transform(IMAGES)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["pixels", "pixels, standard", "gradients", "pretrained"])
+def test_every_kind_of_array_gives_the_same_features(name, kind, tmp_path):
+    found = MAKERS[name]().fit_transform(KINDS[kind](IMAGES, tmp_path))
+    rounding = 0.05 if kind == "float16" else 1e-3
+    assert np.abs(found - features_of_bytes(name)).mean() < rounding
+    assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize("name", ["pixels", "pixels, standard", "gradients", "pretrained", "autoencoder"])
+def test_one_image_and_equal_images(name):
+    for images in (IMAGES[:1], np.repeat(IMAGES[:1], 3, axis=0), np.zeros((2, 8, 8, 1), np.uint8)):
+        features = MAKERS[name]().fit_transform(images)
+        assert len(features) == len(images)
+        assert np.isfinite(features).all()
+        np.testing.assert_allclose(features, np.repeat(features[:1], len(images), axis=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["pixels", "gradients", "pretrained"])
+@pytest.mark.parametrize("dtype", [complex, object, "U3", "M8[s]"])
+def test_what_holds_no_real_numbers_is_refused(name, dtype):
+    images = np.zeros((2, 8, 8, 1)).astype("i8" if dtype == "M8[s]" else float).astype(dtype)
+    with pytest.raises(InputError, match=r"expected images of uint8, or of float in \[0, 1\], got .*: bring them to"):
+        MAKERS[name]().fit(images)

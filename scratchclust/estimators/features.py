@@ -17,13 +17,17 @@ def check_images(X: Any, *, like_fit: tuple[int, ...] | None = None) -> np.ndarr
     """Images [n h w c] as a NumPy array.
 
     Raises:
-        InputError: another number of dimensions, no image, or another size or channels than in fit.
+        InputError: another number of dimensions, no image, no real numbers, or another size or channels than in fit.
     """
     images = np.asarray(X)
     if images.ndim != 4 or 0 in images.shape:
         raise InputError(
             f"expected images of shape [n, height, width, channels], got {list(images.shape)}: "
             "give grey images a last axis with images[..., None]"
+        )
+    if images.dtype.kind not in "buif":
+        raise InputError(
+            f"expected images of uint8, or of float in [0, 1], got {images.dtype}: bring them to one of these"
         )
     if images.dtype.kind == "f" and not np.isfinite(images).all():
         raise InputError("the images hold NaN or infinity: drop or fill those pixels first")
