@@ -32,7 +32,12 @@ runpy.run_module("benchmarks", run_name="__main__", alter_sys=False)
 """
 
 
-@pytest.mark.parametrize("name", NAMES)
+QUICKEST = {"dunn", "dbscan"}
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICKEST else pytest.param(name, marks=pytest.mark.full) for name in NAMES]
+)
 def test_quick_run_on_a_bare_machine(name):
     done = subprocess.run([sys.executable, "-c", BARE, name], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

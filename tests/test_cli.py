@@ -66,7 +66,8 @@ def test_its_metrics(digits: tuple[Path, Finished]) -> None:
     assert metrics["seconds"]["total"] > metrics["seconds"]["compile"] > 0
     assert all(metrics["seconds"][step] > 0 for step in ("load", "features", "reduce", "cluster", "score"))
     for result in metrics["results"]:
-        assert 0.75 < result["accuracy"] < 0.92
+        # the code of a trained network moves by a few hundredths from one version of JAX to the next
+        assert 0.70 < result["accuracy"] < 0.92
         assert 0.15 < result["silhouette"] < 0.25
 
 

@@ -15,6 +15,7 @@ ROOMS = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (pat
 
 ALGORITHM = {"rows", "distances", "neighbors"}
 ALLOWED = {
+    "__main__": {"cli"},
     "cli": {
         "recipes",
         "runs",

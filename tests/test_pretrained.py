@@ -105,6 +105,7 @@ def test_the_folder_says_how_its_images_were_prepared(resnet18, tmp_path):
     assert (features.spec_.mean, features.spec_.std) == ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 
 
+@pytest.mark.full
 def test_a_trained_classifier_becomes_pretrained_features(tmp_path):
     """What `ClassifierFeatures` learned from some images, and `PretrainedFeatures` says of them, is the same."""
     images, labels = photographs(30, (16, 16, 3)), np.arange(30) % 3
@@ -326,6 +327,7 @@ def test_images_and_parameters_that_are_refused(tmp_path):
         ResNetSpec(mean=(float("inf"),))
 
 
+@pytest.mark.full
 def test_a_network_of_one_size_is_trained_on_moved_images():
     images, labels = photographs(10, (16, 16, 1)), np.arange(10) % 2
     moved, mirrored, unmoved = (
@@ -371,6 +373,7 @@ def test_the_shipped_network_is_that_of_the_recipe():
         assert training[name] == str(variant.features.parameters[name])
 
 
+@pytest.mark.full
 @pytest.mark.real_data
 def test_the_shipped_network_knows_photographs():
     test = scratchclust.data.load("cifar10", split="test", limit=1000)
