@@ -60,12 +60,15 @@ def _explain(error: BaseException) -> int:
         return INTERRUPTED
     if type(error).__name__ == "Exit" and isinstance(code, int):
         return code
-    _say(f"failed: {type(error).__name__}: {error} (--debug shows where)")
+    text = " ".join(str(error).split())
+    _say(f"failed: {type(error).__name__}: {text} (--debug shows where)")
     return FAILED
 
 
 def _say(line: str) -> None:
-    print("scratchclust:", " ".join(line.split()), file=sys.stderr, flush=True)
+    from scratchclust.errors import escaped
+
+    print("scratchclust:", escaped(line), file=sys.stderr, flush=True)
 
 
 def _last_words() -> str:

@@ -4,6 +4,7 @@ Nothing heavy is imported before a command needs it, so that --help answers at o
 """
 
 import logging
+import os
 import shlex
 import shutil
 import sys
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import scratchclust
-from scratchclust.errors import InputError
+from scratchclust.errors import InputError, escaped
 
 if TYPE_CHECKING:
     from scratchclust.recipes import Outcome
@@ -131,7 +132,7 @@ def run_recipe(
         )
     if not quiet:
         _show(outcome)
-    typer.echo(_short(outcome.folder))
+    _print_path(outcome.folder)
 
 
 @app.command("recipes")
@@ -172,8 +173,9 @@ def _all_of(recipe: "Recipe") -> str:
     width = min(shutil.get_terminal_size().columns, 100)
     lines = [f"{recipe.name}: {recipe.summary}", ""]
     for what, text in parts.items():
-        indents = {"initial_indent": f"{what:<14}", "subsequent_indent": " " * 14}
-        lines += textwrap.wrap(text, width, break_on_hyphens=False, **indents)
+        lines += textwrap.wrap(
+            text, width, break_on_hyphens=False, initial_indent=f"{what:<14}", subsequent_indent=" " * 14
+        )
     return "\n".join(lines)
 
 
@@ -220,10 +222,11 @@ def _telling(quiet: bool) -> Iterator[Callable[[str], None]]:
     from rich.table import Column
 
     on_one_line = Column(no_wrap=True, overflow="ellipsis")  # one line is what Ctrl-C wipes away
-    columns = SpinnerColumn(), TextColumn("{task.description}", table_column=on_one_line), TimeElapsedColumn()
+    told = TextColumn("{task.description}", markup=False, table_column=on_one_line)
+    columns = SpinnerColumn(), told, TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("")
-        yield lambda line: progress.reset(task, description=line)
+        yield lambda line: progress.reset(task, description=escaped(line))
 
 
 def _show(outcome: "Outcome") -> None:
@@ -247,7 +250,8 @@ def _show(outcome: "Outcome") -> None:
     without = [result["name"] for result in metrics["results"] if result.get("labels_used") is False]
     if labels and without:
         labels = f" Labels took part in training, but for {' and '.join(map(repr, without))}."
-    typer.echo(f"{dataset['n']:,} images of {dataset['name']} ({dataset['split']}), {seconds:.1f} s in all.{labels}")
+    source = f"{escaped(dataset['name'])} ({dataset['split']})"
+    typer.echo(f"{dataset['n']:,} images of {source}, {seconds:.1f} s in all.{labels}")
     for result in metrics["results"]:
         applied = result.get("applied", {})
         if "accuracy" in applied:
@@ -269,6 +273,12 @@ def _number(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _short(folder: Path) -> str:
-    """The path as one would type it here."""
-    return str(folder.relative_to(Path.cwd())) if folder.is_relative_to(Path.cwd()) else str(folder)
+def _print_path(folder: Path) -> None:
+    """The path as one would type it here: safe to look at on a terminal, and byte for byte for a program."""
+    try:
+        here = Path.cwd()
+    except OSError:  # the working folder is gone
+        here = None
+    if here is not None and folder.is_relative_to(here):
+        folder = folder.relative_to(here)
+    typer.echo(escaped(str(folder)) if sys.stdout.isatty() else os.fsencode(folder))

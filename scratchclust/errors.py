@@ -1,6 +1,21 @@
 """The two exceptions of our own: what a person gave is wrong, or a training cannot go on. Both say how to mend it."""
 
+import unicodedata
 from typing import Any
+
+
+def escaped(text: str) -> str:
+    """The text on one line that is safe to show: what a file's name may hold beside letters is written as in Python.
+
+    Such are newlines, which would forge a line, the escape sequences of terminals, marks that turn the direction of
+    writing, and bytes that are not UTF-8. Letters of all scripts and all spaces stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() or unicodedata.category(letter) == "Zs" else repr(letter)[1:-1]
+        for letter in text
+    )
 
 
 class InputError(ValueError):
@@ -11,7 +26,7 @@ class InputError(ValueError):
     """
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(" ".join(message.splitlines()))  # a file's name may hold a newline
+        super().__init__(escaped(message))
 
 
 class TrainingError(RuntimeError):

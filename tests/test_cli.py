@@ -280,52 +280,6 @@ def test_ctrl_c(what: str, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["run.partial"]
 
 
-AT_AN_IMPORT = """
-import os, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from scratchclust import cli
-name = sys.argv.pop(1)
-pressed = []
-
-def press(event, arguments):
-    if event == "import" and arguments[0] == name and not pressed:
-        pressed.append(name)
-        os.kill(os.getpid(), signal.SIGINT)
-
-sys.addaudithook(press)
-cli.main()
-"""
-
-
-def on_a_terminal(*command: str, cwd: Path, **environment: str) -> tuple[int, str]:
-    """The exit code of a program on a terminal of its own, and all that it wrote there."""
-    pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
-    main, other = pty.openpty()
-    env = {**os.environ, "TERM": "xterm", **environment}
-    process = subprocess.Popen(command, cwd=cwd, stdin=other, stdout=other, stderr=other, env=env)
-    os.close(other)
-    written = b""
-    try:
-        while chunk := os.read(main, 65_536):
-            written += chunk
-    except OSError:  # what Linux says at the end
-        pass
-    os.close(main)
-    return process.wait(timeout=60), written.decode()
-
-
-@pytest.mark.parametrize("name", ["traceback", "typer", "rich.progress", "jax", "jaxlib", "sklearn", "matplotlib"])
-def test_ctrl_c_at_an_import_leaves_the_terminal_as_it_was(name: str, tmp_path: Path) -> None:
-    """KeyboardInterrupt in the middle of an import ends in a traceback, or within C++ code in an abort."""
-    command = [sys.executable, "-c", AT_AN_IMPORT, name, "run", "--limit", "50", "--epochs", "1"]
-    code, written = on_a_terminal(*command, cwd=tmp_path)
-    assert code == 130, written
-    assert "Traceback" not in written
-    assert written.rfind("\x1b[?25h") >= written.rfind("\x1b[?25l")  # the cursor is shown
-    words = "scratchclust: interrupted: the same command with --resume continues the run\r\n"
-    assert written.endswith("\r\x1b[2K\x1b[?25h" + words)  # on a line from which the spinner was wiped
-
-
 def test_kill_and_resume(tmp_path: Path) -> None:
     _, stderr = (process := start("die", tmp_path)).communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from scratchclust.errors import InputError
+from scratchclust.errors import InputError, escaped
 
 LOCK, STAGES, LOG = ".lock", "stages", "log.txt"
 
@@ -162,13 +163,23 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+class _OneLineEach(logging.Formatter):
+    """Names of files in a message cannot forge lines of the log, nor act on the terminal that shows it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return escaped(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:
+        return "\n".join(map(escaped, super().formatException(ei).split("\n")))
+
+
 @contextmanager
 def _logging_to(path: Path) -> Iterator[None]:
     logger, handler = (
         logging.getLogger("scratchclust"),
         logging.FileHandler(path, encoding="utf-8", errors="backslashreplace"),
     )
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_OneLineEach("%(asctime)s %(levelname)s %(message)s"))
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

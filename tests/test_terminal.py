@@ -1,0 +1,119 @@
+"""What people see on a terminal: the spinner, Ctrl-C, names of files, tables; in processes of their own."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scratchclust import runs
+from scratchclust.errors import InputError, escaped
+from scratchclust.report._inputs import as_drawn
+from scratchclust.runs import files
+
+CLI = [sys.executable, "-m", "scratchclust"]
+
+
+def on_a_terminal(*command: str, cwd: Path, **environment: str) -> tuple[int, str]:
+    """The exit code of a program on a terminal of its own, and all that it wrote there."""
+    pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
+    main, other = pty.openpty()
+    env = {**os.environ, "TERM": "xterm", **environment}
+    process = subprocess.Popen(command, cwd=cwd, stdin=other, stdout=other, stderr=other, env=env)
+    os.close(other)
+    written = b""
+    try:
+        while chunk := os.read(main, 65_536):
+            written += chunk
+    except OSError:  # what Linux says at the end
+        pass
+    os.close(main)
+    return process.wait(timeout=60), written.decode()
+
+
+# --- Ctrl-C
+
+AT_AN_IMPORT = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from scratchclust import cli
+name = sys.argv.pop(1)
+pressed = []
+
+def press(event, arguments):
+    if event == "import" and arguments[0] == name and not pressed:
+        pressed.append(name)
+        os.kill(os.getpid(), signal.SIGINT)
+
+sys.addaudithook(press)
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("name", ["traceback", "typer", "rich.progress", "jax", "jaxlib", "sklearn", "matplotlib"])
+def test_ctrl_c_at_an_import_leaves_the_terminal_as_it_was(name: str, tmp_path: Path) -> None:
+    """KeyboardInterrupt in the middle of an import ends in a traceback, or within C++ code in an abort."""
+    command = [sys.executable, "-c", AT_AN_IMPORT, name, "run", "--limit", "50", "--epochs", "1"]
+    code, written = on_a_terminal(*command, cwd=tmp_path)
+    assert code == 130, written
+    assert "Traceback" not in written
+    assert written.rfind("\x1b[?25h") >= written.rfind("\x1b[?25l")  # the cursor is shown
+    words = "scratchclust: interrupted: the same command with --resume continues the run\r\n"
+    assert written.endswith("\r\x1b[2K\x1b[?25h" + words)  # on a line from which the spinner was wiped
+
+
+# --- names of files
+
+EVIL = "cat\x1b[2J\x9b31m\n2026-01-01 ERROR forged\u202egnp.\udce9"
+HARMLESS = r"cat\x1b[2J\x9b31m\n2026-01-01 ERROR forged\u202egnp.\udce9"
+
+
+def test_what_is_escaped_and_what_stays() -> None:
+    assert escaped(EVIL) == HARMLESS
+    for name in ("a b", "caf\u00e9", "\u732b\u3000\u72ac", "10\u00a0%", r"C:\photos", "\u0645\u0631\u062d\u0628\u0627"):
+        assert escaped(name) == name
+
+
+def test_an_error_shows_a_name_escaped() -> None:
+    assert str(InputError(f"{EVIL} is no picture")) == f"{HARMLESS} is no picture"
+
+
+def test_a_name_forges_no_line_of_the_log(tmp_path: Path) -> None:
+    with runs.working(tmp_path / "run") as folder:
+        logger = logging.getLogger("scratchclust.recipes")
+        logger.warning("skipped %s: %s", EVIL, "why")
+        try:
+            raise InputError(EVIL)
+        except InputError:
+            logger.exception("the run ended early")
+    log = (folder.path / "log.txt").read_text(encoding="utf-8")
+    assert log.count(HARMLESS) == 2
+    assert not any(line.startswith("2026-01-01") for line in log.splitlines())
+    assert all(letter.isprintable() or letter == "\n" for letter in log)
+
+
+def test_json_holds_no_sequence_and_the_name_comes_back(tmp_path: Path) -> None:
+    files.write_json(tmp_path / "a.json", {"command": EVIL})
+    text = (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert all(letter.isprintable() or letter == "\n" for letter in text)
+    assert json.loads(text) == {"command": EVIL}
+
+
+def test_a_class_name_is_drawn_escaped() -> None:
+    assert as_drawn("d\x1b[5mog\n") == r"d\x1b[5mog\n"
+
+
+def test_a_folder_of_evil_names_says_nothing_to_the_terminal(tmp_path: Path) -> None:
+    name = "[/red]\x1b]0;title\x07"  # to rich it begins with a mark of its own, the end of something never begun
+    (tmp_path / name).mkdir(parents=True)
+    (tmp_path / name / "a\x1b[31m\nb.png").write_bytes(b"no picture")
+    code, written = on_a_terminal(*CLI, "run", "pixels", "--data", name, cwd=tmp_path)
+    assert code == 2, written
+    assert r"[/red]\x1b]0;title\x07" in written.replace("\r\n", "")
+    assert r"a\x1b[31m\nb.png" in written.replace("\r\n", "")
+    assert "\x1b]" not in written
+    assert "\x07" not in written
+    assert "\x1b[31m" not in written
