@@ -101,10 +101,9 @@ def run_recipe(
 ) -> None:
     """Run a recipe: cluster its images, score the clusters, draw them, and keep it all in a folder."""
     from scratchclust.devices import keep_compiled_programs, use_device
-    from scratchclust.recipes import Settings, find, run
+    from scratchclust.recipes import Settings, check, run
 
     logging.getLogger("scratchclust").propagate = False  # to log.txt only: some library sets up the root logger
-    find(recipe)  # a misspelt name is told before JAX takes its seconds to start
     images = {"data": data, "split": split, "limit": limit, "size": size, "strict": strict, "classes": _labels(digits)}
     settings = Settings(
         seed=seed,
@@ -117,10 +116,16 @@ def run_recipe(
         precision=precision.value,
         **images,
     )
+    check(recipe, settings)
     with _telling(quiet) as tell:
-        tell("starting JAX")
-        use_device(device and device.value)
-        keep_compiled_programs()
+
+        def begin() -> None:
+            tell("starting JAX")
+            use_device(device and device.value)
+            keep_compiled_programs()
+
+        if device is not None:  # one that is not there is to be told before a large folder is read
+            begin()
         outcome = run(
             recipe,
             settings,
@@ -129,6 +134,7 @@ def run_recipe(
             overwrite=overwrite,
             command=shlex.join(["scratchclust", *sys.argv[1:]]),
             tell=tell,
+            begin=None if device is not None else begin,
         )
     if not quiet:
         _show(outcome)

@@ -111,6 +111,36 @@ def test_wrong_use(arguments: list[str], message: str, tmp_path: Path) -> None:
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+WITHOUT_JAX = """
+import sys
+sys.modules["jax"] = None  # an import of it fails
+from scratchclust import cli
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["digitz"], "there is no recipe 'digitz'"),
+        (["--scan", "--method", "dbscan"], "--scan tries numbers of clusters, but dbscan finds that number"),
+        (["--method", "kmean"], "--method expects one of"),
+        (["--limit", "5"], "--limit 5 leaves too few images"),
+        (["--output", "taken"], "taken is there already"),
+        (["--data", "nowhere/at/all"], "nowhere/at/all: no such file or folder"),
+        (["--data", "taken"], "give the folder that holds them"),
+        (["--data", "taken", "--device", "cpu", "--method", "kmean"], "--method expects one of"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_can_be_refused_without_jax_does_not_wait_for_it(
+    arguments: list[str], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").mkdir()
+    command = [sys.executable, "-c", WITHOUT_JAX, "run", *arguments]
+    assert_refused(subprocess.run(command, cwd=tmp_path, capture_output=True, text=True), message)
+
+
 def test_missing_data_and_debug(tmp_path: Path) -> None:
     """One line and code 2; with --debug the traceback as well, and the same code."""
     nowhere = {"TFDS_DATA_DIR": str(tmp_path / "tfds"), "SCRATCHCLUST_CACHE": str(tmp_path / "cache")}
