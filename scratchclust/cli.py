@@ -26,7 +26,10 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     logging.raiseExceptions = debug  # a log that cannot be written (a full disk) is no news beside the error itself
     if not debug:
+        # What we say goes by a descriptor of its own: that of libraries in C, which write past Python, can be silenced.
+        sys.stderr = os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding, errors="backslashreplace", buffering=1)
         warnings.showwarning = _show_warning
+        logging.lastResort = _handler_of_others()
     try:
         from scratchclust.commands import app
 
@@ -79,9 +82,41 @@ def _last_words() -> str:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    if str(message) not in _warned:
-        _warned.add(str(message))
+    """Shows a warning of our own, once; one of another library says nothing to the user, and goes to log.txt."""
+    import logging
+
+    if str(message) in _warned:
+        return
+    _warned.add(str(message))
+    # NumPy's RuntimeWarning comes out of C, so that our line seems to give it.
+    if _who_warns().startswith("scratchclust") and not issubclass(category, RuntimeWarning):
         _say(f"warning: {message}")
+    else:
+        logging.getLogger("scratchclust").info("%s: %s", category.__name__, message)
+
+
+def _who_warns() -> str:
+    """The name of the module that has called `warnings.warn`; stacklevel, and so the file that is told, may mislead."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_globals.get("__name__") == "warnings":
+        frame = frame.f_back
+    return frame.f_globals.get("__name__", "")
+
+
+def _handler_of_others() -> Any:
+    """What becomes of the log lines of other libraries: to log.txt, but what JAX says of devices to the user."""
+    import logging
+
+    def pass_on(record: logging.LogRecord) -> None:
+        if record.name.startswith("jax"):
+            _say(f"warning: {' '.join(record.getMessage().split())}")
+            return
+        for handler in logging.getLogger("scratchclust").handlers:
+            handler.handle(record)
+
+    passing = logging.Handler(logging.WARNING)
+    passing.emit = pass_on
+    return passing
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -117,15 +117,21 @@ def run_recipe(
         **images,
     )
     check(recipe, settings)
-    with _telling(quiet) as tell:
+    with _telling(quiet) as tell, ExitStack() as reading:
 
-        def begin() -> None:
+        def start() -> None:
             tell("starting JAX")
             use_device(device and device.value)
             keep_compiled_programs()
 
+        def begin() -> None:
+            reading.close()
+            if device is None:
+                start()
+
         if device is not None:  # one that is not there is to be told before a large folder is read
-            begin()
+            start()
+        reading.enter_context(_libraries_silenced(debug))
         outcome = run(
             recipe,
             settings,
@@ -134,7 +140,7 @@ def run_recipe(
             overwrite=overwrite,
             command=shlex.join(["scratchclust", *sys.argv[1:]]),
             tell=tell,
-            begin=None if device is not None else begin,
+            begin=begin,
         )
     if not quiet:
         _show(outcome)
@@ -215,6 +221,25 @@ def _labels(digits: str | None) -> tuple[int, ...] | None:
     if not all(part.strip().isdecimal() for part in parts):
         raise InputError(f"--digits expects labels between commas, as 5,6,8,9, but is {digits!r}")
     return tuple(int(part) for part in parts)
+
+
+@contextmanager
+def _libraries_silenced(debug: bool) -> Iterator[None]:
+    """Inside, descriptor 2 leads nowhere. Python's own sys.stderr goes by another one (see `cli.main`).
+
+    Libraries in C that decode pictures (libtiff) write their remarks there, past everything that Python could do.
+    """
+    if debug:
+        yield
+        return
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from types import FrameType
 
@@ -60,13 +61,21 @@ def die_of_ctrl_c() -> None:
         signal.set_wakeup_fd(-1)
 
 
+def _descriptor() -> int:
+    try:
+        return sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):  # there is none, or something else stands in its place
+        return 2
+
+
 def _end(last_words: Callable[[], str], code: int) -> None:
     try:
         line = last_words() + "\n"
-        on_terminal = os.isatty(2) and os.environ.get("TERM") not in ("dumb", "unknown")
-        terminal = os.dup(2)
+        stderr = _descriptor()
+        on_terminal = os.isatty(stderr) and os.environ.get("TERM") not in ("dumb", "unknown")
+        terminal = os.dup(stderr)
         # The main thread, and the one that turns a spinner, are still at work: what they write now goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stderr)
         os.write(terminal, ((_CLEARED if on_terminal else "") + line).encode(errors="backslashreplace"))
     finally:
         os._exit(code)

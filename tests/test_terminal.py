@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from scratchclust import runs
 from scratchclust.errors import InputError, escaped
@@ -117,3 +118,48 @@ def test_a_folder_of_evil_names_says_nothing_to_the_terminal(tmp_path: Path) -> 
     assert "\x1b]" not in written
     assert "\x07" not in written
     assert "\x1b[31m" not in written
+
+
+# --- what others print
+
+OTHERS = """
+import logging, warnings
+import numpy as np
+from scratchclust import cli, data
+
+def prepare(name, verbose):
+    np.log(np.zeros(1))
+    exec("import warnings; warnings.warn('Glyph 29483 missing')", {"__name__": "matplotlib.text"})
+    logging.getLogger("matplotlib.font_manager").warning("building the font cache")
+    logging.getLogger("jax._src.xla_bridge").warning("no GPU\\nhere")
+    for _ in range(2):
+        exec("import warnings; warnings.warn('files skipped', stacklevel=2)", {"__name__": "scratchclust.data"})
+    raise RuntimeError
+
+data.prepare = prepare
+cli.main()
+"""
+
+
+def test_lines_of_other_libraries_are_kept_from_the_user() -> None:
+    shown = subprocess.run([sys.executable, "-c", OTHERS, "data", "digits"], capture_output=True, text=True)
+    said = ["warning: no GPU here", "warning: files skipped", "failed: RuntimeError:  (--debug shows where)"]
+    assert shown.stderr.splitlines() == [f"scratchclust: {line}" for line in said]
+
+
+def test_damaged_pictures_are_told_in_one_line_and_logged_once(tmp_path: Path) -> None:
+    """libtiff prints a line of its own for the damaged one, past Python."""
+    (tmp_path / "photos").mkdir()
+    for i in range(12):
+        Image.new("RGB", (16, 16), (20 * i, 0, 0)).save(tmp_path / "photos" / f"{i}.tif", compression="tiff_lzw")
+    damaged = tmp_path / "photos" / "3.tif"
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[:10] + b"\xff" * 20 + content[30:])
+    (tmp_path / "photos" / "notes.txt").write_text("no picture")
+    arguments = ["run", "pixels", "--data", "photos", "--quiet"]
+    shown = subprocess.run([*CLI, *arguments], cwd=tmp_path, capture_output=True, text=True)
+    assert (shown.returncode, shown.stdout) == (0, "runs/pixels\n")
+    (line,) = shown.stderr.splitlines()
+    assert line.startswith("scratchclust: warning: photos: skipped 2 of 13 files")
+    log = (tmp_path / "runs" / "pixels" / "log.txt").read_text(encoding="utf-8")
+    assert (log.count("skipped 3.tif"), log.count("skipped notes.txt")) == (1, 1)
