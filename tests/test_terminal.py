@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -163,3 +164,59 @@ def test_damaged_pictures_are_told_in_one_line_and_logged_once(tmp_path: Path) -
     assert line.startswith("scratchclust: warning: photos: skipped 2 of 13 files")
     log = (tmp_path / "runs" / "pixels" / "log.txt").read_text(encoding="utf-8")
     assert (log.count("skipped 3.tif"), log.count("skipped notes.txt")) == (1, 1)
+
+
+# --- the table of results
+
+RESULTS = [
+    {
+        "name": name,
+        "accuracy": 0.5,
+        "purity": 1.0,
+        "nmi": None,
+        "ari": -0.01,
+        "silhouette": 0.25,
+        "dunn": 1,
+        "seconds": {},
+    }
+    for name in ("pixels + k-means", "a name of forty letters and more, + k-means")
+]
+
+
+@pytest.mark.parametrize("width", [30, 40, 80, 120, None])
+def test_every_number_of_the_table_is_whole_at_every_width(width: int | None) -> None:
+    from scratchclust.commands import _table
+
+    lines = _table(RESULTS, width).splitlines()
+    assert width is None or max(map(len, lines)) <= width
+    numbers = re.findall(r"-?[0-9]+\.[0-9]+", "\n".join(lines))
+    assert numbers == ["0.500", "1.000", "-0.010", "0.250", "1.000", "0.0"] * 2
+    for name in ("accuracy", "purity", "ARI", "silhouette", "Dunn", "seconds", "pixels + k-means", "+ k-means"):
+        assert name in "\n".join(lines)
+    assert (len(lines) == 3) == (width is None or width >= 100)
+
+
+# --- a working folder that goes, a disk that is full
+
+GONE = """
+import os, shutil, sys
+from scratchclust import cli, recipes
+whole = recipes.run
+
+def run(*args, **kwargs):
+    outcome = whole(*args, **kwargs)
+    shutil.rmtree(os.getcwd())
+    return outcome
+
+recipes.run = run
+cli.main()
+"""
+
+
+def test_a_run_is_done_though_the_working_folder_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    arguments = ["run", "digits", "--limit", "50", "--epochs", "1", "--quiet", "--output", str(tmp_path / "run")]
+    shown = subprocess.run(
+        [sys.executable, "-c", GONE, *arguments], cwd=tmp_path / "here", capture_output=True, text=True
+    )
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, f"{tmp_path / 'run'}\n", "")
