@@ -44,7 +44,7 @@ def main() -> None:
 
 def _explain(error: BaseException) -> int:
     """Prints the error in one line and gives the exit code for it."""
-    from scratchclust.errors import InputError
+    from scratchclust.errors import FULL, InputError
 
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 0
@@ -63,6 +63,10 @@ def _explain(error: BaseException) -> int:
         return INTERRUPTED
     if type(error).__name__ == "Exit" and isinstance(code, int):
         return code
+    if isinstance(error, OSError) and error.errno in FULL and error.filename is not None:
+        cure = "make room, then the same command with --resume continues the run" if _is_run() else "make room"
+        _say(f"failed: there is no room on the disk for {error.filename}: {cure}")
+        return FAILED
     text = " ".join(str(error).split())
     _say(f"failed: {type(error).__name__}: {text} (--debug shows where)")
     return FAILED
@@ -74,9 +78,13 @@ def _say(line: str) -> None:
     print("scratchclust:", escaped(line), file=sys.stderr, flush=True)
 
 
+def _is_run() -> bool:
+    return "run" in sys.argv[1:2]
+
+
 def _last_words() -> str:
     """What Ctrl-C leaves on the terminal."""
-    if "run" in sys.argv[1:2]:
+    if _is_run():
         return "scratchclust: interrupted: the same command with --resume continues the run"
     return "scratchclust: interrupted"
 

@@ -1,5 +1,6 @@
 """What people see on a terminal: the spinner, Ctrl-C, names of files, tables; in processes of their own."""
 
+import errno
 import json
 import logging
 import os
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from scratchclust import runs
-from scratchclust.errors import InputError, escaped
+from scratchclust.errors import InputError, escaped, writing
 from scratchclust.report._inputs import as_drawn
 from scratchclust.runs import files
 
@@ -220,3 +221,51 @@ def test_a_run_is_done_though_the_working_folder_is_gone(tmp_path: Path) -> None
         [sys.executable, "-c", GONE, *arguments], cwd=tmp_path / "here", capture_output=True, text=True
     )
     assert (shown.returncode, shown.stdout, shown.stderr) == (0, f"{tmp_path / 'run'}\n", "")
+
+
+NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
+
+
+class SafetensorError(Exception):
+    """Of the same name as that of safetensors."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NO_SPACE,
+        OSError("16384 requested and 12288 written"),
+        SafetensorError("I/O error: No space left on device (os error 28)"),
+    ],
+    ids=["python", "numpy", "safetensors"],
+)
+def test_an_error_of_a_full_disk_names_the_file(error: Exception) -> None:
+    with pytest.raises(OSError) as caught, writing("a/b.npy"):
+        raise error
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, "a/b.npy")
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), OSError(errno.ENOSPC, "No space", "named"), OSError("odd")])
+def test_any_other_error_stays_as_it_is(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught, writing("a/b.npy"):
+        raise error
+    assert caught.value is error
+
+
+FULL_DISK = """
+import errno, pathlib
+from scratchclust import cli
+pathlib.Path.write_bytes = lambda path, content: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device"))
+cli.main()
+"""
+
+
+def test_a_full_disk_is_told_with_the_file_and_the_cure(tmp_path: Path) -> None:
+    arguments = ["run", "pixels", "--data", "digits", "--limit", "40", "--output", "run"]
+    shown = subprocess.run([sys.executable, "-c", FULL_DISK, *arguments], cwd=tmp_path, capture_output=True, text=True)
+    file = tmp_path / "run.partial" / "figures" / "random_images.png"
+    cure = "make room, then the same command with --resume continues the run"
+    assert shown.stderr == f"scratchclust: failed: there is no room on the disk for {file}: {cure}\n"
+    assert shown.returncode == 1
+    resumed = subprocess.run([*CLI, *arguments, "--resume", "--quiet"], cwd=tmp_path, capture_output=True, text=True)
+    assert (resumed.returncode, resumed.stdout) == (0, "run\n")

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from scratchclust.errors import writing
+
 
 def write_text(path: Path, text: str) -> None:
     """Writes UTF-8 text so that a reader sees the old file or the new one, never half of it.
@@ -18,7 +20,8 @@ def write_text(path: Path, text: str) -> None:
     The bytes of a file's name that is not UTF-8, lone surrogates in Python, are written as \\udcxx: so JSON has it too.
     """
     draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, encoding="utf-8", errors="backslashreplace")
+    with writing(path):
+        draft.write_text(text, encoding="utf-8", errors="backslashreplace")
     os.replace(draft, path)
 
 

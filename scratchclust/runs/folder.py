@@ -16,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from scratchclust.errors import InputError, escaped
+from scratchclust.errors import InputError, escaped, writing
 
 LOCK, STAGES, LOG = ".lock", "stages", "log.txt"
 
@@ -82,7 +82,7 @@ def working(output: str | Path, *, resume: bool = False, overwrite: bool = False
     _claim(folder, resume=resume, overwrite=overwrite)
     try:
         _check_final(final, overwrite=overwrite)  # again: another run may have ended before this one had the lock
-        with _logging_to(folder.path / LOG):
+        with writing(folder.path), _logging_to(folder.path / LOG):
             yield folder
     except InputError:
         if not _holds_work(folder.path):
