@@ -12,6 +12,9 @@ from scratchclust.interrupts import die_of_ctrl_c, end_at_ctrl_c
 
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
 _warned: set[str] = set()  # what was said already
+IN_OPTIONS = {  # the library's cures, in the words of the command line
+    "choose fewer clusters": "give more images that differ, or --method dbscan, which finds its number of clusters",
+}
 
 
 def main() -> None:
@@ -53,7 +56,7 @@ def _explain(error: BaseException) -> int:
         error, "format_message", None
     )  # typer's own errors, by their looks: the classes moved with versions
     if isinstance(error, InputError):
-        _say(str(error))
+        _say(_in_options(str(error)))
         return WRONG_INPUT
     if usage is not None:
         _say(f"{usage()} (`scratchclust --help` and `scratchclust COMMAND --help` tell more)")
@@ -78,6 +81,12 @@ def _say(line: str) -> None:
     print("scratchclust:", escaped(line), file=sys.stderr, flush=True)
 
 
+def _in_options(text: str) -> str:
+    for ours, theirs in IN_OPTIONS.items():
+        text = text.replace(ours, theirs)
+    return text
+
+
 def _is_run() -> bool:
     return "run" in sys.argv[1:2]
 
@@ -98,7 +107,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
     _warned.add(str(message))
     # NumPy's RuntimeWarning comes out of C, so that our line seems to give it.
     if _who_warns().startswith("scratchclust") and not issubclass(category, RuntimeWarning):
-        _say(f"warning: {message}")
+        _say(f"warning: {_in_options(str(message))}")
     else:
         logging.getLogger("scratchclust").info("%s: %s", category.__name__, message)
 

@@ -129,6 +129,11 @@ def _load(work: Work) -> Images:
         tell=work.tell,
     )
     work.check_images(images.clustered.images.shape)
+    if recipe.labels_used and (images.learned or images.clustered).labels is None:
+        raise InputError(
+            f"recipe {recipe.name} learns from labels, but {source} has none: give pictures in a folder for each "
+            "class, or take a recipe that needs no labels (`scratchclust recipes` tells)"
+        )
     if work.applied is not None:
         images = images._replace(applied=_applied(work, work.applied, source, reading))
     if work.groups is not None:
