@@ -16,14 +16,8 @@ ROOMS = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (pat
 ALGORITHM = {"rows", "distances", "neighbors"}
 ALLOWED = {
     "__main__": {"cli"},
-    "cli": {
-        "recipes",
-        "runs",
-        "report",
-        "data",
-        "interrupts",
-        "devices",
-    },
+    "cli": {"commands", "interrupts"},
+    "commands": {"recipes", "runs", "report", "data", "devices"},
     "devices": {"rows"},  # one device a core, before the first use of JAX
     "recipes": {"estimators", "data", "metrics", "report", "runs"},
     "estimators": {"features", "reduce", "cluster", "persist", "arrays"},
