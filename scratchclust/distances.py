@@ -22,6 +22,9 @@ PRECISION = jax.lax.Precision.HIGHEST
 NEAR = 2.0**-12  # of |x|^2 + |y|^2; the expanded square of nearer pairs has lost too many digits
 AnyArray = Array | np.ndarray
 LEAST, MOST = 1e-15, 1e18  # coordinates whose squares float32 can hold
+LEAST_SPAN, MOST_SPAN = 2.0**-30, 2.0**50  # widths of data within which nothing need be scaled
+BITS = 40  # scaled data are about 2^40 wide: as far from the upper end of float32's squares as details need below
+FAR = 2.0**70  # so far from zero, numbers less than 2^40 apart lose nothing when one is subtracted from another
 
 
 def mean_of(X: Any) -> Any:
@@ -106,6 +109,37 @@ def check_range(X: Any, largest: float) -> None:
             f"the largest number of X is {magnitude:.3g}: the squares of distances would leave the range of float32; "
             "scale X, by X / abs(X).max() for instance"
         )
+
+
+def exponent_of(X: Real[np.ndarray, "n d"], others: Real[np.ndarray, "m d"] | None = None) -> int:
+    """The e for which squared distances of X / 2^e are well within the range of float32; 0 if those of X are.
+
+    Division by a power of two rounds nothing, so that every distance is 2^e times that of the divided points. Cost: two
+    passes over X.
+
+    Args:
+        X: at least one point; where one is not finite, e is 0.
+        others: further points, to be divided alike.
+    """
+    arrays = [X] if others is None or not len(others) else [X, others]
+    low = np.min([a.min(axis=0).astype(np.float64) for a in arrays], axis=0)
+    high = np.max([a.max(axis=0).astype(np.float64) for a in arrays], axis=0)
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        return 0
+    centre = centre_of(X).astype(np.float64)
+    with np.errstate(over="ignore"):
+        widest = float(np.maximum(high - centre, centre - low).max(initial=0))
+    if widest == 0 or LEAST_SPAN <= widest <= MOST_SPAN:
+        return 0
+    return (1025 if np.isinf(widest) else int(np.frexp(widest)[1])) - BITS
+
+
+def scaled(X: Real[np.ndarray, "n d"], centre: Real[np.ndarray, " d"], exponent: int) -> Float[np.ndarray, "n d"]:
+    """X / 2^exponent in float64; where the centre (`centre_of`) is too far from zero for that, less the centre."""
+    centre = centre.astype(np.float64)
+    with np.errstate(over="ignore"):
+        far = np.abs(np.ldexp(centre, -exponent)) > FAR
+    return np.ldexp(X.astype(np.float64) - np.where(far, centre, 0), -exponent)
 
 
 def error_bound(largest_norm: float, n_features: int, dtype: Any = np.float32) -> float:

@@ -10,6 +10,7 @@ import pytest
 import scipy.cluster.hierarchy as hierarchy
 import scipy.sparse.csgraph
 import sklearn.cluster
+from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics import adjusted_rand_score
 
 from scratchclust import AgglomerativeClustering, persist, rows
@@ -257,14 +258,133 @@ def test_scipy_draws_the_tree() -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"n_clusters": 0}, "expected n_clusters to be a whole number of at least 1, got 0"),
+        ({"n_clusters": 0}, "expected n_clusters to be None or a whole number of at least 1, got 0"),
         ({"n_clusters": 11}, "n_samples=10 should be >= n_clusters=11"),
         ({"linkage": "centroid"}, "expected linkage to be one of 'ward'"),
-        ({"n_clusters": None}, "expected either n_clusters or distance_threshold"),
-        ({"distance_threshold": 1.0}, "expected either n_clusters or distance_threshold"),
-        ({"n_clusters": None, "distance_threshold": -1}, "expected distance_threshold to be a number of at least 0"),
+        ({"n_clusters": None}, "Exactly one of n_clusters and distance_threshold"),
+        ({"distance_threshold": 1.0}, "Exactly one of n_clusters and distance_threshold"),
+        (
+            {"n_clusters": None, "distance_threshold": -1},
+            "expected distance_threshold to be None or a finite number of at least 0",
+        ),
     ],
 )
 def test_estimator_says_what_is_wrong(parameters: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         AgglomerativeClustering(**parameters).fit(points(10))
+
+
+SCIPYS = {"cosine": "cosine", "manhattan": "cityblock", "euclidean": "euclidean"}
+
+
+@each_twin
+@pytest.mark.parametrize("metric", SCIPYS)
+@pytest.mark.parametrize("linkage", ["complete", "average", "single"])
+def test_metrics_equal_scipys(twin: ModuleType, metric: str, linkage: str) -> None:
+    for seed in range(3):
+        X = points(40, 3, seed) - 5
+        expected = hierarchy.linkage(pdist(X, SCIPYS[metric]), linkage)
+        found = twin.agglomerative(X, linkage, metric=metric).linkage_matrix
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+        given = squareform(pdist(X, SCIPYS[metric])) + np.eye(40)  # what stands on the diagonal does not matter
+        found = twin.agglomerative(given, linkage, metric="precomputed").linkage_matrix
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@each_twin
+def test_cosine_and_manhattan_by_hand(twin: ModuleType) -> None:
+    """Directions east, north-east, north: 1 - cos 45 and 1 - cos 45, and from end to end 1."""
+    X = np.array([[2.0, 0], [3, 3], [0, 1]])
+    heights = twin.agglomerative(X, "complete", metric="cosine").linkage_matrix[:, 2]
+    np.testing.assert_allclose(heights, [1 - np.sqrt(0.5), 1], rtol=1e-12)
+    heights = twin.agglomerative(X, "average", metric="manhattan").linkage_matrix[:, 2]
+    np.testing.assert_allclose(heights, [3, 4.5], rtol=1e-12)  # |2 - 0| + |0 - 1|; the mean of 1 + 3 and 3 + 2
+
+
+@each_twin
+@each_linkage
+@pytest.mark.parametrize("factor", [1e160, 1e300, 1e25, 1e-25, 1e-170, 1e-300])
+def test_no_scale_is_too_large_or_too_small(twin: ModuleType, linkage: str, factor: float) -> None:
+    X = points(60, 3) - 5
+    expected, found = (twin.agglomerative(data, linkage).linkage_matrix for data in (X, X * factor))
+    np.testing.assert_array_equal(found[:, [0, 1, 3]], expected[:, [0, 1, 3]])
+    np.testing.assert_allclose(found[:, 2] / factor, expected[:, 2], rtol=1e-12)
+    small = AgglomerativeClustering(None, linkage=linkage, distance_threshold=factor).fit(X * factor)
+    assert small.n_clusters_ == fast.count_clusters(AgglomerativeResult(expected), 1.0)
+
+
+@each_linkage
+@pytest.mark.parametrize("far", [1e20, 1e40, 1e100])
+def test_one_point_far_away_takes_no_digits_from_the_others(linkage: str, far: float) -> None:
+    X = points(60, 3) - 5
+    X[0] = far
+    np.testing.assert_allclose(fast.agglomerative(X, linkage).linkage_matrix, hierarchy.linkage(X, linkage), rtol=1e-9)
+
+
+@pytest.mark.parametrize("linkage", ["complete", "average", "single"])
+def test_the_scale_of_other_metrics(linkage: str) -> None:
+    X = points(60, 3) - 5
+    for metric, of_heights in (("manhattan", 1e200), ("cosine", 1.0)):
+        expected = fast.agglomerative(X, linkage, metric=metric).linkage_matrix[:, 2]
+        found = fast.agglomerative(X * 1e200, linkage, metric=metric).linkage_matrix[:, 2]
+        np.testing.assert_allclose(found / of_heights, expected, rtol=1e-9, atol=1e-14)
+
+
+@each_twin
+@pytest.mark.parametrize(
+    ("X", "settings", "message"),
+    [
+        (points(5), {"metric": "minkowski"}, "expected metric to be one of 'euclidean', 'cosine', 'manhattan', 'pre"),
+        (points(5), {"linkage": "ward", "metric": "cosine"}, "cosine was provided as metric. Ward can only work with"),
+        (np.eye(3) - 1, {"metric": "precomputed"}, "expected distances of at least 0, got -1: give distances, not"),
+        (points(5), {"metric": "precomputed"}, r"Distance matrix should be square, got matrix of shape \(5, 4\)"),
+        (np.arange(9.0).reshape(3, 3), {"metric": "precomputed"}, "as far from i to j as from j to i: give a symm"),
+        (np.array([[1.0], [0.0]]), {"metric": "cosine"}, "row 1 is all zero"),
+        (np.full((2, 2), np.nan), {"metric": "precomputed"}, "NaN or infinity"),
+    ],
+)
+def test_metrics_that_cannot_be(twin: ModuleType, X: np.ndarray, settings: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        twin.agglomerative(X, **{"linkage": "average", **settings})
+
+
+def test_a_matrix_of_distances_is_not_written_over() -> None:
+    given = squareform(pdist(points()))
+    before = given.copy()
+    AgglomerativeClustering(metric="precomputed", linkage="average").fit(given)
+    np.testing.assert_array_equal(given, before)
+
+
+def test_a_function_as_metric() -> None:
+    X = points()
+    by_function = AgglomerativeClustering(4, metric=lambda X: squareform(pdist(X, "cityblock")), linkage="average")
+    by_name = AgglomerativeClustering(4, metric="l1", linkage="average").fit(X)
+    np.testing.assert_allclose(by_function.fit(X).linkage_matrix_, by_name.linkage_matrix_, rtol=1e-12)
+    with pytest.raises(InputError, match="Ward can only work with euclidean"):
+        AgglomerativeClustering(metric=by_function.metric).fit(X)
+
+
+def test_what_comes_back_is_the_callers_own() -> None:
+    X = points()
+    model = AgglomerativeClustering(3).fit(X)
+    for array in (model.labels_, model.children_, model.distances_, model.linkage_matrix_):
+        assert array.flags.writeable
+        assert not np.shares_memory(array, X)
+    model.distances_[:] = 0
+    assert model.linkage_matrix_[:, 2].all()
+    labels = AgglomerativeClustering(3).fit_predict(X)
+    labels[labels == 2] = -1
+
+
+def test_distances_are_left_out_on_request() -> None:
+    X = points()
+    model = AgglomerativeClustering(2, compute_distances=True).fit(X)
+    assert not hasattr(model.set_params(compute_distances=False).fit(X), "distances_")
+    assert hasattr(AgglomerativeClustering(None, distance_threshold=1.0, compute_distances=False).fit(X), "distances_")
+    for parameters, message in (
+        ({"connectivity": np.eye(60)}, "expected connectivity to be None .trees of a graph of neighbours are not here"),
+        ({"n_clusters": None, "distance_threshold": 1.0, "compute_full_tree": False}, "compute_full_tree must be True"),
+        ({"metric": "hamming"}, "expected metric to be one of 'euclidean', .* or a function, got 'hamming'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            AgglomerativeClustering(**parameters).fit(X)

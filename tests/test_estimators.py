@@ -365,7 +365,7 @@ class TestPixelFeatures:
         [
             ({"color": "grey"}, "expected color to be one of 'rgb', 'luma', 'mean', got 'grey'"),
             ({"scale": "0-1"}, "expected scale to be one of 'unit', 'symmetric', 'standard', got '0-1'"),
-            ({"size": 0}, "expected size to be a whole number of at least 1, got 0"),
+            ({"size": 0}, "expected size to be None or a whole number of at least 1, got 0"),
         ],
     )
     def test_parameters(self, parameters, message):

@@ -59,12 +59,12 @@ def test_twins_and_scikit_learn_agree(n: int, d: int, k: int, metric: str) -> No
     peer = sklearn.neighbors.NearestNeighbors(n_neighbors=k, metric=metric, algorithm="brute").fit(X)
     distances, indices = peer.kneighbors()
     for found in (ours, theirs):
-        assert (found.indices == indices).mean() > 0.999  # but for near ties of float32
-        np.testing.assert_allclose(found.distances, distances, rtol=1e-4 if found is ours else 1e-9, atol=1e-6)
+        np.testing.assert_array_equal(found.indices, indices)
+        np.testing.assert_allclose(found.distances, distances, rtol=1e-9, atol=1e-12)
     q = points(33, d, seed=1)
     ours, theirs = (twin.nearest_neighbors(X, k, queries=q, metric=metric) for twin in (fast, reference))
-    assert (ours.indices == theirs.indices).mean() > 0.999
-    np.testing.assert_allclose(ours.distances, theirs.distances, rtol=1e-4)
+    np.testing.assert_array_equal(ours.indices, theirs.indices)
+    np.testing.assert_allclose(ours.distances, theirs.distances, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -112,7 +112,7 @@ def test_device_counts_agree(n_devices: int) -> None:
         found = fast.nearest_neighbors(X, 7)
     expected = reference.nearest_neighbors(X, 7)
     np.testing.assert_array_equal(found.indices, expected.indices)
-    np.testing.assert_allclose(found.distances, expected.distances, rtol=1e-5)
+    np.testing.assert_allclose(found.distances, expected.distances, rtol=1e-12)
 
 
 def test_long_searches_are_made_of_short_calls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,3 +167,62 @@ def test_queries_of_another_length_are_refused_where_nobody_checks_shapes(twin: 
             twin.nearest_neighbors(points(5), 1, queries=points(3, 2))
     finally:
         jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@each_twin
+@pytest.mark.parametrize("factor", [1e20, 1e160, 1e300, 1e-20, 1e-170, 1e-300])
+def test_no_scale_is_too_large_or_too_small(twin: ModuleType, factor: float) -> None:
+    X, q = points(90), points(20, seed=1)
+    for queries, scaled in ((None, None), (q, q * factor)):
+        expected = reference.nearest_neighbors(X, 5, queries=queries)
+        found = twin.nearest_neighbors(X * factor, 5, queries=scaled)
+        np.testing.assert_array_equal(found.indices, expected.indices)
+        np.testing.assert_allclose(found.distances / factor, expected.distances, rtol=1e-12)
+
+
+@pytest.mark.parametrize("factor", [1e20, 1e30, 1e-20])
+def test_no_scale_of_jax_arrays_either(factor: float) -> None:
+    X, q = points(90).astype(np.float32), points(20, seed=1).astype(np.float32)
+    for queries in (None, jnp.asarray(q * np.float32(factor))):
+        found = fast.nearest_neighbors(jnp.asarray(X * np.float32(factor)), 5, queries=queries)
+        expected = reference.nearest_neighbors(X, 5, queries=None if queries is None else q)
+        np.testing.assert_allclose(found.distances / factor, expected.distances, rtol=1e-6)
+
+
+@pytest.mark.parametrize("far", [1e10, 1e25, 1e100])
+def test_details_far_smaller_than_the_whole_are_exact(far: float) -> None:
+    """Where even scaled squares are 0 in float32, the host decides; one far point drags nobody away."""
+    X = points(300)
+    X[0] = far
+    X[1:100] *= 1e-12
+    ours = fast.nearest_neighbors(X, 4)
+    distances = np.sqrt(((X[1:, None] - X[None, 1:]) ** 2).sum(axis=2))
+    np.fill_diagonal(distances, np.inf)
+    np.testing.assert_array_equal(ours.indices[1:], 1 + distances.argsort(axis=1, kind="stable")[:, :4])
+    np.testing.assert_allclose(ours.distances[1:], np.sort(distances, axis=1)[:, :4], rtol=1e-12)
+
+
+def test_far_queries_are_exact() -> None:
+    X, q = points(100), points(30, seed=1)
+    q[::3] *= 1e30
+    ours, exact = fast.nearest_neighbors(X, 4, queries=q), reference.nearest_neighbors(X, 4, queries=q)
+    np.testing.assert_allclose(ours.distances, exact.distances, rtol=1e-12)
+    by_hand = np.sort(np.sqrt(((q[1] - X) ** 2).sum(axis=1)))[:4]
+    np.testing.assert_allclose(ours.distances[1], by_hand, rtol=1e-12)
+
+
+def test_float64_decides_what_float32_cannot() -> None:
+    """Neighbours whose distances differ by 1e-9: a tie in float32, told apart in float64."""
+    ring = np.array([[np.cos(a), np.sin(a)] for a in np.linspace(0, 6, 50)])
+    order = np.random.default_rng(0).permutation(50)
+    X = np.concatenate([[[0.0, 0.0]], ring * (1 + 1e-9 * order)[:, None]])
+    found = fast.nearest_neighbors(X, 50, queries=X[:1])
+    np.testing.assert_array_equal(found.indices[0, 1:], 1 + np.argsort(order)[:49])
+
+
+@each_twin
+def test_equal_points_however_small_are_no_error(twin: ModuleType) -> None:
+    for value in (0.0, 1e-20, 1e300):
+        found = twin.nearest_neighbors(np.full((4, 2), value), 2)
+        assert not found.distances.any()
+        assert found.indices.tolist() == [[1, 2], [0, 2], [0, 1], [0, 1]]

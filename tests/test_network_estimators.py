@@ -145,7 +145,7 @@ class TestAutoencoderFeatures:
         assert set(fitted(autoencoder).history_) == {"loss", "mse", "mse_per_pixel"}
         vae = autoencoder(model=VAESpec(widths=(2,), latent_dim=3, likelihood="gaussian"), epochs=1).fit(IMAGES)
         assert set(vae.history_) == {"loss", "reconstruction", "kl"}
-        with pytest.raises(InputError, match="expected loss to be 'mse' or 'bernoulli', got 'l1'"):
+        with pytest.raises(InputError, match="expected loss to be one of 'mse', 'bernoulli', got 'l1'"):
             autoencoder(loss="l1").fit(IMAGES)
 
 

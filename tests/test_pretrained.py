@@ -313,7 +313,7 @@ def test_images_and_parameters_that_are_refused(tmp_path):
         PretrainedFeatures(file).fit(photographs(3, (16, 16, 2)))
     with pytest.raises(ValueError, match=r"expected layer to be one of 'stem', .* 'last_conv', got 'dense'"):
         PretrainedFeatures(file, layer="dense").fit(photographs())
-    with pytest.raises(ValueError, match=r"expected size to be a whole number of at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"expected size to be None or a whole number of at least 1, got 0"):
         PretrainedFeatures(file, size=0).fit(photographs())
     with pytest.raises(InputError, match=r"expected images of \[40, 40, 3\] .* as in fit, got \[16, 16, 3\]"):
         PretrainedFeatures(file).fit(photographs()).transform(photographs(2, (16, 16, 3)))
@@ -339,7 +339,7 @@ def test_a_network_of_one_size_is_trained_on_moved_images():
 
 def test_an_unknown_augmentation_is_refused():
     images, labels = photographs(10, (16, 16, 1)), np.arange(10) % 2
-    with pytest.raises(InputError, match=r"expected augment to be None or 'crop', 'flip-crop', got 'rotate'"):
+    with pytest.raises(InputError, match=r"expected augment to be None or one of 'crop', 'flip-crop', got 'rotate'"):
         ClassifierFeatures(model=ResNetSpec(n_classes=2), layer="pool", augment="rotate").fit(images, labels)
 
 

@@ -138,6 +138,72 @@ def test_errors_teach(twin: ModuleType, arguments: dict, message: str) -> None:
         twin.spectral_embedding(cloud(20), **arguments)
 
 
+@each_twin
+def test_given_affinities_by_hand(twin: ModuleType) -> None:
+    """The path 1 - 2 - 3 of weights 1 and 1/2 as in the first test, whatever the diagonal, the scale and the kind."""
+    W = np.array([[9.0, 1, 0], [1, 0, 0.5], [0, 0.5, 4]])
+    for factor in (1.0, 1e300, 1e-300, 4):
+        found = twin.spectral_embedding(W * factor, 3, affinity="precomputed")
+        np.testing.assert_allclose(found.eigenvalues, [0, 1, 2], atol=1e-12)
+        np.testing.assert_allclose(found.embedding[:, 0], np.sqrt([1 / 3, 1 / 2, 1 / 6]), atol=1e-12)
+    assert (found.n_connected_components, found.n_neighbors) == (1, 0)
+
+
+@pytest.mark.parametrize(("n", "q"), [(12, 3), (200, 5), (700, 6)])
+def test_twins_agree_on_all_weights(n: int, q: int) -> None:
+    X = cloud(n)
+    W = np.exp(-0.3 * ((X[:, None] - X[None]) ** 2).sum(axis=2))
+    found = [
+        twin.spectral_embedding(data, q, affinity=affinity, gamma=0.3)
+        for twin in (fast, reference)
+        for affinity, data in (("rbf", X), ("precomputed", W))
+    ]
+    for other in found[1:]:
+        np.testing.assert_allclose(other.eigenvalues, found[0].eigenvalues, atol=1e-8)
+        np.testing.assert_allclose(other.embedding, found[0].embedding, atol=1e-5)
+    np.testing.assert_allclose(
+        fast.spectral_embedding(X * 1e160, q, affinity="rbf", gamma=0.0).eigenvalues[1:], n / (n - 1), rtol=1e-6
+    )
+
+
+@each_twin
+def test_points_without_an_edge_are_parts(twin: ModuleType) -> None:
+    W = np.zeros((5, 5))
+    W[0, 1] = W[1, 0] = 1
+    W[2, 3] = W[3, 2] = 3
+    found = twin.spectral_embedding(W, 4, affinity="precomputed")
+    np.testing.assert_allclose(found.eigenvalues, [0, 0, 0, 2], atol=1e-12)
+    assert found.n_connected_components == 3
+    with pytest.warns(UserWarning, match="not fully connected: it falls into 3 parts, which 2 coordinates cannot tell"):
+        twin.spectral_embedding(W, 2, affinity="precomputed")
+    with pytest.warns(UserWarning, match="not symmetric"):
+        again = twin.spectral_embedding(np.triu(W), 4, affinity="precomputed")
+    np.testing.assert_allclose(again.eigenvalues, found.eigenvalues, atol=1e-12)
+
+
+@each_twin
+@pytest.mark.parametrize(
+    ("X", "settings", "message"),
+    [
+        (cloud(6), {"affinity": "precomputed"}, r"expected affinities \[n n\] of at least 0, got shape \[6, 3\]"),
+        (-np.eye(3), {"affinity": "precomputed"}, "of at least 0, got shape .* and the smallest -1"),
+        (np.eye(3), {"affinity": "precomputed"}, "every affinity of two points is 0: take a smaller gamma"),
+        (100 * cloud(6), {"affinity": "rbf", "gamma": 1e3}, "every affinity of two points is 0: take a smaller gamma"),
+        (cloud(6) * np.nan, {"affinity": "rbf"}, "NaN or infinity"),
+        (cloud(6), {"affinity": "poly"}, "expected affinity to be one of 'nearest_neighbors', 'precomputed', 'rbf'"),
+    ],
+)
+def test_affinities_that_cannot_be(twin: ModuleType, X: np.ndarray, settings: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        twin.spectral_embedding(X, 2, **settings)
+
+
+def test_too_many_weights_are_refused_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast, "MOST_BYTES", 8 * 20**2 - 1)
+    with pytest.raises(InputError, match=r"all weights of 20 points, 3,200 bytes, and at most 3,199 are allowed"):
+        fast.spectral_embedding(cloud(20), 2, affinity="rbf")
+
+
 def test_the_rule_of_neighbours() -> None:
     for twin in (fast, reference):
         found = [twin.default_n_neighbors(n) for n in (2, 3, 500, 1797, 2000, 10_000, 70_000)]
@@ -190,11 +256,77 @@ class TestSpectralClustering:
             ({"n_neighbors": 30}, "n_neighbors < n_samples=30"),
             ({"n_neighbors": 0}, "n_neighbors"),
             ({"n_init": 0}, "n_init"),
+            ({"n_components": 31}, "n_samples=30 should be >= n_components=31"),
+            ({"affinity": "poly"}, "expected affinity to be one of 'nearest_neighbors', 'precomputed', 'rbf', got"),
+            ({"assign_labels": "discretize"}, "expected assign_labels to be 'kmeans', got 'discretize'"),
+            ({"eigen_solver": "amg"}, "expected eigen_solver to be None or 'arpack', got 'amg'"),
         ],
     )
     def test_errors_teach(self, parameters: dict, message: str) -> None:
         with pytest.raises(ValueError, match=message):
             SpectralClustering(**{"n_clusters": 2, **parameters}).fit(cloud(30))
+
+    def test_whole_numbers_of_numpy(self) -> None:
+        X, _ = moons(80)
+        ours = SpectralClustering(np.int64(3), n_neighbors=np.int64(7), n_init=np.uint8(2), random_state=0).fit(X)
+        again = SpectralClustering(3, n_neighbors=7, n_init=2, random_state=0).fit(X)
+        np.testing.assert_array_equal(ours.labels_, again.labels_)
+        assert type(ours.n_neighbors_) is int
+
+    def test_what_comes_back_is_the_callers_own(self) -> None:
+        X, _ = moons(80)
+        fitted = SpectralClustering(2, random_state=0).fit(X)
+        before = fitted.predict(X + 0.01)
+        kept = [value for value in vars(fitted).values() if isinstance(value, np.ndarray)]
+        for array in [*kept, *fitted.history_.values(), before]:
+            assert array.flags.writeable
+            assert not np.shares_memory(array, X)
+        new = X + 0.01
+        X[:] = 0
+        np.testing.assert_array_equal(fitted.predict(new), before)
+        assert {fitted.embedding_.dtype, fitted.eigenvalues_.dtype, fitted.distances_to_centroids_.dtype} == {
+            np.dtype("float64")
+        }
+
+    @pytest.mark.parametrize("factor", [1e160, 1e-170])
+    def test_no_scale_is_too_large_or_too_small(self, factor: float) -> None:
+        X, _ = moons(80)
+        plain, other = (SpectralClustering(2, random_state=0).fit(data) for data in (X, X * factor))
+        np.testing.assert_array_equal(other.labels_, plain.labels_)
+        np.testing.assert_array_equal(other.predict((X + 0.01) * factor), plain.predict(X + 0.01))
+
+    def test_affinities_and_the_gaussian_of_points(self) -> None:
+        X, y = moons(200)
+        W = np.exp(-30 * ((X[:, None] - X[None]) ** 2).sum(axis=2))
+        given = SpectralClustering(2, affinity="precomputed", random_state=0).fit(W)
+        from_points = SpectralClustering(2, affinity="rbf", gamma=30, random_state=0).fit(X)
+        np.testing.assert_array_equal(given.labels_, from_points.labels_)
+        assert clustering_accuracy(y, given.labels_) > 0.98
+        np.testing.assert_array_equal(from_points.predict(X), from_points.labels_)
+        assert given.points_ is None
+        with pytest.raises(InputError, match=r"predict needs points, and affinity=.precomputed. had none"):
+            given.predict(W)
+
+    def test_points_that_nothing_is_similar_to(self) -> None:
+        W = np.zeros((9, 9))
+        W[:4, :4] = W[4:8, 4:8] = 1
+        with pytest.warns(UserWarning, match="not fully connected"):
+            labels = SpectralClustering(2, affinity="precomputed", random_state=0).fit_predict(W)
+        assert labels[:8].tolist() in ([0] * 4 + [1] * 4, [1] * 4 + [0] * 4)
+
+    def test_more_and_fewer_components_than_clusters(self) -> None:
+        X = np.concatenate([cloud(20) + shift for shift in (0, 100, 200)])
+        for n_components in (3, 5):
+            fitted = SpectralClustering(3, n_components=n_components, random_state=0).fit(X)
+            assert fitted.embedding_.shape == (60, n_components)
+            assert len(fitted.eigenvalues_) == n_components
+        assert clustering_accuracy(np.arange(60) // 20, fitted.labels_) == 1
+
+    def test_what_is_done_is_printed_on_request(self, capsys) -> None:
+        SpectralClustering(2, random_state=0, verbose=1).fit(moons(80)[0])
+        printed = capsys.readouterr().out.splitlines()
+        assert printed[0] == "Computing label assignment using kmeans"
+        assert printed[1].startswith("k-means ended after ")
 
     def test_the_rule_holds_on_the_digits(self) -> None:
         """Pixels, 10 clusters, the rule in n. (With log2 n instead, 11 neighbours, it was 0.81: two digits in one.)"""

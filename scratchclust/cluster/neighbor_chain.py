@@ -1,4 +1,5 @@
-"""Complete and average linkage by the nearest-neighbour chain, on the matrix of all distances.
+"""Linkages by the nearest-neighbour chain, on the matrix of all distances: complete, average, and single where the
+distances are no Euclidean ones.
 
 From any cluster go to its nearest one, from there to the nearest of that, and so on: the distances fall, so that the
 chain ends with two clusters that are each other's nearest. In these linkages they would be merged sooner or later,
@@ -12,30 +13,36 @@ Sources: Benzécri, 1982; Murtagh, A survey of recent advances in hierarchical c
 """
 
 import numpy as np
-from jaxtyping import Float, Int, Real
+from jaxtyping import Float, Int
 
-from scratchclust.cluster.exact_pairs import all_distances
 from scratchclust.errors import InputError
 
 MOST_BYTES = 8 * 2**30  # of the matrix of distances
 
 
-def check_memory(n: int, linkage: str) -> None:
+def check_memory(n: int, linkage: str, metric: str) -> None:
     """An InputError if the distances of n points need more than MOST_BYTES."""
     if 8 * n**2 > MOST_BYTES:
         raise InputError(
-            f'linkage="{linkage}" keeps all distances of {n:,} points, {8 * n**2:,} bytes, and at most {MOST_BYTES:,} '
-            'are allowed: take linkage="ward" or "single", which need no such matrix, or a sample of the points'
+            f'linkage="{linkage}" with metric="{metric}" keeps all distances of {n:,} points, {8 * n**2:,} bytes, and '
+            f'at most {MOST_BYTES:,} are allowed: take linkage="ward", or "single" with the metric "euclidean" or '
+            '"cosine", which need no such matrix, or a sample of the points'
         )
 
 
 def chain_merges(
-    X: Real[np.ndarray, "n d"], linkage: str
+    distances: Float[np.ndarray, "n n"], linkage: str
 ) -> tuple[Int[np.ndarray, "n-1 2"], Float[np.ndarray, " n-1"]]:
-    """The merges, as a point of each of the two clusters, and their heights. Cost O(n^2 d) time, 8 n^2 bytes."""
-    distances, names = all_distances(X), np.arange(len(X))  # names: a point of the cluster in each row
-    sizes, gone = np.ones(len(X)), np.zeros(len(X))  # gone: infinite where there is no cluster any more
-    pairs, heights, chain = np.empty((len(X) - 1, 2), np.int64), np.empty(len(X) - 1), []
+    """The merges, as a point of each of the two clusters, and their heights. Cost O(n^2) time.
+
+    Args:
+        distances: of all pairs, infinite from a point to itself; they are written over.
+        linkage: "complete", "average" or "single".
+    """
+    n = len(distances)
+    names = np.arange(n)  # a point of the cluster in each row
+    sizes, gone = np.ones(n), np.zeros(n)  # gone: infinite where there is no cluster any more
+    pairs, heights, chain = np.empty((n - 1, 2), np.int64), np.empty(n - 1), []
     for step in range(len(pairs)):
         if 2 * (len(pairs) + 1 - step) < len(names):
             kept = np.flatnonzero(gone == 0)
@@ -45,6 +52,8 @@ def chain_merges(
         pairs[step], heights[step] = (names[a], names[b]), distances[a, b]
         if linkage == "complete":
             merged = np.maximum(distances[a], distances[b])
+        elif linkage == "single":
+            merged = np.minimum(distances[a], distances[b])
         else:
             merged = (sizes[a] * distances[a] + sizes[b] * distances[b]) / (sizes[a] + sizes[b])
         merged[b] = np.inf

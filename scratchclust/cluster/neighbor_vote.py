@@ -24,8 +24,9 @@ def neighbor_vote(
         InputError: those of `nearest_neighbors`.
     """
     near = nearest_neighbors(points, n_neighbors, queries=X)
-    weights = 1 / np.maximum(near.distances, np.finfo(np.float32).tiny)
-    weights /= weights.max(axis=1, keepdims=True)
+    away = near.distances > 0
+    # relative to the nearest, so that no distance is too small or too large; at distance 0 nobody else has a vote
+    weights = np.divide(near.distances[:, :1], near.distances, out=np.ones(away.shape), where=away)
     of_neighbors = labels[near.indices]
-    votes = np.stack([(weights * (of_neighbors == j)).sum(axis=1) for j in range(labels.max() + 1)], axis=1)
+    votes = np.stack([(weights * (of_neighbors == j)).sum(axis=1) for j in range(int(labels.max()) + 1)], axis=1)
     return votes.argmax(axis=1).astype(np.int32)

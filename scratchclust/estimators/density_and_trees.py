@@ -1,14 +1,19 @@
 """DBSCAN and agglomerative clustering over the functions of `scratchclust.cluster`."""
 
-from typing import Any, no_type_check
+from types import SimpleNamespace
+from typing import Any, ClassVar, no_type_check
 
 import numpy as np
 from sklearn.base import ClusterMixin
 
-from scratchclust.cluster.agglomerative import LINKAGES, agglomerative, count_clusters, cut
+from scratchclust.arrays import as_points
+from scratchclust.checks import Rule, flag, function, nothing, number, one_of, whole
+from scratchclust.cluster.agglomerative import LINKAGES, METRICS, agglomerative, check_words, count_clusters, cut
 from scratchclust.cluster.dbscan import dbscan, k_distances, knee
-from scratchclust.estimators.base import Estimator, check_choice, check_matrix, check_positive, like
-from scratchclust.results import AgglomerativeResult
+from scratchclust.errors import InputError
+from scratchclust.estimators.base import Estimator, check_matrix, check_positive, like
+
+SYNONYMS = {"l2": "euclidean", "l1": "manhattan"}
 
 
 class DBSCAN(ClusterMixin, Estimator):
@@ -70,19 +75,31 @@ class DBSCAN(ClusterMixin, Estimator):
 class AgglomerativeClustering(ClusterMixin, Estimator):
     """Clusters from a tree of merges: the two nearest clusters are merged again and again.
 
-    `scratchclust.reference.agglomerative` explains the linkages. "ward" and "single" need O(n) memory; "complete" and
-    "average" keep all distances, 8 n^2 bytes, and refuse what is too much. `scipy.cluster.hierarchy.dendrogram` draws
-    `linkage_matrix_`. There is no `predict`: a new point would change the tree.
+    `scratchclust.reference.agglomerative` explains the linkages. "ward" and "single" (with the metric "euclidean" or
+    "cosine") need O(n) memory; all else keeps all distances, 8 n^2 bytes, and refuses what is too much. Distances are
+    float64, whatever X is. `scipy.cluster.hierarchy.dendrogram` draws `linkage_matrix_`. There is no `predict`: a new
+    point would change the tree.
+
+    Not here: `connectivity` other than None (trees of a graph of neighbours), and `memory` (no fit writes to a folder).
+    Sparse input is refused: give X.toarray().
 
     Args:
         n_clusters: clusters where the tree is cut; None where `distance_threshold` says it.
+        metric: "euclidean" ("l2"), "cosine", "manhattan" ("l1"), "precomputed" (X is the matrix of distances), or a
+            function from X to that matrix; for "ward" the first alone.
+        connectivity: None.
+        compute_full_tree: "auto" or True; False has no meaning where nothing is gained by less than the whole tree,
+            which is built in any case.
         linkage: "ward", "complete", "average" or "single".
         distance_threshold: clusters this far from each other, or farther, are not merged; needs n_clusters=None.
+        compute_distances: False leaves `distances_` out, as scikit-learn does by default, unless there is a
+            `distance_threshold`. They cost nothing here.
 
     Attributes:
         labels_: [n] int32, the cluster of each point, numbered by their first points.
         n_clusters_: where the tree was cut.
         n_leaves_: n.
+        n_connected_components_: 1.
         children_: [n - 1, 2] int64, the two that each merge joins: points below n, merge m as n + m.
         distances_: [n - 1], rising, of each merge.
         linkage_matrix_: [n - 1, 4], all that in SciPy's format.
@@ -96,47 +113,76 @@ class AgglomerativeClustering(ClusterMixin, Estimator):
         [1.0, 2.0, 7.0]
     """
 
+    parameter_rules: ClassVar[dict[str, Rule]] = {
+        "n_clusters": nothing | whole(1),
+        "metric": one_of(*METRICS, *SYNONYMS) | function,
+        "connectivity": Rule("None (trees of a graph of neighbours are not here)", nothing.accept),
+        "compute_full_tree": one_of("auto") | flag,
+        "linkage": one_of(*LINKAGES),
+        "distance_threshold": nothing | number(least=0),
+        "compute_distances": flag,
+    }
+
     @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it
     def __init__(
-        self, n_clusters: int | None = 2, *, linkage: str = "ward", distance_threshold: float | None = None
+        self,
+        n_clusters: int | None = 2,
+        *,
+        metric: Any = "euclidean",
+        connectivity: None = None,
+        compute_full_tree: Any = "auto",
+        linkage: str = "ward",
+        distance_threshold: float | None = None,
+        compute_distances: bool = True,
     ) -> None:
         self.n_clusters = n_clusters
+        self.metric = metric
+        self.connectivity = connectivity
+        self.compute_full_tree = compute_full_tree
         self.linkage = linkage
         self.distance_threshold = distance_threshold
+        self.compute_distances = compute_distances
 
     def fit(self, X: Any, y: Any = None) -> "AgglomerativeClustering":
         """Build the tree of X [n d] and cut it; y is ignored.
 
         Raises:
-            ValueError: a parameter or X cannot be used; the message says what was expected.
+            InputError: a parameter or X cannot be used; the message says what was expected.
         """
-        self._check_parameters()
+        given = self._checked()
+        metric = "precomputed" if callable(given.metric) else SYNONYMS.get(given.metric, given.metric)
+        _check_together(given, metric)
         X = check_matrix(self, X, reset=True, minimum=2)
-        if self.n_clusters is not None and self.n_clusters > len(X):
-            raise ValueError(f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}: ask for fewer clusters")
-        tree = agglomerative(X, self.linkage)
+        if given.n_clusters is not None and given.n_clusters > len(X):
+            raise InputError(f"n_samples={len(X)} should be >= n_clusters={given.n_clusters}: ask for fewer clusters")
+        distances = as_points(given.metric(X)) if callable(given.metric) else X
+        tree = agglomerative(distances, given.linkage, metric=metric)
+        self.n_leaves_, self.n_connected_components_ = len(X), 1
+        self.n_clusters_ = given.n_clusters or count_clusters(tree, given.distance_threshold)
         self.linkage_matrix_ = tree.linkage_matrix
-        self.children_, self.distances_ = tree.linkage_matrix[:, :2].astype(np.int64), tree.linkage_matrix[:, 2]
-        self.n_leaves_, self.n_clusters_ = len(X), self._clusters_of(tree)
+        self.children_ = tree.linkage_matrix[:, :2].astype(np.int64)
+        vars(self).pop("distances_", None)
+        if given.compute_distances or given.n_clusters is None:
+            self.distances_ = tree.linkage_matrix[:, 2].copy()
         self.labels_ = like(X, cut(tree, self.n_clusters_))
         return self
 
-    def _clusters_of(self, tree: AgglomerativeResult) -> int:
-        if self.n_clusters is None:
-            return count_clusters(tree, float(self.distance_threshold))
-        return int(self.n_clusters)
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.pairwise = isinstance(self.metric, str) and self.metric == "precomputed"
+        return tags
 
-    def _check_parameters(self) -> None:
-        check_choice("linkage", self.linkage, LINKAGES)
-        if (self.n_clusters is None) == (self.distance_threshold is None):
-            raise ValueError(
-                f"expected either n_clusters or distance_threshold, got n_clusters={self.n_clusters!r} and "
-                f"distance_threshold={self.distance_threshold!r}: set the other one to None"
-            )
-        if self.n_clusters is not None:
-            check_positive(n_clusters=self.n_clusters)
-        else:
-            _check_number("distance_threshold", self.distance_threshold)
+
+def _check_together(given: SimpleNamespace, metric: str) -> None:
+    """Refuse parameters of `AgglomerativeClustering` that do not go together."""
+    if (given.n_clusters is None) == (given.distance_threshold is None):
+        raise InputError(
+            f"Exactly one of n_clusters and distance_threshold has to be given, got n_clusters={given.n_clusters} and "
+            f"distance_threshold={given.distance_threshold}: set the other one to None"
+        )
+    if given.distance_threshold is not None and given.compute_full_tree is False:
+        raise InputError("compute_full_tree must be True if distance_threshold is set, got False: leave it out")
+    check_words(given.linkage, metric)
 
 
 def _check_number(name: str, value: Any) -> None:

@@ -1,13 +1,14 @@
 """Estimators that turn images into vectors, over the functions of `scratchclust.features`."""
 
-from typing import Any, no_type_check
+from typing import Any, ClassVar, no_type_check
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from scratchclust.checks import Rule, flag, nothing, number, one_of, whole
 from scratchclust.errors import InputError
-from scratchclust.estimators.base import Estimator, check_choice, check_positive, like
+from scratchclust.estimators.base import Estimator, like
 from scratchclust.features.gradients import oriented_gradients, straighten
 from scratchclust.features.pixels import COLORS, flatten, pixels, standardise
 
@@ -16,13 +17,17 @@ def check_images(X: Any, *, like_fit: tuple[int, ...] | None = None) -> np.ndarr
     """Images [n h w c] as a NumPy array.
 
     Raises:
-        InputError: another number of dimensions, no image, or another size or channels than in fit.
+        InputError: another number of dimensions, no image, no real numbers, or another size or channels than in fit.
     """
     images = np.asarray(X)
     if images.ndim != 4 or 0 in images.shape:
         raise InputError(
             f"expected images of shape [n, height, width, channels], got {list(images.shape)}: "
             "give grey images a last axis with images[..., None]"
+        )
+    if images.dtype.kind not in "buif":
+        raise InputError(
+            f"expected images of uint8, or of float in [0, 1], got {images.dtype}: bring them to one of these"
         )
     if images.dtype.kind == "f" and not np.isfinite(images).all():
         raise InputError("the images hold NaN or infinity: drop or fill those pixels first")
@@ -64,6 +69,12 @@ class PixelFeatures(ImageFeatures):
         input_shape_: (height, width, channels) of the images of the fit.
         mean_, scale_: [d], what "standard" subtracts and divides by; None otherwise.
     """
+
+    parameter_rules: ClassVar[dict[str, Rule]] = {
+        "color": one_of(*COLORS),
+        "scale": one_of("unit", "symmetric", "standard"),
+        "size": nothing | whole(1),
+    }
 
     @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it
     def __init__(self, color: str = "rgb", scale: str = "unit", size: int | None = None) -> None:
@@ -111,10 +122,7 @@ class PixelFeatures(ImageFeatures):
         return like(X, np.clip(vectors, 0, 1).astype(np.float32).reshape(-1, *self.image_shape_))
 
     def _fit(self, X: Any) -> np.ndarray:
-        check_choice("color", self.color, COLORS)
-        check_choice("scale", self.scale, ("unit", "symmetric", "standard"))
-        if self.size is not None:
-            check_positive(size=self.size)
+        self._checked()
         images = check_images(X)
         prepared = self._prepared(images)
         self.input_shape_, self.image_shape_ = tuple(images.shape[1:]), tuple(prepared.shape[1:])
@@ -126,7 +134,8 @@ class PixelFeatures(ImageFeatures):
         return vectors
 
     def _prepared(self, images: np.ndarray) -> np.ndarray:
-        return pixels(images, color=self.color, size=self.size, symmetric=self.scale == "symmetric")
+        given = self._checked()
+        return pixels(images, color=given.color, size=given.size, symmetric=given.scale == "symmetric")
 
     def _standardised(self, vectors: np.ndarray) -> np.ndarray:
         return vectors if self.mean_ is None else standardise(vectors, self.mean_, self.scale_).X
@@ -154,6 +163,13 @@ class GradientFeatures(ImageFeatures):
         cell_size_, sigma_: as used.
     """
 
+    parameter_rules: ClassVar[dict[str, Rule]] = {
+        "straighten": flag,
+        "n_orientations": whole(1),
+        "cell_size": nothing | whole(1),
+        "sigma": nothing | number(least=0),
+    }
+
     @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it
     def __init__(
         self,
@@ -172,21 +188,16 @@ class GradientFeatures(ImageFeatures):
         """Learn the shape of the images X [n h w c]; y is ignored.
 
         Raises:
-            InputError: X are no images, or smaller than 3x3.
-            ValueError: a parameter cannot be used.
+            InputError: a parameter cannot be used, X are no images, or smaller than 3x3.
         """
-        check_positive(n_orientations=self.n_orientations)
-        if self.cell_size is not None:
-            check_positive(cell_size=self.cell_size)
-        if self.sigma is not None and not (isinstance(self.sigma, int | float | np.number) and self.sigma >= 0):
-            raise ValueError(f"expected sigma >= 0 or None, got {self.sigma!r}")
+        given = self._checked()
         shape = check_images(X).shape[1:]
         side = min(shape[:2])
         if side < 3:
             raise InputError(f"expected images of at least 3x3, got {shape[0]}x{shape[1]}: smaller ones have no edges")
         self.input_shape_ = tuple(shape)
-        self.cell_size_ = self.cell_size or max(1, round(3 * side / 28))
-        self.sigma_ = self.cell_size_ / 2 if self.sigma is None else float(self.sigma)
+        self.cell_size_ = given.cell_size or max(1, round(3 * side / 28))
+        self.sigma_ = self.cell_size_ / 2 if given.sigma is None else given.sigma
         return self
 
     def transform(self, X: Any) -> Any:
@@ -196,10 +207,11 @@ class GradientFeatures(ImageFeatures):
             InputError: X are no images, or not of the shape of the fit.
         """
         check_is_fitted(self, "input_shape_")
+        given = self._checked()
         grey = pixels(check_images(X, like_fit=self.input_shape_), color="luma")[..., 0]
-        upright = straighten(grey) if self.straighten else grey
+        upright = straighten(grey) if given.straighten else grey
         vectors = oriented_gradients(
-            upright, n_orientations=self.n_orientations, cell_size=self.cell_size_, sigma=self.sigma_
+            upright, n_orientations=given.n_orientations, cell_size=self.cell_size_, sigma=self.sigma_
         )
         return like(X, np.asarray(vectors))
 

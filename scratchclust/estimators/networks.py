@@ -1,18 +1,27 @@
 """Estimators that learn a network and use it as features, over the functions of `scratchclust.features`."""
 
-from typing import Any, no_type_check
+from typing import Any, ClassVar, no_type_check
 
 import numpy as np
 from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
+from scratchclust.checks import Rule, a, nothing, one_of, whole
 from scratchclust.errors import InputError
-from scratchclust.estimators.base import check_choice, key_of, like
-from scratchclust.estimators.training import NetworkFeatures, checked_classes, checked_labels
+from scratchclust.estimators.base import key_of, like
+from scratchclust.estimators.training import TRAINING_RULES, NetworkFeatures, checked_classes, checked_labels
 from scratchclust.features import autoencoder, class_losses, classifier, pretrained
 from scratchclust.features.networks import arrays_of, model_of
 from scratchclust.features.pixels import pixels
 from scratchclust.features.training import until_stopped
+
+AUTOENCODER_RULES: dict[str, Rule] = {
+    "model": one_of(*autoencoder.MODELS)
+    | a("a spec of them", lambda value: isinstance(value, tuple(autoencoder.MODELS.values()))),
+    "latent_dim": nothing | whole(1),
+    "loss": one_of(*autoencoder.LIKELIHOODS),
+    **TRAINING_RULES,
+}
 
 
 class AutoencoderFeatures(NetworkFeatures):
@@ -50,6 +59,8 @@ class AutoencoderFeatures(NetworkFeatures):
         >>> AutoencoderFeatures(latent_dim=8, epochs=1, random_state=0).fit_transform(images).shape
         (64, 8)
     """
+
+    parameter_rules: ClassVar[dict[str, Rule]] = AUTOENCODER_RULES
 
     @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it
     def __init__(
@@ -89,12 +100,13 @@ class AutoencoderFeatures(NetworkFeatures):
             InputError: the images or a parameter cannot be used.
             TrainingError: the loss became NaN or infinite; it carries the last good model.
         """
+        given = self._checked()
         images = self._prepared(X, reset=True)
-        spec = autoencoder.spec_of(self.model, latent_dim=self.latent_dim, loss=self.loss)
+        spec = autoencoder.spec_of(given.model, latent_dim=given.latent_dim, loss=given.loss)
         self.spec_, self.n_features_out_ = spec, autoencoder.code_length(spec, self._seen_shape())
-        context = self._init_callback_context(max_subtasks=self.epochs)
+        context = self._init_callback_context(max_subtasks=given.epochs)
         context.call_on_fit_task_begin(estimator=self, X=X)
-        settings = {"loss": self.loss, "key": key_of(self.random_state), **self._training(context, X, None)}
+        settings = {"loss": given.loss, "key": key_of(given.random_state), **self._training(context, X, None)}
         trained = until_stopped(autoencoder.fit_autoencoder, images, spec, **settings)
         self.parameters_, self.history_ = arrays_of(trained.model), trained.history
         context.call_on_fit_task_end(estimator=self, X=X, reconstruction_attributes=dict)
@@ -146,6 +158,13 @@ class ClassifierFeatures(NetworkFeatures):
         spec_, parameters_, history_, input_shape_, n_features_out_: as for `AutoencoderFeatures`.
     """
 
+    parameter_rules: ClassVar[dict[str, Rule]] = {
+        "layer": a("a layer's name", lambda value: isinstance(value, str)),
+        "model": nothing | a("a ClassifierSpec or a ResNetSpec", lambda value: isinstance(value, classifier.SPECS)),
+        "augment": nothing | one_of(*classifier.AUGMENTATIONS),
+        **TRAINING_RULES,
+    }
+
     @no_type_check
     def __init__(
         self,
@@ -184,15 +203,16 @@ class ClassifierFeatures(NetworkFeatures):
             InputError: the images, the labels or a parameter cannot be used.
             TrainingError: the loss became NaN or infinite; it carries the last good model.
         """
+        given = self._checked()
         images = self._prepared(X, reset=True)
         self.classes_, labels = checked_classes(y, len(images))
-        spec = classifier.spec_of(self.model, len(self.classes_))
-        check_choice("layer", self.layer, classifier.layers_of(spec, self._seen_shape()))
-        self.spec_, self.n_features_out_ = spec, classifier.layer_length(spec, self._seen_shape(), self.layer)
-        prepare = classifier.augmentation(self.augment)
-        context = self._init_callback_context(max_subtasks=self.epochs)
+        spec = classifier.spec_of(given.model, len(self.classes_))
+        layer = one_of(*classifier.layers_of(spec, self._seen_shape()))("layer", given.layer)
+        self.spec_, self.n_features_out_ = spec, classifier.layer_length(spec, self._seen_shape(), layer)
+        prepare = classifier.augmentation(given.augment)
+        context = self._init_callback_context(max_subtasks=given.epochs)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        settings = {"key": key_of(self.random_state), "prepare": prepare, **self._training(context, X, y)}
+        settings = {"key": key_of(given.random_state), "prepare": prepare, **self._training(context, X, y)}
         trained = until_stopped(classifier.fit_classifier, images, labels, spec, **settings)
         self.parameters_, self.history_ = arrays_of(trained.model), trained.history
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
@@ -240,6 +260,8 @@ class ClassLossFeatures(NetworkFeatures):
         spec_, input_shape_, n_features_out_: as for `AutoencoderFeatures`.
     """
 
+    parameter_rules: ClassVar[dict[str, Rule]] = {"losses": one_of(*class_losses.LOSSES), **AUTOENCODER_RULES}
+
     @no_type_check
     def __init__(
         self,
@@ -280,19 +302,19 @@ class ClassLossFeatures(NetworkFeatures):
             InputError: the images, the labels or a parameter cannot be used.
             TrainingError: a loss became NaN or infinite; it carries the last good model.
         """
-        check_choice("losses", self.losses, class_losses.LOSSES)
+        given = self._checked()
         images = self._prepared(X, reset=True)
         self.classes_, labels = checked_classes(y, len(images))
-        spec = autoencoder.spec_of(self.model, latent_dim=self.latent_dim, loss=self.loss)
+        spec = autoencoder.spec_of(given.model, latent_dim=given.latent_dim, loss=given.loss)
         context = self._init_callback_context(max_subtasks=len(self.classes_))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        key, found = key_of(self.random_state), {}
+        key, found = key_of(given.random_state), {}
         for j, name in enumerate(self.classes_):
-            task = context.subcontext(task_name=f"class {name}", max_subtasks=self.epochs)
+            task = context.subcontext(task_name=f"class {name}", max_subtasks=given.epochs)
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
             settings = self._training(task, X, y, what=f"class {name}: ", folder=f"class-{j}", usable=False)
             # the same key for all: they begin alike, so that only what they saw makes them differ
-            settings |= {"loss": self.loss, "key": key}
+            settings |= {"loss": given.loss, "key": key}
             found[str(j)] = until_stopped(autoencoder.fit_autoencoder, images[labels == j], spec, **settings)
             task.call_on_fit_task_end(estimator=self, X=X, y=y)  # a stop has no meaning here: all classes are needed
         self.parameters_ = {j: arrays_of(trained.model) for j, trained in found.items()}

@@ -1,12 +1,13 @@
 """The features of networks that were trained before, over the functions of `scratchclust.features.pretrained`."""
 
-from typing import Any, no_type_check
+from typing import Any, ClassVar, no_type_check
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from scratchclust.checks import Rule, a, nothing, one_of, path, whole
 from scratchclust.errors import InputError
-from scratchclust.estimators.base import check_choice, check_positive, like
+from scratchclust.estimators.base import like
 from scratchclust.estimators.features import ImageFeatures, check_images
 from scratchclust.features import pretrained
 from scratchclust.features.classifier import layer_length
@@ -44,6 +45,12 @@ class PretrainedFeatures(ImageFeatures):
         (64, 64)
     """
 
+    parameter_rules: ClassVar[dict[str, Rule]] = {
+        "weights": Rule("a name or a path", path.accept),
+        "layer": a("a layer's name", lambda value: isinstance(value, str)),
+        "size": nothing | whole(1),
+    }
+
     @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it
     def __init__(self, weights: Any = "cifar10-resnet20", *, layer: str = "pool", size: int | None = None) -> None:
         self.weights = weights
@@ -56,15 +63,14 @@ class PretrainedFeatures(ImageFeatures):
         Raises:
             InputError: the weights, the images or a parameter cannot be used.
         """
+        given = self._checked()
         images = check_images(X)
         if images.shape[3] not in (1, 3):
             raise InputError(f"expected images of 1 or 3 channels, got {images.shape[3]}: choose among the channels")
-        if self.size is not None:
-            check_positive(size=self.size)
-        found = pretrained.read(self.weights)
-        check_choice("layer", self.layer, pretrained.feature_layers(found))
-        self.network_shape_ = pretrained.shape_seen(found, self.size)
-        layer = pretrained.layer_named(self.layer, found.spec, self.network_shape_)
+        found = pretrained.read(given.weights)
+        one_of(*pretrained.feature_layers(found))("layer", given.layer)
+        self.network_shape_ = pretrained.shape_seen(found, given.size)
+        layer = pretrained.layer_named(given.layer, found.spec, self.network_shape_)
         self.n_features_out_ = layer_length(found.spec, self.network_shape_, layer)
         self.input_shape_, self.spec_, self.parameters_ = tuple(images.shape[1:]), found.spec, found.arrays
         return self

@@ -8,14 +8,29 @@ import numpy as np
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted
 
+from scratchclust.checks import Rule, a, nothing, number, one_of, path, seed, verbosity, whole
 from scratchclust.errors import InputError
-from scratchclust.estimators.base import check_choice, check_positive, like
+from scratchclust.estimators.base import like
 from scratchclust.estimators.features import ImageFeatures, check_images
 from scratchclust.features.networks import arrays_of, model_of
 from scratchclust.features.pixels import COLORS, pixels
-from scratchclust.features.training import Stopped, checkpoints_in, optimizer_of, tell_epochs
+from scratchclust.features.training import OPTIMIZERS, SCHEDULES, Stopped, checkpoints_in, optimizer_of, tell_epochs
 
 logger = logging.getLogger("scratchclust.train")
+TRAINING_RULES: dict[str, Rule] = {
+    "epochs": whole(1),
+    "batch_size": whole(1),
+    "optimizer": one_of(*OPTIMIZERS) | a("a spec of them", lambda value: isinstance(value, tuple(OPTIMIZERS.values()))),
+    "learning_rate": nothing
+    | number(above=0)
+    | a("a CosineSpec or a StepSpec", lambda value: isinstance(value, SCHEDULES)),
+    "precision": one_of("float32", "bfloat16"),
+    "checkpoint_dir": nothing | path,
+    "color": one_of(*COLORS),
+    "verbose": verbosity,
+    "random_state": seed,
+}
+"""What every estimator that trains a network takes beside the network itself."""
 
 
 class NetworkFeatures(CallbackSupportMixin, ImageFeatures):
@@ -52,16 +67,14 @@ class NetworkFeatures(CallbackSupportMixin, ImageFeatures):
 
     def _prepared(self, X: Any, *, reset: bool = False) -> np.ndarray:
         """The images as the network wants them, of the shape of the fit."""
-        check_choice("color", self.color, COLORS)
+        color = self.parameter_rules["color"]("color", self.color)
         images = check_images(X, like_fit=None if reset else self.input_shape_)
         if reset:
-            check_positive(epochs=self.epochs, batch_size=self.batch_size)
-            check_choice("precision", self.precision, ("float32", "bfloat16"))
             vars(self).pop("parameters_", None)  # a fit that fails must not leave the old network with new classes
             self.input_shape_ = tuple(images.shape[1:])
-        if self.color == "rgb" and images.dtype == np.uint8:
+        if color == "rgb" and images.dtype == np.uint8:
             return images  # they are cast on the device, batch by batch
-        return pixels(images, color=self.color)
+        return pixels(images, color=color)
 
     def _seen_shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of the images that the network sees."""
@@ -84,16 +97,17 @@ class NetworkFeatures(CallbackSupportMixin, ImageFeatures):
             folder: of the checkpoints, within `checkpoint_dir`.
             usable: whether this estimator with the network's arrays as `parameters_` could transform.
         """
-        checkpoints, resume = checkpoints_in(self.checkpoint_dir, folder, int(self.epochs))
+        given = self._checked()
+        checkpoints, resume = checkpoints_in(given.checkpoint_dir, folder, given.epochs)
         return {
-            "optimizer": optimizer_of(self.optimizer, self.learning_rate),
-            "epochs": int(self.epochs),
-            "batch_size": int(self.batch_size),
-            "precision": self.precision,
+            "optimizer": optimizer_of(given.optimizer, given.learning_rate),
+            "epochs": given.epochs,
+            "batch_size": given.batch_size,
+            "precision": given.precision,
             "checkpoints": checkpoints,
             "resume": resume,
             "callbacks": [self._each_epoch(context, X, y, usable)],
-            "progress": tell_epochs(logger, what, self.verbose),
+            "progress": tell_epochs(logger, what, given.verbose),
         }
 
     def _each_epoch(self, context: Any, X: Any, y: Any, usable: bool) -> Callable[..., None]:

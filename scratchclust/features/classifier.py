@@ -31,6 +31,8 @@ __all__ = [
     "spec_of",
 ]
 
+SPECS = (ClassifierSpec, ResNetSpec)
+
 
 def spec_of(model: Any, n_classes: int) -> Any:
     """The spec of a classifier for so many classes: a given one, or the small network for None.
@@ -40,7 +42,7 @@ def spec_of(model: Any, n_classes: int) -> Any:
     """
     if model is None:
         return ClassifierSpec(n_classes=n_classes)
-    if not isinstance(model, ClassifierSpec | ResNetSpec):
+    if not isinstance(model, SPECS):
         raise InputError(f"expected model to be None, a ClassifierSpec or a ResNetSpec, got {model!r}")
     if model.n_classes != n_classes:
         raise InputError(

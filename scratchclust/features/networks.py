@@ -20,7 +20,7 @@ BATCH = 512  # images at a time when nothing is learned; 512 of 32x32 need some 
 def arrays_of(model: nnx.Module) -> dict[str, np.ndarray]:
     """Every parameter and running statistic of a model, by its path in it: "encoder.layers.0.conv.kernel"."""
     leaves = jax.tree_util.tree_flatten_with_path(nnx.to_pure_dict(nnx.state(model)))[0]
-    return {jax.tree_util.keystr(path, simple=True, separator="."): np.asarray(leaf) for path, leaf in leaves}
+    return {jax.tree_util.keystr(path, simple=True, separator="."): np.array(leaf) for path, leaf in leaves}
 
 
 def model_of(spec: Any, image_shape: tuple[int, int, int], arrays: dict[str, np.ndarray]) -> nnx.Module:

@@ -11,6 +11,9 @@ from scratchclust.train.checkpoint import Checkpoints, History
 from scratchclust.train.loop import TrainingResult
 from scratchclust.train.optimizers import OPTIMIZERS
 from scratchclust.train.progress import Progress
+from scratchclust.train.schedules import CosineSpec, StepSpec
+
+SCHEDULES = (CosineSpec, StepSpec)
 
 
 class Stopped(Exception):
@@ -29,12 +32,12 @@ def until_stopped(fit: Callable[..., TrainingResult], *args: Any, **settings: An
         return stopped.result
 
 
-def optimizer_of(optimizer: Any, learning_rate: float | None) -> Any:
+def optimizer_of(optimizer: Any, learning_rate: Any) -> Any:
     """The spec of an optimiser.
 
     Args:
         optimizer: "sgd", "momentum", "adam", "adamw", "adadelta", or a spec of one of them.
-        learning_rate: in the place of the spec's own; None leaves that.
+        learning_rate: a number or one of `SCHEDULES`, in the place of the spec's own; None leaves that.
 
     Raises:
         InputError: an unknown word, or no spec.

@@ -2,7 +2,7 @@
 
 The neighbours are found on all devices (`neighbors.py`); the graph is a sparse matrix on the host, and SciPy finds its
 eigenvectors, part by part: where no edge joins two parts, the eigenvalue 0 comes once for each, and an iterative solver
-may miss some of them.
+may miss some of them. The weights "precomputed" and "rbf" are a full matrix on the host, and the rest is the same.
 """
 
 import math
@@ -16,13 +16,16 @@ from jaxtyping import Float, Real
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import eigsh
 
-from scratchclust.distances import AnyArray
+from scratchclust.distances import AnyArray, centre_of, exponent_of, scaled
 from scratchclust.errors import InputError
 from scratchclust.neighbors import nearest_neighbors
 from scratchclust.results import Neighbors, SpectralEmbeddingResult
 
 SCALE_NEIGHBOR = 7
 LEAST_WEIGHT = 1e-6  # an edge is an edge, however long: without it exp would round it to none
+AFFINITIES = ("nearest_neighbors", "precomputed", "rbf")
+SAME = 1e-10  # of the largest affinity: what those of i to j and j to i may differ by in silence
+MOST_BYTES = 8 * 2**30  # of a full matrix of weights
 TIE = 1e-5  # relative difference of two magnitudes below which they count as equal
 SMALL = 500  # points of a part whose eigenvectors are found by a dense solver
 ACCURACY = 1e-8  # of the sparse solver's eigenvalues
@@ -34,41 +37,122 @@ def default_n_neighbors(n: int) -> int:
 
 
 def spectral_embedding(
-    X: Real[AnyArray, "n d"], n_components: int, *, n_neighbors: int | None = None, weights: str = "self-tuned"
+    X: Real[AnyArray, "n d"],
+    n_components: int,
+    *,
+    n_neighbors: int | None = None,
+    weights: str = "self-tuned",
+    affinity: str = "nearest_neighbors",
+    gamma: float | int = 1.0,
 ) -> SpectralEmbeddingResult:
-    """The eigenvectors of the q smallest eigenvalues of the Laplacian of the graph of neighbours.
+    """The eigenvectors of the q smallest eigenvalues of the Laplacian of a graph, as a rule that of neighbours.
 
     Args:
-        X: points.
+        X: points; the weights W [n n] for the affinity "precomputed".
         n_components: q.
         n_neighbors: k; None: `default_n_neighbors`.
         weights: "self-tuned" or "plain".
+        affinity: "nearest_neighbors", "precomputed" or "rbf"; the last two know nothing of k and of `weights`.
+        gamma: of "rbf".
 
     Returns:
-        Eigenvectors and eigenvalues (float64 NumPy arrays), the number of parts of the graph, and the k that was used.
-        Cost O(n^2 d) time for the neighbours and some hundred times O(n k) for the eigenvectors; memory
-        O(n (d + k + q)).
+        Eigenvectors and eigenvalues (float64 NumPy arrays), the number of parts of the graph, and the k that was used
+        (0 where none was). Cost O(n^2 d) time for the neighbours and some hundred times O(n k) for the eigenvectors,
+        memory O(n (d + k + q)); with all weights some hundred times O(n^2) and 24 n^2 bytes. In parts of more than 500
+        points eigenvalues are right to 1e-8.
 
     Raises:
-        InputError: q not within 1..n, unknown weights, and those of `nearest_neighbors`.
+        InputError: q not within 1..n, unknown words, those of `nearest_neighbors`, weights that are not square,
+            negative, not finite or all 0, or more of them than `MOST_BYTES` holds.
 
     Warns:
-        UserWarning: the graph fell into more than q parts, and k was doubled until it did not.
+        UserWarning: the graph fell into more than q parts, and k was doubled until it did not, or all weights are given
+            and stay; a matrix of weights is not symmetric, and its mean with the transposed one was taken.
     """
+    _check(X, n_components, weights, affinity)
+    if affinity == "nearest_neighbors":
+        W, parts, k = _joined_graph(X, n_components, n_neighbors, weights)
+    else:
+        W, k = _all_weights(np.asarray(X), affinity, gamma), 0
+        parts = _parts_of(W)
+        _warn_of_given_parts(n_components, int(parts.max()) + 1)
+    vectors, eigenvalues = _smallest(W, parts, n_components)
+    return SpectralEmbeddingResult(_signed(vectors), eigenvalues, int(parts.max()) + 1, k)
+
+
+def _joined_graph(X: AnyArray, n_components: int, n_neighbors: int | None, weights: str) -> tuple[Any, np.ndarray, int]:
+    """W of the nearest neighbours, the number of the part of each point, and k; the parts are at most q."""
+    n = len(X)
+    k = wanted = default_n_neighbors(n) if n_neighbors is None else n_neighbors
+    W, parts = _graph(X, k, weights)
+    while parts.max() >= n_components and k < n - 1:
+        k = min(2 * k, n - 1)
+        W, parts = _graph(X, k, weights)
+    _warn_of_parts(n_components, wanted, k)
+    return W, parts, k
+
+
+def _all_weights(X: np.ndarray, affinity: str, gamma: float | int) -> Float[np.ndarray, "n n"]:
+    """W of the affinities "precomputed" and "rbf", with zeros on the diagonal."""
+    if affinity == "rbf":
+        W = _gaussian(X, gamma)
+    else:
+        W = np.ldexp(X.astype(np.float64), -np.frexp(float(X.max()))[1])  # their sums must not leave float64's range
+        if np.abs(W - W.T).max() > SAME:
+            warnings.warn("the affinities are not symmetric: (W + W.T) / 2 is taken", stacklevel=3)
+        W = (W + W.T) / 2
+    np.fill_diagonal(W, 0)
+    if not W.any():
+        raise InputError("every affinity of two points is 0: take a smaller gamma, or scale the points by their spread")
+    return W
+
+
+def _parts_of(W: Float[np.ndarray, "n n"]) -> np.ndarray:
+    """The number of the part that each point belongs to."""
+    if (np.count_nonzero(W, axis=1) == len(W) - 1).all():  # as a rule all are joined to all: no sparse copy is made
+        return np.zeros(len(W), np.int32)
+    return connected_components(scipy.sparse.csr_array(W > 0), directed=False)[1]
+
+
+def _gaussian(X: np.ndarray, gamma: float | int) -> Float[np.ndarray, "n n"]:
+    """exp(-gamma |x_i - x_j|^2), by expanded squares in float64."""
+    exponent, centre = exponent_of(X), centre_of(X)
+    x = scaled(X, centre, exponent)
+    x -= centre_of(x)
+    norms = np.square(x).sum(axis=1)
+    squares = x @ (-2 * x.T)
+    squares += norms[:, None]
+    squares += norms[None, :]
+    np.maximum(squares, 0, out=squares)
+    squares *= -gamma
+    with np.errstate(over="ignore"):
+        squares = np.ldexp(squares, 2 * exponent, out=squares)
+    return np.exp(squares, out=squares)
+
+
+def _check(X: AnyArray, n_components: int, weights: str, affinity: str) -> None:
     n = len(X)
     if not 1 <= n_components <= n:
         raise InputError(f"expected n_components within 1 and n = {n}, got {n_components}")
     if weights not in ("self-tuned", "plain"):
         raise InputError(f'expected weights "self-tuned" or "plain", got {weights!r}')
-    k = wanted = default_n_neighbors(n) if n_neighbors is None else n_neighbors
-    affinity, parts = _graph(X, k, weights)
-    while parts.max() >= n_components and k < n - 1:
-        k = min(2 * k, n - 1)
-        affinity, parts = _graph(X, k, weights)
-    n_parts = int(parts.max()) + 1
-    _warn_of_parts(n_components, wanted, k)
-    vectors, eigenvalues = _smallest(affinity, parts, n_components)
-    return SpectralEmbeddingResult(_signed(vectors), eigenvalues, n_parts, k)
+    if affinity not in AFFINITIES:
+        raise InputError(f"expected affinity to be one of {', '.join(map(repr, AFFINITIES))}, got {affinity!r}")
+    if affinity == "nearest_neighbors":
+        return
+    if 8 * n**2 > MOST_BYTES:
+        raise InputError(
+            f'affinity="{affinity}" keeps all weights of {n:,} points, {8 * n**2:,} bytes, and at most {MOST_BYTES:,} '
+            'are allowed: take "nearest_neighbors", or a sample of the points'
+        )
+    values = np.asarray(X)
+    if not np.isfinite(values).all():
+        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    if affinity == "precomputed" and (X.shape[0] != X.shape[1] or values.min() < 0):
+        raise InputError(
+            f"expected affinities [n n] of at least 0, got shape {list(X.shape)} and the smallest {values.min():g}: "
+            "give similarities of all pairs, not distances and not points"
+        )
 
 
 def _graph(X: AnyArray, k: int, weights: str) -> tuple[Any, np.ndarray]:
@@ -86,21 +170,33 @@ def _weights(near: Neighbors, weights: str) -> Float[np.ndarray, "n k"]:
     if weights == "plain":
         return np.ones(near.distances.shape)
     scale = near.distances[:, min(SCALE_NEIGHBOR, near.distances.shape[1]) - 1]
-    products = scale[:, None] * scale[near.indices]
+    of_own, of_other = (_relative(near.distances, s) for s in (scale[:, None], scale[near.indices]))
+    with np.errstate(over="ignore"):
+        return np.maximum(np.exp(-of_own * of_other), LEAST_WEIGHT)
+
+
+def _relative(distances: Float[np.ndarray, "n k"], scale: Float[np.ndarray, "n #k"]) -> Float[np.ndarray, "n k"]:
+    """d / s: squares of d or s could leave the range of floats."""
     # Of more than 7 equal points the scale is 0: nothing but they themselves is near to them.
-    exponents = np.divide(near.distances**2, products, out=np.full_like(products, np.inf), where=products > 0)
-    return np.maximum(np.exp(-np.where(near.distances == 0, 0, exponents)), LEAST_WEIGHT)
+    if_equal = np.where(distances == 0, 0, np.inf)
+    with np.errstate(over="ignore"):
+        return np.divide(distances, scale, out=if_equal, where=(scale > 0) & (distances > 0))
 
 
 def _smallest(affinity: Any, parts: np.ndarray, q: int) -> tuple[Float[np.ndarray, "n q"], Float[np.ndarray, " q"]]:
     """The eigenvectors of the q smallest eigenvalues of L, from those of each part alone; large parts first."""
-    root = np.sqrt(affinity.sum(axis=1))
-    normalised = scipy.sparse.diags_array(1 / root) @ affinity @ scipy.sparse.diags_array(1 / root)
+    degrees = affinity.sum(axis=1)
+    root = np.sqrt(np.where(degrees > 0, degrees, 1))
+    if scipy.sparse.issparse(affinity):
+        normalised = scipy.sparse.diags_array(1 / root) @ affinity @ scipy.sparse.diags_array(1 / root)
+    else:
+        normalised = affinity / root[:, None]
+        normalised /= root[None, :]
     order = np.argsort(-np.bincount(parts), kind="stable")
     vectors, eigenvalues = [], []
     for part in order:
         members = np.flatnonzero(parts == part)
-        largest, local = _largest_of_part(normalised[members][:, members].tocsr(), min(q, len(members)))
+        largest, local = _largest_of_part(_part(normalised, members, q), min(q, len(members)))
         whole = np.zeros((len(parts), len(largest)))
         whole[members] = local
         vectors.append(whole)
@@ -108,6 +204,14 @@ def _smallest(affinity: Any, parts: np.ndarray, q: int) -> tuple[Float[np.ndarra
     eigenvalues, vectors = np.concatenate(eigenvalues), np.concatenate(vectors, axis=1)
     first = np.argsort(eigenvalues, kind="stable")[:q]
     return vectors[:, first], np.maximum(eigenvalues[first], 0)
+
+
+def _part(normalised: Any, members: np.ndarray, q: int) -> Any:
+    """Rows and columns of some points: a sparse matrix; of a full one that is large, a full one."""
+    part = normalised if len(members) == normalised.shape[0] else normalised[members][:, members]
+    if scipy.sparse.issparse(part) or len(members) <= max(SMALL, 2 * q):
+        return scipy.sparse.csr_array(part)
+    return part
 
 
 def _largest_of_part(normalised: Any, q: int) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, "m q"]]:
@@ -134,5 +238,14 @@ def _warn_of_parts(n_components: int, wanted: int, k: int) -> None:
         warnings.warn(
             f"the graph of {wanted} neighbours fell into more than {n_components} parts that no edge joins: "
             f"{k} neighbours were taken; outliers or many equal points may be the reason",
+            stacklevel=3,
+        )
+
+
+def _warn_of_given_parts(n_components: int, parts: int) -> None:
+    if parts > n_components:
+        warnings.warn(
+            f"the graph is not fully connected: it falls into {parts} parts, which {n_components} coordinates cannot "
+            "tell apart; ask for more components, or leave out points that nothing is similar to",
             stacklevel=3,
         )

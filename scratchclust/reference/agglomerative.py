@@ -14,6 +14,12 @@ All of them follow from the distances before a merge, without a look at the poin
     ward               d(A u B, C)^2 = ((|A| + |C|) d(A, C)^2 + (|B| + |C|) d(B, C)^2 - |C| d(A, B)^2) / N
                        with N = |A| + |B| + |C|
 
+Distances of points may be others than |x - y| ("euclidean"), but for Ward, whose means would have no meaning then:
+
+    cosine       1 - cos(x, y) = |u - v|^2 / 2    with u = x / |x|, v = y / |y|
+    manhattan    sum_f |x_f - y_f|
+    precomputed  whatever came as a matrix
+
 The n - 1 merges are a tree, kept as SciPy's linkage matrix; cutting it where k clusters are left gives a clustering.
 
 The fast twin of this file is `scratchclust/cluster/agglomerative.py`.
@@ -26,28 +32,37 @@ import numpy as np
 from jaxtyping import Float, Int, Real
 
 from scratchclust.errors import InputError
-from scratchclust.reference.distances import squared_distances
+from scratchclust.reference.distances import squared_distances, unit_rows
 from scratchclust.results import AgglomerativeResult
 
 LINKAGES = ("ward", "complete", "average", "single")
+METRICS = ("euclidean", "cosine", "manhattan", "precomputed")
+SAME = 1e-8  # of the largest distance: what d(i, j) and d(j, i) may differ by
 
 
-def agglomerative(X: Real[np.ndarray, "n d"], linkage: str = "ward") -> AgglomerativeResult:
+def agglomerative(
+    X: Real[np.ndarray, "n d"], linkage: str = "ward", *, metric: str = "euclidean"
+) -> AgglomerativeResult:
     """The tree of merges. Of equally near pairs the first, by rows, is merged.
 
     Args:
-        X: points.
+        X: points; distances [n n] for the metric "precomputed".
         linkage: "ward", "complete", "average" or "single".
+        metric: "euclidean", "cosine", "manhattan" or "precomputed"; for "ward" the first alone.
 
     Returns:
         The linkage matrix. Cost O(n^3) time and O(n^2) memory.
 
     Raises:
-        InputError: no points, an unknown linkage, or NaN or infinity in X.
+        InputError: no points, an unknown linkage or metric, NaN or infinity in X, a row of zeros with "cosine", or no
+            distances with "precomputed".
     """
-    _check(X, linkage)
+    _check(X, linkage, metric)
     n = len(X)
-    distances = np.sqrt(squared_distances(X, X))
+    moved = metric in ("euclidean", "manhattan")
+    x = X - np.quantile(X.astype(np.float64), 0.5, axis=0, method="lower") if moved else X.astype(np.float64)
+    exponent = np.frexp(np.abs(x).max())[1]  # squares of very large or small numbers leave the range of floats
+    distances = _distances(np.ldexp(x, -exponent), metric)
     np.fill_diagonal(distances, np.inf)
     sizes, names = np.ones(n), np.arange(n)  # of the cluster in each row
     merges = np.empty((n - 1, 4))
@@ -59,7 +74,21 @@ def agglomerative(X: Real[np.ndarray, "n d"], linkage: str = "ward") -> Agglomer
         distances[i], distances[:, i] = merged, merged
         distances[j], distances[:, j] = np.inf, np.inf
         sizes[i], names[i] = sizes[i] + sizes[j], n + step
+    if metric != "cosine":
+        merges[:, 2] = np.ldexp(merges[:, 2], exponent)
     return AgglomerativeResult(merges)
+
+
+def _distances(x: Float[np.ndarray, "n d"], metric: str) -> Float[np.ndarray, "n n"]:
+    """The distances of all pairs."""
+    if metric == "precomputed":
+        upper = np.triu(x, 1)
+        return upper + upper.T
+    if metric == "manhattan":
+        return np.stack([np.abs(x - y).sum(axis=1) for y in x])
+    if metric == "cosine":
+        return squared_distances(unit_rows(x), unit_rows(x)) / 2
+    return np.sqrt(squared_distances(x, x))
 
 
 def _updated(
@@ -104,10 +133,32 @@ def count_clusters(tree: AgglomerativeResult, distance_threshold: float | int) -
     return 1 + int((tree.linkage_matrix[:, 2] >= distance_threshold).sum())
 
 
-def _check(X: Real[np.ndarray, "n d"], linkage: str) -> None:
-    if linkage not in LINKAGES:
-        raise InputError(f"expected linkage to be one of {', '.join(map(repr, LINKAGES))}, got {linkage!r}")
+def _check(X: Real[np.ndarray, "n d"], linkage: str, metric: str) -> None:
+    for name, value, words in (("linkage", linkage, LINKAGES), ("metric", metric, METRICS)):
+        if value not in words:
+            raise InputError(f"expected {name} to be one of {', '.join(map(repr, words))}, got {value!r}")
+    if linkage == "ward" and metric != "euclidean":
+        raise InputError(
+            f"{metric} was provided as metric. Ward can only work with euclidean distances (its heights are distances "
+            'of means): take linkage="average" for instance'
+        )
     if not len(X):
         raise InputError("expected at least one point, got none")
     if not np.isfinite(X).all():
         raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    if metric == "precomputed":
+        _check_distances(X)
+
+
+def _check_distances(D: Real[np.ndarray, "n d"]) -> None:
+    if D.shape[0] != D.shape[1]:
+        raise InputError(
+            f"Distance matrix should be square, got matrix of shape {D.shape}: give the distances of all pairs"
+        )
+    if (D < 0).any():
+        raise InputError(f"expected distances of at least 0, got {D.min():g}: give distances, not similarities")
+    D = D.astype(np.float64)
+    if np.abs(D - D.T).max() > SAME * D.max():
+        raise InputError(
+            "expected as far from i to j as from j to i: give a symmetric matrix, (D + D.T) / 2 for instance"
+        )

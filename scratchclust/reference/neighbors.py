@@ -50,9 +50,13 @@ def nearest_neighbors(
     asking = X if queries is None else queries
     if metric == "cosine":
         X, asking = unit_rows(X), unit_rows(asking)
+    largest = max(np.abs(a.astype(np.float64)).max(initial=0) for a in (X, asking))
+    exponent = np.frexp(largest)[1]  # squares of very large or small numbers leave the range of floats
+    asking, X = (np.ldexp(a.astype(np.float64), -exponent) for a in (asking, X))
     squares = squared_distances(asking, X)
     if queries is None:
         np.fill_diagonal(squares, np.inf)
     indices = squares.argsort(axis=1, kind="stable")[:, :n_neighbors]
     nearest = squares[np.arange(m)[:, None], indices]
-    return Neighbors(indices.astype(np.int32), nearest / 2 if metric == "cosine" else np.sqrt(nearest))
+    distances = np.ldexp(nearest, 2 * exponent) / 2 if metric == "cosine" else np.ldexp(np.sqrt(nearest), exponent)
+    return Neighbors(indices.astype(np.int32), distances)

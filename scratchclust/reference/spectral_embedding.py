@@ -6,11 +6,15 @@ k < 7), the weights and degrees are
     w_ij = max(exp(-d_ij^2 / (s_i s_j)), 1e-6) for j in N_k(i), else 0        "self-tuned"; "plain": w_ij = 1
     W = (w + w') / 2        D = diag(sum_j W_ij)
 
+Or the weights are given as a matrix ("precomputed"), or W_ij = exp(-gamma |x_i - x_j|^2) for all pairs ("rbf"); what
+stands on the diagonal is no edge and counts for nothing, as in SciPy's and scikit-learn's Laplacian.
+
 The symmetric normalised Laplacian L = I - D^-1/2 W D^-1/2 has eigenvalues within [0, 2]. The eigenvectors of its q
 smallest are the embedding. As many eigenvalues are 0 as the graph has parts that no edge joins; points of one group,
 joined among themselves more than to others, come to lie near each other in the first q coordinates.
 
-If the graph falls into more than q parts, q coordinates cannot tell them apart: k is doubled until it does not.
+If the graph falls into more than q parts, q coordinates cannot tell them apart: k is doubled until it does not. A point
+without any edge is a part of its own, with the eigenvalue 0.
 
 The fast twin of this file is `scratchclust/reduce/spectral_embedding.py`.
 
@@ -26,11 +30,14 @@ import numpy as np
 from jaxtyping import Float, Real
 
 from scratchclust.errors import InputError
+from scratchclust.reference.distances import squared_distances
 from scratchclust.reference.neighbors import nearest_neighbors
 from scratchclust.results import Neighbors, SpectralEmbeddingResult
 
 SCALE_NEIGHBOR = 7
 LEAST_WEIGHT = 1e-6  # an edge is an edge, however long: without it exp would round it to none
+AFFINITIES = ("nearest_neighbors", "precomputed", "rbf")
+SAME = 1e-10  # of the largest affinity: what those of i to j and j to i may differ by in silence
 TIE = 1e-5  # relative difference of two magnitudes below which they count as equal
 
 
@@ -44,41 +51,99 @@ def default_n_neighbors(n: int) -> int:
 
 
 def spectral_embedding(
-    X: Real[np.ndarray, "n d"], n_components: int, *, n_neighbors: int | None = None, weights: str = "self-tuned"
+    X: Real[np.ndarray, "n d"],
+    n_components: int,
+    *,
+    n_neighbors: int | None = None,
+    weights: str = "self-tuned",
+    affinity: str = "nearest_neighbors",
+    gamma: float | int = 1.0,
 ) -> SpectralEmbeddingResult:
-    """The eigenvectors of the q smallest eigenvalues of the Laplacian of the graph of neighbours.
+    """The eigenvectors of the q smallest eigenvalues of the Laplacian of a graph, as a rule that of neighbours.
 
     Args:
-        X: points.
+        X: points; the weights W [n n] for the affinity "precomputed".
         n_components: q.
         n_neighbors: k; None: `default_n_neighbors`.
         weights: "self-tuned" or "plain".
+        affinity: "nearest_neighbors", "precomputed" or "rbf"; the last two know nothing of k and of `weights`.
+        gamma: of "rbf".
 
     Returns:
         Eigenvectors and eigenvalues, the number of parts of the graph, and the k that was used. Cost O(n^3) time,
         O(n^2) memory.
 
     Raises:
-        InputError: q not within 1..n, unknown weights, and those of `nearest_neighbors`.
+        InputError: q not within 1..n, unknown words, those of `nearest_neighbors`, weights that are not square,
+            negative, not finite or all 0.
 
     Warns:
-        UserWarning: the graph fell into more than q parts, and k was doubled until it did not.
+        UserWarning: the graph fell into more than q parts, and k was doubled until it did not, or all weights are given
+            and stay; a matrix of weights is not symmetric, and its mean with the transposed one was taken.
     """
-    n = len(X)
-    if not 1 <= n_components <= n:
-        raise InputError(f"expected n_components within 1 and n = {n}, got {n_components}")
-    if weights not in ("self-tuned", "plain"):
-        raise InputError(f'expected weights "self-tuned" or "plain", got {weights!r}')
-    k = wanted = default_n_neighbors(n) if n_neighbors is None else n_neighbors
-    affinity, parts = _graph(X, k, weights)
-    while parts > n_components and k < n - 1:
-        k = min(2 * k, n - 1)
-        affinity, parts = _graph(X, k, weights)
-    _warn_of_parts(n_components, wanted, k)
-    root = np.sqrt(affinity.sum(axis=1))
-    laplacian = np.eye(n) - affinity / root[:, None] / root
+    _check(X, n_components, weights, affinity)
+    if affinity == "nearest_neighbors":
+        W, parts, k = _joined_graph(X, n_components, n_neighbors, weights)
+    else:
+        W, k = _all_weights(X, affinity, gamma), 0
+        parts = _n_parts(W > 0)
+        _warn_of_given_parts(n_components, parts)
+    degrees = W.sum(axis=1)
+    root = np.sqrt(np.where(degrees > 0, degrees, 1))
+    laplacian = np.diag(np.where(degrees > 0, 1.0, 0.0)) - W / root[:, None] / root
     eigenvalues, vectors = np.linalg.eigh(laplacian)
     return SpectralEmbeddingResult(_signed(vectors[:, :n_components]), eigenvalues[:n_components], parts, k)
+
+
+def _joined_graph(
+    X: np.ndarray, n_components: int, n_neighbors: int | None, weights: str
+) -> tuple[Float[np.ndarray, "n n"], int, int]:
+    """W of the nearest neighbours, the number of its parts, which are at most q, and k."""
+    n = len(X)
+    k = wanted = default_n_neighbors(n) if n_neighbors is None else n_neighbors
+    W, parts = _graph(X, k, weights)
+    while parts > n_components and k < n - 1:
+        k = min(2 * k, n - 1)
+        W, parts = _graph(X, k, weights)
+    _warn_of_parts(n_components, wanted, k)
+    return W, parts, k
+
+
+def _all_weights(X: np.ndarray, affinity: str, gamma: float | int) -> Float[np.ndarray, "n n"]:
+    """W of the affinities "precomputed" and "rbf", with zeros on the diagonal."""
+    if affinity == "rbf":
+        exponent = np.frexp(np.abs(X.astype(np.float64)).max(initial=0))[1]
+        x = np.ldexp(X.astype(np.float64), -exponent)
+        with np.errstate(over="ignore"):
+            W = np.exp(-np.ldexp(gamma * squared_distances(x, x), 2 * exponent))
+    else:
+        W = X.astype(np.float64)
+        W = np.ldexp(W, -np.frexp(W.max(initial=0))[1])  # their sums must not leave the range of floats
+        if np.abs(W - W.T).max(initial=0) > SAME:
+            warnings.warn("the affinities are not symmetric: (W + W.T) / 2 is taken", stacklevel=3)
+        W = (W + W.T) / 2
+    np.fill_diagonal(W, 0)
+    if not W.any():
+        raise InputError("every affinity of two points is 0: take a smaller gamma, or scale the points by their spread")
+    return W
+
+
+def _check(X: np.ndarray, n_components: int, weights: str, affinity: str) -> None:
+    if not 1 <= n_components <= len(X):
+        raise InputError(f"expected n_components within 1 and n = {len(X)}, got {n_components}")
+    if weights not in ("self-tuned", "plain"):
+        raise InputError(f'expected weights "self-tuned" or "plain", got {weights!r}')
+    if affinity not in AFFINITIES:
+        raise InputError(f"expected affinity to be one of {', '.join(map(repr, AFFINITIES))}, got {affinity!r}")
+    if affinity == "nearest_neighbors":
+        return
+    if not np.isfinite(X).all():
+        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    if affinity == "precomputed" and (X.shape[0] != X.shape[1] or X.min() < 0):
+        raise InputError(
+            f"expected affinities [n n] of at least 0, got shape {list(X.shape)} and the smallest {X.min():g}: give "
+            "similarities of all pairs, not distances and not points"
+        )
 
 
 def _graph(X: np.ndarray, k: int, weights: str) -> tuple[Float[np.ndarray, "n n"], int]:
@@ -94,10 +159,17 @@ def _weights(near: Neighbors, weights: str) -> Float[np.ndarray, "n k"]:
     if weights == "plain":
         return np.ones(near.distances.shape)
     scale = near.distances[:, min(SCALE_NEIGHBOR, near.distances.shape[1]) - 1]
-    products = scale[:, None] * scale[near.indices]
+    of_own, of_other = (_relative(near.distances, s) for s in (scale[:, None], scale[near.indices]))
+    with np.errstate(over="ignore"):
+        return np.maximum(np.exp(-of_own * of_other), LEAST_WEIGHT)
+
+
+def _relative(distances: Float[np.ndarray, "n k"], scale: Float[np.ndarray, "n #k"]) -> Float[np.ndarray, "n k"]:
+    """d / s: squares of d or s could leave the range of floats."""
     # Of more than 7 equal points the scale is 0: nothing but they themselves is near to them.
-    exponents = np.divide(near.distances**2, products, out=np.full_like(products, np.inf), where=products > 0)
-    return np.maximum(np.exp(-np.where(near.distances == 0, 0, exponents)), LEAST_WEIGHT)
+    if_equal = np.where(distances == 0, 0, np.inf)
+    with np.errstate(over="ignore"):
+        return np.divide(distances, scale, out=if_equal, where=(scale > 0) & (distances > 0))
 
 
 def _n_parts(joined: np.ndarray) -> int:
@@ -122,5 +194,14 @@ def _warn_of_parts(n_components: int, wanted: int, k: int) -> None:
         warnings.warn(
             f"the graph of {wanted} neighbours fell into more than {n_components} parts that no edge joins: "
             f"{k} neighbours were taken; outliers or many equal points may be the reason",
+            stacklevel=3,
+        )
+
+
+def _warn_of_given_parts(n_components: int, parts: int) -> None:
+    if parts > n_components:
+        warnings.warn(
+            f"the graph is not fully connected: it falls into {parts} parts, which {n_components} coordinates cannot "
+            "tell apart; ask for more components, or leave out points that nothing is similar to",
             stacklevel=3,
         )
