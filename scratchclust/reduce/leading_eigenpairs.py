@@ -1,8 +1,11 @@
-"""The largest eigenvalues of a symmetric matrix that is known only by its products: block Lanczos, on the host.
+"""The largest eigenvalues of a symmetric matrix, on the host: of one that is there, and of one known by its products.
 
-The products A Q, A (A Q), ... of a random block Q span a space that soon holds the leading eigenvectors (Krylov's);
-inside it the eigenproblem is small (Rayleigh-Ritz). A block of vectors at a time, since the matrix is read once for all
-of them, and reading it is what takes the time.
+`largest_eigenpairs` asks LAPACK for the few that are wanted, and looks at what came back: where eigenvalues coincide it
+can be fewer than were asked for.
+
+`leading_eigenpairs` is block Lanczos. The products A Q, A (A Q), ... of a random block Q span a space that soon holds
+the leading eigenvectors (Krylov's); inside it the eigenproblem is small (Rayleigh-Ritz). A block of vectors at a time,
+since the matrix is read once for all of them, and reading it is what takes the time.
 
 Sources: Golub & Underwood, The block Lanczos method for computing eigenvalues, 1977. Restarts: Wu & Simon,
 Thick-restart Lanczos method, 2000.
@@ -12,12 +15,47 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
+import scipy.linalg
 from jaxtyping import Float
 
 EXTRA = 8  # vectors in a block beyond the eigenvectors that are wanted
 MOST_BLOCKS = 16  # in the basis; then it begins anew from the best vectors in it
 MOST_PRODUCTS = 200
 TOLERANCE = 1e-6  # of |A v - l v|, relative to the largest eigenvalue: about what products in float32 can give
+ORTHONORMAL = 1e-8  # how far the inner products of LAPACK's eigenvectors may be from 0 and 1
+
+
+def largest_eigenpairs(
+    symmetric: Float[np.ndarray, "m m"], n_pairs: int
+) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, "m q"]]:
+    """The q largest eigenvalues, falling, and their unit eigenvectors in columns.
+
+    LAPACK's solver for some of the eigenvalues counts those below a bound, and where several coincide it may find fewer
+    than were asked for, or vectors that are not orthogonal. Then all are computed, by the solver that knows no bounds.
+
+    Args:
+        symmetric: the matrix, in float64.
+        n_pairs: q, from 1 to m.
+
+    Raises:
+        numpy.linalg.LinAlgError: neither solver converged.
+        ValueError: the matrix holds NaN or infinity.
+    """
+    size = len(symmetric)
+    if n_pairs < size:
+        try:
+            found = scipy.linalg.eigh(symmetric, subset_by_index=[size - n_pairs, size - 1])
+        except np.linalg.LinAlgError:
+            found = np.empty(0), np.empty((size, 0))
+        if _are_eigenvectors(found[1], n_pairs):
+            return found[0][::-1], found[1][:, ::-1]
+    eigenvalues, vectors = scipy.linalg.eigh(symmetric)
+    return eigenvalues[::-1][:n_pairs], vectors[:, ::-1][:, :n_pairs]
+
+
+def _are_eigenvectors(vectors: np.ndarray, n_pairs: int) -> bool:
+    products = vectors.T @ vectors
+    return len(products) == n_pairs and bool((np.abs(products - np.eye(n_pairs)) <= ORTHONORMAL).all())
 
 
 def leading_eigenpairs(
