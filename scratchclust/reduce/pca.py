@@ -123,7 +123,8 @@ def arpack_pca(X: Real[AnyArray, "n d"], n_components: int, *, key: PRNGKeyArray
     _check_range(X, total)
     if total == 0:  # nothing to iterate on: any axes will do
         return _result(X, mean, np.eye(n_components, d), np.zeros(n_components), total)
-    _, lengths, components = scipy.sparse.linalg.svds(Z, k=n_components, tol=tol, v0=start)
+    found: Any = scipy.sparse.linalg.svds(Z, k=n_components, tol=tol, v0=start)  # pyright: ignore[reportArgumentType]
+    _, lengths, components = found
     falling = np.argsort(-lengths, kind="stable")
     lengths = np.where(lengths > max(n, d) * FLOAT64_EPS * lengths.max(), lengths, 0)
     return _result(X, mean, components[falling], lengths[falling] ** 2 / (n - 1), total)
