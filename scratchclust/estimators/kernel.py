@@ -208,7 +208,7 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         self.kernel_means_ = own(result.kernel_means)
         self.coefficients_, self.gamma_ = own(result.coefficients), result.gamma
         self.centre_ = None if result.centre is None else own(result.centre)
-        self.eigenvalues_ = like(X, result.eigenvalues, X.dtype)
+        self.eigenvalues_ = self._in_type_of(X, result.eigenvalues)
         for name in ("dual_coef_", "X_transformed_fit_"):  # of a fit before
             vars(self).pop(name, None)
 
@@ -219,11 +219,11 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         self.dual_coef_ = like(X, fit_inverse(coordinates, X, result, alpha=alpha), X.dtype)
         self.X_transformed_fit_ = self._in_type_of(X, coordinates)
 
-    def _in_type_of(self, X: Any, coordinates: Any) -> Any:
+    def _in_type_of(self, X: Any, values: Any) -> Any:
         with np.errstate(over="ignore"):  # which is what we look for
-            found = like(X, coordinates, X.dtype)
+            found = like(X, values, X.dtype)
         if not isinstance(X, jax.Array) and not np.isfinite(found).all():
-            raise InputError(f"the coordinates leave the range of {X.dtype}: give float64, or scale X")
+            raise InputError(f"eigenvalues or coordinates leave the range of {X.dtype}: give float64, or scale X")
         return found
 
     def _result(self) -> KernelPCAResult:

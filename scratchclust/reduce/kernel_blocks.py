@@ -22,19 +22,25 @@ STRETCH = 2e10  # multiplications in one compiled call on one device: a fraction
 EPS = float(np.finfo(np.float32).eps)
 LOST_OF_EXPONENT = 1e-4  # so much rounding of what stands in an exponential is borne
 LOST_OF_SPREAD = 1e-5  # and so much of the kernel, relative to how much the points differ
+CONE = 1e-4  # the mean square of how far directions are from their mean, of which float32 has enough digits
 MOST = 1e30  # the largest value of a kernel that leaves room for sums in float32
 
 
-def carriable(X: AnyArray, landmarks: AnyArray, kernel: str, numbers: tuple[float, float, float]) -> AnyArray:
+def carriable(
+    X: AnyArray, landmarks: AnyArray, kernel: str, numbers: tuple[float, float, float], centre: Any = None
+) -> AnyArray:
     """X, as a float64 NumPy array if float32 cannot carry its kernel with the landmarks. Cost O((n + m) d) time.
 
     The rounding of x . y is about eps |x| |y|. It is too much for exp(-gamma |x - y|^2) if the points lie many widths
     of the kernel apart; and that of the kernel itself if the points differ little beside it: a wide kernel is 1 but for
     a little everywhere, and powers of x . y are nearly equal if the points lie far from zero and near to each other.
-    Powers can leave the range of float32 too. "linear" and "cosine" are centred first, and bear it.
+    Powers can leave the range of float32 too. "linear" and "cosine" are centred first, and bear it, unless all
+    directions are nearly the same: their mean, the centre, is nearly as long as they are.
     """
-    if is_double(X) or kernel in ("linear", "cosine"):
+    if is_double(X) or kernel == "linear":
         return X
+    if kernel == "cosine":
+        return X if centre is None or 1 - float(centre @ centre) > CONE else np.asarray(X, np.float64)
     gamma, degree, coef0 = numbers
     spread = gamma * _largest_square(landmarks - centre_of(landmarks)[None])
     if kernel == "rbf":
@@ -117,14 +123,22 @@ def sums_of_kernel(
 
 
 @partial(jax.jit, static_argnames="kernel")
-def project(
-    data: rows.Rows, landmarks: AnyArray, means: AnyArray, coefficients: AnyArray, numbers: Any, kernel: str
-) -> Array:
-    """The coordinates (k(x, L) - means) coefficients, block by block [n_blocks block q]."""
+def project(data: rows.Rows, arrays: tuple[AnyArray, ...], numbers: Any, kernel: str) -> Array:
+    """The coordinates (k(x, L) - means) coefficients, block by block [n_blocks block q].
 
-    def block(x: Array, _: Array, landmarks: Array, means: Array, coefficients: Array) -> tuple[None, Array]:
+    Args:
+        data: points in blocks.
+        arrays: L, the means, the coefficients and their sums (`kernels.sums_of`), by which what k - means has in common
+            for all landmarks is multiplied, apart.
+        numbers: gamma, degree and coef0.
+        kernel: its name.
+    """
+
+    def block(
+        x: Array, _: Array, landmarks: Array, means: Array, coefficients: Array, sums: Array
+    ) -> tuple[None, Array]:
         k = _kernel_of(x, landmarks, numbers, kernel) - means[None, :]
-        return None, jnp.matmul(k, coefficients, precision=PRECISION)
+        common = k.mean(axis=1, keepdims=True)
+        return None, jnp.matmul(k - common, coefficients, precision=PRECISION) + common * sums[None]
 
-    given = (jnp.asarray(array, data.arrays[0].dtype) for array in (landmarks, means, coefficients))
-    return rows.map_sum(block, data, *given)[1]
+    return rows.map_sum(block, data, *(jnp.asarray(array, data.arrays[0].dtype) for array in arrays))[1]

@@ -51,6 +51,7 @@ from scratchclust.reduce.kernels import (
     no_axis,
     numbers_of,
     result_of,
+    sums_of,
 )
 from scratchclust.reduce.leading_eigenpairs import Lanczos, leading_eigenpairs
 from scratchclust.reduce.nystroem import nystroem
@@ -140,15 +141,18 @@ def transform(X: Real[AnyArray, "n d"], result: KernelPCAResult) -> Float[AnyArr
     means, coefficients = (np.asarray(array, np.float64) for array in (result.kernel_means, result.coefficients))
     cost = len(means) * (X.shape[1] + EXP + coefficients.shape[1])
     if kernel not in KERNELS or (is_double(X) and len(X) * cost <= ON_HOST):
-        coordinates = (_kernel_with(X, result) - means) @ coefficients
+        centred = _kernel_with(X, result) - means
+        common = centred.mean(axis=1, keepdims=True)
+        coordinates = (centred - common) @ coefficients + common * sums_of(coefficients)
     else:
-        points, found = carriable(X, landmarks, kernel, numbers), []
+        points, found = carriable(X, landmarks, kernel, numbers, result.centre), []
         centre = centre_for(landmarks, kernel, result.centre)
         with in_precision_of(points):
             there = landmarks if kernel in ("linear", "cosine") else comparable(landmarks, centre, kernel)
+            arrays = there, means, coefficients, sums_of(coefficients)
             for part in parts_of(points, centre, kernel, len(means) * sum(coefficients.shape)):
                 n_here = min(left, part.arrays[1].size)
-                found.append(rows.join(project(part, there, means, coefficients, numbers, kernel), n_here))
+                found.append(rows.join(project(part, arrays, numbers, kernel), n_here))
                 left -= n_here
             coordinates = np.concatenate(found) if is_double(points) else jnp.concatenate(found)
     check_finite(coordinates, kernel, result.degree, result.coef0)
@@ -170,13 +174,16 @@ def _by_axes(
     X: AnyArray, n_components: int | None, kernel: str, gamma: float, degree: float, coef0: float
 ) -> KernelPCAResult:
     """A kernel that is an inner product of the points, or of their directions: PCA."""
-    points = X if kernel == "linear" else directions(X)
+    points = X
+    if kernel == "cosine":
+        middle = directions(X).mean(axis=0, dtype=np.float64)
+        points = directions(carriable(X, X, kernel, (gamma, degree, coef0), middle))
     found = pca(points, None if n_components is None else min(n_components, *X.shape))
     eigenvalues = np.asarray(found.singular_values, np.float64) ** 2
     largest = float(np.abs(np.asarray(found.mean)).max())
     if not eigenvalues[0] > (FLOAT64_EPS * largest) ** 2 * X.size:
         raise no_axis()
-    negligible = NEGLIGIBLE if is_double(X) else NEGLIGIBLE_OF_SUMS[np.dtype(np.float32)]
+    negligible = NEGLIGIBLE if is_double(points) else NEGLIGIBLE_OF_SUMS[np.dtype(np.float32)]
     axes = np.asarray(found.components, np.float64)[eigenvalues > negligible * eigenvalues[0]]
     mean = np.asarray(found.mean, np.float64)
     centre = mean.astype(rows.offset_type(points))  # what that rounds away is left to the means of the kernel
@@ -202,6 +209,7 @@ def _by_matrix(
     K -= means[None, :]
     K -= (means - means.mean())[:, None]
     eigenvalues, vectors = leading(K, n_components, NEGLIGIBLE, rounding)
+    vectors = vectors - vectors.mean(axis=0)  # 0 but for the rounding of K, which far from zero is not small
     landmarks = X[:, :0] if kernel == "precomputed" else X
     return result_of(landmarks, means, vectors / np.sqrt(eigenvalues), eigenvalues, vectors, **given)
 

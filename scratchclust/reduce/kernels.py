@@ -112,6 +112,13 @@ def leading(
     return eigenvalues[kept], vectors[:, kept]
 
 
+def sums_of(coefficients: np.ndarray) -> np.ndarray:
+    """sum_j a_jq, exactly 0 where it is but for rounding: what k has in common for all landmarks, which far from zero
+    is nearly all of it, must not be multiplied by that rounding."""
+    sums = coefficients.sum(axis=0)
+    return np.where(np.abs(sums) <= NEGLIGIBLE * np.abs(coefficients).sum(axis=0), 0, sums)
+
+
 def result_of(
     landmarks: AnyArray,
     means: np.ndarray,
@@ -164,5 +171,5 @@ def no_axis() -> InputError:
     """What is said where the images of the points do not vary."""
     return InputError(
         "all points have the same image under the kernel: there is no axis along which they vary; "
-        'take a larger gamma, if kernel="rbf"'
+        'take another gamma (larger for "rbf", smaller for "sigmoid"), or centre X'
     )

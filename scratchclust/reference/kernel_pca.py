@@ -149,6 +149,7 @@ def kernel_pca(
     _check_that_some_are_alike(kernel, means)
     centred = K - means[None, :] - means[:, None] + means.mean()
     eigenvalues, vectors = _leading(centred, n_components, ROUNDING * n**0.5 * float(np.abs(K).max()))
+    vectors = vectors - vectors.mean(axis=0)  # 0 but for the rounding of K, which far from zero is not small
     landmarks = X[:, :0] if kernel == "precomputed" else X
     return _result(landmarks, means, vectors / np.sqrt(eigenvalues), eigenvalues, **given)
 
@@ -194,10 +195,18 @@ def transform(X: Real[np.ndarray, "n d"], result: KernelPCAResult) -> Float[np.n
         X: points, those of the fit or new ones.
         result: from `kernel_pca` or `nystroem`.
     """
-    if result.kernel == "precomputed":
-        return (X - result.kernel_means) @ result.coefficients
     given = {"kernel": result.kernel, "gamma": result.gamma, "degree": result.degree, "coef0": result.coef0}
-    return (kernel_matrix(X, result.landmarks, **given) - result.kernel_means) @ result.coefficients
+    K = X if result.kernel == "precomputed" else kernel_matrix(X, result.landmarks, **given)
+    centred = K - result.kernel_means
+    common = centred.mean(axis=1, keepdims=True)
+    return (centred - common) @ result.coefficients + common * _sums_of(result.coefficients)
+
+
+def _sums_of(coefficients: Float[np.ndarray, "m q"]) -> Float[np.ndarray, " q"]:
+    """sum_j a_jq, exactly 0 where it is but for rounding: what k has in common for all landmarks, which far from zero
+    is nearly all of it, must not be multiplied by that rounding."""
+    sums = coefficients.sum(axis=0)
+    return np.where(np.abs(sums) <= NEGLIGIBLE * np.abs(coefficients).sum(axis=0), 0, sums)
 
 
 def _leading(
@@ -210,7 +219,7 @@ def _leading(
     if not kept.any():
         raise InputError(
             "all points have the same image under the kernel: there is no axis along which they vary; "
-            'take a larger gamma, if kernel="rbf"'
+            'take another gamma (larger for "rbf", smaller for "sigmoid"), or centre X'
         )
     return eigenvalues[kept], vectors[:, kept]
 
