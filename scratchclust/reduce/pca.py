@@ -119,7 +119,8 @@ def arpack_pca(X: Real[AnyArray, "n d"], n_components: int, *, key: PRNGKeyArray
         raise InputError(f"expected n_components below min(n, d) = {min(n, d)}, got {n_components}: take `svd_pca`")
     Z = _centred(X, mean)
     start = np.random.default_rng(np.asarray(jax.random.key_data(key))).uniform(-1, 1, min(n, d))
-    total = float((Z**2).sum()) / (n - 1)
+    with np.errstate(over="ignore"):  # which is what we look for
+        total = float((Z**2).sum()) / (n - 1)
     _check_range(X, total)
     if total == 0:  # nothing to iterate on: any axes will do
         return _result(X, mean, np.eye(n_components, d), np.zeros(n_components), total)

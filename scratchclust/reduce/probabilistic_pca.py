@@ -21,7 +21,7 @@ from scratchclust.results import PCAResult
 
 AnyArray = Array | np.ndarray
 LEAST_VARIANCE = 1e-15  # of which Minka's logarithms are taken; axes of less are never counted
-LEAST_DIFFERENCE = 1e-300  # two variances that coincide: the approximation has no answer, but a finite one is needed
+TIE = 1e-12  # of the largest variance: two that differ by no more coincide
 
 
 def covariance(result: PCAResult, noise_variance: float) -> Float[np.ndarray, "d d"]:
@@ -108,7 +108,7 @@ def likeliest_dimension(variances: Float[np.ndarray, " d"], n_samples: int) -> i
 def _evidence(variances: Float[np.ndarray, " d"], q: int, n: int) -> float:
     """ln p(X | q), but for what does not depend on q."""
     d = len(variances)
-    if variances[q - 1] < LEAST_VARIANCE:
+    if variances[q - 1] < LEAST_VARIANCE or variances[q - 1] - variances[q] <= TIE * variances[0]:
         return -math.inf
     noise = max(float(variances[q:].mean()), LEAST_VARIANCE)
     m = d * q - q * (q + 1) / 2
@@ -117,9 +117,9 @@ def _evidence(variances: Float[np.ndarray, " d"], q: int, n: int) -> float:
     fit = -n / 2 * float(np.log(variances[:q]).sum()) - n * (d - q) / 2 * math.log(noise)
     modelled = np.where(np.arange(d) < q, variances, noise)
     later = np.arange(d)[None, :] > np.arange(q)[:, None]
-    differences = (variances[:q, None] - variances[None, :]) * (1 / modelled[None, :] - 1 / modelled[:q, None])
-    logarithms = np.log(np.maximum(differences[later], LEAST_DIFFERENCE))
-    curvature = float(logarithms.sum()) + len(logarithms) * math.log(n)
+    apart = variances[:q, None] - variances[None, :]
+    differences = apart * (1 / modelled[None, :] - 1 / modelled[:q, None])
+    curvature = float(np.log(n * differences[later & (apart > TIE * variances[0])]).sum())
     return of_axes + fit + (m + q) / 2 * math.log(2 * math.pi) - curvature / 2 - q / 2 * math.log(n)
 
 

@@ -146,7 +146,7 @@ def kernel_pca(
         return nystroem(X, X[rng.choice(n, size=m, replace=False)], n_components, **given)
     K = X.astype(np.float64) if kernel == "precomputed" else kernel_matrix(X, X, **given)
     means = K.mean(axis=0)
-    _check_that_some_are_alike(kernel, means)
+    _check_that_some_are_alike(kernel, means, n)
     centred = K - means[None, :] - means[:, None] + means.mean()
     eigenvalues, vectors = _leading(centred, n_components, ROUNDING * n**0.5 * float(np.abs(K).max()))
     vectors = vectors - vectors.mean(axis=0)  # 0 but for the rounding of K, which far from zero is not small
@@ -180,6 +180,7 @@ def nystroem(
     given = {"kernel": kernel, "gamma": gamma, "degree": degree, "coef0": coef0}
     features = kernel_matrix(X, landmarks, **given)
     means = features.mean(axis=0)
+    _check_that_some_are_alike(kernel, means, len(X))
     W = _inverse_root(kernel_matrix(landmarks, landmarks, **given))
     projected = (features - means) @ W
     eigenvalues, vectors = _leading(
@@ -224,9 +225,9 @@ def _leading(
     return eigenvalues[kept], vectors[:, kept]
 
 
-def _check_that_some_are_alike(kernel: Kernel, means: Float[np.ndarray, " n"]) -> None:
-    """An InputError if K is the identity, which any axes would suit equally well."""
-    if kernel == "rbf" and len(means) * means.max() - 1 <= EPS:
+def _check_that_some_are_alike(kernel: Kernel, means: Float[np.ndarray, " m"], n: int) -> None:
+    """An InputError if K is the identity, which any axes would suit equally well; its means are 1 / n then."""
+    if kernel == "rbf" and n * means.max() - 1 <= EPS:
         raise InputError(
             "no two points are alike under the kernel: their distances are many times its width; "
             "take a smaller gamma, 1 / (n_features * X.var()) for instance, or scale X"

@@ -16,7 +16,10 @@ Minka's choice of q has the largest evidence p(X | q), the parameters integrated
     p(U) = 2^-q prod_{j <= q} Gamma((d - j + 1) / 2) pi^(-(d - j + 1) / 2)        m = d q - q (q + 1) / 2
     ln |A| = sum_{i <= q} sum_{i < j <= d} ln (1 / l'_j - 1 / l'_i) + ln (l_i - l_j) + ln n
 
-with l'_j = l_j up to q and s^2 beyond. The fast twin of this file is `scratchclust/reduce/probabilistic_pca.py`.
+with l'_j = l_j up to q and s^2 beyond. Where variances coincide the approximation would be infinite: a q that cuts
+between two such axes is none, and other such pairs are left out of the sum.
+
+The fast twin of this file is `scratchclust/reduce/probabilistic_pca.py`.
 
 Sources: Tipping & Bishop, Probabilistic principal component analysis, 1999. Bishop, Pattern Recognition and Machine
 Learning, 2006, section 12.2.1. Minka, Automatic choice of dimensionality for PCA, 2000, equations 30 and 31.
@@ -31,7 +34,7 @@ from scratchclust.errors import InputError
 from scratchclust.results import PCAResult
 
 LEAST_VARIANCE = 1e-15  # of which Minka's logarithms are taken; axes of less are never counted
-LEAST_DIFFERENCE = 1e-300  # two variances that coincide: the approximation has no answer, but a finite one is needed
+TIE = 1e-12  # of the largest variance: two that differ by no more coincide
 
 
 def covariance(result: PCAResult, noise_variance: float) -> Float[np.ndarray, "d d"]:
@@ -93,7 +96,7 @@ def likeliest_dimension(variances: Float[np.ndarray, " d"], n_samples: int) -> i
 def _evidence(variances: Float[np.ndarray, " d"], q: int, n: int) -> float:
     """ln p(X | q), but for what does not depend on q."""
     d = len(variances)
-    if variances[q - 1] < LEAST_VARIANCE:
+    if variances[q - 1] < LEAST_VARIANCE or variances[q - 1] - variances[q] <= TIE * variances[0]:
         return -math.inf
     noise = max(float(variances[q:].mean()), LEAST_VARIANCE)
     m = d * q - q * (q + 1) / 2
@@ -106,7 +109,8 @@ def _evidence(variances: Float[np.ndarray, " d"], q: int, n: int) -> float:
     for i in range(q):
         for j in range(i + 1, d):
             difference = (variances[i] - variances[j]) * (1 / modelled[j] - 1 / modelled[i])
-            curvature += math.log(max(difference, LEAST_DIFFERENCE)) + math.log(n)
+            if variances[i] - variances[j] > TIE * variances[0]:
+                curvature += math.log(n * difference)
     return float(of_axes + fit + (m + q) / 2 * math.log(2 * math.pi) - curvature / 2 - q / 2 * math.log(n))
 
 
