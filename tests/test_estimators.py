@@ -30,6 +30,7 @@ from scratchclust import (
 )
 from scratchclust.data import load
 from scratchclust.errors import InputError
+from scratchclust.estimators.reduce import solver_for
 
 REPEATED = (
     "weighting a point by 2 and repeating it give the same objective, but random starts draw by position, so that "
@@ -225,9 +226,9 @@ def test_jax_arrays_are_checked_like_others(X, message):
     ("parameters", "message"),
     [
         ({"n_components": 4}, r"expected n_components <= min\(n_samples, n_features\)=3, got 4: ask for fewer"),
-        ({"n_components": 0}, "expected n_components to be a whole number of at least 1, got 0"),
-        ({"n_components": 1.5}, "expected n_components to be a whole number of at least 1, got 1.5"),
-        ({"svd_solver": "arpack"}, "expected svd_solver to be one of 'auto', 'covariance_eigh', 'randomized'"),
+        ({"n_components": 0}, "expected n_components to be a whole number of at least 1 or .* 'mle' or None, got 0"),
+        ({"n_components": 1.5}, "expected n_components to be a whole number of at least 1 or .*, got 1.5"),
+        ({"svd_solver": "svd"}, "expected svd_solver to be one of 'auto', 'full', 'covariance_eigh', 'arpack', 'ran"),
     ],
 )
 def test_pca_says_what_is_wrong(parameters, message):
@@ -251,9 +252,13 @@ def test_pca_equals_its_peer(n_components, whiten):
 
 
 def test_pca_chooses_the_randomised_solver_only_where_it_pays():
-    assert PCA()._solver(10, 2048) == "covariance_eigh"
-    assert PCA()._solver(10, 3072) == "randomized"
-    assert PCA()._solver(1000, 3072) == "covariance_eigh"
+    X = np.zeros((3072, 3072), np.float32)
+    assert solver_for(X[:2048], 10) == "covariance_eigh"
+    assert solver_for(X, 10) == "randomized"
+    assert solver_for(X, 1000) == "covariance_eigh"
+    assert solver_for(X[:500, :500], 10) == "covariance_eigh"
+    assert solver_for(np.zeros((500, 500)), 10) == "full"
+    assert solver_for(np.zeros((501, 2)), 1) == "covariance_eigh"
 
 
 def digits_pipeline() -> tuple[object, np.ndarray]:
