@@ -64,6 +64,21 @@ def checked(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> SimpleNames
     return SimpleNamespace(**{name: rule(name, values[name]) for name, rule in rules.items()})
 
 
+def check_weights(sample_weight: Any) -> None:
+    """Refuse weights of points that cannot be used; None is fine.
+
+    Raises:
+        InputError: some are negative or not finite, or none is above 0.
+    """
+    if sample_weight is None:
+        return
+    weights = np.asarray(sample_weight)
+    if not ((weights >= 0).all() and np.isfinite(weights).all() and weights.max() > 0):
+        raise InputError(
+            "sample_weight has negative or infinite entries, or none above 0: expected weights >= 0, at least one > 0"
+        )
+
+
 def shown(value: Any) -> str:
     """A value in a message: on one line and not too long; an array by its shape."""
     if hasattr(value, "shape") and getattr(value, "ndim", 0):

@@ -110,8 +110,8 @@ class MiniBatchKMeansResult(NamedTuple):
     """A clustering by mini-batch k-means. `labels` and `inertia` belong to the centroids of `state`."""
 
     state: MiniBatchState
-    labels: Array  # [n] int32
-    inertia: float  # sum of w |x - c|^2 over all points and their nearest centroid
+    labels: Array  # [n] int32; None without compute_labels
+    inertia: float  # sum of w |x - c|^2 over all points and their nearest centroid, or an estimate from the batches
     n_iter: int  # passes over the data that the steps amount to, rounded up
     n_steps: int
     converged: bool  # False when max_iter ended it
