@@ -93,10 +93,10 @@ def whole(least: int | None = None, most: int | None = None) -> Rule:
 
 def number(
     *,
-    least: float | None = None,
-    most: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
+    least: float | int | None = None,
+    most: float | int | None = None,
+    above: float | int | None = None,
+    below: float | int | None = None,
     infinite: bool = False,
 ) -> Rule:
     """A real number within bounds, never NaN, and infinite only if it says so.
@@ -158,10 +158,10 @@ def a(what: str, is_one: Callable[[Any], bool]) -> Rule:
 
 def _range(
     *,
-    least: float | None = None,
-    most: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
+    least: float | int | None = None,
+    most: float | int | None = None,
+    above: float | int | None = None,
+    below: float | int | None = None,
 ) -> str:
     bounds = {"of at least": least, "of at most": most, "above": above, "below": below}
     parts = [f"{words} {bound:g}" for words, bound in bounds.items() if bound is not None]

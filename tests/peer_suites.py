@@ -1,6 +1,6 @@
 """A pytest plugin: scikit-learn's own tests meet our estimators under scikit-learn's names.
 
-    python -m pytest -p tests.peer_suites --pyargs sklearn.cluster.tests.test_k_means
+python -m pytest -p tests.peer_suites --pyargs sklearn.cluster.tests.test_k_means
 """
 
 import importlib

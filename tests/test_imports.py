@@ -39,7 +39,7 @@ ROOT = {"recipes", "persist"}  # they find estimators by their public names; oth
 
 SKLEARN = {
     "arrays": {"utils"},  # its validation of tables, lists and the like
-    "estimators": {"base", "callback", "utils"},
+    "estimators": {"base", "callback", "exceptions", "utils"},
     "recipes": {"base", "pipeline"},
     "persist": {"base", "pipeline"},
     "data": {"datasets"},
