@@ -1,6 +1,52 @@
 """The two exceptions of our own: what a person gave is wrong, or a training cannot go on. Both say how to mend it."""
 
+import errno
+import os
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+FULL = (errno.ENOSPC, errno.EDQUOT)  # no room on the disk, or none that this user may take
+
+
+def escaped(text: str) -> str:
+    """The text on one line that is safe to show: what a file's name may hold beside letters is written as in Python.
+
+    Such are newlines, which would forge a line, the escape sequences of terminals, marks that turn the direction of
+    writing, and bytes that are not UTF-8. Letters of all scripts and all spaces stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() or unicodedata.category(letter) == "Zs" else repr(letter)[1:-1]
+        for letter in text
+    )
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Inside, an error of writing names the file: Python does so when it opens one, but not when the disk is full.
+
+    Raises:
+        OSError: with the path as `filename`; what NumPy and safetensors raise for a full disk becomes one too.
+    """
+    try:
+        yield
+    except Exception as error:
+        number = _number_of(error)
+        if number is None or getattr(error, "filename", None) is not None:
+            raise
+        raise OSError(number, os.strerror(number), os.fspath(path)) from error
+
+
+def _number_of(error: Exception) -> int | None:
+    if isinstance(error, OSError):
+        # NumPy: "16384 requested and 12288 written", without a number
+        return errno.ENOSPC if error.errno is None and " requested and " in str(error) else error.errno
+    if type(error).__name__ == "SafetensorError":
+        return next((number for number in FULL if f"(os error {number})" in str(error)), None)
+    return None
 
 
 class InputError(ValueError):
@@ -11,7 +57,7 @@ class InputError(ValueError):
     """
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(" ".join(message.splitlines()))  # a file's name may hold a newline
+        super().__init__(escaped(message))
 
 
 class TrainingError(RuntimeError):

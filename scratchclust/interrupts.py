@@ -1,56 +1,81 @@
-"""Ctrl-C that always ends a program within a second."""
+"""Ctrl-C that ends the program at once, at any moment, and leaves the terminal as it was."""
 
 import os
 import signal
-import socket
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from types import FrameType
 
-GRACE = 0.5  # seconds that Python gets to unwind before the process is ended
+LATEST = 0.5  # seconds that the last words may take
+_CLEARED = "\r\x1b[2K\x1b[?25h"  # the line of a spinner deleted, and the cursor shown that it has hidden
 
 
-@contextmanager
-def ended_by_ctrl_c(say_so: Callable[[], None], code: int) -> Iterator[threading.Event]:
-    """Within this, Ctrl-C ends the process in less than a second, also in the middle of a long compiled stretch.
+def end_at_ctrl_c(last_words: Callable[[], str], code: int) -> None:
+    """From here on Ctrl-C ends the process with this code: no exception is raised, and nothing is unwound.
 
-    Python raises KeyboardInterrupt only when the main thread is back in Python. Its C code writes the signal's number
-    to the wakeup socket at once, though; a thread that reads it gives the main thread its time to unwind and then ends
-    the process. That is as safe as it is to kill a run: its folder is whole at every moment. Where the exception is
-    lost, in a callback of the garbage collector for one, the same thread ends the process, and nothing is said of that.
+    That is as safe as it is to kill a run, whose folder is whole at every moment, and safer than KeyboardInterrupt: one
+    that meets C++ code half-way through an import makes it abort, and one in a callback is lost. For one process only,
+    the program's own, since nothing is restored but by `die_of_ctrl_c`.
+
+    Python calls a handler only when the main thread is back in Python, and one compiled stretch may last. Its C code
+    writes the signal's number to the wakeup socket at once, though: a thread waits for that. Until that thread is
+    there, which takes some imports, the handler itself ends the process.
 
     Args:
-        say_so: tells the user, where the process has to be ended.
-        code: its exit code then.
-
-    Yields:
-        An event that is set once Ctrl-C was pressed.
+        last_words: the line to leave on standard error.
+        code: the exit code.
     """
+    if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):  # in the background of a shell: to be left alone
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        _end(last_words, code)
+
+    signal.signal(signal.SIGINT, end)
+    import logging
+    import socket
+    import threading
+
     reader, writer = socket.socketpair()
     writer.setblocking(False)
-    interrupted, unwound = threading.Event(), threading.Event()
 
-    def watch() -> None:
+    def wait() -> None:
         while signal.SIGINT not in reader.recv(16):
             pass
-        interrupted.set()
-        if not unwound.wait(GRACE):
-            print("\x1b[?25h" if sys.stderr.isatty() else "", end="", file=sys.stderr)  # the cursor progress has hidden
-            say_so()
-            os._exit(code)
+        threading.Timer(LATEST, os._exit, (code,)).start()  # whatever waits for the terminal, or for the log's lock
+        logging.getLogger("scratchclust").info("interrupted")
+        _end(last_words, code)
 
-    def complain(unraisable: Any) -> None:
-        if not isinstance(unraisable.exc_value, KeyboardInterrupt):
-            complaining(unraisable)
+    threading.Thread(target=wait, daemon=True).start()
+    signal.set_wakeup_fd(writer.detach(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGINT, lambda number, frame: None)
 
-    previous = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    complaining, sys.unraisablehook = sys.unraisablehook, complain
-    threading.Thread(target=watch, daemon=True).start()
+
+def die_of_ctrl_c() -> None:
+    """From here on Ctrl-C kills the process without a word, as it does a program that knows no better.
+
+    For the end, where Python tidies up: all is said then, and KeyboardInterrupt would show a traceback.
+    """
+    if signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
+
+
+def _descriptor() -> int:
     try:
-        yield interrupted
+        return sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):  # there is none, or something else stands in its place
+        return 2
+
+
+def _end(last_words: Callable[[], str], code: int) -> None:
+    try:
+        line = last_words() + "\n"
+        stderr = _descriptor()
+        on_terminal = os.isatty(stderr) and os.environ.get("TERM") not in ("dumb", "unknown")
+        terminal = os.dup(stderr)
+        # The main thread, and the one that turns a spinner, are still at work: what they write now goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stderr)
+        os.write(terminal, ((_CLEARED if on_terminal else "") + line).encode(errors="backslashreplace"))
     finally:
-        unwound.set()
-        sys.unraisablehook = complaining
-        signal.set_wakeup_fd(previous)
+        os._exit(code)

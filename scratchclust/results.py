@@ -110,8 +110,8 @@ class MiniBatchKMeansResult(NamedTuple):
     """A clustering by mini-batch k-means. `labels` and `inertia` belong to the centroids of `state`."""
 
     state: MiniBatchState
-    labels: Array  # [n] int32
-    inertia: float  # sum of w |x - c|^2 over all points and their nearest centroid
+    labels: Array  # [n] int32; None without compute_labels
+    inertia: float  # sum of w |x - c|^2 over all points and their nearest centroid, or an estimate from the batches
     n_iter: int  # passes over the data that the steps amount to, rounded up
     n_steps: int
     converged: bool  # False when max_iter ended it
@@ -121,14 +121,15 @@ class MiniBatchKMeansResult(NamedTuple):
 class KernelPCAResult(NamedTuple):
     """The q leading principal axes of the images of the points under a kernel, and the kernel."""
 
-    landmarks: Array  # [m d], the points themselves, or those that stand for them
+    landmarks: Array  # [m d], the points themselves, or those that stand for them ([n 0] of a kernel that was given)
     kernel_means: Array  # [m], mean over the points of k(x, landmark)
     coefficients: Array  # [m q]: a point has the coordinates (k(x, landmarks) - kernel_means) coefficients
     eigenvalues: Array  # [q] of the centred kernel matrix, falling
-    kernel: str  # "linear", "rbf", "poly" or "cosine"
+    kernel: Any  # "linear", "rbf", "poly", "sigmoid", "cosine", "precomputed" or a function of two points
     gamma: float
     degree: float
     coef0: float
+    centre: Array = None  # [d], taken from the points (from their directions, if "cosine") first; None: nothing is
 
 
 class TSNEHistory(NamedTuple):

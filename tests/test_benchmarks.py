@@ -32,7 +32,12 @@ runpy.run_module("benchmarks", run_name="__main__", alter_sys=False)
 """
 
 
-@pytest.mark.parametrize("name", NAMES)
+QUICKEST = {"dunn", "dbscan"}
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICKEST else pytest.param(name, marks=pytest.mark.full) for name in NAMES]
+)
 def test_quick_run_on_a_bare_machine(name):
     done = subprocess.run([sys.executable, "-c", BARE, name], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -42,7 +47,7 @@ def test_quick_run_on_a_bare_machine(name):
 
 def test_the_autoencoder_of_torch_is_the_same_network():
     """Same parameters, same images, same losses over ten steps: the two are comparable."""
-    pytest.importorskip("torch", reason='needs torch: pip install "scratchclust[peers]"')
+    pytest.importorskip("torch", reason='needs torch: pip install -e ".[peers]"')
     from benchmarks.bench_autoencoder import _compare
 
     for shape in ((28, 28, 1), (16, 12, 3)):

@@ -98,6 +98,7 @@ def test_passes_on_the_devices_and_on_the_host_agree(on_host: float, monkeypatch
         assert blocked(X, radius(X, 0.02), 4) == (found.labels.tolist(), found.core_sample_indices.tolist())
 
 
+@pytest.mark.full
 def test_core_points_in_tiles_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many small tiles, of which the second pass meets those of core points, and no point of the largest label asks."""
     monkeypatch.setattr(fast, "ON_HOST", 0.0)

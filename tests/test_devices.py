@@ -42,9 +42,10 @@ def test_programs_are_kept_for_the_user_alone(tmp_path: Path) -> None:
     assert folder.stat().st_mode & 0o077 == 0
     programs = sorted(folder.glob("*-cache"))
     assert programs
-    written = [path.stat().st_mtime_ns for path in programs]
+    written = {path: path.stat().st_mtime_ns for path in programs}
     assert computed(tmp_path) == f"166650.0 {folder}\n"
-    assert [path.stat().st_mtime_ns for path in sorted(folder.glob("*-cache"))] == written  # nothing was compiled again
+    # on a busy machine one more program may take long enough to be kept; of those that were, none is compiled again
+    assert {path: path.stat().st_mtime_ns for path in programs} == written
     for path in programs:  # as a process that was killed, or a full disk, would leave them
         path.write_bytes(path.read_bytes()[:100])
     assert computed(tmp_path) == f"166650.0 {folder}\n"

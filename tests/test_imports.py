@@ -15,14 +15,9 @@ ROOMS = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (pat
 
 ALGORITHM = {"rows", "distances", "neighbors"}
 ALLOWED = {
-    "cli": {
-        "recipes",
-        "runs",
-        "report",
-        "data",
-        "interrupts",
-        "devices",
-    },
+    "__main__": {"cli"},
+    "cli": {"commands", "interrupts"},
+    "commands": {"recipes", "runs", "report", "data", "devices"},
     "devices": {"rows"},  # one device a core, before the first use of JAX
     "recipes": {"estimators", "data", "metrics", "report", "runs"},
     "estimators": {"features", "reduce", "cluster", "persist", "arrays"},
@@ -39,7 +34,7 @@ ROOT = {"recipes", "persist"}  # they find estimators by their public names; oth
 
 SKLEARN = {
     "arrays": {"utils"},  # its validation of tables, lists and the like
-    "estimators": {"base", "callback", "utils"},
+    "estimators": {"base", "callback", "exceptions", "utils"},
     "recipes": {"base", "pipeline"},
     "persist": {"base", "pipeline"},
     "data": {"datasets"},

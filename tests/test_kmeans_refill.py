@@ -2,6 +2,7 @@
 
 import warnings
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from kmeans_cases import TWINS, D, K, N, blobs, blobs_and_start, each_twin, inertia_of, one_device
@@ -215,7 +216,7 @@ def test_zero_row_has_no_direction(twin):
 
 def test_cosine_of_a_jax_array():
     X = blobs(0)
-    given = fast.jnp.asarray(X)
+    given = jnp.asarray(X)
     np.testing.assert_allclose(fast.unit_rows(given), reference.unit_rows(X), rtol=1e-6)
     with pytest.raises(InputError, match="row 2 is all zero"):
         fast.unit_rows(given.at[2].set(0))

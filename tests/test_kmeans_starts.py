@@ -160,7 +160,7 @@ def test_better_starts_are_better(twin):
 def test_starts_keep_the_digits_of_float64():
     X = 1e6 + np.random.default_rng(0).normal(size=(N, D))
     for start in STARTS:
-        chosen = getattr(fast, start)(X, 8, key=fast.jax.random.key(0))
+        chosen = getattr(fast, start)(X, 8, key=jax.random.key(0))
         assert isinstance(chosen, np.ndarray)
         assert chosen.dtype == np.float64
         indices_of(X, chosen)  # bit for bit points of X

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.full
+
 FEW, MANY = 2_000, 8_000
 MOST = 6_000  # bytes that one more point may take; in a float32 matrix of all pairs it would take 40,000
 CLUSTERINGS = {"DBSCAN", "single linkage", "Ward", "mini-batch k-means", "mini-batch k-means, a stream"}

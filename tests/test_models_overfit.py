@@ -11,6 +11,8 @@ from sklearn.datasets import load_digits
 
 from scratchclust.models import ConvAutoencoderSpec, UNetSpec, VAESpec
 
+pytestmark = pytest.mark.full
+
 SHAPE = (8, 8, 1)
 LABELS = np.arange(8)
 

@@ -57,8 +57,8 @@ def resnet18(tmp_path_factory):
 
 @pytest.mark.parametrize(("depth", "with_classifier"), [(18, False), (34, True), (50, True)])
 def test_imagenet_resnets_equal_those_of_transformers(depth, with_classifier, tmp_path):
-    torch = pytest.importorskip("torch", reason='needs torch: pip install "scratchclust[peers]"')
-    transformers = pytest.importorskip("transformers", reason='needs transformers: pip install "scratchclust[peers]"')
+    torch = pytest.importorskip("torch", reason='needs torch: pip install -e ".[peers]"')
+    transformers = pytest.importorskip("transformers", reason='needs transformers: pip install -e ".[peers]"')
     torch.manual_seed(depth)
     kind = transformers.ResNetForImageClassification if with_classifier else transformers.ResNetModel
     theirs = kind(transformers.ResNetConfig(num_labels=7, **IMAGENET[depth])).eval()
@@ -105,6 +105,7 @@ def test_the_folder_says_how_its_images_were_prepared(resnet18, tmp_path):
     assert (features.spec_.mean, features.spec_.std) == ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 
 
+@pytest.mark.full
 def test_a_trained_classifier_becomes_pretrained_features(tmp_path):
     """What `ClassifierFeatures` learned from some images, and `PretrainedFeatures` says of them, is the same."""
     images, labels = photographs(30, (16, 16, 3)), np.arange(30) % 3
@@ -228,9 +229,7 @@ def test_names_that_are_refused(monkeypatch):
     ):
         PretrainedFeatures("resnet20").fit(photographs())
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(
-        InputError, match=r"'some/resnet' .* needs huggingface_hub: pip install \"scratchclust\[pretrained\]"
-    ):
+    with pytest.raises(InputError, match=r"'some/resnet' .* needs huggingface_hub: pip install -e \"\.\[pretrained\]"):
         PretrainedFeatures("some/resnet").fit(photographs())
 
 
@@ -292,7 +291,7 @@ def test_names_of_transformers(ours, theirs):
 
 
 def test_a_hub_that_does_not_answer(monkeypatch):
-    hub = pytest.importorskip("huggingface_hub", reason='needs huggingface_hub: pip install "scratchclust[pretrained]"')
+    hub = pytest.importorskip("huggingface_hub", reason='needs huggingface_hub: pip install -e ".[pretrained]"')
 
     def fail(*args, **kwargs):
         raise ConnectionError("no route")
@@ -303,7 +302,7 @@ def test_a_hub_that_does_not_answer(monkeypatch):
 
 
 def test_a_network_of_the_hub_is_read_like_a_folder(monkeypatch, resnet18):
-    hub = pytest.importorskip("huggingface_hub", reason='needs huggingface_hub: pip install "scratchclust[pretrained]"')
+    hub = pytest.importorskip("huggingface_hub", reason='needs huggingface_hub: pip install -e ".[pretrained]"')
     monkeypatch.setattr(hub, "snapshot_download", lambda name, allow_patterns: str(resnet18))
     assert PretrainedFeatures("some/resnet-18", size=32).fit_transform(photographs()).shape == (5, 512)
 
@@ -326,6 +325,7 @@ def test_images_and_parameters_that_are_refused(tmp_path):
         ResNetSpec(mean=(float("inf"),))
 
 
+@pytest.mark.full
 def test_a_network_of_one_size_is_trained_on_moved_images():
     images, labels = photographs(10, (16, 16, 1)), np.arange(10) % 2
     moved, mirrored, unmoved = (
@@ -371,6 +371,7 @@ def test_the_shipped_network_is_that_of_the_recipe():
         assert training[name] == str(variant.features.parameters[name])
 
 
+@pytest.mark.full
 @pytest.mark.real_data
 def test_the_shipped_network_knows_photographs():
     test = scratchclust.data.load("cifar10", split="test", limit=1000)

@@ -19,6 +19,8 @@ from scratchclust.recipes.run import different
 from scratchclust.recipes.work import Work
 from scratchclust.runs.files import write_json
 
+pytestmark = pytest.mark.full
+
 WITHOUT_LABELS = [name for name, recipe in RECIPES.items() if not recipe.labels_used]
 WITH_LABELS = [name for name, recipe in RECIPES.items() if recipe.labels_used]
 NO_TRAINING = ("pixels", "pretrained", "graph", "compare")

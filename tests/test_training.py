@@ -348,6 +348,7 @@ class TestCompilation:
 
 class TestProgramsOfASecondFit:
     def test_nothing_is_compiled_for_a_network_that_was_trained_before(self, caplog):
+        jax.clear_caches()
         with jax.log_compiles(), caplog.at_level("WARNING"):
             train_autoencoder(epochs=1)
             assert "Finished XLA compilation" in caplog.text, "so the log would have shown it"

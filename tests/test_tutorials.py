@@ -54,6 +54,7 @@ def test_tutorials_are_found():
     assert execute["tutorials"]() == SOURCES
 
 
+@pytest.mark.full
 @every_tutorial
 def test_runs_in_fast_mode(source, tmp_path):
     """Code that is folded away as a solution runs too. Time limits are the command's own, for each cell."""

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float, Real
 
 from scratchclust import rows
+from scratchclust.cluster.exact_centroids import distances_exactly, is_exact
 from scratchclust.cluster.nearest_centroid import points_in_blocks
 from scratchclust.distances import centre_of, squared_distances, squared_norms
 
@@ -13,11 +14,14 @@ AnyArray = Array | np.ndarray
 NEAR = 2.0**-8  # of |x|^2 + |c|^2: nearer ones would lose more than the last ten of 24 bits in the expanded square
 
 
-def distances_to_centroids(X: Real[AnyArray, "n d"], centroids: Float[AnyArray, "k d"]) -> Float[Array, "n k"]:
+def distances_to_centroids(X: Real[AnyArray, "n d"], centroids: Float[AnyArray, "k d"]) -> Float[AnyArray, "n k"]:
     """|x_i - c_j|. Cost O(n k d) time; the result is the only array of size n x k.
 
-    By the expanded square; blocks in which a point is too near to a centroid for that, by the definition.
+    By the expanded square; blocks in which a point is too near to a centroid for that, by the definition. Float64 NumPy
+    points in float64 on the host.
     """
+    if isinstance(X, np.ndarray) and is_exact(X):
+        return distances_exactly(X, np.asarray(centroids))
     points = points_in_blocks(X, offset=centre_of(centroids), n_clusters=len(centroids))
     return rows.join(_distances(points.rows, points.centred(centroids)), len(X))
 

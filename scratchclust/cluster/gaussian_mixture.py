@@ -3,31 +3,39 @@
 Both steps of EM are one pass over blocks of rows on all local devices (`mixture_steps.py`), whose sums come to the
 host; there the k covariances become a mixture again, in float64. Memory beyond the data is one block, never n x k.
 
-The passes run in float32 on centred data. That is enough as long as no component is far narrower than the data, and no
-covariance nearly singular; otherwise the sums have lost their digits, and EM goes on in float64, which takes a copy of
-the data in float64 and two to three times as long (much longer on a GPU made for pictures). So the log-likelihood is
-that of the reference in both cases. The mixture is made of float64 NumPy arrays.
+Points in float32 are computed with in float32, on centred data. That is enough as long as no component is far narrower
+than the data, and no covariance nearly singular; otherwise the sums have lost their digits, and EM goes on in float64,
+which takes a copy of the data in float64 and two to three times as long (much longer on a GPU made for pictures), or,
+where even that is too little, in float64 by differences (`mixture_points.py`).
+
+Points in float64 are computed with in float64 where a pass takes few milliseconds. Larger ones are brought near to the
+end in float32: when the likelihood has settled, or before the last iteration, EM goes on in float64 until it settles
+again. So the mixture and its likelihood are those of the reference in all cases. The mixture is made of float64 NumPy
+arrays; weights and means of float32 points are rounded to float32, which their caller may keep them in, before labels
+and likelihood are taken.
 """
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray, Real
+from jaxtyping import Array, Float, Int, PRNGKeyArray, Real
 
 from scratchclust import rows
 from scratchclust.cluster.kmeans import kmeans
+from scratchclust.cluster.kmeans_starts import plus_plus, random_points
 from scratchclust.cluster.mixture_points import Points, points_of_mixture
-from scratchclust.cluster.mixture_steps import Sums, densities, expect, expect_and_sum, sum_given
+from scratchclust.cluster.mixture_steps import densities, expect
+from scratchclust.cluster.mixture_sums import expected_sums, maximised, sums_given
+from scratchclust.cluster.mixtures import given_parts, spheres
 from scratchclust.distances import mean_of
 from scratchclust.errors import InputError
 from scratchclust.results import GaussianMixtureResult, Mixture
 
 AnyArray = Array | np.ndarray
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
-LEAST_COUNT = 10 * np.finfo(np.float64).eps  # added to n_j as in scikit-learn: a component without points has a mean
+INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
 
 
 def e_step(
@@ -44,9 +52,7 @@ def e_step(
         log p(x_i) [n] and r_ij [n k]. Cost O(n k d^2), but O(n k d) for "diag" and "spherical", and O(n d (d + k)) for
         "tied".
     """
-    _check_covariance_type(covariance_type)
-    points = points_of_mixture(X, mixture.means.mean(axis=0), len(mixture.weights), covariance_type)
-    return _expectations(points, points.centred(mixture), with_responsibilities=True)
+    return _expectations(X, mixture, covariance_type, with_responsibilities=True)
 
 
 def m_step(
@@ -70,17 +76,19 @@ def m_step(
     n_components = responsibilities.shape[1]
     _check(len(X), n_components, covariance_type=covariance_type, reg_covar=reg_covar)
     points = points_of_mixture(X, mean_of(X), n_components, covariance_type)
-    points, _, mixture = _maximised(points, partial(_sums_given, given=responsibilities), reg_covar)
-    return points.uncentred(mixture)
+    return _maximised_of(points, responsibilities, reg_covar)[1]
 
 
 def log_likelihoods(
     X: Real[AnyArray, "n d"], mixture: Mixture, *, covariance_type: str = "full"
 ) -> Float[AnyArray, " n"]:
     """log p(x_i) of each point; their mean is what EM raises."""
-    _check_covariance_type(covariance_type)
-    points = points_of_mixture(X, mixture.means.mean(axis=0), len(mixture.weights), covariance_type)
-    return _expectations(points, points.centred(mixture), with_responsibilities=False)[0]
+    return _expectations(X, mixture, covariance_type, with_responsibilities=False)[0]
+
+
+def assign(X: Real[AnyArray, "n d"], mixture: Mixture, *, covariance_type: str = "full") -> Int[AnyArray, " n"]:
+    """The most probable component of each point; of equally probable ones the first."""
+    return _expectations(X, mixture, covariance_type, with_responsibilities=False)[1]
 
 
 def em(
@@ -91,17 +99,19 @@ def em(
     tol: float = 1e-3,
     reg_covar: float = 1e-6,
     max_iter: int = 100,
+    lower_bound: float = -np.inf,
 ) -> GaussianMixtureResult:
     """Expectation-maximisation from a given mixture, until the mean log-likelihood changes by less than `tol`.
 
     Args:
         X: points.
-        start: a mixture, from `m_step` for instance.
+        start: a mixture, from `start` or `m_step` for instance.
         covariance_type: "full", "tied", "diag" or "spherical".
         tol: in natural logarithm per point.
         reg_covar: added to every variance. The likelihood without it has no bound: a component that shrinks to a point
             raises it for ever. With it the likelihood may fall by a little.
-        max_iter: iterations at most.
+        max_iter: iterations at most; 0 gives the start back.
+        lower_bound: the mean log-likelihood of the iteration before, where EM goes on from an earlier one.
 
     Raises:
         InputError: an argument that cannot be used, NaN or infinity, or a covariance that is not positive definite.
@@ -109,7 +119,39 @@ def em(
     n_components = len(start.weights)
     _check(len(X), n_components, covariance_type=covariance_type, tol=tol, reg_covar=reg_covar, max_iter=max_iter)
     points = points_of_mixture(X, mean_of(X), n_components, covariance_type)
-    return _em(points, points.centred(start), tol, reg_covar, max_iter)
+    points = points.fine_enough_for(points.centred(start))
+    return _finished(_em(points, start, tol, reg_covar, max_iter, lower_bound), tol)
+
+
+def start(
+    X: Real[AnyArray, "n d"],
+    n_components: int,
+    *,
+    key: PRNGKeyArray,
+    init_params: str = "kmeans",
+    covariance_type: str = "full",
+    reg_covar: float = 1e-6,
+) -> Mixture:
+    """A mixture for EM to start from.
+
+    Args:
+        X: points.
+        n_components: k.
+        key: source of randomness.
+        init_params: "kmeans": every point belongs to the component of its cluster. "random": r_ij are uniform numbers,
+            divided by their sum over j. "k-means++", "random_from_data": k of the points are the means, of spheres of
+            variance reg_covar and equal weight.
+        covariance_type: "full", "tied", "diag" or "spherical".
+        reg_covar: added to every variance.
+
+    Raises:
+        InputError: an argument that cannot be used, or a covariance that is not positive definite; so are spheres
+            where reg_covar is 0.
+    """
+    given: dict[str, Any] = {"covariance_type": covariance_type, "reg_covar": reg_covar}
+    _check(len(X), n_components, **given, init_params=init_params)
+    points = points_of_mixture(X, mean_of(X), n_components, covariance_type)
+    return _start(points, key, init_params, reg_covar)[1]
 
 
 def gaussian_mixture(
@@ -122,8 +164,12 @@ def gaussian_mixture(
     reg_covar: float = 1e-6,
     max_iter: int = 100,
     n_init: int = 1,
+    init_params: str = "kmeans",
+    weights_init: Any = None,
+    means_init: Any = None,
+    precisions_init: Any = None,
 ) -> GaussianMixtureResult:
-    """A Gaussian mixture by EM from the clusters of k-means; of `n_init` runs the one of largest likelihood.
+    """A Gaussian mixture by EM; of `n_init` runs the one whose last lower bound is largest.
 
     Args:
         X: points.
@@ -131,133 +177,112 @@ def gaussian_mixture(
         key: source of randomness.
         covariance_type, tol, reg_covar, max_iter: as for `em`.
         n_init: number of starts.
+        init_params: as for `start`.
+        weights_init, means_init, precisions_init: as for `given_parts`; they take the place of what `start` found.
 
     Raises:
-        InputError: as for `em`, or more components than points.
+        InputError: as for `em`, `start` and `given_parts`, or more components than points.
     """
-    given: dict[str, Any] = {"covariance_type": covariance_type, "reg_covar": reg_covar}
-    _check(len(X), n_components, **given, tol=tol, max_iter=max_iter, n_init=n_init)
+    shape: dict[str, Any] = {"covariance_type": covariance_type, "reg_covar": reg_covar}
+    _check(len(X), n_components, **shape, tol=tol, max_iter=max_iter, n_init=n_init, init_params=init_params)
+    inits = {"weights_init": weights_init, "means_init": means_init, "precisions_init": precisions_init}
+    given = given_parts(n_components, X.shape[1], covariance_type=covariance_type, **inits)
+    complete = all(part is not None for part in given)
     points, results = points_of_mixture(X, mean_of(X), n_components, covariance_type), []
-    for start_key in jax.random.split(key, n_init):
-        labels = np.asarray(kmeans(X, n_components, key=start_key).labels)
-        points, _, start = _maximised(points, partial(_sums_given, given=labels), reg_covar)
-        results.append(_em(points, start, tol, reg_covar, max_iter))
-    return max(results, key=lambda result: result.log_likelihood)
+    for start_key in jax.random.split(key, 1 if complete or not max_iter else n_init):
+        points, found = (points, given) if complete else _start(points, start_key, init_params, reg_covar)
+        beginning = Mixture(*(b if a is None else a for a, b in zip(given, found, strict=True)))
+        if any(part is not None for part in given):
+            points = points.fine_enough_for(points.centred(beginning))
+        results.append(_em(points, beginning, tol, reg_covar, max_iter, -np.inf))
+        points = results[-1].points
+    best = max(results, key=lambda result: result.lower_bounds[-1] if max_iter else 0)
+    return _finished(best, tol)
 
 
-def _em(points: Points, mixture: Mixture, tol: float, reg_covar: float, max_iter: int) -> GaussianMixtureResult:
-    """EM from a centred mixture."""
-    lower_bounds, converged = [], False
-    points = points.in_float64() if points.lose_digits_of(mixture) else points
-    while not converged and len(lower_bounds) < max_iter:
-        points, log_likelihood, mixture = _maximised(points, partial(_expected_sums, mixture=mixture), reg_covar)
-        lower_bounds.append(log_likelihood)
-        converged = len(lower_bounds) > 1 and bool(abs(lower_bounds[-1] - lower_bounds[-2]) < tol)
-    log_likelihoods, labels = _expectations(points, mixture, with_responsibilities=False)
-    mean, bounds = float(np.asarray(log_likelihoods, np.float64).mean()), np.array(lower_bounds)
-    return GaussianMixtureResult(points.uncentred(mixture), labels, mean, len(bounds), converged, bounds)
+class _Run(NamedTuple):
+    """Where EM came to."""
+
+    points: Points  # in the arithmetic that it ended with
+    mixture: Mixture
+    lower_bounds: list[float]
+    change: float  # of the lower bound, in the last iteration
 
 
-def _maximised(
-    points: Points, sums_of: Callable[[Points], tuple[Sums, float]], reg_covar: float
-) -> tuple[Points, float, Mixture]:
-    """The mixture that follows from the sums over the points, and the points: in float64 if float32 was too little."""
-    sums, log_likelihood = sums_of(points)
-    try:
-        mixture = _mixture_of(points, sums, reg_covar)
-    except InputError:
-        if points.precise:
-            raise
-        mixture = None
-    if mixture is None or points.lose_digits_of(mixture):
-        return _maximised(points.in_float64(), sums_of, reg_covar)
-    return points, log_likelihood, mixture
+def _start(points: Points, key: Array, init_params: str, reg_covar: float) -> tuple[Points, Mixture]:
+    """A mixture, and the points, in a finer arithmetic if it took one.
 
-
-def _mixture_of(points: Points, sums: Sums, reg_covar: float) -> Mixture:
-    """The maximisation, from the sums alone: with m = sum r x / n_j, sum r (x - m)(x - m)^T is expanded."""
-    counts = sums.counts + LEAST_COUNT
-    means, second = sums.first / counts[:, None], sums.second
-    d = means.shape[1]
-    if points.covariance_type == "full":
-        cross = means[:, :, None] * sums.first[:, None, :]
-        outer = sums.counts[:, None, None] * means[:, :, None] * means[:, None, :]
-        covariances = (second - cross - np.swapaxes(cross, 1, 2) + outer) / counts[:, None, None]
-    elif points.covariance_type == "tied":
-        covariances = (points.scatter - (counts[:, None] * means).T @ means) / counts.sum()
-    elif points.covariance_type == "diag":
-        covariances = np.maximum(second / counts[:, None] - means**2, 0)
+    Spheres are no reason for that: which point is nearest float32 knows well enough to begin with.
+    """
+    k, X = points.n_components, points.X
+    if init_params in ("k-means++", "random_from_data"):
+        draw = plus_plus if init_params == "k-means++" else random_points
+        means = np.asarray(draw(X, k, key=key), np.float64)
+        return points, spheres(means, reg_covar, covariance_type=points.covariance_type)
+    if init_params == "kmeans":
+        given = np.asarray(kmeans(X, k, key=key).labels)
     else:
-        covariances = np.maximum(second / counts - (means**2).sum(axis=1), 0) / d
-    covariances = covariances + reg_covar * (np.eye(d) if points.covariance_type in ("full", "tied") else 1)
-    return Mixture(counts / counts.sum(), means, covariances, _precisions_cholesky(covariances, points.covariance_type))
+        uniform = np.asarray(jax.random.uniform(key, (len(X), k)), np.float64)
+        given = uniform / uniform.sum(axis=1, keepdims=True)
+    return _maximised_of(points, given, reg_covar)
 
 
-def _precisions_cholesky(covariances: np.ndarray, covariance_type: str) -> np.ndarray:
-    """P of S^-1 = P P^T, upper triangular; of a diagonal or a single variance 1 / sqrt(S)."""
-    if covariance_type in ("diag", "spherical"):
-        if (covariances > 0).all():
-            return 1 / np.sqrt(covariances)
-    else:
-        try:
-            return np.swapaxes(np.linalg.inv(np.linalg.cholesky(covariances)), -1, -2)
-        except np.linalg.LinAlgError:
-            pass
-    raise InputError(
-        "a covariance is not positive definite, as happens to a component with few or equal points: "
-        "increase reg_covar, scale X, or take fewer components"
-    )
+def _maximised_of(points: Points, given: AnyArray, reg_covar: float) -> tuple[Points, Mixture]:
+    """The mixture of given responsibilities or labels, and the points, in a finer arithmetic if it took one."""
+    centres = np.zeros((points.n_components, points.X.shape[1]))
+    points, _, mixture = maximised(points, partial(sums_given, given=given), reg_covar, centres)
+    return points, points.uncentred(mixture)
 
 
-def _expected_sums(points: Points, mixture: Mixture) -> tuple[Sums, float]:
-    """The sums of an expectation step, and the mean log-likelihood."""
-    shared, found, log_likelihood = densities(mixture, points.covariance_type), [], 0.0
-    with points.precision():
-        for part in points.parts:
-            sums, of_blocks = rows.finished(expect_and_sum(part, shared, points.covariance_type))
-            found.append(sums)
-            log_likelihood += float(np.asarray(of_blocks, np.float64).sum())
-    return _added(found), log_likelihood / len(points.X)
+def _em(points: Points, start: Mixture, tol: float, reg_covar: float, max_iter: int, lower_bound: float) -> _Run:
+    """EM from a mixture, centred by the points as long as it lasts."""
+    mixture, bounds, change = points.centred(start), [lower_bound], np.inf
+    while not change < tol and len(bounds) <= max_iter:
+        points = points.finer() if points.coarse and len(bounds) == max_iter else points
+        step = partial(expected_sums, mixture=mixture)
+        points, log_likelihood, mixture = maximised(points, step, reg_covar, mixture.means)
+        bounds.append(log_likelihood)
+        change = abs(bounds[-1] - bounds[-2])
+        if change < tol and points.coarse:
+            points, change = points.finer(), np.inf
+    return _Run(points, points.uncentred(mixture) if max_iter else start, bounds[1:], change)
 
 
-def _sums_given(points: Points, given: AnyArray) -> tuple[Sums, float]:
-    """The sums of responsibilities [n k] or of labels [n]."""
-    found, begin = [], 0
-    with points.precision():
-        for part in points.parts:
-            n_blocks, block = part.arrays[1].shape
-            dtype = np.int32 if given.ndim == 1 else part.arrays[0].dtype
-            of_part = rows.split(given[begin : begin + n_blocks * block], block=block, dtype=dtype)
-            found.append(rows.finished(sum_given(part, of_part, points.n_components, points.covariance_type)))
-            begin += n_blocks * block
-    return _added(found), float("nan")
+def _finished(run: _Run, tol: float) -> GaussianMixtureResult:
+    """The result, with the labels and the likelihood that `assign` and `log_likelihoods` find."""
+    X, mixture, bounds = run.points.X, run.mixture, np.array(run.lower_bounds)
+    if X.dtype != np.float64:
+        weights, means = (array.astype(np.float32).astype(np.float64) for array in (mixture.weights, mixture.means))
+        mixture = mixture._replace(weights=weights, means=means)
+    log_likelihoods, labels = _expectations(X, mixture, run.points.covariance_type, with_responsibilities=False)
+    mean = float(np.asarray(log_likelihoods, np.float64).mean())
+    return GaussianMixtureResult(mixture, labels, mean, len(bounds), bool(run.change < tol), bounds)
 
 
-def _added(found: list[Sums]) -> Sums:
-    """The sums of all parts, in float64."""
-    return Sums(
-        *(np.sum([np.asarray(a, np.float64) for a in of_parts], axis=0) for of_parts in zip(*found, strict=True))
-    )
-
-
-def _expectations(points: Points, mixture: Mixture, *, with_responsibilities: bool) -> tuple[AnyArray, AnyArray]:
+def _expectations(
+    X: AnyArray, mixture: Mixture, covariance_type: str, *, with_responsibilities: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """The log-likelihood of each point, and its responsibilities or its most probable component."""
-    points = points.in_float64() if points.lose_digits_of(mixture) else points
-    shared, found, left = densities(mixture, points.covariance_type), [], len(points.X)
+    _check_word("covariance_type", covariance_type, COVARIANCE_TYPES)
+    offset = np.asarray(mixture.means, np.float64).mean(axis=0)
+    points = points_of_mixture(X, offset, len(mixture.weights), covariance_type, exact=True)
+    mixture = points.centred(mixture)
+    points = points.fine_enough_for(mixture)
+    shared = densities(mixture, covariance_type, by_differences=points.by_differences)
+    found, left = [], len(X)
     with points.precision():
         for part in points.parts:
             n_here = min(left, part.arrays[1].size)
-            kept = rows.finished(expect(part, shared, points.covariance_type, with_responsibilities))
+            kept = rows.finished(expect(part, shared, covariance_type, with_responsibilities))
             found.append([np.asarray(rows.join(blocks, n_here)) for blocks in kept])
             left -= n_here
     log_likelihoods, others = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
     return log_likelihoods, others
 
 
-def _check_covariance_type(covariance_type: str) -> None:
-    if covariance_type not in COVARIANCE_TYPES:
-        expected = ", ".join(map(repr, COVARIANCE_TYPES))
-        raise InputError(f"covariance_type={covariance_type!r} is unknown: expected one of {expected}")
+def _check_word(name: str, word: str, known: tuple[str, ...]) -> None:
+    if word not in known:
+        raise InputError(f"{name}={word!r} is unknown: expected one of {', '.join(map(repr, known))}")
 
 
 def _check(
@@ -265,15 +290,17 @@ def _check(
     n_components: int,
     *,
     covariance_type: str,
-    reg_covar: float = 0.0,
+    reg_covar: float,
     tol: float = 0.0,
-    max_iter: int = 1,
+    max_iter: int = 0,
     n_init: int = 1,
+    init_params: str = "kmeans",
 ) -> None:
-    _check_covariance_type(covariance_type)
+    _check_word("covariance_type", covariance_type, COVARIANCE_TYPES)
+    _check_word("init_params", init_params, INIT_PARAMS)
     if not 1 <= n_components <= n:
         raise InputError(f"n_components={n_components}: expected 1 to {n}, the number of points")
-    if not (reg_covar >= 0 and tol >= 0):
-        raise InputError(f"reg_covar={reg_covar}, tol={tol}: expected at least 0 for both")
-    if max_iter < 1 or n_init < 1:
-        raise InputError(f"max_iter={max_iter}, n_init={n_init}: expected at least 1 for both")
+    if not (0 <= reg_covar < np.inf and 0 <= tol < np.inf):
+        raise InputError(f"reg_covar={reg_covar}, tol={tol}: expected finite numbers of at least 0 for both")
+    if max_iter < 0 or n_init < 1:
+        raise InputError(f"max_iter={max_iter}, n_init={n_init}: expected at least 0 and at least 1")

@@ -153,7 +153,7 @@ def update_blocks(data: rows.Rows, labels: Array, centroids: Array, unit: Array 
 
 @jax.jit
 def assign_blocks(data: rows.Rows, centroids: Array) -> tuple[Array, Array, Array]:
-    """Labels, squared distances by their definition, and inertia."""
+    """Labels, squared distances by their definition, and inertia, in the precision of the blocks."""
 
     def block(x: Array, x_norms: Array, weights: Array, centroids: Array) -> tuple[Array, tuple[Array, Array]]:
         labels, _ = nearest(x, x_norms, centroids)

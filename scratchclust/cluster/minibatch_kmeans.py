@@ -3,6 +3,9 @@
 The data are read batch by batch, so a memory map of a file larger than memory will do. The host draws and gathers the
 points of a few batches at a time; their steps, with the reassignment and the rule that ends them, are one compiled loop
 (`minibatch_steps.py`). Of X as a whole there are only labels, made at the end a part at a time.
+
+The steps of `minibatch_kmeans` are in float32, and so are the digits of its centroids; labels and inertia are those of
+these centroids in float64 where X is. `minibatch_step` and `reassign`, for streams, keep all digits of float64 data.
 """
 
 from dataclasses import replace
@@ -14,6 +17,9 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Real
 
 from scratchclust import rows
+from scratchclust.checks import check_weights
+from scratchclust.cluster.assignment import rows_of
+from scratchclust.cluster.exact_centroids import is_exact, means_exactly
 from scratchclust.cluster.kmeans import assign
 from scratchclust.cluster.kmeans_starts import STARTS, check_n_clusters, draw_start
 from scratchclust.cluster.minibatch_steps import beginning, move, reassigned, stretch
@@ -43,6 +49,8 @@ def minibatch_step(
     Returns:
         The state after it, and the inertia of the batch before it: sum of w |x - c|^2. Cost O(b k d).
     """
+    if isinstance(X, np.ndarray) and is_exact(X):
+        return _exact_step(X, state, sample_weight)
     points = _points_of_batch(X, state, sample_weight)
     counts = jnp.asarray(np.asarray(state.counts) / points.unit, points.rows.arrays[0].dtype)
     centroids, counts, inertia = rows.finished(move(points.rows, points.centred(state.centroids), counts))
@@ -78,7 +86,12 @@ def reassign(
     points = _points_of_batch(X, state, sample_weight)
     counts = jnp.asarray(state.counts, points.rows.arrays[0].dtype)
     given = jnp.asarray(points.centred(state.centroids)), counts
-    centroids, counts = rows.finished(reassigned(points.rows, *given, key, reassignment_ratio))
+    centroids, counts, index = rows.finished(reassigned(points.rows, *given, key, reassignment_ratio))
+    if isinstance(X, np.ndarray) and is_exact(X):
+        index = np.asarray(index)
+        centroids = np.where(index[:, None] < 0, np.asarray(state.centroids), X[index])
+        counts = np.where(index < 0, np.asarray(state.counts), np.asarray(counts, np.float64))
+        return MiniBatchState(centroids, counts, 0)
     return MiniBatchState(points.uncentred(centroids), counts, 0)
 
 
@@ -94,11 +107,13 @@ def minibatch_kmeans(
     max_iter: int = 100,
     tol: float = 0.0,
     max_no_improvement: int | None = 10,
+    init_size: int | None = None,
     reassignment_ratio: float = 0.01,
+    compute_labels: bool = True,
 ) -> MiniBatchKMeansResult:
     """Mini-batch k-means, from the best of `n_init` starts.
 
-    The starts are drawn from a random sample of 3 batches (of 3 k points at least), and compared on another one.
+    The starts are drawn from a random sample of `init_size` points, and compared on another one.
 
     Args:
         X: points; a NumPy memory map is never read whole.
@@ -112,18 +127,24 @@ def minibatch_kmeans(
         tol: it has converged when the centroids move no more than tol times the mean variance of the features (squared,
             in sum) in a step; with 0 that does not count. The variance is that of the random sample.
         max_no_improvement: steps without progress after which it ends; None: never.
+        init_size: points in the random sample; None: 3 batches, or 3 k where that is more.
         reassignment_ratio: as for `reassign`.
+        compute_labels: False leaves the last pass over the data away: no labels, and for the inertia n times the
+            smoothed inertia of a batch, by the point.
 
     Raises:
         InputError: an argument that cannot be used; NaN, infinity, or numbers whose squares leave the range of float32.
     """
     n = len(X)
-    _check_arguments(n, n_clusters, init, sample_weight, n_init, batch_size, max_iter, tol, reassignment_ratio)
+    _check_arguments(
+        n, n_clusters, init, sample_weight, n_init, batch_size, max_iter, tol, reassignment_ratio, init_size
+    )
     batch_size, (key_start, key_steps) = min(batch_size, n), jax.random.split(key)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     weights = None if sample_weight is None else np.asarray(sample_weight)
     with rows.on(rows.worthwhile(batch_size * X.shape[1])):
-        sample, best = _best_start(X, n_clusters, rng, key_start, init, n_init, weights, batch_size)
+        size = init_size or 3 * max(batch_size, n_clusters)
+        sample, best = _best_start(X, n_clusters, rng, key_start, init, n_init, weights, size)
         threshold = tol * sample.mean_variance if tol else -1.0
         progress, inertias = beginning(best, key_steps, batch_size, n), []
         most = max(max_iter * n // batch_size, 1)
@@ -137,7 +158,10 @@ def minibatch_kmeans(
             inertias.extend((np.asarray(found, np.float64) * sample.unit / batch_size).tolist()[: int(progress.i)])
     counts = as_jax(np.asarray(progress.state.counts, np.float64).astype(sample.dtype) * sample.unit)
     state = MiniBatchState(sample.uncentred(progress.state.centroids), counts, int(progress.state.n_since))
-    labels, inertia = _assigned(X, state.centroids, weights)
+    average = float(progress.average) * sample.unit / batch_size if len(inertias) > 1 else inertias[0]
+    labels, inertia = None, average * n
+    if compute_labels:
+        labels, inertia = _assigned(X, state.centroids, weights)
     n_iter = -(-len(inertias) * batch_size // n)
     converged, history = bool(progress.settled), np.array(inertias)
     return MiniBatchKMeansResult(state, labels, inertia, n_iter, len(inertias), converged, history)
@@ -158,6 +182,15 @@ def start_of_batch(
     return points.uncentred(draw_start(STARTS[init], points, n_clusters, key))
 
 
+def _exact_step(X: np.ndarray, state: MiniBatchState, sample_weight: AnyArray | None) -> tuple[MiniBatchState, float]:
+    """`minibatch_step` in float64 on the host."""
+    weights = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    centroids = np.asarray(state.centroids)
+    labels, squares = map(np.asarray, assign(X, centroids))
+    centroids, counts = means_exactly(X, centroids, labels, weights, np.asarray(state.counts, np.float64))
+    return MiniBatchState(centroids, counts, state.n_since_reassigned + len(X)), float(weights @ squares)
+
+
 def _points_of_batch(X: AnyArray, state: MiniBatchState, sample_weight: AnyArray | None) -> Points:
     offset = centre_of(state.centroids)
     return points_in_blocks(X, offset=offset, n_clusters=len(state.centroids), sample_weight=sample_weight)
@@ -171,10 +204,10 @@ def _best_start(
     init: Any,
     n_init: int,
     weights: np.ndarray | None,
-    batch_size: int,
+    size: int,
 ) -> tuple[Points, AnyArray]:
     """A random sample of the points, and the start (centred as they are) of least inertia on another sample."""
-    size, offset = min(3 * max(batch_size, n_clusters), len(X)), centre_of(X)
+    size, offset = min(size, len(X)), centre_of(X)
     trial, found = np.sort(rng.integers(len(X), size=size)), []
     for start_key in jax.random.split(key, n_init):
         index = np.sort(rng.choice(len(X), size=size, replace=False))
@@ -208,15 +241,9 @@ def _gathered(X: AnyArray, index: np.ndarray, weights: np.ndarray | None, sample
         np.take(X, index, axis=0, out=x, mode="clip")  # in place, and so without another copy: no index is outside
         np.subtract(x, sample.offset, out=x)
     else:
-        np.subtract(_rows_of(X, index), sample.offset, out=x, casting="same_kind")
+        np.subtract(rows_of(X, index), sample.offset, out=x, casting="same_kind")
     spread = jax.sharding.NamedSharding(rows.mesh(), jax.sharding.PartitionSpec(rows.AXIS))
     return rows.Rows(jax.device_put((x, np.ascontiguousarray(given)), spread), rows.mesh())
-
-
-def _rows_of(X: AnyArray, index: np.ndarray) -> np.ndarray:
-    """X[index] on the host: of an array on a GPU only these rows come."""
-    on_gpu = isinstance(X, jax.Array) and any(device.platform != "cpu" for device in X.devices())
-    return np.asarray(X[index]) if on_gpu else np.asarray(X)[index]
 
 
 def _assigned(X: AnyArray, centroids: AnyArray, weights: np.ndarray | None) -> tuple[Array, float]:
@@ -242,6 +269,7 @@ def _check_arguments(
     max_iter: int,
     tol: float,
     reassignment_ratio: float,
+    init_size: int | None,
 ) -> None:
     if isinstance(init, str) and init not in STARTS:
         raise InputError(f"init={init!r} is unknown: expected one of {', '.join(map(repr, STARTS))}, or centroids")
@@ -254,9 +282,8 @@ def _check_arguments(
         )
     if not (tol >= 0 and reassignment_ratio >= 0):
         raise InputError(f"tol={tol}, reassignment_ratio={reassignment_ratio}: expected at least 0 for both")
-    if sample_weight is not None and not (
-        (sample_weight >= 0).all() and sample_weight.max() > 0 and np.isfinite(np.asarray(sample_weight)).all()
-    ):
+    if init_size is not None and init_size < n_clusters:
         raise InputError(
-            "sample_weight has negative or infinite entries, or none above 0: expected weights >= 0, at least one > 0"
+            f"init_size={init_size}: expected at least n_clusters={n_clusters}, one point for each cluster"
         )
+    check_weights(sample_weight)

@@ -61,8 +61,8 @@ def move(data: rows.Rows, centroids: Array, counts: Array) -> tuple[Array, Array
 @jax.jit
 def reassigned(
     data: rows.Rows, centroids: Array, counts: Array, key: Array, reassignment_ratio: ScalarLike
-) -> tuple[Array, Array]:
-    """The centroids that win too little put onto random points of a batch."""
+) -> tuple[Array, Array, Array]:
+    """The centroids that win too little put onto random points of a batch; the index of the point of each, or -1."""
     x, _, weights = data.arrays
     return _reassigned(rows.Rows((x, weights), data.mesh), centroids, counts, key, reassignment_ratio)
 
@@ -105,7 +105,7 @@ def _step(data: rows.Rows, progress: Progress, reassignment_ratio: ScalarLike) -
         is_time & _poor(counts, reassignment_ratio).any(),
         lambda: _reassigned(
             data, centroids, counts, jax.random.fold_in(progress.key, progress.n_steps), reassignment_ratio
-        ),
+        )[:2],
         lambda: (centroids, counts),
     )
     return State(centroids, counts, jnp.where(is_time, 0, n_since)), inertia, shift
@@ -148,7 +148,7 @@ def _moved(data: rows.Rows, centroids: Array, counts: Array) -> tuple[Array, Arr
 
 def _reassigned(
     data: rows.Rows, centroids: Array, counts: Array, key: Array, reassignment_ratio: ScalarLike
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array, Array]:
     x, weights = data.arrays
     k, drawn = len(centroids), min(len(centroids), weights.size)
     scores = jax.random.gumbel(key, weights.shape, weights.dtype) + jnp.log(weights)  # w = 0: -inf, never drawn
@@ -160,5 +160,6 @@ def _reassigned(
     rank = jnp.argsort(jnp.argsort(jnp.where(poor, counts, jnp.inf)))
     chosen = poor & (rank < most)
     least = jnp.where(chosen, jnp.inf, counts).min()
-    onto = points[jnp.minimum(rank, drawn - 1)]
-    return jnp.where(chosen[:, None], onto, centroids), jnp.where(chosen, least, counts)
+    place = jnp.minimum(rank, drawn - 1)
+    moved = jnp.where(chosen[:, None], points[place], centroids)
+    return moved, jnp.where(chosen, least, counts), jnp.where(chosen, index[place], -1)

@@ -8,9 +8,13 @@ next mixture is made of. All squares (x - m)^T S^-1 (x - m) of a block come from
                 squares of the features stand beside them
 
 and all sums of a block are products with the responsibilities. That loses digits where a component is far narrower than
-the data. `gaussian_mixture.py` sees to that: it then takes the same passes in float64.
+the data. `mixture_sums.py` sees to that: it then takes the same passes in float64, and where even that is too little,
+passes by differences, which keep x - m_j [k d block] and so take more memory and time:
+
+    (x - m_j) P_j, squared and summed          sum r (x - c_j)      sum r (x - c_j)(x - c_j)^T, about a centre c_j
 """
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -24,31 +28,42 @@ from scratchclust.distances import PRECISION
 from scratchclust.results import Mixture
 
 
-class Densities(NamedTuple):
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["axes", "coefficients", "constants"],
+    meta_fields=["by_differences"],
+)
+@dataclass(frozen=True)
+class Densities:
     """A mixture as a pass takes it; on the host, in float64, of centred means."""
 
-    axes: Any  # [d k d] full: every P_j side by side; [d d] tied: P; else [0 0]
-    coefficients: Any  # [k d] full: m_j P_j; else [k f], by which the features are multiplied
+    axes: Any  # [d k d] full: every P_j side by side; [d d] tied: P; else None. By differences: P [k d d], [d d], [k f]
+    coefficients: Any  # [k d] full: m_j P_j; else [k f], by which the features are multiplied. By differences: m_j
     constants: Any  # [k], what does not depend on the point
+    by_differences: bool = False
 
 
 class Sums(NamedTuple):
-    """What the next mixture is made of."""
+    """What the next mixture is made of; by differences x - c_j stands for x."""
 
     counts: Any  # [k] sum r
     first: Any  # [k d] sum r x
-    second: Any  # sum r x x^T [k d d] full, sum r x^2 [k d] diag, sum r |x|^2 [k] spherical; of tied nothing, [k 0]
+    # sum r x x^T [k d d] full, sum r x^2 [k d] diag, sum r |x|^2 [k] spherical; of tied None, but by differences
+    # the sum over all components [d d]
+    second: Any
 
 
-def densities(mixture: Mixture, covariance_type: str) -> Densities:
+def densities(mixture: Mixture, covariance_type: str, *, by_differences: bool = False) -> Densities:
     """What a pass needs, from a mixture of centred means; host, O(k d^2)."""
     P, means, d = mixture.precisions_cholesky, mixture.means, mixture.means.shape[1]
     with np.errstate(divide="ignore"):
         constants = np.log(mixture.weights) - d / 2 * np.log(2 * np.pi) + _log_determinant(P, d, covariance_type)
+    if by_differences:
+        return Densities(P[:, None] if covariance_type == "spherical" else P, means, constants, True)
     if covariance_type == "full":
         centres = np.einsum("kd,kde->ke", means, P)
         return Densities(np.moveaxis(P, 0, 1).reshape(d, -1), centres, constants)
-    axes, precisions, centres = np.empty((0, 0)), np.ones(len(means)), means
+    axes, precisions, centres = None, np.ones(len(means)), means
     if covariance_type == "tied":
         axes, centres = P, means @ P
     else:
@@ -80,26 +95,29 @@ def total_scatter(data: rows.Rows) -> Array:
 
 
 @partial(jax.jit, static_argnames="covariance_type")
-def expect_and_sum(data: rows.Rows, mixture: Densities, covariance_type: str) -> tuple[Sums, Array]:
-    """Both steps of EM in one pass: the sums, and the log-likelihood of each block [n_blocks]."""
+def expect_and_sum(data: rows.Rows, mixture: Densities, centres: Any, covariance_type: str) -> tuple[Sums, Array]:
+    """Both steps of EM in one pass: the sums, and the log-likelihood of each block [n_blocks].
 
-    def block(x: Array, valid: Array, mixture: Densities) -> tuple[Sums, Array]:
-        log_likelihood, responsibilities = _expect(x, mixture, covariance_type)
-        sums = _sums(x, responsibilities * valid[None, :], covariance_type)
+    `centres` [k d] are those of sums by differences, else None.
+    """
+
+    def block(x: Array, valid: Array, mixture: Densities, centres: Any) -> tuple[Sums, Array]:
+        log_likelihood, _, responsibilities = _expect(x, mixture, covariance_type)
+        sums = _sums(x, responsibilities * valid[None, :], centres, covariance_type)
         return sums, (log_likelihood * valid).sum()
 
-    return rows.map_sum(block, data, mixture)
+    return rows.map_sum(block, data, mixture, centres)
 
 
 @partial(jax.jit, static_argnames=("n_components", "covariance_type"))
-def sum_given(data: rows.Rows, given: Array, n_components: int, covariance_type: str) -> Sums:
+def sum_given(data: rows.Rows, given: Array, centres: Any, n_components: int, covariance_type: str) -> Sums:
     """The sums of given responsibilities [n_blocks block k], or of given labels [n_blocks block]."""
 
-    def block(x: Array, valid: Array, given: Array) -> tuple[Sums, None]:
+    def block(x: Array, valid: Array, given: Array, centres: Any) -> tuple[Sums, None]:
         one_hot = jnp.arange(n_components)[:, None] == given[None, :] if given.ndim == 1 else given.T
-        return _sums(x, one_hot.astype(x.dtype) * valid[None, :], covariance_type), None
+        return _sums(x, one_hot.astype(x.dtype) * valid[None, :], centres, covariance_type), None
 
-    return rows.map_sum(block, rows.Rows((*data.arrays, given), data.mesh))[0]
+    return rows.map_sum(block, rows.Rows((*data.arrays, given), data.mesh), centres)[0]
 
 
 @partial(jax.jit, static_argnames=("covariance_type", "with_responsibilities"))
@@ -109,21 +127,23 @@ def expect(
     """Of each point the log-likelihood, and the responsibilities [k], or, without them, the most probable component."""
 
     def block(x: Array, valid: Array, mixture: Densities) -> tuple[None, tuple[Array, Array]]:
-        log_likelihood, responsibilities = _expect(x, mixture, covariance_type)
+        log_likelihood, joint, responsibilities = _expect(x, mixture, covariance_type)
         if with_responsibilities:
             return None, (log_likelihood, responsibilities.T)
-        index = jnp.arange(len(responsibilities), dtype=jnp.int32)[:, None]
-        most = responsibilities >= responsibilities.max(axis=0, keepdims=True)
-        return None, (log_likelihood, jnp.where(most, index, len(responsibilities)).min(axis=0))
+        index = jnp.arange(len(joint), dtype=jnp.int32)[:, None]
+        most = joint >= joint.max(axis=0, keepdims=True)
+        return None, (log_likelihood, jnp.where(most, index, len(joint)).min(axis=0))
 
     return rows.map_sum(block, data, mixture)[1]
 
 
 def _expect(
     x: Float[Array, "block d"], mixture: Densities, covariance_type: str
-) -> tuple[Float[Array, " block"], Float[Array, "k block"]]:
-    """log p(x) and the responsibilities of one block."""
-    if covariance_type == "full":
+) -> tuple[Float[Array, " block"], Float[Array, "k block"], Float[Array, "k block"]]:
+    """log p(x), log p_j + log N(x; m_j, S_j) and the responsibilities of one block."""
+    if mixture.by_differences:
+        joint = -_squares_by_differences(x, mixture, covariance_type) / 2
+    elif covariance_type == "full":
         k, d = mixture.coefficients.shape
         whitened = _product(mixture.axes.T, x.T) - mixture.coefficients.reshape(k * d, 1)
         joint = -(whitened * whitened).reshape(k, d, len(x)).sum(axis=1) / 2
@@ -133,10 +153,24 @@ def _expect(
     largest = joint.max(axis=0)
     parts = jnp.exp(joint - largest[None, :])
     total = parts.sum(axis=0)
-    return largest + jnp.log(total), parts / total[None, :]
+    return largest + jnp.log(total), joint, parts / total[None, :]
 
 
-def _features(x: Float[Array, "block d"], axes: Array, covariance_type: str) -> Float[Array, "block f"]:
+def _squares_by_differences(
+    x: Float[Array, "block d"], mixture: Densities, covariance_type: str
+) -> Float[Array, "k block"]:
+    """|(x - m_j) P_j|^2."""
+    differences = x.T[None, :, :] - mixture.coefficients[:, :, None]
+    if covariance_type == "full":
+        whitened = _einsum("kde,kdb->keb", mixture.axes, differences)
+    elif covariance_type == "tied":
+        whitened = _einsum("de,kdb->keb", mixture.axes, differences)
+    else:
+        whitened = differences * mixture.axes[:, :, None]
+    return (whitened * whitened).sum(axis=1)
+
+
+def _features(x: Float[Array, "block d"], axes: Any, covariance_type: str) -> Float[Array, "block f"]:
     """What the square is linear in: squares beside the coordinates themselves."""
     if covariance_type == "tied":
         x = _product(x, axes)
@@ -144,19 +178,44 @@ def _features(x: Float[Array, "block d"], axes: Array, covariance_type: str) -> 
     return jnp.concatenate([squares, x], axis=1)
 
 
-def _sums(x: Float[Array, "block d"], responsibilities: Float[Array, "k block"], covariance_type: str) -> Sums:
+def _sums(
+    x: Float[Array, "block d"], responsibilities: Float[Array, "k block"], centres: Any, covariance_type: str
+) -> Sums:
     k, d = len(responsibilities), x.shape[1]
     counts = responsibilities.sum(axis=1)
+    if centres is not None:
+        return _sums_by_differences(x, responsibilities, centres, covariance_type)
     if covariance_type == "full":
         weighted = responsibilities[:, None, :] * x.T[None, :, :]
         return Sums(counts, weighted.sum(axis=2), _product(weighted.reshape(k * d, -1), x).reshape(k, d, d))
     if covariance_type == "tied":
-        return Sums(counts, _product(responsibilities, x), jnp.zeros((k, 0), x.dtype))
-    of_features = _product(responsibilities, _features(x, x, covariance_type))
+        return Sums(counts, _product(responsibilities, x), None)
+    of_features = _product(responsibilities, _features(x, None, covariance_type))
     if covariance_type == "diag":
         return Sums(counts, of_features[:, d:], of_features[:, :d])
     return Sums(counts, of_features[:, 1:], of_features[:, 0])
 
 
+def _sums_by_differences(
+    x: Float[Array, "block d"],
+    responsibilities: Float[Array, "k block"],
+    centres: Float[Array, "k d"],
+    covariance_type: str,
+) -> Sums:
+    differences = x.T[None, :, :] - centres[:, :, None]
+    weighted = responsibilities[:, None, :] * differences
+    counts, first = responsibilities.sum(axis=1), weighted.sum(axis=2)
+    if covariance_type == "full":
+        return Sums(counts, first, _einsum("kdb,keb->kde", weighted, differences))
+    if covariance_type == "tied":
+        return Sums(counts, first, _einsum("kdb,keb->de", weighted, differences))
+    squares = (weighted * differences).sum(axis=2)
+    return Sums(counts, first, squares if covariance_type == "diag" else squares.sum(axis=1))
+
+
 def _product(a: Array, b: Array) -> Array:
     return jnp.matmul(a, b, precision=PRECISION)
+
+
+def _einsum(equation: str, a: Array, b: Array) -> Array:
+    return jnp.einsum(equation, a, b, precision=PRECISION)

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Real, Shaped
+from jaxtyping import Array, Bool, Float, Int, Real, Shaped
 
 from scratchclust import rows
 from scratchclust.cluster.label_sums import Chunk, chosen_first, n_chunks
@@ -33,7 +33,8 @@ class Points:
 
     def centred(self, centroids: Float[AnyArray, "k d"]) -> Float[np.ndarray, "k d"]:
         """centroids - offset, as the blocks hold the points. On the host, whence it can go to any mesh."""
-        return (np.asarray(centroids, np.float64) - self.offset).astype(self.rows.arrays[0].dtype)
+        # As `rows.split` does it, in one precision and rounded once: a point on a centroid is at distance 0 from it.
+        return (np.asarray(centroids) - self.offset).astype(self.rows.arrays[0].dtype)
 
     def uncentred(self, centroids: Float[AnyArray, "k d"]) -> Float[AnyArray, "k d"]:
         """centroids + offset, in the type of the points."""
@@ -82,6 +83,24 @@ def nearest(
     norms = squared_norms(centroids)
     labels, least = least_score(norms[:, None] / 2 - product(centroids, x), x, rounding(x_norms, norms), centroids)
     return labels, jnp.maximum(x_norms + 2 * least, 0)
+
+
+def surely_nearest(
+    x: Float[Array, "block d"], x_norms: Float[Array, " block"], centroids: Float[Array, "k d"]
+) -> tuple[Int[Array, " block"], Bool[Array, " block"]]:
+    """The nearest centroid of each point of a block, and whether the rounding of what is computed leaves no other.
+
+    The scores |c_j|^2 / 2 - x.c_j are off by at most gamma (|x|^2 + |c_j|^2), where gamma = (d + 16) eps bounds the
+    rounding of x and c_j to this precision as well as that of products and sums (Higham, section 3.1).
+    """
+    gamma = (x.shape[1] + ROUNDING) * jnp.finfo(x.dtype).eps
+    norms = squared_norms(centroids)[:, None]
+    scores = norms / 2 - product(centroids, x)
+    most = (scores + gamma * norms).min(axis=0) + 2 * gamma * x_norms
+    possible = scores - gamma * norms <= most[None, :]
+    index = jnp.arange(len(centroids), dtype=jnp.int32)[:, None]
+    first = jnp.where(possible, index, len(centroids) - 1).min(axis=0)
+    return first, possible.sum(axis=0, dtype=jnp.int32) == 1
 
 
 def rounding(x_norms: Float[Array, " block"], norms: Float[Array, " k"]) -> Float[Array, " block"]:

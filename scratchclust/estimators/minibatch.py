@@ -1,51 +1,70 @@
 """Mini-batch k-means as an estimator, over the functions of `scratchclust.cluster.minibatch_kmeans`."""
 
-from typing import Any, no_type_check
+import warnings
+from types import SimpleNamespace
+from typing import Any, ClassVar, no_type_check
 
 import jax
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
-from scratchclust.cluster.distances_to_centroids import distances_to_centroids
+from scratchclust.checks import Rule, flag, nothing, number, whole
 from scratchclust.cluster.kmeans import assign
-from scratchclust.cluster.kmeans_starts import STARTS
 from scratchclust.cluster.minibatch_kmeans import minibatch_kmeans, minibatch_step, reassign, start_of_batch
-from scratchclust.estimators.base import Estimator, check_choice, check_matrix, check_positive, key_of, like
-from scratchclust.estimators.cluster import _checked_weights
-from scratchclust.results import MiniBatchState
+from scratchclust.estimators.base import check_matrix, key_of, like
+from scratchclust.estimators.centroids import CentroidEstimator, check_enough, checked_start, checked_weights
+from scratchclust.results import MiniBatchKMeansResult, MiniBatchState
 
 
-class MiniBatchKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Estimator):
+class MiniBatchKMeans(CentroidEstimator):
     """k-means from small random batches, for much data and for streams; a stand-in for scikit-learn's.
 
     `scratchclust.reference.minibatch_kmeans` explains how. A NumPy memory map of float32 or float64 is never held in
     memory as a whole; for a stream, call `partial_fit` with one batch after another.
 
+    The steps of `fit` are in float32 on centred data, which is what its centroids are good to; `partial_fit`,
+    `predict`, `transform`, `score` and `inertia_` are float64 where X is a float64 NumPy array.
+
     Args:
         n_clusters: k.
         init: "k-means++", "random", "k-means||", an array of centroids [k d], or a function of (X, n_clusters,
-            random_state) that returns one.
+            random_state) that returns one; X is then a sample of `init_size` points.
         max_iter: passes over the data at most.
         batch_size: points in a batch.
         tol: it has converged when the centroids move no more than tol times the mean variance of the features
             (squared) in a step; 0 leaves it to `max_no_improvement`.
         max_no_improvement: steps in which the smoothed inertia does not fall, after which it ends; None: never.
-        n_init: random starts, compared on a sample; "auto" is 3 for "random", else 1.
+        n_init: starts, compared on a sample; "auto" is 3 for "random" and functions, else 1. Given centroids are one
+            start, whatever this says.
+        init_size: points of the sample from which starts are drawn (functions get it too); None: 3 batches, or 3 k
+            where that is more.
         reassignment_ratio: centroids that win less than this part of the most are put elsewhere.
+        compute_labels: False saves the pass over all data at the end: no `labels_`, and `inertia_` is estimated from
+            the last batches.
         random_state: seed.
-        verbose: 1 prints a line when fit ends.
+        verbose: 1 prints the steps when fit ends.
 
     Attributes:
         cluster_centers_: [k d].
         counts_: [k], the weight that each centroid has won.
-        labels_: [n] int32, the cluster of each point of fit, or of the last batch.
+        labels_: [n] int32, the cluster of each point of fit, or of the last batch; unless compute_labels is False.
         inertia_: the sum of w |x - c|^2 over these.
         n_iter_: passes over the data that the steps amount to (fit alone).
         n_steps_: batches.
         n_features_in_, feature_names_in_: as in scikit-learn.
+
+    Not here: sparse input (X.toarray(), or PCA first), and scikit-learn's private attributes. scikit-learn draws points
+    in proportion to their weight, here every point is as likely and its weight counts in the step.
     """
+
+    parameter_rules: ClassVar[dict[str, Rule]] = {
+        **CentroidEstimator.common_rules,
+        "batch_size": whole(1),
+        "compute_labels": flag,
+        "max_no_improvement": whole(0) | nothing,
+        "init_size": whole(1) | nothing,
+        "reassignment_ratio": number(least=0),
+    }
 
     @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it
     def __init__(
@@ -55,53 +74,65 @@ class MiniBatchKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluster
         init: Any = "k-means++",
         max_iter: int = 100,
         batch_size: int = 1024,
+        verbose: int = 0,
+        compute_labels: bool = True,
+        random_state: Any = None,
         tol: float = 0.0,
         max_no_improvement: int | None = 10,
+        init_size: int | None = None,
         n_init: int | str = "auto",
         reassignment_ratio: float = 0.01,
-        random_state: Any = None,
-        verbose: int = 0,
     ) -> None:
         self.n_clusters = n_clusters
         self.init = init
         self.max_iter = max_iter
         self.batch_size = batch_size
+        self.verbose = verbose
+        self.compute_labels = compute_labels
+        self.random_state = random_state
         self.tol = tol
         self.max_no_improvement = max_no_improvement
+        self.init_size = init_size
         self.n_init = n_init
         self.reassignment_ratio = reassignment_ratio
-        self.random_state = random_state
-        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "MiniBatchKMeans":
         """Find the clusters of X [n d]; y is ignored; `sample_weight` [n] weighs the points.
 
         Raises:
             ValueError: a parameter or X cannot be used; the message says what was expected.
+
+        Warns:
+            RuntimeWarning: init_size below n_clusters, or n_init > 1 with given centroids.
         """
-        X, weights = self._checked(X, sample_weight, reset=True)
-        n_init = self.n_init
-        if n_init == "auto":
-            n_init = 3 if isinstance(self.init, str) and self.init == "random" else 1
+        given = self._checked()
+        X = check_matrix(self, X, reset=True)
+        check_enough(X, given.n_clusters)
+        weights = checked_weights(sample_weight, X)
+        n_init, init_size = self._number_of_starts(given, 3), _init_size(given)
         result = minibatch_kmeans(
             X,
-            int(self.n_clusters),
-            key=key_of(self.random_state),
-            init=self._checked_init(X),
-            n_init=int(n_init),
+            given.n_clusters,
+            key=key_of(given.random_state),
+            init=_start(X, weights, given, n_init, init_size),
+            n_init=n_init,
             sample_weight=weights,
-            batch_size=int(self.batch_size),
-            max_iter=int(self.max_iter),
-            tol=float(self.tol),
-            max_no_improvement=self.max_no_improvement,
-            reassignment_ratio=float(self.reassignment_ratio),
+            batch_size=given.batch_size,
+            max_iter=given.max_iter,
+            tol=given.tol,
+            max_no_improvement=given.max_no_improvement,
+            init_size=init_size,
+            reassignment_ratio=given.reassignment_ratio,
+            compute_labels=given.compute_labels,
         )
         self._store(X, result.state)
-        self.labels_, self.inertia_ = like(X, result.labels), result.inertia
+        self.__dict__.pop("labels_", None)  # of an earlier fit
+        if given.compute_labels:
+            self.labels_ = like(X, result.labels)
+        self.inertia_ = result.inertia
         self.n_iter_, self.n_steps_ = result.n_iter, result.n_steps
-        if self.verbose:
-            ending = "converged" if result.converged else f"stopped by max_iter={self.max_iter}"
-            print(f"mini-batch k-means {ending} after {self.n_steps_} steps with inertia {self.inertia_:.6g}")
+        if given.verbose:
+            _print_steps(result, given)
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "MiniBatchKMeans":
@@ -110,82 +141,79 @@ class MiniBatchKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluster
         Raises:
             ValueError: as for `fit`.
         """
+        given = self._checked()
         first = not hasattr(self, "cluster_centers_")
-        X, weights = self._checked(X, sample_weight, reset=first)
+        X = check_matrix(self, X, reset=first)
+        weights = checked_weights(sample_weight, X)
         n_before = 0 if first else self.n_steps_
-        key_start, key = jax.random.split(jax.random.fold_in(key_of(self.random_state), n_before))
-        if first:
-            init = self._checked_init(X)
-            centroids = start_of_batch(X, int(self.n_clusters), key=key_start, init=init, sample_weight=weights)
-            state = MiniBatchState(centroids, np.zeros(self.n_clusters, X.dtype), 0)
-        else:
-            state = MiniBatchState(self.cluster_centers_, self.counts_, self.n_since_reassigned_)
+        key_start, key = jax.random.split(jax.random.fold_in(key_of(given.random_state), n_before))
+        state = self._first_state(X, weights, given, key_start) if first else self._state()
         state, _ = minibatch_step(X, state, sample_weight=weights)
-        ratio = float(self.reassignment_ratio)
+        ratio = given.reassignment_ratio
         self._store(X, reassign(X, state, key=key, reassignment_ratio=ratio, sample_weight=weights))
-        labels, distances = assign(X, self.cluster_centers_)
-        distances = np.asarray(distances, np.float64)
-        self.labels_ = like(X, labels)
-        self.inertia_ = float(distances.sum() if weights is None else weights @ distances)
+        if given.compute_labels:
+            labels, squares = assign(X, self.cluster_centers_)
+            squares = np.asarray(squares, np.float64)
+            self.labels_ = like(X, labels)
+            self.inertia_ = float(squares.sum() if weights is None else weights @ squares)
         self.n_steps_ = n_before + 1
         return self
 
-    def predict(self, X: Any) -> Any:
-        """The nearest centroid of each row of X [n d], int32 [n]."""
-        check_is_fitted(self)
-        X = check_matrix(self, X, reset=False)
-        return like(X, assign(X, self.cluster_centers_)[0])
+    def _state(self) -> MiniBatchState:
+        return MiniBatchState(self.cluster_centers_, self.counts_, self.n_since_reassigned_)
 
-    def transform(self, X: Any) -> Any:
-        """The distance of each row of X [n d] to each centroid, [n k]."""
-        check_is_fitted(self)
-        X = check_matrix(self, X, reset=False)
-        return like(X, distances_to_centroids(X, self.cluster_centers_), X.dtype)
-
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Minus the inertia of X with the fitted centroids; y is ignored."""
-        check_is_fitted(self)
-        X = check_matrix(self, X, reset=False)
-        distances = np.asarray(assign(X, self.cluster_centers_)[1], np.float64)
-        return -float(distances.sum() if sample_weight is None else _checked_weights(sample_weight, X) @ distances)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "cluster_centers_")
-
-    @property
-    def _n_features_out(self) -> int:
-        return len(self.cluster_centers_)
+    def _first_state(
+        self, X: Any, weights: np.ndarray | None, given: SimpleNamespace, key: jax.Array
+    ) -> MiniBatchState:
+        check_enough(X, given.n_clusters)
+        self._number_of_starts(given, 1)
+        init = _start(X, weights, given, 1, len(X))
+        centroids = start_of_batch(X, given.n_clusters, key=key, init=init, sample_weight=weights)
+        return MiniBatchState(centroids, np.zeros(given.n_clusters, X.dtype), 0)
 
     def _store(self, X: Any, state: MiniBatchState) -> None:
         self.cluster_centers_ = like(X, state.centroids, X.dtype)
         self.counts_, self.n_since_reassigned_ = like(X, state.counts, X.dtype), int(state.n_since_reassigned)
 
-    def _checked(self, X: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, np.ndarray | None]:
-        """X and the weights, once the parameters are in order; a first batch must have k points."""
-        check_positive(n_clusters=self.n_clusters, max_iter=self.max_iter, batch_size=self.batch_size)
-        for name in ("n_init", "max_no_improvement"):
-            if getattr(self, name) not in ("auto", None):
-                check_positive(**{name: getattr(self, name)})
-        for name in ("tol", "reassignment_ratio"):
-            value = getattr(self, name)
-            if not (isinstance(value, int | float | np.number) and value >= 0):
-                raise ValueError(f"expected {name} >= 0, got {value!r}")
-        X = check_matrix(self, X, reset=reset)
-        if reset and len(X) < self.n_clusters:
-            raise ValueError(f"n_samples={len(X)} should be >= n_clusters={self.n_clusters}: ask for fewer clusters")
-        return X, None if sample_weight is None else _checked_weights(sample_weight, X)
 
-    def _checked_init(self, X: Any) -> Any:
-        """The name of a start, or centroids [k d]."""
-        if isinstance(self.init, str):
-            check_choice("init", self.init, tuple(STARTS))
-            return self.init
-        init = self.init
-        start = init(X, self.n_clusters, check_random_state(self.random_state)) if callable(init) else init
-        start = start if isinstance(start, jax.Array) else np.asarray(start, X.dtype)
-        if start.shape != (self.n_clusters, X.shape[1]) or not bool(np.isfinite(np.asarray(start)).all()):
-            raise ValueError(
-                f"expected finite starting centroids of shape {[self.n_clusters, X.shape[1]]} (clusters, features), "
-                f"got shape {list(start.shape)}"
-            )
-        return start
+def _init_size(given: SimpleNamespace) -> int | None:
+    if given.init_size is None or given.init_size >= given.n_clusters:
+        return given.init_size
+    warnings.warn(
+        f"init_size={given.init_size} should be larger than n_clusters={given.n_clusters}. Setting it to "
+        "min(3*n_clusters, n_samples)",
+        RuntimeWarning,
+        stacklevel=3,
+    )
+    return 3 * given.n_clusters
+
+
+def _start(X: Any, weights: np.ndarray | None, given: SimpleNamespace, n_init: int, init_size: int | None) -> Any:
+    """The name of a start, or centroids [k d]: of a function's the best on another sample than it was given."""
+    if isinstance(given.init, str):
+        return given.init
+    if not callable(given.init):
+        return checked_start(given.init, given.n_clusters, X)
+    random_state = check_random_state(given.random_state)
+    size = min(init_size or 3 * max(min(given.batch_size, len(X)), given.n_clusters), len(X))
+    starts, trial = [], np.sort(random_state.randint(len(X), size=size))
+    for _ in range(n_init):
+        sample = X[np.sort(random_state.choice(len(X), size=size, replace=False))] if size < len(X) else X
+        start = given.init(sample, given.n_clusters, random_state=random_state)
+        starts.append(checked_start(start, given.n_clusters, X))
+    if n_init == 1:
+        return starts[0]
+    of_trial = np.ones(size) if weights is None else weights[trial]
+    inertias = [of_trial @ np.asarray(assign(X[trial], start)[1], np.float64) for start in starts]
+    return starts[int(np.argmin(inertias))]
+
+
+def _print_steps(result: MiniBatchKMeansResult, given: SimpleNamespace) -> None:
+    for i, inertia in enumerate(result.batch_inertias, 1):
+        print(f"Minibatch step {i}/{result.n_steps}: mean batch inertia: {inertia:.9g}")
+    if result.converged:
+        by_tol, by_inertia = given.tol > 0, given.max_no_improvement is not None
+        reasons = ["small centers change"] * by_tol + ["lack of improvement in inertia"] * by_inertia
+        print(f"Converged ({' or '.join(reasons)}) at step {result.n_steps}")
+    ending = "converged" if result.converged else f"stopped by max_iter={given.max_iter}"
+    print(f"mini-batch k-means {ending} after {result.n_steps} steps with inertia {result.inertia:.6g}")

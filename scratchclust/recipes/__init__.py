@@ -6,7 +6,7 @@ outcome = run("digits", Settings(seed=1), output="runs/digits")
 
 from scratchclust.recipes.definitions import Recipe, Step, Variant
 from scratchclust.recipes.registry import RECIPES, find
-from scratchclust.recipes.run import Outcome, run
+from scratchclust.recipes.run import Outcome, check, run
 from scratchclust.recipes.work import Settings
 
-__all__ = ["RECIPES", "Outcome", "Recipe", "Settings", "Step", "Variant", "find", "run"]
+__all__ = ["RECIPES", "Outcome", "Recipe", "Settings", "Step", "Variant", "check", "find", "run"]

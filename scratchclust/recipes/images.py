@@ -1,7 +1,6 @@
 """The images of a run: those that are clustered, that the features learn from, that test what was fitted."""
 
 import logging
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -55,11 +54,9 @@ def load(
     if len(images.clustered.images) < n_needed:
         n = len(images.clustered.images)
         raise InputError(f"{name} has {n} images, too few for {purpose}: give {n_needed} or more")
-    for file in images.clustered.skipped:
-        logger.warning("skipped %s: %s", file.path, file.reason)
-    if images.clustered.skipped:
-        n = len(images.clustered.skipped)
-        warnings.warn(f"{n} files of {name} are no readable pictures: log.txt lists them", stacklevel=2)
+    for dataset in filter(None, images):  # `data.load` has told their number and the first
+        for file in dataset.skipped:
+            logger.warning("skipped %s: %s", file.path, file.reason)
     return images
 
 

@@ -38,6 +38,7 @@ def run(
     overwrite: bool = False,
     command: str | None = None,
     tell: Tell | None = None,
+    begin: Callable[[], None] | None = None,
 ) -> Outcome:
     """Runs a recipe and leaves a run's folder.
 
@@ -49,6 +50,8 @@ def run(
         overwrite: Replace an existing DIR when the new run is complete; without `resume`, clear DIR.partial first.
         command: The command line, for the record.
         tell: Called with a line of text before each step.
+        begin: Called once, when settings, folder and images are found to be good and JAX is needed: until then nothing
+            waits for it. Here a program may set it up.
 
     Returns:
         The folder and its metrics.
@@ -62,9 +65,14 @@ def run(
     if resume and not overwrite and (final / "metrics.json").is_file():
         return _finished(work, final)
     with runs.working(final, resume=resume, overwrite=overwrite) as folder:
-        metrics = _compute(work, folder)
+        metrics = _compute(work, folder, begin or (lambda: None))
         folder.finish()
     return Outcome(folder.final, metrics)
+
+
+def check(recipe: str, settings: Settings) -> None:
+    """Refuses a recipe or settings that `run` would refuse, before anything is read. Raises InputError."""
+    Work(find(recipe), settings, None, lambda line: None).check()
 
 
 def _finished(work: Work, final: Path) -> Outcome:
@@ -84,13 +92,14 @@ def different(work: Work, metrics: dict[str, Any]) -> list[str]:
     return [name for name, value in same.items() if metrics[name] != value]
 
 
-def _compute(work: Work, folder: runs.RunFolder) -> dict[str, Any]:
+def _compute(work: Work, folder: runs.RunFolder, begin: Callable[[], None]) -> dict[str, Any]:
     """Everything between the claimed folder and the complete one; gives what is in metrics.json."""
     start = perf_counter()
     logger.info("recipe %s, %s", work.recipe.name, work.settings)
+    loaded_images = _load(work)
+    loaded = perf_counter() - start
+    begin()
     with _compile_seconds() as compiled:
-        loaded_images = _load(work)
-        loaded = perf_counter() - start
         stages = {variant.name: _fitted(work, folder, variant, loaded_images) for variant in work.variants}
         curves = {
             "scan": _scanned(work, folder, loaded_images, stages) if work.settings.scan else None,
@@ -120,6 +129,11 @@ def _load(work: Work) -> Images:
         tell=work.tell,
     )
     work.check_images(images.clustered.images.shape)
+    if recipe.labels_used and (images.learned or images.clustered).labels is None:
+        raise InputError(
+            f"recipe {recipe.name} learns from labels, but {source} has none: give pictures in a folder for each "
+            "class, or take a recipe that needs no labels (`scratchclust recipes` tells)"
+        )
     if work.applied is not None:
         images = images._replace(applied=_applied(work, work.applied, source, reading))
     if work.groups is not None:

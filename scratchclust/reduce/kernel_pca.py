@@ -3,11 +3,15 @@
 How the leading eigenvectors of the centred kernel matrix are found depends on what is asked for:
 
 - "linear" and "cosine" need no kernel matrix: they are PCA of the points, or of the points scaled to length 1. The axes
-  themselves are then the landmarks.
-- Few axes of many points: the matrix is made by blocks on all devices in float32, and block Lanczos multiplies by it
+  themselves are then the landmarks, and the mean is taken from the points first.
+- Few axes of many points: the matrix is made by blocks on all devices, and block Lanczos multiplies by it
   (`leading_eigenpairs.py`).
-- Few points or many axes: all of the eigenproblem, on the host in float64.
+- Few points or many axes, and every kernel that is a function or a matrix: all of the eigenproblem, on the host in
+  float64.
 - Beyond the memory limit: Nystroem, with sums over blocks of rows; never more than m x m numbers.
+
+On the devices float64 NumPy arrays are computed with in float64, others in float32, as long as it can carry the digits
+of the kernel (`kernel_blocks.carriable`); else in float64 too.
 """
 
 import warnings
@@ -16,71 +20,53 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.linalg
 from jaxtyping import Array, Float, PRNGKeyArray, Real
 
 from scratchclust import rows
-from scratchclust.distances import centre_of, check_range
+from scratchclust.distances import check_range
 from scratchclust.errors import InputError
 from scratchclust.reduce.kernel_blocks import (
+    carriable,
+    centre_for,
     comparable,
-    directions,
     kernel_blocks,
-    numbers_of,
     parts_of,
     project,
-    sums_of_kernel,
     times_blocks,
 )
-from scratchclust.reduce.leading_eigenpairs import leading_eigenpairs
+from scratchclust.reduce.kernels import (
+    ALIKE,
+    FLOAT64_EPS,
+    KERNELS,
+    NEGLIGIBLE,
+    NEGLIGIBLE_OF_SUMS,
+    ROUNDING,
+    Kernel,
+    check_finite,
+    check_kernel,
+    check_that_some_are_alike,
+    directions,
+    kernel_matrix,
+    leading,
+    no_axis,
+    numbers_of,
+    result_of,
+    sums_of,
+)
+from scratchclust.reduce.leading_eigenpairs import Lanczos, leading_eigenpairs
+from scratchclust.reduce.nystroem import nystroem
 from scratchclust.reduce.pca import pca
+from scratchclust.reduce.precision import in_precision_of, is_double
 from scratchclust.results import KernelPCAResult
 
+__all__ = ["KERNELS", "kernel_matrix", "kernel_pca", "nystroem", "transform"]
+
 AnyArray = Array | np.ndarray
-KERNELS = ("linear", "rbf", "poly", "cosine")
 MEMORY_LIMIT = 2**31  # bytes of K in float64: 16,384 points
-NEGLIGIBLE = 1e-12  # of the largest eigenvalue in float64: no more than rounding
-NEGLIGIBLE_IN_FLOAT32 = 1e-6
+TOLERANCE = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-10}  # of Lanczos: what the products can give
 FEW = 2048  # points whose eigenproblem is solved whole
 EXP = 100  # multiplications that an exponential or a power is worth
-
-
-def kernel_matrix(
-    X: Real[AnyArray, "m d"],
-    Y: Real[AnyArray, "n d"],
-    *,
-    kernel: str = "linear",
-    gamma: float | None = None,
-    degree: float = 3.0,
-    coef0: float = 1.0,
-) -> Float[np.ndarray, "m n"]:
-    """k(x_i, y_j), on the host in float64.
-
-    Args:
-        X, Y: points.
-        kernel: "linear", "rbf", "poly" or "cosine".
-        gamma: of "rbf" and "poly"; None means 1 / d.
-        degree, coef0: of "poly".
-
-    Raises:
-        InputError: an unknown kernel.
-    """
-    _check_kernel(kernel)
-    gamma, degree, coef0 = numbers_of(X.shape[1], kernel, gamma, degree, coef0)
-    x, y = np.asarray(X, np.float64), np.asarray(Y, np.float64)
-    if kernel == "rbf":
-        x, y = x - y.mean(axis=0), y - y.mean(axis=0)
-    if kernel == "cosine":
-        x, y = np.asarray(directions(x)), np.asarray(directions(y))
-    K = x @ y.T
-    if kernel == "poly":
-        return (gamma * K + coef0) ** degree
-    if kernel == "rbf":  # -gamma |x - y|^2, expanded, in the memory of K
-        K *= 2
-        K -= (x**2).sum(axis=1)[:, None]
-        K -= (y**2).sum(axis=1)[None, :]
-        np.exp(gamma * np.minimum(K, 0, out=K), out=K)
-    return K
+ON_HOST = 10**7  # multiplications in float64 for which nothing is compiled
 
 
 def kernel_pca(
@@ -88,12 +74,13 @@ def kernel_pca(
     n_components: int | None = None,
     *,
     key: PRNGKeyArray,
-    kernel: str = "linear",
+    kernel: Kernel = "linear",
     gamma: float | None = None,
     degree: float = 3.0,
     coef0: float = 1.0,
     memory_limit: int = MEMORY_LIMIT,
     n_landmarks: int = 2048,
+    algorithm: str | Lanczos = "auto",
 ) -> KernelPCAResult:
     """The leading principal axes of the images of the points.
 
@@ -101,23 +88,27 @@ def kernel_pca(
         X: points, at least two.
         n_components: q; None keeps every axis with variance.
         key: draws the landmarks, and where the iteration for few axes begins.
-        kernel, gamma, degree, coef0: as for `kernel_matrix`.
+        kernel, gamma, degree, coef0: as for `kernel_matrix`; "precomputed" if X is K [n n] itself.
         memory_limit: bytes that K may take, 8 n^2; beyond it the result is Nystroem's ("linear" and "cosine" need no
-            K as long as there are few features).
+            K as long as there are few features; a K that is given is there already).
         n_landmarks: m, for Nystroem.
+        algorithm: "dense" (all of the eigenproblem, on the host), a `Lanczos` (its iteration; q must be less than n),
+            or "auto": the iteration for at most n / 32 axes of more than 2,048 points.
 
     Raises:
-        InputError: an argument that cannot be used; NaN, infinity, or numbers whose squares leave the range of float32.
+        InputError: an argument that cannot be used; NaN, infinity, or numbers whose squares leave the range of the
+            products; a kernel that overflows or tells no points apart.
 
     Warns:
         UserWarning: K would not fit the memory limit, and landmarks stand for the points.
     """
     _check_arguments(X, n_components, kernel, n_landmarks)
     n, d = X.shape
-    given: dict[str, Any] = {"kernel": kernel, "gamma": gamma, "degree": degree, "coef0": coef0}
+    given: dict[str, Any] = {"kernel": kernel, "gamma": numbers_of(d, gamma, degree, coef0)[0]}
+    given |= {"degree": degree, "coef0": coef0}
     if kernel in ("linear", "cosine") and 8 * min(n, d) ** 2 <= memory_limit:
         return _by_axes(X, n_components, **given)
-    if 8 * n**2 > memory_limit:
+    if 8 * n**2 > memory_limit and kernel != "precomputed":
         m = min(n_landmarks, n)
         warnings.warn(
             f"the kernel of {n:,} points would take {8 * n**2:,} bytes, more than the limit of {memory_limit:,}: "
@@ -125,159 +116,147 @@ def kernel_pca(
             stacklevel=2,
         )
         return nystroem(X, X[np.sort(np.asarray(jax.random.permutation(key, n)[:m]))], n_components, **given)
-    if n > FEW and n_components is not None and n_components <= n // 32:
-        return _by_products(X, n_components, key, **given)
-    K = kernel_matrix(X, X, **given)
-    means = K.mean(axis=0)
-    K -= means[None, :]
-    K -= (means - means.mean())[:, None]
-    eigenvalues, vectors = _leading(K, n_components, NEGLIGIBLE)
-    return _result(X, means, vectors / np.sqrt(eigenvalues), eigenvalues, vectors, **given)
+    few = algorithm == "auto" and n > FEW and n_components is not None and n_components <= n // 32
+    lanczos = algorithm if isinstance(algorithm, Lanczos) else Lanczos() if few else None
+    if lanczos is not None and n_components is not None and n_components < n and kernel in KERNELS:
+        return _by_products(X, n_components, key, lanczos, **given)
+    return _by_matrix(X, n_components, **given)
 
 
-def nystroem(
-    X: Real[AnyArray, "n d"],
-    landmarks: Real[AnyArray, "m d"],
-    n_components: int | None = None,
-    *,
-    kernel: str = "linear",
-    gamma: float | None = None,
-    degree: float = 3.0,
-    coef0: float = 1.0,
-) -> KernelPCAResult:
-    """Kernel PCA of the images of the points as projected onto the span of those of the landmarks.
-
-    Args:
-        X: points.
-        landmarks: L.
-        n_components, kernel, gamma, degree, coef0: as for `kernel_pca`.
-
-    Returns:
-        The result; cost O(n m (d + m) + m^3) time, memory O(n d + m^2). Axes that the rounding of float32 drowns, with
-        eigenvalues below a millionth of the largest, are left out.
-
-    Raises:
-        InputError: an unknown kernel.
-    """
-    given: dict[str, Any] = {"kernel": kernel, "gamma": gamma, "degree": degree, "coef0": coef0}
-    K = kernel_matrix(landmarks, landmarks, **given)
-    about = K.mean(axis=0)
-    sums, scatter = np.zeros(len(K)), np.zeros(K.shape)
-    centre = centre_of(landmarks)
-    of_landmarks, numbers = comparable(landmarks, centre, kernel), numbers_of(X.shape[1], **given)
-    for part in parts_of(X, centre, kernel, len(K) * (len(K) + X.shape[1])):
-        found = rows.finished(sums_of_kernel(part, of_landmarks, about, numbers, kernel))
-        sums, scatter = sums + np.asarray(found[0], np.float64), scatter + np.asarray(found[1], np.float64)
-    scatter -= np.outer(sums, sums) / len(X)
-    roots, vectors = _leading(K, None, NEGLIGIBLE_IN_FLOAT32)
-    W = vectors / np.sqrt(roots)
-    eigenvalues, vectors = _leading(W.T @ scatter @ W, n_components, NEGLIGIBLE_IN_FLOAT32)
-    coefficients = W @ vectors
-    return _result(landmarks, about + sums / len(X), coefficients, eigenvalues, coefficients, **given)
-
-
-def transform(X: Real[AnyArray, "n d"], result: KernelPCAResult) -> Float[Array, "n q"]:
+def transform(X: Real[AnyArray, "n d"], result: KernelPCAResult) -> Float[AnyArray, "n q"]:
     """Coordinates along the axes, sum_j (k(x, x_j) - k_j) a_jq.
 
     Args:
-        X: points, those of the fit or new ones.
+        X: points, those of the fit or new ones; of a kernel that was given, their kernel with the points of the fit.
         result: from `kernel_pca` or `nystroem`.
+
+    Returns:
+        [n q], a JAX array; for float64 NumPy points a float64 NumPy array.
+
+    Raises:
+        InputError: the kernel overflows.
     """
-    kernel, centre, found, left = result.kernel, centre_of(result.landmarks), [], len(X)
-    of_landmarks = comparable(result.landmarks, centre, kernel)
-    numbers = numbers_of(X.shape[1], kernel, result.gamma, result.degree, result.coef0)
+    kernel, landmarks, left = result.kernel, result.landmarks, len(X)
+    numbers = result.gamma, result.degree, result.coef0
     means, coefficients = (np.asarray(array, np.float64) for array in (result.kernel_means, result.coefficients))
-    for part in parts_of(X, centre, kernel, len(means) * sum(coefficients.shape)):
-        n_here = min(left, part.arrays[1].size)
-        found.append(rows.join(project(part, of_landmarks, means, coefficients, numbers, kernel), n_here))
-        left -= n_here
-    return jnp.concatenate(found)
+    cost = len(means) * (X.shape[1] + EXP + coefficients.shape[1])
+    if kernel not in KERNELS or (is_double(X) and len(X) * cost <= ON_HOST):
+        centred = _kernel_with(X, result) - means
+        common = centred.mean(axis=1, keepdims=True)
+        coordinates = (centred - common) @ coefficients + common * sums_of(coefficients)
+    else:
+        points, found = carriable(X, landmarks, kernel, numbers, result.centre), []
+        centre = centre_for(landmarks, kernel, result.centre)
+        with in_precision_of(points):
+            there = landmarks if kernel in ("linear", "cosine") else comparable(landmarks, centre, kernel)
+            arrays = there, means, coefficients, sums_of(coefficients)
+            for part in parts_of(points, centre, kernel, len(means) * sum(coefficients.shape)):
+                n_here = min(left, part.arrays[1].size)
+                found.append(rows.join(project(part, arrays, numbers, kernel), n_here))
+                left -= n_here
+            coordinates = np.concatenate(found) if is_double(points) else jnp.concatenate(found)
+    check_finite(coordinates, kernel, result.degree, result.coef0)
+    return coordinates if is_double(X) else jnp.asarray(coordinates)
+
+
+def _kernel_with(X: AnyArray, result: KernelPCAResult) -> Any:
+    """k(x, landmarks) on the host in float64."""
+    if result.kernel == "precomputed":
+        return np.asarray(X, np.float64)
+    if result.kernel in ("linear", "cosine"):
+        points = comparable(np.asarray(X, np.float64), result.centre, result.kernel)
+        return points @ np.asarray(result.landmarks, np.float64).T
+    given = {"gamma": result.gamma, "degree": result.degree, "coef0": result.coef0}
+    return kernel_matrix(X, result.landmarks, kernel=result.kernel, **given)
 
 
 def _by_axes(
-    X: AnyArray, n_components: int | None, kernel: str, gamma: float | None, degree: float, coef0: float
+    X: AnyArray, n_components: int | None, kernel: str, gamma: float, degree: float, coef0: float
 ) -> KernelPCAResult:
     """A kernel that is an inner product of the points, or of their directions: PCA."""
-    X = X if kernel == "linear" else directions(X)
-    found = pca(X, None if n_components is None else min(n_components, *X.shape))
+    points = X
+    if kernel == "cosine":
+        middle = directions(X).mean(axis=0, dtype=np.float64)
+        points = directions(carriable(X, X, kernel, (gamma, degree, coef0), middle))
+    found = pca(points, None if n_components is None else min(n_components, *X.shape))
     eigenvalues = np.asarray(found.singular_values, np.float64) ** 2
-    if not eigenvalues[0] > 0:
-        raise InputError("all points have the same image under the kernel: there is no axis along which they vary")
-    axes = np.asarray(found.components, np.float64)[eigenvalues > NEGLIGIBLE_IN_FLOAT32 * eigenvalues[0]]
-    eigenvalues, means = eigenvalues[: len(axes)], axes @ np.asarray(found.mean, np.float64)
-    given: dict[str, Any] = {"kernel": kernel, "gamma": gamma, "degree": degree, "coef0": coef0}
-    result = _result(axes, means, np.eye(len(axes)), eigenvalues, None, **given)
+    largest = float(np.abs(np.asarray(found.mean)).max())
+    if not eigenvalues[0] > (FLOAT64_EPS * largest) ** 2 * X.size:
+        raise no_axis()
+    negligible = NEGLIGIBLE if is_double(points) else NEGLIGIBLE_OF_SUMS[np.dtype(np.float32)]
+    axes = np.asarray(found.components, np.float64)[eigenvalues > negligible * eigenvalues[0]]
+    mean = np.asarray(found.mean, np.float64)
+    centre = mean.astype(rows.offset_type(points))  # what that rounds away is left to the means of the kernel
+    eigenvalues, means = eigenvalues[: len(axes)], axes @ (mean - centre)
+    given: dict[str, Any] = {"kernel": kernel, "gamma": gamma, "degree": degree, "coef0": coef0, "centre": centre}
+    result = result_of(axes, means, np.eye(len(axes)), eigenvalues, None, **given)
     coordinates = np.asarray(transform(X, result))
-    return _result(axes, means, np.eye(len(axes)), eigenvalues, coordinates, **given)
+    return result_of(axes, means, np.eye(len(axes)), eigenvalues, coordinates, **given)
+
+
+def _by_matrix(
+    X: AnyArray, n_components: int | None, kernel: Kernel, gamma: float, degree: float, coef0: float
+) -> KernelPCAResult:
+    """All of the eigenproblem of K, or of so many of its largest eigenvalues, by LAPACK."""
+    given: dict[str, Any] = {"kernel": kernel, "gamma": gamma, "degree": degree, "coef0": coef0}
+    n = len(X)
+    K = np.array(X, np.float64) if kernel == "precomputed" else kernel_matrix(X, X, **given)
+    with np.errstate(over="ignore"):
+        means = K.mean(axis=0)
+    check_finite(means, kernel, degree, coef0)
+    check_that_some_are_alike(kernel, means, n, FLOAT64_EPS)
+    rounding = ROUNDING * FLOAT64_EPS * n**0.5 * float(max(K.max(), -K.min()))
+    K -= means[None, :]
+    K -= (means - means.mean())[:, None]
+    eigenvalues, vectors = leading(K, n_components, NEGLIGIBLE, rounding)
+    vectors = vectors - vectors.mean(axis=0)  # 0 but for the rounding of K, which far from zero is not small
+    landmarks = X[:, :0] if kernel == "precomputed" else X
+    return result_of(landmarks, means, vectors / np.sqrt(eigenvalues), eigenvalues, vectors, **given)
 
 
 def _by_products(
-    X: AnyArray, n_components: int, key: Array, kernel: str, gamma: float | None, degree: float, coef0: float
+    X: AnyArray, n_components: int, key: Array, lanczos: Lanczos, kernel: str, gamma: float, degree: float, coef0: float
 ) -> KernelPCAResult:
     """The leading eigenvectors of K' = H K H with H = I - 1/n; for centred columns V it is K' V = H (K V)."""
     given: dict[str, Any] = {"kernel": kernel, "gamma": gamma, "degree": degree, "coef0": coef0}
     n, d = X.shape
-    centre, numbers = centre_of(X), numbers_of(d, **given)
-    of_points, parts = comparable(X, centre, kernel), parts_of(X, centre, kernel, n * (d + EXP))
-    matrix = [rows.Rows((rows.finished(kernel_blocks(part, of_points, numbers, kernel)),), part.mesh) for part in parts]
-
-    def times(vectors: np.ndarray) -> np.ndarray:
-        found = (
-            rows.finished(times_blocks(part, (vectors - vectors.mean(axis=0)).astype(np.float32))) for part in matrix
-        )
-        joined = np.concatenate([np.asarray(blocks, np.float64).reshape(-1, vectors.shape[1]) for blocks in found])[:n]
-        return joined - joined.mean(axis=0)
-
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
-    eigenvalues, vectors = leading_eigenpairs(times, n, n_components, rng=rng)
-    kept = eigenvalues > max(NEGLIGIBLE_IN_FLOAT32 * eigenvalues[0], 0)
+    numbers = gamma, degree, coef0
+    points, centre = carriable(X, X, kernel, numbers), centre_for(X, kernel)
+    with in_precision_of(points):
+        there, parts = comparable(points, centre, kernel), parts_of(points, centre, kernel, n * (d + EXP))
+        made = (rows.finished(kernel_blocks(part, there, numbers, kernel)) for part in parts)
+        matrix = [rows.Rows((blocks,), part.mesh) for blocks, part in zip(made, parts, strict=True)]
+        dtype = np.dtype(matrix[0].arrays[0].dtype)
+
+        def product(vectors: np.ndarray) -> np.ndarray:
+            found = (rows.finished(times_blocks(part, vectors.astype(dtype))) for part in matrix)
+            return np.concatenate([np.asarray(blocks, np.float64).reshape(-1, vectors.shape[1]) for blocks in found])[
+                :n
+            ]
+
+        def times(vectors: np.ndarray) -> np.ndarray:
+            images = product(vectors - vectors.mean(axis=0))
+            return images - images.mean(axis=0)
+
+        means = product(np.full((n, 1), 1 / n))[:, 0]
+        check_finite(means, kernel, degree, coef0)
+        check_that_some_are_alike(kernel, means, n, ALIKE[dtype])
+        lanczos = lanczos if lanczos.tolerance else lanczos._replace(tolerance=TOLERANCE[dtype])
+        eigenvalues, vectors = leading_eigenpairs(times, n, n_components, rng=rng, lanczos=lanczos)
+    rounding = ROUNDING * float(np.finfo(dtype).eps) * n**0.5 * float(np.abs(means).max())
+    kept = eigenvalues > max(NEGLIGIBLE_OF_SUMS[dtype] * eigenvalues[0], rounding)
     if not kept.any():
-        raise InputError("all points have the same image under the kernel: there is no axis along which they vary")
-    ones = np.ones((n, 1), np.float32) / np.float32(n)
-    means = np.concatenate([np.asarray(rows.finished(times_blocks(part, ones))).reshape(-1) for part in matrix])[:n]
+        raise no_axis()
     eigenvalues, vectors = eigenvalues[kept], vectors[:, kept]
-    return _result(X, means.astype(np.float64), vectors / np.sqrt(eigenvalues), eigenvalues, vectors, **given)
+    return result_of(X, means, vectors / np.sqrt(eigenvalues), eigenvalues, vectors, **given)
 
 
-def _leading(symmetric: np.ndarray, q: int | None, negligible: float) -> tuple[np.ndarray, np.ndarray]:
-    """The q largest eigenvalues, falling, those that are more than rounding; and their unit eigenvectors in columns."""
-    size = len(symmetric)
-    wanted = None if q is None or q >= size else [size - q, size - 1]
-    eigenvalues, vectors = scipy.linalg.eigh(symmetric, subset_by_index=wanted)
-    eigenvalues, vectors = eigenvalues[::-1], vectors[:, ::-1]
-    kept = eigenvalues > max(negligible * eigenvalues[0], 0)
-    if not kept.any():
-        raise InputError("all points have the same image under the kernel: there is no axis along which they vary")
-    return eigenvalues[kept], vectors[:, kept]
-
-
-def _result(
-    landmarks: AnyArray,
-    means: np.ndarray,
-    coefficients: np.ndarray,
-    eigenvalues: np.ndarray,
-    signed: np.ndarray | None,
-    *,
-    kernel: str,
-    gamma: float | None,
-    degree: float,
-    coef0: float,
-) -> KernelPCAResult:
-    """The result; where `signed` is given, with the signs that make its largest entry in each column positive."""
-    if signed is not None:
-        largest = np.abs(signed).argmax(axis=0)
-        coefficients = coefficients * np.sign(signed[largest, np.arange(signed.shape[1])])
-    gamma, _, _ = numbers_of(landmarks.shape[1], kernel, gamma, degree, coef0)
-    return KernelPCAResult(landmarks, means, coefficients, eigenvalues, kernel, gamma, degree, coef0)
-
-
-def _check_kernel(kernel: str) -> None:
-    if kernel not in KERNELS:
-        raise InputError(f"kernel={kernel!r} is unknown: expected one of {', '.join(map(repr, KERNELS))}")
-
-
-def _check_arguments(X: AnyArray, n_components: int | None, kernel: str, n_landmarks: int) -> None:
-    _check_kernel(kernel)
+def _check_arguments(X: AnyArray, n_components: int | None, kernel: Kernel, n_landmarks: int) -> None:
+    if kernel != "precomputed":
+        check_kernel(kernel)
+    elif X.shape[0] != X.shape[1]:
+        raise InputError(f'expected the kernel of each point with each, as kernel="precomputed", got {list(X.shape)}')
     if len(X) < 2:
         raise InputError(f"expected at least two points, got {len(X)}: a single one does not vary")
     if n_components is not None and not 1 <= n_components <= len(X):
@@ -287,4 +266,5 @@ def _check_arguments(X: AnyArray, n_components: int | None, kernel: str, n_landm
     xp = np if isinstance(X, np.ndarray) else jnp
     if not bool(xp.isfinite(X).all()):
         raise InputError("X holds NaN or infinity: leave out or fill those rows first")
-    check_range(X, float(xp.abs(X).max()) ** 2)
+    if not is_double(X) and kernel != "precomputed":
+        check_range(X, float(xp.abs(X).max()) ** 2)

@@ -10,7 +10,6 @@ import warnings
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse
 from jaxtyping import Float, Real
 from scipy.sparse.csgraph import connected_components
@@ -19,6 +18,7 @@ from scipy.sparse.linalg import eigsh
 from scratchclust.distances import AnyArray, centre_of, exponent_of, scaled
 from scratchclust.errors import InputError
 from scratchclust.neighbors import nearest_neighbors
+from scratchclust.reduce.leading_eigenpairs import largest_eigenpairs
 from scratchclust.results import Neighbors, SpectralEmbeddingResult
 
 SCALE_NEIGHBOR = 7
@@ -218,7 +218,7 @@ def _largest_of_part(normalised: Any, q: int) -> tuple[Float[np.ndarray, " q"], 
     """The q largest eigenvalues of D^-1/2 W D^-1/2 of one part, falling, and their eigenvectors."""
     m = normalised.shape[0]
     if m <= max(SMALL, 2 * q):
-        largest, vectors = scipy.linalg.eigh(normalised.toarray(), subset_by_index=[m - q, m - 1])
+        largest, vectors = largest_eigenpairs(normalised.toarray(), q)
     else:
         start = np.random.default_rng(0).uniform(0.5, 1.5, m)  # any start that is no eigenvector; always the same
         largest, vectors = eigsh(normalised, k=q, which="LA", tol=ACCURACY, v0=start, maxiter=5000)  # pyright: ignore[reportArgumentType]

@@ -16,8 +16,12 @@ far outside the range of floating-point numbers, so all of it is in logarithms:
 
     log p(x) = log sum_j exp(log p_j + log N(x; m_j, S_j)) = a + log sum_j exp(... - a),      a = the largest term
 
-And no S is inverted: with S = L L^T (Cholesky) and P = L^-T, the square is |(x - m) P|^2, and log |S| is
--2 sum_f log P_ff.
+And no S is inverted: with S^-1 = P P^T and P upper triangular (`mixtures.py` beside this file), the square is
+|(x - m) P|^2, and log |S| is -2 sum_f log P_ff.
+
+EM climbs to the nearest peak, so much depends on where it starts. `start` knows four ways: from the clusters of
+k-means; from random responsibilities; or from narrow spheres about k points, drawn by k-means++ or at random. Spheres
+that narrow give every point to the nearest of the k in the first step.
 
 The fast twin of this file is `scratchclust/cluster/gaussian_mixture.py`.
 
@@ -25,14 +29,19 @@ Sources: Dempster, Laird & Rubin, Maximum likelihood from incomplete data via th
 Recognition and Machine Learning, 2006, section 9.2.
 """
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float, Int, Real
 
 from scratchclust.errors import InputError
 from scratchclust.reference.kmeans import kmeans
+from scratchclust.reference.kmeans_starts import plus_plus, random_points
+from scratchclust.reference.mixtures import given_parts, precisions_cholesky, spheres
 from scratchclust.results import GaussianMixtureResult, Mixture
 
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
+INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
 LEAST_COUNT = 10 * np.finfo(np.float64).eps  # added to n_j as in scikit-learn: a component without points has a mean
 
 
@@ -81,7 +90,7 @@ def m_step(
         [_scatter(X - mean, r) / n_j for mean, r, n_j in zip(means, responsibilities.T, counts, strict=True)]
     )
     covariances = _constrained(full, counts, covariance_type, reg_covar)
-    return Mixture(counts / counts.sum(), means, covariances, _precisions_cholesky(covariances, covariance_type))
+    return Mixture(counts / counts.sum(), means, covariances, precisions_cholesky(covariances, covariance_type))
 
 
 def log_likelihoods(
@@ -89,6 +98,11 @@ def log_likelihoods(
 ) -> Float[np.ndarray, " n"]:
     """log p(x_i) of each point; their mean is what EM raises."""
     return e_step(X, mixture, covariance_type=covariance_type)[0]
+
+
+def assign(X: Real[np.ndarray, "n d"], mixture: Mixture, *, covariance_type: str = "full") -> Int[np.ndarray, " n"]:
+    """The most probable component of each point; of equally probable ones the first."""
+    return _log_joint(X, mixture, covariance_type).argmax(axis=1).astype(np.int32)
 
 
 def em(
@@ -99,17 +113,19 @@ def em(
     tol: float = 1e-3,
     reg_covar: float = 1e-6,
     max_iter: int = 100,
+    lower_bound: float = -np.inf,
 ) -> GaussianMixtureResult:
     """Expectation-maximisation from a given mixture, until the mean log-likelihood changes by less than `tol`.
 
     Args:
         X: points.
-        start: a mixture, from `m_step` for instance.
+        start: a mixture, from `start` or `m_step` for instance.
         covariance_type: "full", "tied", "diag" or "spherical".
         tol: in natural logarithm per point.
         reg_covar: added to every variance. The likelihood without it has no bound: a component that shrinks to a point
             raises it for ever. With it the likelihood may fall by a little.
-        max_iter: iterations at most.
+        max_iter: iterations at most; 0 gives the start back.
+        lower_bound: the mean log-likelihood of the iteration before, where EM goes on from an earlier one.
 
     Raises:
         InputError: an argument that cannot be used, NaN or infinity, or a covariance that is not positive definite.
@@ -120,11 +136,48 @@ def em(
         log_likelihood, responsibilities = e_step(X, mixture, covariance_type=covariance_type)
         mixture = m_step(X, responsibilities, covariance_type=covariance_type, reg_covar=reg_covar)
         lower_bounds.append(log_likelihood.mean())
-        converged = len(lower_bounds) > 1 and bool(abs(lower_bounds[-1] - lower_bounds[-2]) < tol)
-    log_likelihood, responsibilities = e_step(X, mixture, covariance_type=covariance_type)
-    labels = responsibilities.argmax(axis=1).astype(np.int32)
-    bounds = np.array(lower_bounds)
-    return GaussianMixtureResult(mixture, labels, float(log_likelihood.mean()), len(bounds), converged, bounds)
+        converged = bool(abs(lower_bounds[-1] - lower_bound) < tol)
+        lower_bound = lower_bounds[-1]
+    log_likelihood = float(log_likelihoods(X, mixture, covariance_type=covariance_type).mean())
+    labels = assign(X, mixture, covariance_type=covariance_type)
+    return GaussianMixtureResult(mixture, labels, log_likelihood, len(lower_bounds), converged, np.array(lower_bounds))
+
+
+def start(
+    X: Real[np.ndarray, "n d"],
+    n_components: int,
+    *,
+    rng: np.random.Generator,
+    init_params: str = "kmeans",
+    covariance_type: str = "full",
+    reg_covar: float = 1e-6,
+) -> Mixture:
+    """A mixture for EM to start from.
+
+    Args:
+        X: points.
+        n_components: k.
+        rng: source of randomness.
+        init_params: "kmeans": every point belongs to the component of its cluster. "random": r_ij are uniform numbers,
+            divided by their sum over j. "k-means++", "random_from_data": k of the points are the means, of spheres of
+            variance reg_covar and equal weight.
+        covariance_type: "full", "tied", "diag" or "spherical".
+        reg_covar: added to every variance.
+
+    Raises:
+        InputError: an argument that cannot be used, or a covariance that is not positive definite; so are spheres
+            where reg_covar is 0.
+    """
+    _check(X, n_components, covariance_type=covariance_type, reg_covar=reg_covar, init_params=init_params)
+    if init_params in ("k-means++", "random_from_data"):
+        draw = plus_plus if init_params == "k-means++" else random_points
+        return spheres(draw(X, n_components, rng=rng), reg_covar, covariance_type=covariance_type)
+    if init_params == "kmeans":
+        responsibilities = _one_hot(kmeans(X, n_components, rng=rng).labels, n_components)
+    else:
+        uniform = rng.uniform(size=(len(X), n_components))
+        responsibilities = uniform / uniform.sum(axis=1, keepdims=True)
+    return m_step(X, responsibilities, covariance_type=covariance_type, reg_covar=reg_covar)
 
 
 def gaussian_mixture(
@@ -137,8 +190,12 @@ def gaussian_mixture(
     reg_covar: float = 1e-6,
     max_iter: int = 100,
     n_init: int = 1,
+    init_params: str = "kmeans",
+    weights_init: Any = None,
+    means_init: Any = None,
+    precisions_init: Any = None,
 ) -> GaussianMixtureResult:
-    """A Gaussian mixture by EM from the clusters of k-means; of `n_init` runs the one of largest likelihood.
+    """A Gaussian mixture by EM; of `n_init` runs the one whose last lower bound is largest.
 
     Args:
         X: points.
@@ -146,49 +203,38 @@ def gaussian_mixture(
         rng: source of randomness.
         covariance_type, tol, reg_covar, max_iter: as for `em`.
         n_init: number of starts.
+        init_params: as for `start`.
+        weights_init, means_init, precisions_init: as for `given_parts`; they take the place of what `start` found.
 
     Raises:
-        InputError: as for `em`, or more components than points.
+        InputError: as for `em`, `start` and `given_parts`, or more components than points.
     """
-    given = {"covariance_type": covariance_type, "reg_covar": reg_covar}
-    _check(X, n_components, **given, tol=tol, max_iter=max_iter, n_init=n_init)
+    shape = {"covariance_type": covariance_type, "reg_covar": reg_covar}
+    _check(X, n_components, **shape, tol=tol, max_iter=max_iter, n_init=n_init, init_params=init_params)
+    inits = {"weights_init": weights_init, "means_init": means_init, "precisions_init": precisions_init}
+    given = given_parts(n_components, X.shape[1], covariance_type=covariance_type, **inits)
+    complete = all(part is not None for part in given)
     results = []
-    for _ in range(n_init):
-        labels = kmeans(X, n_components, rng=rng).labels
-        start = m_step(X, _one_hot(labels, n_components), **given)
-        results.append(em(X, start, **given, tol=tol, max_iter=max_iter))
-    return max(results, key=lambda result: result.log_likelihood)
-
-
-def _precisions_cholesky(covariances: Float[np.ndarray, "..."], covariance_type: str) -> Float[np.ndarray, "..."]:
-    """P of S^-1 = P P^T, upper triangular; of a diagonal or a single variance 1 / sqrt(S), entry by entry.
-
-    An InputError if a covariance is not positive definite.
-    """
-    try:
-        if covariance_type in ("full", "tied"):
-            return np.swapaxes(np.linalg.inv(np.linalg.cholesky(covariances)), -1, -2)
-        if (covariances > 0).all():
-            return 1 / np.sqrt(covariances)
-    except np.linalg.LinAlgError:
-        pass
-    raise InputError(
-        "a covariance is not positive definite, as happens to a component with few or equal points: "
-        "increase reg_covar, scale X, or take fewer components"
-    )
+    for _ in range(1 if complete or not max_iter else n_init):
+        found = given if complete else start(X, n_components, rng=rng, init_params=init_params, **shape)
+        beginning = Mixture(*(b if a is None else a for a, b in zip(given, found, strict=True)))
+        results.append(em(X, beginning, **shape, tol=tol, max_iter=max_iter))
+    return max(results, key=lambda result: result.lower_bounds[-1] if max_iter else 0)
 
 
 def _log_joint(X: Real[np.ndarray, "n d"], mixture: Mixture, covariance_type: str) -> Float[np.ndarray, "n k"]:
     """log p_j + log N(x_i; m_j, S_j)."""
     n, d = X.shape
     joint = np.empty((n, len(mixture.weights)))
+    with np.errstate(divide="ignore"):  # a weight of 0
+        log_weights = np.log(mixture.weights)
     for j, mean in enumerate(mixture.means):
         P = mixture.precisions_cholesky if covariance_type == "tied" else mixture.precisions_cholesky[j]
         if P.ndim < 2:  # a diagonal, or one number
             P = np.diag(np.broadcast_to(P, d))
         squared = (((X - mean) @ P) ** 2).sum(axis=1)
         log_density = -(d * np.log(2 * np.pi) + squared) / 2 + np.log(np.diag(P)).sum()
-        joint[:, j] = np.log(mixture.weights[j]) + log_density
+        joint[:, j] = log_weights[j] + log_density
     return joint
 
 
@@ -221,17 +267,21 @@ def _check(
     covariance_type: str,
     reg_covar: float,
     tol: float = 0.0,
-    max_iter: int = 1,
+    max_iter: int = 0,
     n_init: int = 1,
+    init_params: str = "kmeans",
 ) -> None:
-    if covariance_type not in COVARIANCE_TYPES:
-        expected = ", ".join(map(repr, COVARIANCE_TYPES))
-        raise InputError(f"covariance_type={covariance_type!r} is unknown: expected one of {expected}")
+    for name, word, known in (
+        ("covariance_type", covariance_type, COVARIANCE_TYPES),
+        ("init_params", init_params, INIT_PARAMS),
+    ):
+        if word not in known:
+            raise InputError(f"{name}={word!r} is unknown: expected one of {', '.join(map(repr, known))}")
     if not 1 <= n_components <= len(X):
         raise InputError(f"n_components={n_components}: expected 1 to {len(X)}, the number of points")
-    if not (reg_covar >= 0 and tol >= 0):
-        raise InputError(f"reg_covar={reg_covar}, tol={tol}: expected at least 0 for both")
-    if max_iter < 1 or n_init < 1:
-        raise InputError(f"max_iter={max_iter}, n_init={n_init}: expected at least 1 for both")
+    if not (0 <= reg_covar < np.inf and 0 <= tol < np.inf):
+        raise InputError(f"reg_covar={reg_covar}, tol={tol}: expected finite numbers of at least 0 for both")
+    if max_iter < 0 or n_init < 1:
+        raise InputError(f"max_iter={max_iter}, n_init={n_init}: expected at least 0 and at least 1")
     if not np.isfinite(X).all():
         raise InputError("X holds NaN or infinity: leave out or fill those rows first")

@@ -4,8 +4,11 @@ A kernel k(x, y) is an inner product phi(x) . phi(y) of images of the points:
 
     linear      x . y                              poly        (gamma x . y + coef0)^degree
     rbf         exp(-gamma |x - y|^2)              cosine      x . y / (|x| |y|), 0 where one of them is 0
+    sigmoid     tanh(gamma x . y + coef0)          or any function of two points, or the matrix K itself ("precomputed")
 
-and PCA needs no more. With K_ij = k(x_i, x_j), the centred images have the inner products
+and PCA needs no more. (sigmoid is no inner product: axes of negative eigenvalue are left out.)
+
+With K_ij = k(x_i, x_j), the centred images have the inner products
 
     K' = (I - 1/n) K (I - 1/n)                     1/n: the matrix of which every entry is 1 / n
 
@@ -28,6 +31,7 @@ Seeger, Using the Nystroem method to speed up kernel machines, 2001.
 """
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float, Real
@@ -36,16 +40,19 @@ from scratchclust.errors import InputError
 from scratchclust.reference.distances import squared_distances
 from scratchclust.results import KernelPCAResult
 
-KERNELS = ("linear", "rbf", "poly", "cosine")
+KERNELS = ("linear", "rbf", "poly", "sigmoid", "cosine")
 MEMORY_LIMIT = 2**31  # bytes of K in float64: 16,384 points
 NEGLIGIBLE = 1e-12  # of the largest eigenvalue: no more than rounding
+EPS = float(np.finfo(np.float64).eps)
+ROUNDING = 4 * EPS  # of the largest entry, times sqrt(n): what rounding leaves of an eigenvalue of zero
+Kernel = str | Callable[..., float]
 
 
 def kernel_matrix(
     X: Real[np.ndarray, "m d"],
     Y: Real[np.ndarray, "n d"],
     *,
-    kernel: str = "linear",
+    kernel: Kernel = "linear",
     gamma: float | None = None,
     degree: float = 3.0,
     coef0: float = 1.0,
@@ -54,20 +61,43 @@ def kernel_matrix(
 
     Args:
         X, Y: points.
-        kernel: "linear", "rbf", "poly" or "cosine".
-        gamma: of "rbf" and "poly"; None means 1 / d.
-        degree, coef0: of "poly".
+        kernel: "linear", "rbf", "poly", "sigmoid", "cosine", or a function of two points.
+        gamma: of "rbf", "poly" and "sigmoid"; None means 1 / d.
+        degree: of "poly".
+        coef0: of "poly" and "sigmoid".
 
     Raises:
-        InputError: an unknown kernel.
+        InputError: an unknown kernel, or one that overflows.
     """
     _check_kernel(kernel)
     X, Y = X.astype(np.float64), Y.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):  # which is what we look for
+        K = _kernel_matrix(X, Y, kernel, gamma, degree, coef0)
+    if not np.isfinite(K).all():
+        raise InputError(
+            f"kernel={kernel!r} with degree={degree:g} and coef0={coef0:g} gives infinity or NaN: take a smaller, "
+            'whole degree, a smaller gamma or coef0, kernel="rbf", or scale X, by X / abs(X).max() for instance'
+        )
+    return K
+
+
+def _kernel_matrix(
+    X: Float[np.ndarray, "m d"],
+    Y: Float[np.ndarray, "n d"],
+    kernel: Kernel,
+    gamma: float | None,
+    degree: float,
+    coef0: float,
+) -> Float[np.ndarray, "m n"]:
+    if callable(kernel):
+        return np.array([[kernel(x, y) for y in Y] for x in X], np.float64)
     scale = 1 / X.shape[1] if gamma is None else gamma
     if kernel == "rbf":
         return np.exp(-scale * squared_distances(X, Y))
     if kernel == "poly":
         return (scale * X @ Y.T + coef0) ** degree
+    if kernel == "sigmoid":
+        return np.tanh(scale * X @ Y.T + coef0)
     if kernel == "cosine":
         X, Y = _unit_or_zero(X), _unit_or_zero(Y)
     return X @ Y.T
@@ -78,7 +108,7 @@ def kernel_pca(
     n_components: int | None = None,
     *,
     rng: np.random.Generator,
-    kernel: str = "linear",
+    kernel: Kernel = "linear",
     gamma: float | None = None,
     degree: float = 3.0,
     coef0: float = 1.0,
@@ -91,19 +121,22 @@ def kernel_pca(
         X: points, at least two.
         n_components: q; None keeps every axis with variance.
         rng: draws the landmarks.
-        kernel, gamma, degree, coef0: as for `kernel_matrix`.
+        kernel, gamma, degree, coef0: as for `kernel_matrix`; "precomputed" if X is K [n n] itself.
         memory_limit: bytes that K may take, 8 n^2; beyond it the result is Nystroem's.
         n_landmarks: m, for Nystroem.
 
     Raises:
-        InputError: an argument that cannot be used, NaN or infinity.
+        InputError: an argument that cannot be used, NaN or infinity, or a kernel that overflows or tells no points
+            apart.
 
     Warns:
         UserWarning: K would not fit the memory limit, and landmarks stand for the points.
     """
     _check_arguments(X, n_components, kernel, n_landmarks)
     n, given = len(X), {"kernel": kernel, "gamma": gamma, "degree": degree, "coef0": coef0}
-    if 8 * n**2 > memory_limit:
+    if gamma is None:
+        given["gamma"] = 1 / X.shape[1]
+    if 8 * n**2 > memory_limit and kernel != "precomputed":
         m = min(n_landmarks, n)
         warnings.warn(
             f"the kernel of {n:,} points would take {8 * n**2:,} bytes, more than the limit of {memory_limit:,}: "
@@ -111,11 +144,14 @@ def kernel_pca(
             stacklevel=2,
         )
         return nystroem(X, X[rng.choice(n, size=m, replace=False)], n_components, **given)
-    K = kernel_matrix(X, X, **given)
+    K = X.astype(np.float64) if kernel == "precomputed" else kernel_matrix(X, X, **given)
     means = K.mean(axis=0)
+    _check_that_some_are_alike(kernel, means, n)
     centred = K - means[None, :] - means[:, None] + means.mean()
-    eigenvalues, vectors = _leading(centred, n_components)
-    return _result(X, means, vectors / np.sqrt(eigenvalues), eigenvalues, **given)
+    eigenvalues, vectors = _leading(centred, n_components, ROUNDING * n**0.5 * float(np.abs(K).max()))
+    vectors = vectors - vectors.mean(axis=0)  # 0 but for the rounding of K, which far from zero is not small
+    landmarks = X[:, :0] if kernel == "precomputed" else X
+    return _result(landmarks, means, vectors / np.sqrt(eigenvalues), eigenvalues, **given)
 
 
 def nystroem(
@@ -123,7 +159,7 @@ def nystroem(
     landmarks: Real[np.ndarray, "m d"],
     n_components: int | None = None,
     *,
-    kernel: str = "linear",
+    kernel: Kernel = "linear",
     gamma: float | None = None,
     degree: float = 3.0,
     coef0: float = 1.0,
@@ -139,14 +175,17 @@ def nystroem(
         The result; cost O(n m (d + m) + m^3) time.
 
     Raises:
-        InputError: an unknown kernel.
+        InputError: an unknown kernel, or one that overflows or tells no points apart.
     """
     given = {"kernel": kernel, "gamma": gamma, "degree": degree, "coef0": coef0}
     features = kernel_matrix(X, landmarks, **given)
     means = features.mean(axis=0)
+    _check_that_some_are_alike(kernel, means, len(X))
     W = _inverse_root(kernel_matrix(landmarks, landmarks, **given))
     projected = (features - means) @ W
-    eigenvalues, vectors = _leading(projected.T @ projected, n_components)
+    eigenvalues, vectors = _leading(
+        projected.T @ projected, n_components, ROUNDING * float(((features @ W) ** 2).sum())
+    )
     return _result(landmarks, means, W @ vectors, eigenvalues, **given)
 
 
@@ -158,19 +197,41 @@ def transform(X: Real[np.ndarray, "n d"], result: KernelPCAResult) -> Float[np.n
         result: from `kernel_pca` or `nystroem`.
     """
     given = {"kernel": result.kernel, "gamma": result.gamma, "degree": result.degree, "coef0": result.coef0}
-    return (kernel_matrix(X, result.landmarks, **given) - result.kernel_means) @ result.coefficients
+    K = X if result.kernel == "precomputed" else kernel_matrix(X, result.landmarks, **given)
+    centred = K - result.kernel_means
+    common = centred.mean(axis=1, keepdims=True)
+    return (centred - common) @ result.coefficients + common * _sums_of(result.coefficients)
+
+
+def _sums_of(coefficients: Float[np.ndarray, "m q"]) -> Float[np.ndarray, " q"]:
+    """sum_j a_jq, exactly 0 where it is but for rounding: what k has in common for all landmarks, which far from zero
+    is nearly all of it, must not be multiplied by that rounding."""
+    sums = coefficients.sum(axis=0)
+    return np.where(np.abs(sums) <= NEGLIGIBLE * np.abs(coefficients).sum(axis=0), 0, sums)
 
 
 def _leading(
-    symmetric: Float[np.ndarray, "m m"], n_components: int | None
+    symmetric: Float[np.ndarray, "m m"], n_components: int | None, rounding: float
 ) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, "m q"]]:
     """The largest eigenvalues, falling, those that are more than rounding; and their unit eigenvectors in columns."""
     eigenvalues, vectors = np.linalg.eigh(symmetric)
     eigenvalues, vectors = eigenvalues[::-1][:n_components], vectors[:, ::-1][:, :n_components]
-    kept = eigenvalues > max(NEGLIGIBLE * eigenvalues[0], 0)
+    kept = eigenvalues > max(NEGLIGIBLE * eigenvalues[0], rounding)
     if not kept.any():
-        raise InputError("all points have the same image under the kernel: there is no axis along which they vary")
+        raise InputError(
+            "all points have the same image under the kernel: there is no axis along which they vary; "
+            'take another gamma (larger for "rbf", smaller for "sigmoid"), or centre X'
+        )
     return eigenvalues[kept], vectors[:, kept]
+
+
+def _check_that_some_are_alike(kernel: Kernel, means: Float[np.ndarray, " m"], n: int) -> None:
+    """An InputError if K is the identity, which any axes would suit equally well; its means are 1 / n then."""
+    if kernel == "rbf" and n * means.max() - 1 <= EPS:
+        raise InputError(
+            "no two points are alike under the kernel: their distances are many times its width; "
+            "take a smaller gamma, 1 / (n_features * X.var()) for instance, or scale X"
+        )
 
 
 def _inverse_root(symmetric: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m r"]:
@@ -186,7 +247,7 @@ def _result(
     coefficients: Float[np.ndarray, "m q"],
     eigenvalues: Float[np.ndarray, " q"],
     *,
-    kernel: str,
+    kernel: Kernel,
     gamma: float | None,
     degree: float,
     coef0: float,
@@ -203,13 +264,19 @@ def _unit_or_zero(X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     return X / np.where(norms > 0, norms, 1)
 
 
-def _check_kernel(kernel: str) -> None:
-    if kernel not in KERNELS:
-        raise InputError(f"kernel={kernel!r} is unknown: expected one of {', '.join(map(repr, KERNELS))}")
+def _check_kernel(kernel: Kernel) -> None:
+    if kernel not in KERNELS and not callable(kernel):
+        raise InputError(
+            f"kernel={kernel!r} is unknown: expected one of {', '.join(map(repr, KERNELS))}, 'precomputed' "
+            "or a function of two points"
+        )
 
 
-def _check_arguments(X: Real[np.ndarray, "n d"], n_components: int | None, kernel: str, n_landmarks: int) -> None:
-    _check_kernel(kernel)
+def _check_arguments(X: Real[np.ndarray, "n d"], n_components: int | None, kernel: Kernel, n_landmarks: int) -> None:
+    if kernel != "precomputed":
+        _check_kernel(kernel)
+    elif X.shape[0] != X.shape[1]:
+        raise InputError(f'expected the kernel of each point with each, as kernel="precomputed", got {list(X.shape)}')
     if len(X) < 2:
         raise InputError(f"expected at least two points, got {len(X)}: a single one does not vary")
     if n_components is not None and not 1 <= n_components <= len(X):

@@ -20,6 +20,7 @@ import warnings
 import numpy as np
 from jaxtyping import Float, Int, Real
 
+from scratchclust.checks import check_weights
 from scratchclust.errors import InputError
 from scratchclust.reference.distances import squared_distances, unit_rows
 from scratchclust.reference.kmeans_starts import STARTS, plus_plus, random_points, scalable_plus_plus
@@ -228,12 +229,7 @@ def _check_arguments(
         raise InputError(f"max_iter={max_iter}, n_init={n_init}: expected at least 1 for both")
     if not np.isfinite(X).all():
         raise InputError("X holds NaN or infinity: leave out or fill those rows first")
-    if sample_weight is not None and not (
-        (sample_weight >= 0).all() and sample_weight.max() > 0 and np.isfinite(sample_weight).all()
-    ):
-        raise InputError(
-            "sample_weight has negative or infinite entries, or none above 0: expected weights >= 0, at least one > 0"
-        )
+    check_weights(sample_weight)
 
 
 def _warn_of_empty(labels: Int[np.ndarray, " n"], n_clusters: int) -> None:

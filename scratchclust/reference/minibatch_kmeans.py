@@ -18,6 +18,7 @@ Sources: Sculley, Web-scale k-means clustering, 2010. The reassignment and the e
 import numpy as np
 from jaxtyping import Float, Real
 
+from scratchclust.checks import check_weights
 from scratchclust.errors import InputError
 from scratchclust.reference.kmeans import assign
 from scratchclust.reference.kmeans_starts import STARTS
@@ -102,11 +103,13 @@ def minibatch_kmeans(
     max_iter: int = 100,
     tol: float = 0.0,
     max_no_improvement: int | None = 10,
+    init_size: int | None = None,
     reassignment_ratio: float = 0.01,
+    compute_labels: bool = True,
 ) -> MiniBatchKMeansResult:
     """Mini-batch k-means, from the best of `n_init` starts.
 
-    The starts are drawn from a random sample of 3 batches (of 3 k points at least), and compared on another one.
+    The starts are drawn from a random sample of `init_size` points, and compared on another one.
 
     Args:
         X: points.
@@ -120,16 +123,22 @@ def minibatch_kmeans(
         tol: it has converged when the centroids move no more than tol times the mean variance of the features (squared,
             in sum) in a step; with 0 that does not count.
         max_no_improvement: steps without progress after which it ends; None: never.
+        init_size: points in the random sample; None: 3 batches, or 3 k where that is more.
         reassignment_ratio: as for `reassign`.
+        compute_labels: False leaves the last pass over the data away: no labels, and for the inertia n times the
+            smoothed inertia of a batch, by the point.
 
     Raises:
         InputError: an argument that cannot be used, or NaN or infinity.
     """
-    _check_arguments(len(X), n_clusters, init, sample_weight, n_init, batch_size, max_iter, tol, reassignment_ratio)
+    _check_arguments(
+        len(X), n_clusters, init, sample_weight, n_init, batch_size, max_iter, tol, reassignment_ratio, init_size
+    )
     if not np.isfinite(X).all():
         raise InputError("X holds NaN or infinity: leave out or fill those rows first")
     weights, b = np.ones(len(X)) if sample_weight is None else sample_weight, min(batch_size, len(X))
-    state = MiniBatchState(_best_start(X, n_clusters, rng, init, n_init, weights, b), np.zeros(n_clusters), 0)
+    size = init_size or 3 * max(b, n_clusters)
+    state = MiniBatchState(_best_start(X, n_clusters, rng, init, n_init, weights, size), np.zeros(n_clusters), 0)
     smooth, inertias, converged = Smoothed(b, len(X), max_no_improvement), [], False
     threshold = tol * X.var(axis=0).mean()
     while not converged and len(inertias) < max(max_iter * len(X) // b, 1):
@@ -140,9 +149,12 @@ def minibatch_kmeans(
         inertias.append(inertia)
         settled = tol > 0 and len(inertias) > 1 and shift <= threshold
         converged = bool(smooth.has_settled(inertia) or settled)
-    labels, distances = assign(X, state.centroids)
+    average = smooth.average if len(inertias) > 1 else inertias[0]
+    labels, inertia = None, average / b * len(X)
+    if compute_labels:
+        labels, distances = assign(X, state.centroids)
+        inertia = float(weights @ distances)
     n_iter = -(-len(inertias) * b // len(X))
-    inertia = float(weights @ distances)
     return MiniBatchKMeansResult(state, labels, inertia, n_iter, len(inertias), converged, np.array(inertias) / b)
 
 
@@ -172,12 +184,12 @@ def _best_start(
     init: str | Real[np.ndarray, "k d"],
     n_init: int,
     weights: Float[np.ndarray, " n"],
-    batch_size: int,
+    size: int,
 ) -> Float[np.ndarray, "k d"]:
     """The start of least inertia on a random sample."""
     if not isinstance(init, str):
         return init.astype(np.float64)
-    size = min(max(3 * batch_size, 3 * n_clusters), len(X))
+    size = min(size, len(X))
     trial, best, least = rng.integers(len(X), size=size), None, np.inf
     for _ in range(n_init):
         index = rng.choice(len(X), size=size, replace=False)
@@ -204,6 +216,7 @@ def _check_arguments(
     max_iter: int,
     tol: float,
     reassignment_ratio: float,
+    init_size: int | None,
 ) -> None:
     if isinstance(init, str) and init not in STARTS:
         raise InputError(f"init={init!r} is unknown: expected one of {', '.join(map(repr, STARTS))}, or centroids")
@@ -217,9 +230,8 @@ def _check_arguments(
         )
     if not (tol >= 0 and reassignment_ratio >= 0):
         raise InputError(f"tol={tol}, reassignment_ratio={reassignment_ratio}: expected at least 0 for both")
-    if sample_weight is not None and not (
-        (sample_weight >= 0).all() and sample_weight.max() > 0 and np.isfinite(sample_weight).all()
-    ):
+    if init_size is not None and init_size < n_clusters:
         raise InputError(
-            "sample_weight has negative or infinite entries, or none above 0: expected weights >= 0, at least one > 0"
+            f"init_size={init_size}: expected at least n_clusters={n_clusters}, one point for each cluster"
         )
+    check_weights(sample_weight)

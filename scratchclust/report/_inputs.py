@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer, UInt8
 
-from scratchclust.errors import InputError
+from scratchclust.errors import InputError, escaped
 
 
 def check_points(values: Any, name: str) -> Float[np.ndarray, "n 2"]:
@@ -56,7 +56,7 @@ def check_names(names: Sequence[Any] | Any, n_expected: int, name: str, things: 
 
 def as_drawn(name: str) -> str:
     """A name from somebody's folders: one line, at most 28 letters with its beginning and its end, and no formula."""
-    line = " ".join(name.split())
+    line = escaped(name)
     return no_formula(line if len(line) <= 28 else f"{line[:14]}…{line[-13:]}")
 
 

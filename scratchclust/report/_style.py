@@ -17,7 +17,7 @@ from jaxtyping import Integer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scratchclust.errors import InputError
+from scratchclust.errors import InputError, writing
 
 WIDTH = 8.0  # inches
 SCREEN_DPI = 100  # in notebooks
@@ -166,7 +166,8 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        partial.write_bytes(content)
+        with writing(target):
+            partial.write_bytes(content)
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)

@@ -4,11 +4,14 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from scratchclust.errors import writing
 
 
 def write_text(path: Path, text: str) -> None:
@@ -17,13 +20,20 @@ def write_text(path: Path, text: str) -> None:
     The bytes of a file's name that is not UTF-8, lone surrogates in Python, are written as \\udcxx: so JSON has it too.
     """
     draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, encoding="utf-8", errors="backslashreplace")
+    with writing(path):
+        draft.write_text(text, encoding="utf-8", errors="backslashreplace")
     os.replace(draft, path)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes `plain(value)` as JSON, indented, in the order given."""
-    write_text(path, json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Writes `plain(value)` as JSON, indented, in the order given; what is no letter is escaped, as JSON can."""
+    text = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(path, re.sub(r"[^\n -~]", _as_json_shows, text) + "\n")
+
+
+def _as_json_shows(found: re.Match[str]) -> str:
+    letter = found.group()
+    return letter if letter.isprintable() else json.dumps(letter)[1:-1]
 
 
 def plain(value: Any) -> Any:

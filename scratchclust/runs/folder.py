@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from scratchclust.errors import InputError
+from scratchclust.errors import InputError, escaped, writing
 
 LOCK, STAGES, LOG = ".lock", "stages", "log.txt"
 
@@ -81,7 +82,7 @@ def working(output: str | Path, *, resume: bool = False, overwrite: bool = False
     _claim(folder, resume=resume, overwrite=overwrite)
     try:
         _check_final(final, overwrite=overwrite)  # again: another run may have ended before this one had the lock
-        with _logging_to(folder.path / LOG):
+        with writing(folder.path), _logging_to(folder.path / LOG):
             yield folder
     except InputError:
         if not _holds_work(folder.path):
@@ -162,13 +163,23 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+class _OneLineEach(logging.Formatter):
+    """Names of files in a message cannot forge lines of the log, nor act on the terminal that shows it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return escaped(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:
+        return "\n".join(map(escaped, super().formatException(ei).split("\n")))
+
+
 @contextmanager
 def _logging_to(path: Path) -> Iterator[None]:
     logger, handler = (
         logging.getLogger("scratchclust"),
         logging.FileHandler(path, encoding="utf-8", errors="backslashreplace"),
     )
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_OneLineEach("%(asctime)s %(levelname)s %(message)s"))
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

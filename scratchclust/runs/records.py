@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchclust.errors import writing
 from scratchclust.runs.files import write_json
 
 SCHEMA = 1
@@ -59,7 +60,7 @@ def write_assignments(path: Path, columns: Mapping[str, Sequence[Any] | np.ndarr
     n = len(columns["image"] if columns["image"] is not None else ())
     cells = [_cells(columns.get(name), n) for name in names]
     draft = path.with_name(f".{path.name}.draft")
-    with draft.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+    with writing(path), draft.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         writer.writerow(names)
         writer.writerows(zip(*cells, strict=True))
@@ -71,7 +72,8 @@ def write_model(run_folder: Path, pipeline: Any) -> None:
     from scratchclust import persist
 
     shutil.rmtree(run_folder / MODEL, ignore_errors=True)
-    persist.save(pipeline, run_folder / MODEL)
+    with writing(run_folder / MODEL):
+        persist.save(pipeline, run_folder / MODEL)
 
 
 def _with_all(keys: Sequence[str], values: Mapping[str, Any]) -> dict[str, Any]:

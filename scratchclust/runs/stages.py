@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchclust.errors import writing
 from scratchclust.runs.files import plain, sha256_of_tree, write_json
 
 logger = logging.getLogger("scratchclust.runs")
@@ -48,9 +49,11 @@ def save_stage(folder: Path, stage: Stage, configuration_fingerprint: str) -> No
     draft.mkdir(parents=True)
     write_json(draft / _SCORES, stage.scores)
     for name, array in stage.arrays.items():
-        np.save(draft / f"{name}.npy", array, allow_pickle=False)
+        with writing(draft / f"{name}.npy"):
+            np.save(draft / f"{name}.npy", array, allow_pickle=False)
     if stage.pipeline is not None:
-        persist.save(stage.pipeline, draft / _PIPELINE)
+        with writing(draft / _PIPELINE):
+            persist.save(stage.pipeline, draft / _PIPELINE)
     write_json(draft / _MANIFEST, {"fingerprint": configuration_fingerprint, "files": sha256_of_tree(draft)})
     shutil.rmtree(folder, ignore_errors=True)
     os.rename(draft, folder)

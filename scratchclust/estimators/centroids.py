@@ -1,0 +1,129 @@
+"""What KMeans and MiniBatchKMeans share: all that centroids tell of points, and the parameters of both."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import jax
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from scratchclust.checks import Rule, array, function, number, one_of, seed, verbosity, whole
+from scratchclust.cluster.distances_to_centroids import distances_to_centroids
+from scratchclust.cluster.kmeans import assign
+from scratchclust.cluster.kmeans_starts import STARTS
+from scratchclust.errors import InputError
+from scratchclust.estimators.base import Estimator, check_matrix, like
+
+START: tuple[str, ...] = tuple(STARTS)
+
+
+class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Estimator):
+    """An estimator whose fit ends in `cluster_centers_` [k d] and `labels_` [n]."""
+
+    common_rules: ClassVar[dict[str, Rule]] = {
+        "n_clusters": whole(1),
+        "init": one_of(*START) | function | array,
+        "n_init": whole(1) | one_of("auto"),
+        "max_iter": whole(1),
+        "tol": number(least=0),
+        "verbose": verbosity,
+        "random_state": seed,
+    }
+    fit: Callable[..., Any]
+    cluster_centers_: Any
+    labels_: Any
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        """`labels_` after `fit`, int32 [n]; y is ignored."""
+        return self.fit(X, sample_weight=sample_weight).labels_
+
+    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        """The distance of each row of X [n d] to each centroid that `fit` found, [n k]; y is ignored."""
+        return self.fit(X, sample_weight=sample_weight).transform(X)
+
+    def predict(self, X: Any) -> Any:
+        """The nearest centroid of each row of X [n d], int32 [n]: for the points of fit `labels_`, to the last one."""
+        X = self._points(X)
+        return like(X, assign(X, self.cluster_centers_)[0])
+
+    def transform(self, X: Any) -> Any:
+        """The distance of each row of X [n d] to each centroid, [n k]; exactly 0 for a row that is one."""
+        X = self._points(X)
+        return like(X, distances_to_centroids(X, self.cluster_centers_), X.dtype)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Minus the inertia of X with the fitted centroids; y is ignored."""
+        X = self._points(X)
+        squares = np.asarray(assign(X, self.cluster_centers_)[1], np.float64)
+        weights = checked_weights(sample_weight, X)
+        return -float(squares.sum() if weights is None else weights @ squares)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "cluster_centers_")
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.cluster_centers_)
+
+    def _points(self, X: Any) -> Any:
+        """X in the type and the metric in which it is compared with the centroids."""
+        check_is_fitted(self)
+        return check_matrix(self, X, reset=False)
+
+    def _number_of_starts(self, given: Any, of_random: int) -> int:
+        """What n_init="auto" means; given centroids are one start, and more of them a warning."""
+        is_word, is_function = isinstance(given.init, str), callable(given.init)
+        is_array = not (is_word or is_function)
+        if given.n_init == "auto":
+            return of_random if is_function or (is_word and given.init == "random") else 1
+        if is_array and given.n_init > 1:
+            warnings.warn(
+                "Explicit initial center position passed: performing only one init in "
+                f"{type(self).__name__} instead of n_init={given.n_init}; leave n_init at 'auto'",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        return 1 if is_array else given.n_init
+
+
+def checked_weights(sample_weight: Any, X: Any) -> np.ndarray | None:
+    """The weights of the rows of X in float64, one for all if it is a number; None where none were given.
+
+    Raises:
+        ValueError: another number of them than rows, not finite, negative, or none above 0.
+    """
+    if sample_weight is None:
+        return None
+    given = sample_weight if np.isscalar(sample_weight) else np.asarray(sample_weight)
+    weights = _check_sample_weight(given, np.empty((len(X), 1)), dtype=np.float64)
+    if (weights < 0).any():
+        raise InputError("expected sample_weight >= 0, got negative weights: use 0 to leave a point out")
+    return weights
+
+
+def checked_start(start: Any, n_clusters: int, X: Any) -> Any:
+    """Starting centroids [k d], in the type of X.
+
+    Raises:
+        InputError: no numbers, not finite, or of another shape.
+    """
+    try:
+        start = start if isinstance(start, jax.Array) else np.array(start, X.dtype)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"expected starting centroids of numbers, got {type(start).__name__}: {error}") from None
+    if start.shape != (n_clusters, X.shape[1]):
+        raise InputError(
+            f"expected starting centroids of shape {[n_clusters, X.shape[1]]} (clusters, features), "
+            f"got {list(start.shape)}"
+        )
+    if not bool(np.isfinite(np.asarray(start)).all()):
+        raise InputError("the starting centroids hold NaN or infinity: give finite ones")
+    return start
+
+
+def check_enough(X: Any, n_clusters: int) -> None:
+    """An InputError if there are fewer points than clusters."""
+    if len(X) < n_clusters:
+        raise InputError(f"n_samples={len(X)} should be >= n_clusters={n_clusters}: ask for fewer clusters")
