@@ -67,7 +67,7 @@ def _merges(
     if linkage == "single" and metric == "euclidean":
         return spanning_tree(X)
     if linkage == "single" and metric == "cosine":
-        edges, lengths = spanning_tree(unit_rows(X.astype(np.float64)))
+        edges, lengths = spanning_tree(np.asarray(unit_rows(X.astype(np.float64))))
         return edges, lengths**2 / 2
     return chain_merges(metric_distances(X, metric), linkage)
 

@@ -30,7 +30,7 @@ def metric_distances(X: Real[np.ndarray, "n d"], metric: str) -> Float[np.ndarra
     if metric == "euclidean":
         return all_distances(X)
     if metric == "cosine":
-        distances = all_distances(unit_rows(X.astype(np.float64)))
+        distances = all_distances(np.asarray(unit_rows(X.astype(np.float64))))
         np.square(distances, out=distances)
         distances /= 2
         return distances

@@ -150,7 +150,7 @@ class AgglomerativeClustering(ClusterMixin, Estimator):
             InputError: a parameter or X cannot be used; the message says what was expected.
         """
         given = self._checked()
-        metric = "precomputed" if callable(given.metric) else SYNONYMS.get(given.metric, given.metric)
+        metric: str = "precomputed" if callable(given.metric) else SYNONYMS.get(given.metric, str(given.metric))
         _check_together(given, metric)
         X = check_matrix(self, X, reset=True, minimum=2)
         if given.n_clusters is not None and given.n_clusters > len(X):
