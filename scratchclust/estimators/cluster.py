@@ -15,7 +15,6 @@ from scratchclust.estimators.base import check_matrix, key_of, like
 from scratchclust.estimators.centroids import CentroidEstimator, check_enough, checked_start, checked_weights
 from scratchclust.results import KMeansResult
 
-
 EMPTY = "Number of distinct clusters ({}) found smaller than n_clusters ({}). Possibly due to duplicate points in X: "
 
 
