@@ -3,6 +3,7 @@
 import inspect
 
 import numpy as np
+import pandas
 import pytest
 import scipy.sparse
 import sklearn.cluster
@@ -126,3 +127,12 @@ def test_what_is_not_here_stands_in_the_docstring(ours):
 def test_sparse_input_is_told_what_to_do(ours):
     with pytest.raises(TypeError, match=r"Use '.toarray\(\)' to convert to a dense numpy array"):
         ours(2).fit(scipy.sparse.csr_array(np.eye(6)))
+
+
+@pytest.mark.parametrize("ours", [AgglomerativeClustering, SpectralClustering])
+@pytest.mark.parametrize("kind", ["Float64", "float32", object])
+def test_tables(ours, kind):
+    table = pandas.DataFrame(BLOBS, columns=["a", "b"]).astype(kind)
+    model = ours(3).set_params(**({"random_state": 0} if ours is SpectralClustering else {})).fit(table)
+    assert adjusted_rand_score(model.labels_, np.arange(90) // 30) == 1
+    assert model.feature_names_in_.tolist() == ["a", "b"]

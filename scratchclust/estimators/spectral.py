@@ -33,7 +33,8 @@ class SpectralClustering(ClusterMixin, Estimator):
     Args:
         n_clusters: k.
         eigen_solver: None or "arpack", the same.
-        n_components: eigenvectors; None: as many as clusters.
+        n_components: eigenvectors; None: as many as clusters. The first alone tells no points of a connected graph
+            apart.
         random_state: seed of k-means; the graph and its eigenvectors know no chance.
         n_init: starts of k-means, the best of which is kept.
         gamma: of "rbf".
