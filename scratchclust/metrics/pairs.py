@@ -65,12 +65,12 @@ def pair_scores(
     n_clusters = tuple(labeling.n_clusters for labeling in labelings) if silhouette else ()
     tiles = _tiles(X, labelings, finite_centre(X))
     n_tiles, tile, d = tiles.x.shape
-    sums = np.zeros((n_tiles, tile, sum(n_clusters)))
+    sums = np.zeros((n_tiles, tile, sum(n_clusters)))  # on the host, where it may be empty
     nearest, farthest = np.zeros((2, n_tiles, tile, len(labelings)))
     for part in _stretches(_balanced(n_tiles), n_tiles * tile**2 * (d + ELEMENTWISE) / 2, 1):
         numbers = rows.Rows((rows.split(part + 1, block=1, dtype=np.int32),), rows.mesh())
         total, extremes = _all_pairs(numbers, tiles, n_clusters, dunn)
-        sums += np.asarray(total)
+        sums += 0 if total is None else np.asarray(total)
         part = part[part >= 0]
         nearest[part], farthest[part] = (np.asarray(rows.join(found, len(part))) for found in extremes)
     sums, nearest, farthest = (a.reshape(n_tiles * tile, -1)[: len(X)] for a in (sums, nearest, farthest))
@@ -136,7 +136,7 @@ def _stretches(items: Int[np.ndarray, " m"], multiplications: float, least: int)
 class _Found(NamedTuple):
     """What the rows of a tile have found so far."""
 
-    sums: Array  # [sum(k) tile]
+    sums: Array | None  # [sum(k) tile]; None where nobody asks: an array without elements would end jaxlib 0.11.2
     nearest_other: Array  # [labelings tile]
     farthest_own: Array  # [labelings tile]
 
@@ -144,44 +144,48 @@ class _Found(NamedTuple):
 @partial(jax.jit, static_argnames=("n_clusters", "dunn"))
 def _all_pairs(
     numbers: rows.Rows, tiles: _Tiles, n_clusters: tuple[int, ...], dunn: bool
-) -> tuple[Array, tuple[Array, Array]]:
+) -> tuple[Array | None, tuple[Array, Array]]:
     """The tiles of these numbers (+ 1; 0 is filling) meet those that follow them.
 
     Returns:
-        sums [T tile sum(k)], also of the tiles that were met; nearest_other and farthest_own
+        sums [T tile sum(k)], also of the tiles that were met, or None for no k; nearest_other and farthest_own
         [n_blocks 1 tile labelings].
     """
     n_tiles, tile, n_labelings = tiles.codes.shape
-    none, dtype = jnp.zeros((sum(n_clusters), tile), tiles.x.dtype), tiles.x.dtype
+    dtype = tiles.x.dtype
+    none = jnp.zeros((sum(n_clusters), tile), dtype) if n_clusters else None
     nothing = _Found(none, jnp.full((n_labelings, tile), jnp.inf, dtype), jnp.zeros((n_labelings, tile), dtype))
 
-    def block(number: Array, tiles: _Tiles) -> tuple[Array, tuple[Array, Array]]:
+    def block(number: Array, tiles: _Tiles) -> tuple[Array | None, tuple[Array, Array]]:
         i = number[0] - 1
 
-        def step(found: _Found, distance: Array) -> tuple[_Found, Array]:
+        def step(found: _Found, distance: Array) -> tuple[_Found, Array | None]:
             # Half way round the circle two tiles would meet twice, once from either side.
             is_new = (i >= 0) & ((2 * distance < n_tiles) | (i < n_tiles // 2))
             meet = partial(_meet, tiles, i, n_clusters=n_clusters, dunn=dunn)
             return jax.lax.cond(is_new, meet, lambda distance, found: (found, none), distance, found)
 
         found, theirs = jax.lax.scan(step, nothing, jnp.arange(n_tiles // 2 + 1))
+        extremes = found.nearest_other.T[None], found.farthest_own.T[None]
+        if theirs is None:
+            return None, extremes
         theirs = theirs.at[0].set(found.sums)  # of tile i + distance; itself it has met as rows already
         theirs = jnp.pad(theirs, ((0, n_tiles - len(theirs)), (0, 0), (0, 0)))
-        return jnp.roll(theirs, i, axis=0), (found.nearest_other.T[None], found.farthest_own.T[None])
+        return jnp.roll(theirs, i, axis=0), extremes
 
     total, extremes = rows.map_sum(block, numbers, tiles)
-    return total.transpose(0, 2, 1), extremes
+    return None if total is None else total.transpose(0, 2, 1), extremes
 
 
 def _meet(
     tiles: _Tiles, i: Array, distance: Array, found: _Found, *, n_clusters: tuple[int, ...], dunn: bool
-) -> tuple[_Found, Array]:
+) -> tuple[_Found, Array | None]:
     """Tile i, as rows, after the one at this distance; and the sums [sum(k) tile] of the latter's points."""
     j = (i + distance) % len(tiles.x)
     (x, codes), (y, y_codes) = (tiles.x[i], tiles.codes[i]), (tiles.x[j], tiles.codes[j])
     squared = _squared_distances(y, x, (distance == 0) & jnp.eye(len(x), dtype=bool))
-    sums, theirs = found.sums, jnp.zeros_like(found.sums)
-    if n_clusters:
+    sums, theirs = found.sums, None
+    if sums is not None:
         distances = jnp.sqrt(squared)
         sums = sums + _cluster_sums(y_codes, distances, n_clusters, axis=0)
         theirs = _cluster_sums(codes, distances, n_clusters, axis=1)
