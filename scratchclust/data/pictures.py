@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,23 @@ def strict_pillow() -> Iterator[None]:
 
     Warning filters belong to the process, not to a thread: enter this once around the threads that decode.
     """
+    formats()  # here, so that no thread loads a plug-in while another looks for it
     with warnings.catch_warnings():
         # Remarks on metadata that does not change the pixels: corrupt EXIF, odd transparency, truncated tags.
         warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
+
+
+@cache
+def formats() -> tuple[str, ...]:
+    """The names of all formats that Pillow knows, in the order in which they are tried: the same in every process.
+
+    By itself Pillow loads a plug-in when a file's ending asks for it and tries them as they came. Some know their files
+    by no signature: TGA, loaded first for another file's sake, claims certain icons. Those are tried last here.
+    """
+    Image.init()
+    return tuple(sorted(Image.ID, key=lambda name: (Image.OPEN[name][1] is None, name)))
 
 
 def decode(path: Path, size: tuple[int, int] | None) -> UInt8[np.ndarray, "h w 3"]:
@@ -40,7 +53,7 @@ def decode(path: Path, size: tuple[int, int] | None) -> UInt8[np.ndarray, "h w 3
         Exception: whatever Pillow's decoders raise when they cannot read it.
     """
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=formats()) as picture:
             if size is not None:
                 # JPEG can be decoded at 1/2, 1/4 or 1/8 at a fraction of the time; twice the wanted size is enough.
                 picture.draft(None, (2 * max(size), 2 * max(size)))
