@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from scratchclust.data.dataset import Reading, Request, SkippedFile, choose_splits, one_line
-from scratchclust.data.pictures import decode, is_grey, strict_pillow
+from scratchclust.data.depth import tell_white, to_bytes, white_above
+from scratchclust.data.pictures import Picture, decode, is_grey, strict_pillow
 from scratchclust.data.progress import track
 from scratchclust.errors import InputError
 
@@ -26,6 +27,37 @@ class _Pictures(NamedTuple):
     pixels: np.ndarray  # [n, h, w, 1 or 3] uint8
     paths: list[str]
     skipped: list[SkippedFile]
+
+
+class _Depth:
+    """Puts pictures into one array of bytes: those of 16-bit numbers at the end, all on one scale."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[int, np.ndarray] = {}  # 16-bit numbers [h, w], by the picture's place
+        self.largest = 0  # of them all
+        self.upper_bytes: list[int] = []  # the largest value of each picture that lost its lower eight bits
+
+    def put(self, picture: Picture, pixels: np.ndarray, place: int) -> None:
+        if picture.is_upper_byte:
+            self.upper_bytes.append(int(picture.pixels.max()))
+        if picture.pixels.ndim == 3:
+            pixels[place] = picture.pixels
+            return
+        self.waiting[place] = picture.pixels
+        self.largest = max(self.largest, picture.largest)
+
+    def finish(self, pixels: np.ndarray, source: str) -> None:
+        if self.waiting:
+            white = white_above(self.largest)
+            tell_white(source, self.largest, white)
+            for place, values in self.waiting.items():
+                pixels[place] = to_bytes(values, white)[..., None]
+        if self.upper_bytes and max(self.upper_bytes) < 64:  # 14 bits in 16, or fewer
+            warnings.warn(
+                f"{source}: {len(self.upper_bytes)} pictures of 16-bit colour reach {max(self.upper_bytes)} of 255: "
+                "if they hold fewer bits than 16, they are read too dark; save them with 8 bits a channel",
+                stacklevel=2,
+            )
 
 
 def read_folder(folder: Path, request: Request) -> Reading:
@@ -78,7 +110,7 @@ def read_picture_file(path: Path, request: Request) -> Reading:
     choose_splits(request.split, (), str(path))
     try:
         with strict_pillow():
-            rgb = decode(path, request.size)
+            picture = decode(path, request.size)
     except InputError:
         raise
     except Exception as error:
@@ -86,7 +118,11 @@ def read_picture_file(path: Path, request: Request) -> Reading:
             f"{path} cannot be read ({_reason(error)}): expected IDX, .npy, .npz, CIFAR-10's binary archive, "
             "a picture, or a folder of pictures"
         ) from error
-    return Reading((rgb[..., :1] if is_grey(rgb) else rgb)[None], None, None, path.stem, (path.name,))
+    depth = _Depth()
+    rgb = np.empty((1, *picture.pixels.shape[:2], 3), np.uint8)
+    depth.put(picture, rgb, 0)
+    depth.finish(rgb, str(path))
+    return Reading(rgb[..., :1] if is_grey(rgb[0]) else rgb, None, None, path.stem, (path.name,))
 
 
 def list_files(folder: Path) -> list[str]:
@@ -150,16 +186,18 @@ def _read(folder: Path, files: Sequence[str], request: Request) -> _Pictures:
     pixels = None
     paths: list[str] = []
     skipped: list[SkippedFile] = []
+    depth = _Depth()
     with strict_pillow(), closing(_decoded(folder, files, request)) as results:
         for path, found in track(results, n_wanted, "reading pictures", verbose=request.verbose):
             if isinstance(found, str):
                 skipped.append(_skip(folder, path, found, request))
                 continue
+            shape = (*found.pixels.shape[:2], 3)
             if pixels is None:
-                pixels = _allocate(n_wanted, found.shape, folder, request)
-            if found.shape != pixels.shape[1:]:
-                raise InputError(_mixed_sizes(folder, paths[0], pixels.shape, path, found.shape))
-            pixels[len(paths)] = found
+                pixels = _allocate(n_wanted, shape, folder, request)
+            if shape != pixels.shape[1:]:
+                raise InputError(_mixed_sizes(folder, paths[0], pixels.shape, path, shape))
+            depth.put(found, pixels, len(paths))
             paths.append(path)
             if len(paths) == n_wanted:
                 break
@@ -168,13 +206,14 @@ def _read(folder: Path, files: Sequence[str], request: Request) -> _Pictures:
         raise InputError(f"{folder}: none of its {len(files)} files is a readable picture ({first}): give pictures")
     _warn_of(skipped, folder, len(files))
     pixels = pixels[: len(paths)]
+    depth.finish(pixels, str(folder))
     return _Pictures(pixels[..., :1] if all(map(is_grey, pixels)) else pixels, paths, skipped)
 
 
-def _decoded(folder: Path, files: Sequence[str], request: Request) -> Generator[tuple[str, np.ndarray | str]]:
+def _decoded(folder: Path, files: Sequence[str], request: Request) -> Generator[tuple[str, Picture | str]]:
     """For each file its pixels, or the reason why there are none."""
 
-    def attempt(path: str) -> np.ndarray | str:
+    def attempt(path: str) -> Picture | str:
         if not _is_utf8(path):
             return "its name is not UTF-8, so that no report could name it: rename it"
         try:
