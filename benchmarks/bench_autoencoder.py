@@ -106,7 +106,7 @@ def _torch_contenders(
     try:
         from benchmarks.torch_autoencoder import runs
     except ImportError:
-        print('\nwithout PyTorch (pip install "scratchclust[peers]"): scratchclust beside its own products alone')
+        print('\nwithout PyTorch (pip install -e ".[peers]"): scratchclust beside its own products alone')
         return {}
     return {name: runs(model, images, n_steps, BATCH, RATE, channels_last=last) for name, last in _LAYOUTS.items()}
 

@@ -33,7 +33,11 @@ def use_device(device: str | None) -> None:
     except (RuntimeError, AssertionError):
         found = None
     if found != device:
-        cure = "install scratchclust[cuda] for an NVIDIA GPU" if device == "gpu" else "see JAX's installation guide"
+        cure = (
+            '`pip install -e ".[cuda]"` in the checkout of scratchclust, for an NVIDIA GPU'
+            if device == "gpu"
+            else "see JAX's installation guide"
+        )
         raise InputError(f"JAX finds no {device} here: {cure}, or leave --device out")
 
 

@@ -42,7 +42,7 @@ def test_quick_run_on_a_bare_machine(name):
 
 def test_the_autoencoder_of_torch_is_the_same_network():
     """Same parameters, same images, same losses over ten steps: the two are comparable."""
-    pytest.importorskip("torch", reason='needs torch: pip install "scratchclust[peers]"')
+    pytest.importorskip("torch", reason='needs torch: pip install -e ".[peers]"')
     sys.path.insert(0, str(ROOT))
     try:
         from benchmarks.bench_autoencoder import _compare

@@ -57,8 +57,8 @@ def resnet18(tmp_path_factory):
 
 @pytest.mark.parametrize(("depth", "with_classifier"), [(18, False), (34, True), (50, True)])
 def test_imagenet_resnets_equal_those_of_transformers(depth, with_classifier, tmp_path):
-    torch = pytest.importorskip("torch", reason='needs torch: pip install "scratchclust[peers]"')
-    transformers = pytest.importorskip("transformers", reason='needs transformers: pip install "scratchclust[peers]"')
+    torch = pytest.importorskip("torch", reason='needs torch: pip install -e ".[peers]"')
+    transformers = pytest.importorskip("transformers", reason='needs transformers: pip install -e ".[peers]"')
     torch.manual_seed(depth)
     kind = transformers.ResNetForImageClassification if with_classifier else transformers.ResNetModel
     theirs = kind(transformers.ResNetConfig(num_labels=7, **IMAGENET[depth])).eval()
@@ -292,7 +292,7 @@ def test_names_of_transformers(ours, theirs):
 
 
 def test_a_hub_that_does_not_answer(monkeypatch):
-    hub = pytest.importorskip("huggingface_hub", reason='needs huggingface_hub: pip install "scratchclust[pretrained]"')
+    hub = pytest.importorskip("huggingface_hub", reason='needs huggingface_hub: pip install -e ".[pretrained]"')
 
     def fail(*args, **kwargs):
         raise ConnectionError("no route")
@@ -303,7 +303,7 @@ def test_a_hub_that_does_not_answer(monkeypatch):
 
 
 def test_a_network_of_the_hub_is_read_like_a_folder(monkeypatch, resnet18):
-    hub = pytest.importorskip("huggingface_hub", reason='needs huggingface_hub: pip install "scratchclust[pretrained]"')
+    hub = pytest.importorskip("huggingface_hub", reason='needs huggingface_hub: pip install -e ".[pretrained]"')
     monkeypatch.setattr(hub, "snapshot_download", lambda name, allow_patterns: str(resnet18))
     assert PretrainedFeatures("some/resnet-18", size=32).fit_transform(photographs()).shape == (5, 512)
 

@@ -78,7 +78,7 @@ def read_hub(name: str) -> Found:
     except ImportError as error:
         raise InputError(
             f"{name!r} is no file or folder here, and fetching it from the hub needs huggingface_hub: "
-            'pip install "scratchclust[pretrained]", or give a folder'
+            '`pip install -e ".[pretrained]"` in the checkout of scratchclust, or give a folder'
         ) from error
     try:
         folder = snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS, PREPROCESSOR])
