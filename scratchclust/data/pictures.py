@@ -12,7 +12,6 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from scratchclust.data.depth import LARGEST, to_bytes
-from scratchclust.errors import InputError
 
 MAX_SAMPLE, BITS_PER_SAMPLE, LARGEST_SAMPLE = 281, 258, 341  # tags of TIFF
 SIZE_MARKER = b"\xff\x4f\xff\x51"  # of JPEG 2000; 42 bytes after it the bits of the first component, less one
@@ -51,6 +50,13 @@ def formats() -> tuple[str, ...]:
     return tuple(sorted(Image.ID, key=lambda name: (Image.OPEN[name][1] is None, name)))
 
 
+@cache
+def endings() -> frozenset[str]:
+    """What the names of pictures end in, in small letters, with the dot."""
+    known = formats()
+    return frozenset(ending for ending, name in Image.registered_extensions().items() if name in known)
+
+
 def decode(path: Path, size: tuple[int, int] | None) -> Picture:
     """The first frame of a picture as RGB, turned as its EXIF orientation says.
 
@@ -62,7 +68,7 @@ def decode(path: Path, size: tuple[int, int] | None) -> Picture:
         size: (height, width) to bring it to, see `fit`; None leaves its size.
 
     Raises:
-        InputError: a decompression bomb: so many pixels that Pillow suspects an attack.
+        ValueError: a decompression bomb: so many pixels that Pillow suspects an attack.
         Exception: whatever Pillow's decoders raise when they cannot read it.
     """
     try:
@@ -75,9 +81,9 @@ def decode(path: Path, size: tuple[int, int] | None) -> Picture:
             is_upper_byte = "16" in _raw_mode(picture)
             rgb = to_rgb(ImageOps.exif_transpose(picture))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(
-            f"{path} has so many pixels that it may be a decompression bomb (the limit is {Image.MAX_IMAGE_PIXELS}): "
-            "remove it, or save it smaller"
+        raise ValueError(
+            f"so many pixels that it may be a decompression bomb (the limit is {Image.MAX_IMAGE_PIXELS}): "
+            "save it smaller"
         ) from error
     return Picture(np.asarray(rgb if size is None else fit(rgb, size)), is_upper_byte=is_upper_byte)
 
