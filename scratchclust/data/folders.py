@@ -161,10 +161,10 @@ def _read(files: Sequence[str], layout: Layout, known: _Known) -> tuple[np.ndarr
     folder, request = known.folder, known.request
     n_wanted = min(len(files), request.limit or len(files))
     is_drawn = request.limit is not None and bool(layout.names)
-    tried = files
+    tried = list(files)
     if is_drawn:
         order = drawn_order([layout.class_of(path) for path in files], request.seed)
-        tried = [files[i] for i in order.tolist()]
+        tried = [files[int(i)] for i in order]
     pixels, depth = None, _Depth()
     paths: list[str] = []
     with strict_pillow(), closing(_decoded(folder, tried, request)) as results:
