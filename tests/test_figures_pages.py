@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from scratchclust.recipes.pictures import colors_as_in
+from scratchclust.recipes.pictures import _against_labels, colors_as_in
 from scratchclust.report import figures
 
 LABELS = np.arange(90) % 3
@@ -154,3 +154,22 @@ def test_no_two_clusters_of_a_variant_have_one_colour(seed):
     numbers = colors_as_in(first, other)
     assert sorted(numbers) == sorted(set(other.tolist()) - {-1})
     assert len(set(numbers.values())) == len(numbers)
+
+
+def test_noise_has_one_name_in_all_figures():
+    true = np.repeat([0, 1, -1], [20, 20, 5])
+    labels = np.r_[np.repeat([0, 1], 15), np.full(15, -1)]
+    drawn = _against_labels(true, labels, ["cat", "dog"])
+    histograms: Any = drawn["label_histograms"]
+    assert [ax.get_title(loc="left") for ax in histograms.axes] == ["cluster 0 (15)", "cluster 1 (15)", "noise (10)"]
+    assert histograms.get_suptitle() == "True labels in each of 2 clusters and noise (40 images)"
+    confusion: Any = drawn["confusion"].axes[0]
+    assert [text.get_text() for text in confusion.get_xticklabels()] == ["0", "1", "noise"]
+    everywhere = [
+        figures.random_images(IMAGES[:45], labels, rng=rng()),
+        figures.embedding(POINTS[:45], labels, rng=rng()),
+    ]
+    words = [ax.get_title(loc="left") for ax in everywhere[0].axes]
+    words += [text.get_text() for text in everywhere[1].legends[0].get_texts()]
+    assert [word for word in words if "noise" in word] == ["noise (15 images)", "noise (15)"]
+    assert not any("-1" in word for word in words)

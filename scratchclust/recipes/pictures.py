@@ -195,9 +195,14 @@ def _against_labels(true: Int[np.ndarray, "n"], labels: Int[np.ndarray, "n"], na
     true, labels = true[true >= 0], labels[true >= 0]
     matching = match_clusters(true, labels)
     classes = [names[label] if names else str(label) for label in matching.classes.tolist()]
-    named = [figures.cluster_name(cluster) for cluster in np.unique(labels).tolist()]
+    clusters = np.unique(labels)  # of which noise is the first, and to be the last
+    order = np.argsort(clusters < 0, kind="stable")
+    counts, named = (
+        metrics.contingency_matrix(true, labels)[:, order],
+        map(figures.cluster_name, clusters[order].tolist()),
+    )
     short = ["noise" if cluster < 0 else str(cluster) for cluster in matching.clusters.tolist()]
     return {
-        "label_histograms": figures.label_histograms(metrics.contingency_matrix(true, labels), classes, named),
+        "label_histograms": figures.label_histograms(counts, classes, list(named)),
         "confusion": figures.confusion_matrix(matching.contingency, classes, short),
     }

@@ -26,6 +26,7 @@ from scratchclust.report._style import (
     WIDTH,
     cluster_color,
     cluster_name,
+    color_number,
     new_figure,
     panel_grid,
     present_clusters,
@@ -173,10 +174,9 @@ def framed(picture: UInt8[np.ndarray, "h w 3"], color: UInt8[np.ndarray, "3"]) -
 
 def _cluster_legend(figure: Figure, labels: Integer[np.ndarray, "n"], colors: Mapping[int, int] | None) -> None:
     """A dot, a name and a size for each cluster, to the right; none where colours come round again."""
-    numbers: list[int] = [(colors or {}).get(label, label) for label in np.unique(labels).tolist()]
-    if max(numbers) >= len(PALETTE):
-        return
     present = present_clusters(labels)
+    if max(color_number(label, colors) for label in present) >= len(PALETTE):
+        return
     marks = [
         Line2D([], [], linestyle="", marker="o", markersize=7, color=cluster_color(label, colors)) for label in present
     ]

@@ -147,7 +147,12 @@ def cluster_color(label: int, numbers: Mapping[int, int] | None = None) -> str:
 
     `numbers`, where they are given, say which place in the palette a cluster has, in the place of its own number.
     """
-    return NOISE_COLOR if label < 0 else PALETTE[(numbers or {}).get(label, label) % len(PALETTE)]
+    return NOISE_COLOR if label < 0 else PALETTE[color_number(label, numbers) % len(PALETTE)]
+
+
+def color_number(label: int, numbers: Mapping[int, int] | None) -> int:
+    """The place in the palette: the one given for the cluster, else its own number."""
+    return numbers[label] if numbers is not None and label in numbers else label
 
 
 def present_clusters(labels: Integer[np.ndarray, "n"]) -> list[int]:
