@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from scratchclust import metrics
 from scratchclust.metrics.agreement import match_clusters
+from scratchclust.recipes.doubts import why_untrained
 from scratchclust.recipes.work import Tell
 from scratchclust.report import figures
 from scratchclust.runs import Stage, slug
@@ -60,7 +61,9 @@ def _side_by_side(stages: Mapping[str, Stage]) -> Figure:
     applied = [result.get("applied", {}).get("accuracy") for result in results]
     others = {} if set(applied) == {None} else {"accuracy on others": applied}
     seconds = [sum(result["seconds"].values()) for result in results]
-    return figures.comparison_bars(list(stages), {**scores, **others, "seconds": seconds})
+    untrained = {True: "\n(network has learned nothing)", False: ""}
+    names = [f"{name}{untrained[why_untrained(stage.scores) is not None]}" for name, stage in stages.items()]
+    return figures.comparison_bars(names, {**scores, **others, "seconds": seconds})
 
 
 def draw_over_k(path: Path, stage: Stage, variant: str) -> None:
