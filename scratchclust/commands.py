@@ -262,6 +262,8 @@ def _telling(quiet: bool) -> Iterator[Callable[[str], None]]:
 
 def _show(outcome: "Outcome") -> None:
     """Prints the table of results."""
+    from scratchclust.recipes.doubts import why_untrained
+
     metrics = outcome.metrics
     dataset, seconds = metrics["dataset"], metrics["seconds"]["total"]
     if outcome.was_finished:
@@ -281,6 +283,9 @@ def _show(outcome: "Outcome") -> None:
                 f"{result['name']}, applied to {applied['n_scored']:,} other images: {found} "
                 f"(one cluster for all: {applied['majority']:.3f})"
             )
+        why = why_untrained(result)
+        if why is not None:
+            typer.echo(f"{result['name']}: the network has learned nothing: {why}; more --epochs or images may help")
         if "test_accuracy" in result:
             purity, unseen = result["mean_cluster_purity"], result.get("test_mean_cluster_purity")
             alone = "" if unseen in (None, purity) else f" ({unseen:.4f} among the test images alone)"

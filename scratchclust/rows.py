@@ -26,6 +26,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from scratchclust.errors import InputError
+
 AXIS = "rows"
 # Of a block, at most so many rows, and so many elements of its widest intermediate. On a CPU 1 MB in float32, which
 # stays in a core's cache (measured from 128 to 4,096 rows); a GPU wants few large blocks.
@@ -122,10 +124,10 @@ def block_size(n: int, columns: int) -> int:
     return min(most, 1 << (fitting.bit_length() - 1), 1 << max(share - 1, 0).bit_length())
 
 
-def split(X: Any, *, block: int, offset: Any = None, dtype: Any = None) -> jax.Array:
+def split(X: Any, *, block: int, offset: Any = None, group: Any = None, dtype: Any = None) -> jax.Array:
     """Cut X [n ...] into blocks [n_blocks block ...] on the mesh, filled up with zeros, less `offset` if it is given.
 
-    A NumPy array is shifted in its own precision before it is rounded to `dtype`, so that float64 data far from zero
+    With `group` [n], NumPy's integers, row i loses offset[group[i]], and all lose the same without. A NumPy array is shifted in its own precision before it is rounded to `dtype`, so that float64 data far from zero
     lose nothing. A JAX array stays on its devices (on a CPU it is read where it is, as a NumPy array would be).
     """
     dtype = np.dtype(dtype or float_type(X))
@@ -134,7 +136,7 @@ def split(X: Any, *, block: int, offset: Any = None, dtype: Any = None) -> jax.A
     sharding = NamedSharding(mesh(), PartitionSpec(AXIS))
     if isinstance(X, jax.Array):
         if not (X.dtype == dtype and all(device.platform == "cpu" for device in X.devices())):
-            return jax.device_put(_split_on_device(X, offset, n_blocks, block, dtype), sharding)
+            return jax.device_put(_split_on_device(X, offset, group, n_blocks, block, dtype), sharding)
         X = np.asarray(X)
     filled = aligned((n_blocks * block, *X.shape[1:]), dtype)
     filled[len(X) :] = 0
@@ -142,8 +144,16 @@ def split(X: Any, *, block: int, offset: Any = None, dtype: Any = None) -> jax.A
         filled[: len(X)] = X
     else:
         shift, shifted = np.asarray(offset).astype(offset_type(X)), filled[: len(X)]
-        _in_threads(lambda part: np.subtract(X[part], shift, out=shifted[part], casting="same_kind"), X)
+        _in_threads(lambda part: _subtract(X[part], shift, None if group is None else group[part], shifted[part]), X)
     return jax.device_put(filled.reshape(n_blocks, block, *X.shape[1:]), sharding)
+
+
+def _subtract(X: np.ndarray, shift: np.ndarray, group: np.ndarray | None, out: np.ndarray) -> None:
+    """X less the shift, or each row less that of its group, a few rows at a time: these shifts are as large as X."""
+    step = len(X) if group is None else max(1, MIN_PART // max(X[:1].size, 1))
+    for first in range(0, len(X), step or 1):
+        part = slice(first, first + step)
+        np.subtract(X[part], shift if group is None else shift[group[part]], out=out[part], casting="same_kind")
 
 
 def on_every_device(array: Any, mesh: Mesh) -> jax.Array:
@@ -172,14 +182,25 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 @partial(jax.jit, static_argnames=("n_blocks", "block", "dtype"))
-def _split_on_device(X: jax.Array, offset: Any, n_blocks: int, block: int, dtype: Any) -> jax.Array:
-    X = X.astype(dtype) if offset is None else X.astype(dtype) - jnp.asarray(offset, dtype)[None]
+def _split_on_device(X: jax.Array, offset: Any, group: Any, n_blocks: int, block: int, dtype: Any) -> jax.Array:
+    X = X.astype(dtype)
+    if offset is not None:
+        X = X - jnp.asarray(offset, dtype)[None if group is None else group]
     filling = [(0, n_blocks * block - len(X))] + [(0, 0)] * (X.ndim - 1)
     return jnp.pad(X, filling).reshape(n_blocks, block, *X.shape[1:])
 
 
 def join(blocks: jax.Array, n: int) -> jax.Array:
-    """The first n rows of [n_blocks block ...] as one array on one device: the way back from `split`."""
+    """The first n rows of [n_blocks block ...] as one array on one device: the way back from `split`.
+
+    Raises:
+        InputError: some of the blocks lie on devices of another process, which this one cannot read.
+    """
+    if not blocks.is_fully_addressable:
+        raise InputError(
+            "expected blocks on devices of this process, got some that only other processes can read: "
+            "use rows.on(jax.local_devices())"
+        )
     device = blocks.sharding.mesh.devices.flat[0]  # pyright: ignore[reportAttributeAccessIssue]
     shape = blocks.shape[0] * blocks.shape[1], *blocks.shape[2:]
     if device.platform != "cpu":
@@ -198,13 +219,21 @@ def map_sum(f: Callable[..., tuple[Any, Any]], rows: Rows, *shared: Any) -> tupl
     Args:
         f: a function of one block of each array in `rows`, [block ...], and of `shared`; either result can be None.
         rows: the blocks.
-        shared: arrays that every device holds whole.
+        shared: arrays that every device holds whole. Those without elements are made anew on each device; what f closes
+            over must have elements, though it cannot be seen from here.
 
     Returns:
         total, the same on every device, and kept [n_blocks block ...], spread as the rows are. Memory: one block.
-    """
 
-    def on_one_device(arrays: tuple[jax.Array, ...], shared: tuple[Any, ...]) -> tuple[Any, Any]:
+    Raises:
+        ValueError: the rows have no elements.
+    """
+    _refuse_empty(rows.arrays)
+    operands, whole_again = _without_empty(shared)
+
+    def on_one_device(arrays: tuple[jax.Array, ...], given: Any) -> tuple[Any, Any]:
+        shared = whole_again(given)
+
         def step(total: Any, block: tuple[jax.Array, ...]) -> tuple[Any, Any]:
             part, kept = f(*block, *shared)
             return jax.tree.map(jnp.add, total, part), kept
@@ -218,7 +247,26 @@ def map_sum(f: Callable[..., tuple[Any, Any]], rows: Rows, *shared: Any) -> tupl
     run = jax.shard_map(
         on_one_device, mesh=rows.mesh, in_specs=(spread, whole), out_specs=(whole, spread), check_vma=False
     )
-    return run(rows.arrays, shared)
+    return run(rows.arrays, operands)
+
+
+def _refuse_empty(operands: Any) -> None:
+    """jaxlib 0.11.2 ends the process where an operand of a program over several devices has no elements."""
+    empty = [np.shape(operand) for operand in jax.tree.leaves(operands) if 0 in np.shape(operand)]
+    if empty:
+        raise ValueError(f"expected operands with elements, got one of shape {list(empty[0])}: leave it out")
+
+
+def _without_empty(operands: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
+    """The arrays with elements, in a list, and the function that puts them and the empty ones in their places again."""
+    leaves, tree = jax.tree.flatten(operands)
+    empty = [jax.eval_shape(jnp.asarray, leaf) if 0 in np.shape(leaf) else None for leaf in leaves]
+
+    def whole_again(given: list[Any]) -> Any:
+        rest = iter(given)
+        return tree.unflatten([next(rest) if e is None else jnp.zeros(e.shape, e.dtype) for e in empty])
+
+    return [leaf for leaf, e in zip(leaves, empty, strict=True) if e is None], whole_again
 
 
 def finished(results: Any) -> Any:
@@ -241,9 +289,13 @@ def take(blocks: jax.Array, index: tuple[jax.Array, ...], mesh: Mesh) -> jax.Arr
 
     Args:
         blocks: [n_blocks ...].
-        index: one integer array [m] for the first axis, or one for each of the first axes.
+        index: one integer array [m] for the first axis, or one for each of the first axes; m is at least 1.
         mesh: where the blocks are.
+
+    Raises:
+        ValueError: an array without elements comes in.
     """
+    _refuse_empty((blocks, index))
 
     def on_one_device(part: jax.Array, index: tuple[jax.Array, ...]) -> jax.Array:
         local = index[0] - jax.lax.axis_index(AXIS) * len(part)

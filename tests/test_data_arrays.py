@@ -82,15 +82,17 @@ def test_label_names_of_an_npz(tmp_path):
         (PIXELS.reshape(4, -1), r"found rows of shape \(4, 90\): reshape them to \[n, h, w\]"),
         (PIXELS[0, 0, :, 0], r"expected images .* found shape \(6,\)"),
         (PIXELS[..., :2], r"found shape \(4, 5, 6, 2\)"),
-        (PIXELS.astype(np.int64), r"expected uint8, or floats from 0 to 1, found int64: save as .astype\(np.uint8\)"),
-        (PIXELS > 9, "expected uint8, or floats from 0 to 1, found bool"),
+        (PIXELS[..., [0, 1, 2, 2]], r"looks like RGB and transparency: save images\[..., :3\]"),
+        (np.moveaxis(PIXELS, -1, 1), r"looks like \[n, channels, h, w\]: save numpy.moveaxis\(images, 1, -1\)"),
+        (PIXELS.astype(np.int64) - 9, r"whole numbers from 0 to 65535, found -9 to 2\d+: as by \(images - \(-9\)\) / "),
+        (PIXELS.astype(np.uint32) << 9, r"expected whole numbers from 0 to 65535, found 0 to \d+: as by"),
         (PIXELS.astype(np.float32), "expected floats from 0 to 1, found .* to 25"),
         (PIXELS / -255, "expected floats from 0 to 1, found -"),
         (np.full((1, 2, 2), np.nan), "expected floats from 0 to 1, found nan"),
         (np.zeros((0, 2, 2), np.uint8), "holds no pixels"),
         (np.zeros((3, 0, 2), np.uint8), "holds no pixels"),
         (np.array([[[{}]]], object), "holds Python objects, which may run code when loaded"),
-        (np.zeros((2, 2, 2), [("a", "u1")]), "expected uint8, or floats from 0 to 1, found "),
+        (np.zeros((2, 2, 2), [("a", "u1")]), "expected whole numbers, or floats from 0 to 1, found "),
     ],
 )
 def test_arrays_that_are_no_images(tmp_path, array, message):
@@ -135,7 +137,7 @@ def test_wrong_labels(tmp_path, labels, message):
 
 def test_no_known_name_or_split(tmp_path):
     np.savez(tmp_path / "a.npz", pictures=PIXELS, what=PIXELS)
-    with pytest.raises(InputError, match=r"expected an array named images, x, X or arr_0, .* found pictures, what"):
+    with pytest.raises(InputError, match=r"expected an array named images, x, data or arr_0, .* found pictures, what"):
         data.load(tmp_path / "a.npz")
     np.savez(tmp_path / "b.npz", images=PIXELS)
     with pytest.raises(InputError, match=r"b.npz has no train and test split"):
@@ -144,7 +146,7 @@ def test_no_known_name_or_split(tmp_path):
     with pytest.raises(InputError, match=r"c.npz has no split 'test': it has 'train'"):
         data.load(tmp_path / "c.npz", split="test")
     np.savez(tmp_path / "d.npz", x_train=PIXELS, x_test=PIXELS[:, :2])
-    with pytest.raises(InputError, match=r"x_train and x_test differ in shape"):
+    with pytest.raises(InputError, match=r"its splits \(train, test\) differ in shape: load one split"):
         data.load(tmp_path / "d.npz")
     np.save(tmp_path / "e.npy", PIXELS)
     with pytest.raises(InputError, match=r"e.npy has no train and test split"):
@@ -314,8 +316,111 @@ def test_refused_folders_of_arrays(tmp_path):
         data.load(tmp_path)
     save(tmp_path / "trainY.npy", np.arange(4))
     save(tmp_path / "testX.npy", PIXELS[:, 1:])
-    with pytest.raises(InputError, match="its splits differ in shape: load split='train' or split='test'"):
+    with pytest.raises(InputError, match="its splits differ in shape: load one split"):
         data.load(tmp_path)
-    save(tmp_path / "valX.npy", PIXELS)
-    with pytest.raises(InputError, match=r"has testX.npy and valX.npy, both of which are the test split"):
-        data.load(tmp_path)
+    save(tmp_path / "testX.npy", PIXELS[:1])
+    save(tmp_path / "valX.npy", PIXELS[1:])  # beside a test split it is one of its own
+    assert [len(data.load(tmp_path, split=split).images) for split in ("train", "test", "val")] == [4, 1, 3]
+
+
+RAMP = np.linspace(0, 1, 4 * 16 * 16).reshape(4, 16, 16)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.int32, np.uint64, ">u2", ">i4"])
+def test_whole_numbers_of_every_type_keep_what_they_show(tmp_path, dtype):
+    every = np.arange(256).reshape(1, 16, 16)
+    np.testing.assert_array_equal(data.load(save(tmp_path / "a.npy", every.astype(dtype))).images[..., 0], every)
+    values = np.rint(RAMP * 4095).astype(dtype)
+    with pytest.warns(UserWarning, match=r"a.npy: 16-bit numbers up to 4095 only.* taken as 12 bits, 4095 is white"):
+        images = data.load(save(tmp_path / "a.npy", values)).images[..., 0]
+    np.testing.assert_array_equal(images, np.rint(values.astype(float) * (255 / 4095)))
+
+
+def test_sixteen_bits_need_no_word(tmp_path):
+    values = np.rint(RAMP * 65535).astype(np.uint16)
+    images = data.load(save(tmp_path / "a.npy", values)).images[..., 0]
+    np.testing.assert_array_equal(images, np.rint(values / 257))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int64])
+def test_no_and_yes_are_black_and_white(tmp_path, dtype):
+    values = PIXELS > 99
+    np.testing.assert_array_equal(data.load(save(tmp_path / "a.npy", values.astype(dtype))).images, 255 * values)
+
+
+@pytest.mark.parametrize("numbers", [np.arange(-300, 300), np.arange(70_000, 71_000), np.linspace(-3, 700, 50)])
+def test_the_cure_for_numbers_out_of_range_keeps_what_they_show(tmp_path, numbers):
+    images = np.resize(numbers, (len(numbers), 2, 2))
+    with pytest.raises(InputError, match=r": (bring them to that range, )?as by ") as caught:
+        data.load(save(tmp_path / "a.npy", images))
+    formula = str(caught.value).split("as by ")[1]
+    cured = eval(formula, {"images": images})  # what the message says, letter by letter
+    loaded = data.load(save(tmp_path / "a.npy", np.clip(cured, 0, 1))).images
+    assert np.corrcoef(loaded.ravel(), images.ravel())[0, 1] > 0.9999
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((40, 30, 3), r"one picture of 40x30 or 40 grey images of 30x3: save images\[None, ..., :3\] for the one"),
+        ((40, 30, 4), r"one picture of 40x30 or 40 grey images of 30x4"),
+        ((40, 30, 1), r"one picture of 40x30 or 40 grey images of 30x1"),
+        ((3, 40, 30), r"one colour picture of 40x30 or three grey images: save numpy.moveaxis\(images, 0, -1\)\[None"),
+    ],
+)
+def test_shapes_that_can_mean_two_things_are_refused_with_both_cures(tmp_path, shape, message):
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    with pytest.raises(InputError, match=message) as caught:
+        data.load(save(tmp_path / "a.npy", images))
+    one, many = (part.split(" for ")[0] for part in str(caught.value).split(": save ")[1].split(", images[..., None]"))
+    picture = data.load(save(tmp_path / "a.npy", eval(one, {"images": images, "numpy": np}))).images
+    assert picture.shape[:3] == (1, 40, 30)
+    assert many == ""
+    assert len(data.load(save(tmp_path / "a.npy", images[..., None])).images) == len(images)
+    np.savez(tmp_path / "a.npz", images=images, labels=np.zeros(len(images), int))  # the labels tell
+    assert len(data.load(tmp_path / "a.npz").images) == len(images)
+
+
+@pytest.mark.parametrize(
+    ("key", "label_key"),
+    [("images", "label"), ("X", "Y"), ("data", "targets"), ("Image", "Target"), ("arr_0", "arr_1")],
+)
+def test_more_names_of_labels(tmp_path, key, label_key):
+    np.savez(tmp_path / "a.npz", **{key: PIXELS, label_key: [3, 1, 0, 1]})
+    loaded = data.load(tmp_path / "a.npz")
+    assert loaded.labels.tolist() == [3, 1, 0, 1]
+    assert f"images from {key}, labels from {label_key}" in loaded.taken
+
+
+@pytest.mark.parametrize("names", ["x_{}", "X_{}", "{}_images", "{}X", "{}_data"])
+@pytest.mark.parametrize("label_names", ["y_{}", "Y_{}", "{}_labels", "{}Y", "{}_targets"])
+def test_names_of_splits(tmp_path, names, label_names):
+    parts = {"train": slice(2), "val": slice(2, 3), "test": slice(3, 4)}
+    images = {names.format(split): PIXELS[part] for split, part in parts.items()}
+    labels = {label_names.format(split): np.arange(4)[part] for split, part in parts.items()}
+    np.savez(tmp_path / "a.npz", **images, **labels)
+    for split, part in parts.items():
+        loaded = data.load(tmp_path / "a.npz", split=split)
+        np.testing.assert_array_equal(loaded.images, PIXELS[part])
+        np.testing.assert_array_equal(loaded.labels, np.arange(4)[part])
+    assert data.load(tmp_path / "a.npz").labels.tolist() == [0, 1, 3, 2]  # train, test, then the others
+
+
+def test_arrays_that_are_not_used_are_named(tmp_path):
+    np.savez(tmp_path / "a.npz", images=PIXELS, species=[0, 1, 2, 3])
+    with pytest.warns(UserWarning, match=r"a.npz: images from images, no labels; not used: species"):
+        assert data.load(tmp_path / "a.npz").labels is None
+    np.savez(tmp_path / "b.npz", PIXELS, np.zeros((4, 2)))  # arr_1 is no list of labels
+    with pytest.warns(UserWarning, match=r"b.npz: images from arr_0, no labels; not used: arr_1"):
+        assert data.load(tmp_path / "b.npz").labels is None
+
+
+def test_a_limit_of_sorted_labels_takes_all_classes(tmp_path):
+    images = np.arange(60, dtype=np.uint8).reshape(60, 1, 1)
+    np.savez(tmp_path / "a.npz", images=images, labels=np.repeat([0, 1, 2], [40, 15, 5]))
+    some = data.load(tmp_path / "a.npz", limit=12)
+    assert np.bincount(some.labels).tolist() == [8, 3, 1]
+    np.testing.assert_array_equal(np.repeat([0, 1, 2], [40, 15, 5])[some.images.ravel()], some.labels)
+    assert data.load(tmp_path / "a.npz", limit=12, seed=1).sha256 != some.sha256
+    np.savez(tmp_path / "b.npz", images=images, labels=np.arange(60) % 3)  # mixed already: the first ones
+    np.testing.assert_array_equal(data.load(tmp_path / "b.npz", limit=12).images.ravel(), np.arange(12))

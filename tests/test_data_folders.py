@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from scratchclust import data
-from scratchclust.data.folders import list_files, natural_key
+from scratchclust.data.listing import list_files, natural_key
 from scratchclust.errors import InputError
 
 
@@ -41,13 +41,139 @@ def test_flat_folders_have_no_labels(tmp_path):
     assert (flat.labels, flat.label_names, flat.paths) == (None, None, ("a.jpg", "b.png"))
 
 
-def test_a_picture_beside_the_class_folders_means_no_labels(tmp_path):
-    save(tmp_path / "cat" / "1.png")
-    save(tmp_path / "1.png")
-    assert data.load(tmp_path).labels is None
+def test_a_picture_beside_the_class_folders_takes_no_labels_from_the_others(tmp_path):
+    for name in ("cat/1.png", "dog/1.png", "1.png"):
+        save(tmp_path / name)
+    with pytest.warns(UserWarning, match=r"1 pictures beside the class folders have no label \(-1\), first 1.png"):
+        pictures = data.load(tmp_path)
+    assert pictures.paths == ("1.png", "cat/1.png", "dog/1.png")
+    np.testing.assert_array_equal(pictures.labels, [-1, 0, 1])
+    assert pictures.label_names == ("cat", "dog")
+    assert "1 pictures beside the class folders have no label" in pictures.taken
     (tmp_path / "1.png").write_text("a note, and no picture")
-    with pytest.warns(UserWarning, match=r"skipped 1 of 2 files"):
-        np.testing.assert_array_equal(data.load(tmp_path).labels, [0])
+    with pytest.warns(UserWarning, match=r"skipped 1 of 3 files"):
+        np.testing.assert_array_equal(data.load(tmp_path).labels, [0, 1])
+
+
+def test_a_wrapper_makes_no_class(tmp_path):
+    save(tmp_path / "photos" / "2024" / "1.png")
+    save(tmp_path / "photos" / "2024" / "2.png")
+    (tmp_path / "README.txt").write_text("by whom")
+    with pytest.warns(UserWarning, match=r"skipped 1 of 3 files"):
+        flat = data.load(tmp_path)
+    assert (flat.labels, flat.label_names, len(flat.images)) == (None, None, 2)
+    assert "looked through photos/2024/; no classes" in flat.taken
+    save(tmp_path / "photos" / "2024" / "cat" / "1.png")  # one class, and pictures of none: nothing to tell apart
+    with pytest.warns(UserWarning, match=r"skipped 1 of 4 files"):
+        assert data.load(tmp_path).labels is None
+
+
+def test_classes_and_splits_are_found_through_wrappers(tmp_path):
+    for name in ("train/images/cat/1.png", "train/images/dog/1.png", "test/images/dog/1.png"):
+        save(tmp_path / "set" / "v2" / name)
+    (tmp_path / "set" / "v2" / "train" / "labels").mkdir()
+    (tmp_path / "set" / "v2" / "train" / "labels" / "1.txt").write_text("0 0.5 0.5 1 1")
+    with pytest.warns(UserWarning, match=r"skipped 1 of 4 files"):
+        train = data.load(tmp_path, split="train")
+    assert (train.label_names, train.labels.tolist()) == (("cat", "dog"), [0, 1])
+    assert data.load(tmp_path, split="test").labels.tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("folders", "splits"),
+    [
+        (("train", "val"), ("train", "val")),
+        (("Train", "Test"), ("train", "test")),
+        (("training", "testing"), ("train", "test")),
+        (("TRAIN", "valid", "Test"), ("train", "test", "val")),
+        (("train", "validation", "test"), ("train", "test", "val")),
+        (("train",), ("train",)),
+    ],
+)
+def test_the_usual_names_of_splits(tmp_path, folders, splits):
+    for folder in folders:
+        for name in ("cat", "dog"):
+            save(tmp_path / folder / name / "1.png")
+    everything = data.load(tmp_path)
+    assert everything.label_names == ("cat", "dog")
+    np.testing.assert_array_equal(everything.labels, [0, 1] * len(folders))
+    for split in splits:
+        part = data.load(tmp_path, split=split)
+        assert part.labels.tolist() == [0, 1]
+        assert part.paths[0].split("/")[0].casefold().startswith(split)
+    for split, folder in zip(sorted(splits), sorted(folders, key=str.casefold), strict=True):
+        assert f"{split} ({folder}/)" in everything.taken
+    assert "2 classes by folder (cat, dog)" in everything.taken
+
+
+def test_what_lies_beside_the_splits_is_named_and_left_out(tmp_path):
+    for name in ("train/a/1.png", "train/b/1.png", "test/b/1.png", "samples/1.png"):
+        save(tmp_path / name)
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "list.csv").write_text("a,b")
+    with pytest.warns(UserWarning, match=r"skipped 2 of 5 files.* first annotations/list.csv \(lies beside the splits"):
+        everything = data.load(tmp_path)
+    assert everything.label_names == ("a", "b")
+    np.testing.assert_array_equal(everything.labels, [0, 1, 1])
+    assert [file.path for file in everything.skipped] == ["annotations/list.csv", "samples/1.png"]
+    assert data.load(tmp_path, split="train").labels.tolist() == [0, 1]
+    with pytest.raises(InputError, match=r"list.csv cannot be read as a picture \(lies beside the splits train, test"):
+        data.load(tmp_path, strict=True)
+
+
+def test_the_folders_of_runs_are_no_data(tmp_path):
+    save(tmp_path / "cat" / "1.png")
+    save(tmp_path / "dog" / "1.png")
+    before = data.load(tmp_path, strict=True)
+    finished, working = tmp_path / "runs" / "pixels", tmp_path / "runs" / "digits.partial"
+    for run in (finished, working):
+        save(run / "figures" / "clusters.png", size=(100, 100))
+        (run / "log.txt").write_text("starting")
+    (finished / "metrics.json").write_text("{}")
+    (finished / "assignments.csv").write_text("image,cluster")
+    after = data.load(tmp_path, strict=True)
+    assert (after.sha256, after.paths, after.label_names) == (before.sha256, before.paths, before.label_names)
+    assert "left out runs: runs/digits.partial, runs/pixels" in after.taken
+    with pytest.raises(InputError, match=r"pixels is the folder of a run, its pictures are figures"):
+        data.load(finished)
+    assert len(data.load(finished / "figures").images) == 1  # who asks for them gets them
+
+
+def test_a_limit_is_a_sample_over_all_classes(tmp_path):
+    for name, n in {"a": 30, "b": 12, "c": 1}.items():
+        for i in range(n):
+            save(tmp_path / name / f"{i}.png", i, mode="L", size=(1, 1))
+    some = data.load(tmp_path, limit=15)
+    assert np.bincount(some.labels).tolist() == [10, 4, 1]  # one of each, then in proportion
+    assert list(some.paths) == sorted(some.paths, key=natural_key)
+    expected = [int(path.split("/")[1].removesuffix(".png")) for path in some.paths]
+    np.testing.assert_array_equal(some.images.ravel(), expected)
+    assert data.load(tmp_path, limit=15).paths == some.paths
+    assert data.load(tmp_path, limit=15, seed=1).paths != some.paths
+    assert data.load(tmp_path, limit=3).labels.tolist() == [0, 1, 2]
+    assert data.load(tmp_path, limit=43).paths == data.load(tmp_path).paths
+
+
+def test_broken_links_are_named(tmp_path):
+    save(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to(".git/annex/objects/b.png")
+    with pytest.warns(UserWarning, match=r"skipped 1 of 2 files.* first b.png \(a link to .*, which is not there"):
+        pictures = data.load(tmp_path)
+    assert [file.path for file in pictures.skipped] == ["b.png"]
+    with pytest.raises(InputError, match=r"b.png cannot be read as a picture \(a link to .git/annex"):
+        data.load(tmp_path, strict=True)
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(InputError, match=r"none of its 1 files is a readable picture \(b.png, a link to .*`dvc pull`"):
+        data.load(tmp_path)
+
+
+def test_progress_is_told_to_whoever_asks(tmp_path, monkeypatch):
+    monkeypatch.setattr("scratchclust.data.progress.PERIOD", -1.0)
+    for i in range(3):
+        save(tmp_path / f"{i}.png")
+    lines = []
+    data.load(tmp_path, tell=lines.append)
+    assert lines[:2] == ["reading pictures: 1 of 3", "reading pictures: 2 of 3"]
 
 
 def test_train_and_test_folders_are_splits(tmp_path):
@@ -115,7 +241,10 @@ def test_links_are_followed_and_loops_end(tmp_path):
     (folder / "cat" / "loop").symlink_to(folder, target_is_directory=True)
     (folder / "broken.png").symlink_to(tmp_path / "nothing")
     os.mkfifo(folder / "pipe.png")
-    assert data.load(folder).paths == ("cat/1.png", "dog/1.png")
+    with pytest.warns(UserWarning, match=r"skipped 2 of 4 files"):
+        pictures = data.load(folder)
+    assert pictures.paths == ("cat/1.png", "dog/1.png")
+    assert pictures.skipped[1] == ("pipe.png", "neither a file nor a folder")
 
 
 def test_limit_counts_pictures_not_files(tmp_path):
@@ -149,7 +278,7 @@ def test_the_first_pictures_of_many(tmp_path):
         ("I;16", 65535, "png", [255]),
         ("I;16", 257 * 100 + 128, "png", [100]),
         ("I;16", 257 * 100 + 129, "png", [101]),
-        ("I", 257 * 7, "tiff", [7]),
+        ("I", 257 * 150, "tiff", [150]),
         ("F", 0.5, "tiff", [128]),
     ],
 )
@@ -289,13 +418,18 @@ def bomb(width, height):
 
 
 @pytest.mark.parametrize("side", [10_000, 40_000])  # Pillow warns at the first and raises at the second
-@pytest.mark.parametrize("strict", [False, True])
-def test_decompression_bombs(tmp_path, side, strict):
+def test_decompression_bombs(tmp_path, side):
     save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(bomb(side, side))
-    with pytest.raises(InputError, match=r"b.png has so many pixels that it may be a decompression bomb .*: remove it"):
-        data.load(tmp_path, size=8, strict=strict)
-    with pytest.raises(InputError, match=r"b.png has so many pixels that it may be a decompression bomb"):
+    with pytest.warns(
+        UserWarning, match=r"skipped 1 of 2 files .* first b.png \(so many pixels that it may be a decomp"
+    ):
+        assert data.load(tmp_path, size=8).paths == ("a.png",)
+    with pytest.raises(InputError, match=r"b.png cannot be read as a picture \(so many pixels .* save it smaller"):
+        data.load(tmp_path, size=8, strict=True)
+    with pytest.raises(
+        InputError, match=r"b.png cannot be read \(so many pixels .* \(the limit is \d+\): save it small"
+    ):
         data.load(tmp_path / "b.png")
 
 
@@ -374,7 +508,7 @@ def test_many_links_to_each_other_end(tmp_path):
     for folder in folders:
         for other in folders:
             (folder / f"to{other.name}").symlink_to(other, target_is_directory=True)
-    assert len(list_files(tmp_path / "set")) < 9**3
+    assert len(list_files(tmp_path / "set").files) < 9**3
 
 
 def test_a_folder_that_cannot_be_listed_is_not_left_out(tmp_path, monkeypatch):
@@ -399,7 +533,7 @@ def test_names_that_are_no_text(tmp_path):
     os.rename(tmp_path / "dog", os.fsencode(tmp_path) + b"/d\xf6g")
     with pytest.warns(UserWarning, match=r"skipped 2 of 3 files"):
         pictures = data.load(tmp_path)
-    assert (pictures.paths, pictures.label_names) == (("cat/1.png",), ("cat",))
+    assert (pictures.paths, pictures.label_names) == (("cat/1.png",), None)
     assert {file.path for file in pictures.skipped} == {"cat/\\xe9.png", "d\\xf6g/1.png"}
     with pytest.raises(InputError, match=r"its name is not UTF-8, so that no report could name it: rename it"):
         data.load(tmp_path, strict=True)

@@ -5,9 +5,12 @@ import io
 import json
 import logging
 import os
+import re
+import subprocess
 import sys
 import time
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -476,7 +479,7 @@ def test_a_known_set_that_is_not_prepared(root):
         "'mnist' is not prepared in",
         str(root),
         "`scratchclust data mnist`",
-        'pip install "scratchclust[prepare]"',
+        '`pip install -e ".[prepare]"` in the checkout',
     ):
         assert part in message
     assert "train-images-idx3-ubyte.gz" in message
@@ -513,7 +516,8 @@ def test_without_tensorflow_datasets(root, monkeypatch):
     write_set(root)
     without(monkeypatch, "tensorflow_datasets")
     with pytest.raises(
-        InputError, match=r"reading .*toy/1.0.0 needs TensorFlow Datasets .*: `pip install tensorflow-datasets"
+        InputError,
+        match=r"toy/1.0.0 needs TensorFlow Datasets, which is not installed: `pip install .*tensorflow-datasets",
     ):
         data.load("toy")
     with pytest.raises(
@@ -524,6 +528,60 @@ def test_without_tensorflow_datasets(root, monkeypatch):
         InputError, match=r"and tensorflow_datasets is not installed: .*pip install .*or put train-images"
     ):
         data.prepare("mnist")
+    for ask in (data.load, data.prepare):  # what was meant comes before what is missing
+        with pytest.raises(InputError, match=r"'mnst' is no file .* no well-known data set, did you mean .*mnist.*\?"):
+            ask("mnst")
+
+
+BROKEN = """
+import sys, warnings
+from pathlib import Path
+from scratchclust import data
+from scratchclust.errors import InputError
+root = Path(sys.argv[1])
+print(len(data.load("digits").images), len(data.load(root / "pictures").images), len(data.load(root / "a.npy").images))
+assert "tensorflow_datasets" not in sys.modules
+for ask in (data.load, data.prepare):
+    for name in ("mnist", "mnst", "toy"):
+        try:
+            ask(name, data_dir=root / "sets")
+        except InputError as error:
+            print(error)
+"""
+
+
+def test_a_broken_tensorflow_datasets_stops_nobody_with_pictures(tmp_path):
+    write_set(tmp_path / "sets")
+    stub = "raise RuntimeError('protobuf is of\\nanother version')"
+    (tmp_path / "stub").mkdir()
+    (tmp_path / "stub" / "tensorflow_datasets.py").write_text(stub)
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "pictures" / "a.png")
+    np.save(tmp_path / "a.npy", PIXELS["train"])
+    path = os.pathsep.join([str(tmp_path / "stub"), *filter(None, sys.path)])
+    command = [sys.executable, "-c", BROKEN, str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": path, "SCRATCHCLUST_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    counts, *told = done.stdout.splitlines()
+    assert counts == "1797 1 5"
+    reason = r"cannot be imported \(RuntimeError: protobuf is of another version\)"
+    expected = (
+        rf"'mnist' is not prepared in .*TensorFlow Datasets, which runs on Linux, {reason}",
+        r"did you mean .*mnist",
+        rf"toy/1.0.0 needs TensorFlow Datasets, which {reason}: `pip install",
+        rf"'mnist' is not prepared in .*, and tensorflow_datasets {reason}: install what prepares it",
+        r"did you mean .*mnist",
+        rf"toy/1.0.0 needs TensorFlow Datasets, which {reason}: `pip install",
+    )
+    assert len(told) == len(expected)
+    for line, pattern in zip(told, expected, strict=True):
+        assert re.search(pattern, line), line
+
+
+def test_cures_name_no_package_that_no_registry_has():
+    package = Path(data.__file__).parents[1]
+    wrong = [path for path in package.rglob("*.py") if "scratchclust[" in path.read_text()]
+    assert not wrong
 
 
 def test_preparing_without_tensorflow(root, monkeypatch):
@@ -531,10 +589,8 @@ def test_preparing_without_tensorflow(root, monkeypatch):
     with pytest.raises(InputError) as caught:
         data.prepare("fashion_mnist")
     message = str(caught.value)
-    assert (
-        'tensorflow is not installed: install what prepares it, `pip install "scratchclust[prepare]"`; or put'
-        in message
-    )
+    assert 'tensorflow is not installed: install what prepares it, `pip install -e ".[prepare]"` in the' in message
+    assert "; or put" in message
     assert "\n" not in message
 
 

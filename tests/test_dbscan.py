@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import scipy.sparse.csgraph
 import sklearn.cluster
+import sklearn.metrics
+import sklearn.utils
 
 from scratchclust import DBSCAN, persist, rows
 from scratchclust.cluster import dbscan as fast
@@ -256,6 +258,133 @@ def test_k_distances_say_how_many_core_points_there_are(twin: ModuleType) -> Non
         assert len(twin.dbscan(X, float(curve[m - 1]) * (1 + 1e-5)).core_sample_indices) == m
 
 
+METRICS = ["euclidean", "cosine", "precomputed"]
+
+
+def in_metric(X: np.ndarray, metric: str) -> tuple[np.ndarray, float]:
+    """What is given to DBSCAN, and an eps within which a few of the pairs lie."""
+    D = sklearn.metrics.pairwise_distances(X, metric="euclidean" if metric == "precomputed" else metric)
+    return (D if metric == "precomputed" else X), float(np.quantile(D, 0.04))
+
+
+WEIGHTS = {
+    "whole": lambda rng, n: rng.integers(0, 4, n),
+    "fractions": lambda rng, n: rng.uniform(0, 2, n),
+    "negative": lambda rng, n: rng.normal(1, 1, n),
+    "far apart": lambda rng, n: 10.0 ** rng.integers(-9, 9, n),
+    "huge": lambda rng, n: np.where(rng.uniform(size=n) < 0.01, 1e300, 0.25),
+}
+
+
+@each_twin
+@pytest.mark.parametrize("weights", [None, *WEIGHTS])
+@pytest.mark.parametrize("metric", METRICS)
+def test_metrics_and_weights_are_scikit_learns(metric: str, weights: str | None, twin: ModuleType) -> None:
+    for seed, n_features in itertools.product(range(3), (2, 5)):
+        X, eps = in_metric(clouds(150, n_features, seed=seed), metric)
+        w = None if weights is None else WEIGHTS[weights](np.random.default_rng(seed), len(X))
+        peer = sklearn.cluster.DBSCAN(eps=eps, min_samples=6, metric=metric).fit(X, sample_weight=w)
+        found = twin.dbscan(X, eps, min_samples=6, metric=metric, sample_weight=w)
+        assert found.labels.tolist() == peer.labels_.tolist()
+        assert found.core_sample_indices.tolist() == peer.core_sample_indices_.tolist()
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_weights_without_a_grid_and_with_hard_pairs(weights: str) -> None:
+    """Whole numbers: many pairs lie at exactly eps, and many sums are exactly min_samples."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        X = rng.integers(0, 12, (150, 4)) + 3000.0 * (np.arange(150) % 2)[:, None] * np.array([0, 1, 1, 1])
+        w = WEIGHTS[weights](rng, 150) * 1.0
+        found = reference.dbscan(X, 5, min_samples=6, sample_weight=w)
+        labels = fast._numbered(*fast._blocked_labels(X, 5.0, 6, w))
+        assert labels.labels.tolist() == found.labels.tolist()
+        assert labels.core_sample_indices.tolist() == found.core_sample_indices.tolist()
+
+
+@each_twin
+def test_whole_weights_are_repetitions(twin: ModuleType) -> None:
+    for seed, n_features in itertools.product(range(5), (2, 5)):
+        X = clouds(100, n_features, seed=seed)
+        w = np.random.default_rng(seed).integers(1, 4, 100)
+        found, repeated = (
+            twin.dbscan(X, radius(X), sample_weight=w),
+            twin.dbscan(np.repeat(X, w, axis=0), radius(X)),
+        )
+        assert np.repeat(found.labels, w).tolist() == repeated.labels.tolist()
+
+
+@each_twin
+def test_given_distances_need_not_be_symmetric(twin: ModuleType) -> None:
+    """Point 0 sees 1, and 1 sees nobody else; random ones as scikit-learn walks through them."""
+    D = np.array([[0, 1, 9], [9, 0, 9], [9, 9, 0.0]])
+    assert twin.dbscan(D, 1, min_samples=2, metric="precomputed").labels.tolist() == [0, 0, -1]
+    assert twin.dbscan(np.eye(4), 0.5, metric="precomputed").labels.tolist() == [-1, -1, -1, -1]
+    for seed in range(20):
+        D = np.random.default_rng(seed).uniform(size=(60, 60))
+        for eps, min_samples in ((0.03, 3), (0.01, 1), (0.05, 4)):
+            peer = sklearn.cluster.DBSCAN(eps=eps, min_samples=min_samples, metric="precomputed").fit(D)
+            found = twin.dbscan(D, eps, min_samples=min_samples, metric="precomputed")
+            assert found.labels.tolist() == peer.labels_.tolist()
+
+
+@each_twin
+def test_at_exactly_eps_a_direction_is_near(twin: ModuleType) -> None:
+    """Right angles are 1 from each other, and opposite directions 2."""
+    X = np.array([[3.0, 0, 0], [0, 0.1, 0], [0, 0, 7]])
+    assert twin.dbscan(X, 1, min_samples=3, metric="cosine").labels.tolist() == [0, 0, 0]
+    assert twin.dbscan(X, 0.999, min_samples=2, metric="cosine").labels.tolist() == [-1, -1, -1]
+    turned = np.random.default_rng(0).normal(size=(1, 5)) * np.array([[1.0], [-2.0]])
+    assert twin.dbscan(turned, 2, min_samples=2, metric="cosine").labels.tolist() == [0, 0]
+    assert twin.dbscan(turned[[0, 0]] * np.array([[1.0], [3]]), 1e-12, min_samples=2, metric="cosine").n_clusters == 1
+
+
+@each_twin
+@pytest.mark.parametrize("metric", METRICS)
+def test_k_distances_in_every_metric(twin: ModuleType, metric: str) -> None:
+    X, _ = in_metric(clouds(80), metric)
+    D = sklearn.metrics.pairwise_distances(X, metric=metric)
+    expected = np.sort(np.sort(D, axis=1)[:, 4])
+    np.testing.assert_allclose(twin.k_distances(X, 5, metric=metric), expected, rtol=1e-5, atol=1e-7)
+    assert DBSCAN("knee", metric=metric).fit(X).eps_ == pytest.approx(twin.knee(expected), rel=1e-5)
+
+
+@each_twin
+@pytest.mark.parametrize(
+    ("X", "given", "message"),
+    [
+        (
+            np.ones((3, 2)),
+            {"metric": "precomputed"},
+            r"of at least 0 in a square matrix, got the shape \[3, 2\]",
+        ),
+        (-np.ones((3, 3)), {"metric": "precomputed"}, "the least number -1: give all pairs"),
+        (np.ones((3, 2)), {"metric": "l7"}, "metric='l7' is unknown: expected one of 'euclidean', 'cosine', 'precomp"),
+        (np.array([[1.0, 1], [0, 0]]), {"metric": "cosine"}, "row 1 is all zero and has no direction"),
+        (np.ones((2, 2)), {"sample_weight": np.array([1, np.nan])}, "sample_weight holds NaN or infinity"),
+        (np.ones((2, 2)), {"sample_weight": np.zeros(2)}, "or nothing but 0: expected finite numbers"),
+    ],
+)
+def test_what_metrics_and_weights_cannot_be(twin: ModuleType, X: np.ndarray, given: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        twin.dbscan(X, 1, **given)
+
+
+def test_an_estimator_takes_metrics_and_weights() -> None:
+    X, eps = in_metric(clouds(90, 2), "precomputed")
+    w = np.random.default_rng(0).normal(1, 1, 90)
+    for sample_weight in (w, w.tolist(), 2, None):
+        model = DBSCAN(eps, metric="precomputed").fit(X, sample_weight=sample_weight)
+        peer = sklearn.cluster.DBSCAN(eps=eps, metric="precomputed").fit(X, sample_weight=sample_weight)
+        for name in ("labels_", "core_sample_indices_", "components_"):
+            np.testing.assert_array_equal(getattr(model, name), getattr(peer, name))
+        np.testing.assert_array_equal(model.fit_predict(X, sample_weight=sample_weight), peer.labels_)
+    assert sklearn.utils.get_tags(model).input_tags.pairwise
+    for wrong in ([1, 2], np.ones((90, 1)), "heavy", [np.nan] * 90):
+        with pytest.raises(ValueError, match="sample_weight"):
+            DBSCAN(eps).fit(X, sample_weight=wrong)
+
+
 @each_twin
 @pytest.mark.parametrize(
     ("X", "eps", "min_samples", "message"),
@@ -296,8 +425,9 @@ def test_estimator(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"eps": 0}, "expected eps > 0"),
+        ({"eps": 0}, "expected eps to be a number above 0 or 'knee', got 0"),
         ({"eps": "1"}, "expected eps to be a number"),
+        ({"metric": "manhattan"}, "expected metric to be one of 'euclidean', 'cosine', 'precomputed', got 'manhattan'"),
         ({"min_samples": 0}, "expected min_samples to be a whole number of at least 1"),
         ({"min_samples": 2.5}, "expected min_samples to be a whole number of at least 1"),
     ],

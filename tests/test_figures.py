@@ -90,7 +90,7 @@ def test_nothing_sticks_out_of_the_page(name, tmp_path):
 
 
 def test_figures_is_complete():
-    assert set(FIGURES) == set(figures.__all__) - {"PALETTE", "cluster_color", "save"}
+    assert set(FIGURES) == set(figures.__all__) - {"PALETTE", "cluster_color", "cluster_name", "name_variant", "save"}
 
 
 def test_one_image_and_one_cluster_can_be_drawn(tmp_path):

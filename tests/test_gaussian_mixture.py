@@ -14,9 +14,11 @@ from sklearn.datasets import load_digits
 from scratchclust import GaussianMixture, persist, rows
 from scratchclust.cluster import gaussian_mixture as fast
 from scratchclust.cluster import mixture_points, mixture_steps
+from scratchclust.cluster import mixtures as fast_mixtures
 from scratchclust.cluster.kmeans import lloyd
 from scratchclust.errors import InputError
 from scratchclust.reference import gaussian_mixture as reference
+from scratchclust.reference import mixtures as reference_mixtures
 from scratchclust.results import Mixture
 
 TWINS = [pytest.param(reference, id="numpy"), pytest.param(fast, id="jax")]
@@ -245,6 +247,126 @@ def test_starts_from_k_means_and_keeps_the_best(twin: ModuleType) -> None:
     expected = sklearn.mixture.GaussianMixture(3, n_init=3, random_state=0).fit(X)
     assert more.log_likelihood >= one.log_likelihood - 1e-3
     assert more.log_likelihood > expected.score(X) - 0.05
+
+
+@each_type
+@pytest.mark.parametrize("max_iter", [5, 300])
+def test_many_float64_points_end_in_float64(
+    covariance_type: str, max_iter: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as are not computed with in float64 throughout: the last iterations give the digits back."""
+    monkeypatch.setattr(mixture_points, "AT_ONCE", 0)
+    X = points(17) + 1e-9 * np.random.default_rng(0).normal(size=(90, 3))  # no numbers of float32
+    beginning = reference.start(X, 3, rng=np.random.default_rng(0), covariance_type=covariance_type)
+    given = {"covariance_type": covariance_type, "tol": 1e-7, "max_iter": max_iter}
+    slow, quick = (twin.em(X, beginning, **given) for twin in (reference, fast))
+    assert quick.converged == slow.converged
+    assert quick.converged == (max_iter == 300)
+    assert abs(quick.n_iter - slow.n_iter) <= 2
+    assert quick.log_likelihood == pytest.approx(slow.log_likelihood, abs=1e-6)
+    np.testing.assert_allclose(quick.mixture.means, slow.mixture.means, atol=1e-3)
+    again = fast.em(X, quick.mixture, covariance_type=covariance_type, tol=0.0, max_iter=1)
+    exact = reference.em(X, quick.mixture, covariance_type=covariance_type, tol=0.0, max_iter=1)
+    assert again.log_likelihood == pytest.approx(exact.log_likelihood, rel=1e-12)
+    np.testing.assert_allclose(again.mixture.covariances, exact.mixture.covariances, rtol=1e-8, atol=1e-12)
+
+
+@each_twin
+@each_type
+def test_starts_by_hand(twin: ModuleType, covariance_type: str) -> None:
+    """Of two pairs of points: the clusters, spheres about points, and responsibilities that are nearly alike."""
+    X = np.array([[0.0, 0], [0, 2], [10, 0], [10, 2]])
+    random = "key" if twin is fast else "rng"
+    shape = {"covariance_type": covariance_type, "reg_covar": 0.25}
+    of_pair = {"full": [[0.25, 0], [0, 1.25]], "diag": [0.25, 1.25], "spherical": 0.75, "tied": [[0.25, 0], [0, 1.25]]}
+    for seed in range(5):
+        given: dict[str, Any] = {random: jax.random.key(seed) if twin is fast else np.random.default_rng(seed), **shape}
+        pairs = twin.start(X, 2, **given)
+        np.testing.assert_allclose(sorted(pairs.means.tolist()), [[0, 1], [10, 1]], atol=1e-12)
+        np.testing.assert_allclose(pairs.weights, [0.5, 0.5])
+        both = of_pair[covariance_type] if covariance_type == "tied" else [of_pair[covariance_type]] * 2
+        np.testing.assert_allclose(pairs.covariances, both, atol=1e-9)
+        for init_params in ("k-means++", "random_from_data"):
+            spheres = twin.start(X, 2, init_params=init_params, **given)
+            assert {tuple(mean) for mean in spheres.means} <= {tuple(x) for x in X}
+            assert len(np.unique(spheres.means, axis=0)) == 2
+            np.testing.assert_allclose(
+                np.unique(spheres.covariances),
+                [0.25] if covariance_type[0] == "s" or covariance_type == "diag" else [0, 0.25],
+            )
+        blurred = twin.start(X, 2, init_params="random", **given)
+        assert (abs(blurred.means - X.mean(axis=0)) < 5).all()
+        assert blurred.weights.sum() == pytest.approx(1)
+        again = twin.gaussian_mixture(
+            X, 2, **{**given, random: jax.random.key(seed) if twin is fast else np.random.default_rng(seed)}, max_iter=0
+        )
+        assert (again.n_iter, again.converged) == (0, False)
+
+
+@each_type
+def test_given_parts_take_the_place_of_what_start_found(covariance_type: str) -> None:
+    X = points(13)
+    whole = start(X, covariance_type)
+    inverse = reference_mixtures.precisions(whole, covariance_type=covariance_type)
+    for twin, given in ((reference, {"rng": np.random.default_rng(0)}), (fast, {"key": jax.random.key(0)})):
+        parts = {"weights_init": whole.weights, "means_init": whole.means.tolist(), "precisions_init": inverse}
+        found = twin.gaussian_mixture(X, 3, covariance_type=covariance_type, n_init=3, **parts, **given)
+        expected = twin.em(X, whole, covariance_type=covariance_type)
+        np.testing.assert_allclose(found.lower_bounds, expected.lower_bounds, rtol=1e-9)
+        begun = twin.gaussian_mixture(
+            X, 3, covariance_type=covariance_type, max_iter=0, means_init=whole.means, **given
+        )
+        np.testing.assert_array_equal(begun.mixture.means, whole.means)
+        assert begun.mixture.covariances.shape == whole.covariances.shape
+    for module in (reference_mixtures, fast_mixtures):
+        again = module.given_parts(3, 3, covariance_type=covariance_type, **parts)
+        for a, b in zip(again, whole, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+@each_type
+def test_samples_of_both_twins_are_of_the_mixture(covariance_type: str) -> None:
+    """Means and covariances of 40,000 points within five standard errors, and a score as that of the mixture's own."""
+    X = points(14)
+    mixture = reference.em(X, start(X, covariance_type), covariance_type=covariance_type).mixture
+    given = {"covariance_type": covariance_type}
+    slow = reference_mixtures.sample(mixture, 40_000, rng=np.random.default_rng(0), **given)
+    quick = fast_mixtures.sample(mixture, 40_000, key=jax.random.key(0), **given)
+    scores = [reference.log_likelihoods(drawn, mixture, **given) for drawn, _ in (slow, quick)]
+    assert abs(scores[0].mean() - scores[1].mean()) < 5 * np.hypot(scores[0].std(), scores[1].std()) / 200
+    for drawn, labels in (slow, quick):
+        assert drawn.dtype == np.float64
+        assert labels.dtype == np.int32
+        assert (np.diff(labels) >= 0).all()
+        counts = np.bincount(labels, minlength=3)
+        np.testing.assert_allclose(counts / 40_000, mixture.weights, atol=5 * 0.5 / 200)
+        for j in range(3):
+            covariance = mixture.covariances if covariance_type == "tied" else mixture.covariances[j]
+            covariance = covariance if covariance.ndim == 2 else np.diag(np.broadcast_to(covariance, 3))
+            own, error = drawn[labels == j], np.sqrt(np.trace(covariance) / counts[j])
+            np.testing.assert_allclose(own.mean(axis=0), mixture.means[j], atol=5 * error)
+            np.testing.assert_allclose(np.cov(own.T), covariance, atol=5 * error * np.sqrt(2 * np.trace(covariance)))
+
+
+@each_type
+def test_labels_are_those_of_the_largest_density(covariance_type: str) -> None:
+    """Also so far away that all responsibilities but one are 0, or that two are equal after rounding."""
+    X = np.concatenate([points(15), 1e3 * points(16), 1e6 + points(17)])
+    mixture = start(points(15), covariance_type)
+    slow, quick = (twin.assign(X, mixture, covariance_type=covariance_type) for twin in (reference, fast))
+    np.testing.assert_array_equal(slow, quick)
+    _, responsibilities = reference.e_step(X, mixture, covariance_type=covariance_type)
+    assert (responsibilities[np.arange(len(X)), slow] >= responsibilities.max(axis=1) - 1e-12).all()
+
+
+@each_twin
+def test_em_goes_on_from_an_earlier_bound(twin: ModuleType) -> None:
+    X = points(18)
+    first = twin.em(X, start(X, "full"), tol=1e-6, max_iter=300)
+    before = twin.em(X, start(X, "full"), tol=0.0, max_iter=first.n_iter - 1)
+    last = twin.em(X, before.mixture, tol=1e-6, lower_bound=float(before.lower_bounds[-1]))
+    assert (last.n_iter, last.converged) == (1, True)
+    assert not twin.em(X, before.mixture, tol=1e-6, max_iter=1).converged
 
 
 @each_twin

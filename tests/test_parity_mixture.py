@@ -101,6 +101,7 @@ def test_one_component(covariance_type: str, d: int) -> None:
     ("ours", "peer"),
     [
         (scratchclust.GaussianMixture, sklearn.mixture.GaussianMixture),
+        (scratchclust.DBSCAN, sklearn.cluster.DBSCAN),
     ],
 )
 def test_no_parameter_attribute_or_method_is_missing_unsaid(ours: Any, peer: Any) -> None:
@@ -117,6 +118,35 @@ def test_no_parameter_attribute_or_method_is_missing_unsaid(ours: Any, peer: Any
         name for name in dir(theirs) if not name.startswith("_") and "metadata" not in name and "_request" not in name
     ]
     assert [name for name in public if not hasattr(mine, name) and name not in text] == []
+
+
+def euclidean(X: np.ndarray) -> np.ndarray:
+    return np.sqrt(((X[:, None] - X[None]) ** 2).sum(axis=2))
+
+
+DBSCAN_TABLE = [  # name, parameters, what is fitted, weights
+    ("eps, min_samples", {"eps": 0.9, "min_samples": 4}, clouds(d=2), None),
+    ("no clusters at all", {"eps": 1e-3}, clouds(d=2), None),
+    ("metric=precomputed", {"eps": 0.9, "metric": "precomputed"}, euclidean(clouds(d=2)), None),
+    ("metric=cosine", {"eps": 0.01, "metric": "cosine"}, clouds(), None),
+    ("sample_weight", {"eps": 0.9}, clouds(d=2), np.arange(90) % 3),
+    ("negative sample_weight", {"eps": 1.5}, clouds(d=5), np.arange(90) % 4 - 0.5),
+    ("sample_weight, one number", {"eps": 1.0}, clouds(), 2),
+    ("sample_weight, precomputed", {"eps": 1.2, "metric": "precomputed"}, euclidean(clouds()), np.arange(90) % 3),
+    ("sample_weight, cosine", {"eps": 0.005, "metric": "cosine"}, clouds(), np.arange(90) % 3),
+]
+
+
+@pytest.mark.parametrize("row", DBSCAN_TABLE, ids=lambda row: row[0])
+def test_dbscan_is_scikit_learns_in_every_label(row: tuple[str, dict[str, Any], np.ndarray, Any]) -> None:
+    """Labels, core points and components_ are equal, tolerance 0; most rows have clusters, noise and a border."""
+    name, parameters, X, weights = row
+    ours = scratchclust.DBSCAN(**parameters).fit(X, sample_weight=weights)
+    peer = sklearn.cluster.DBSCAN(**parameters).fit(X, sample_weight=weights)
+    for attribute in ("labels_", "core_sample_indices_", "components_", "n_features_in_"):
+        np.testing.assert_array_equal(getattr(ours, attribute), getattr(peer, attribute), err_msg=attribute)
+    np.testing.assert_array_equal(ours.fit_predict(X, sample_weight=weights), peer.labels_)
+    assert (ours.labels_.min(), ours.labels_.max() >= 0) == (-1, name != "no clusters at all")
 
 
 @pytest.mark.parametrize("init_params", ["kmeans", "k-means++", "random", "random_from_data"])

@@ -321,6 +321,24 @@ def test_both_twins_refuse_such_kernels(twin):
             twin.nystroem(X60, X60[::2], 2, **given)
 
 
+@pytest.mark.parametrize("twin", [reference, fast])
+def test_distances_are_no_kernel(twin):
+    """Those of four points on a line: the axes of positive eigenvalue can be had, no others."""
+    randomness = {"rng": np.random.default_rng(0)} if twin is reference else {"key": jax.random.key(0)}
+    distances = np.abs(np.subtract.outer(np.arange(4.0), np.arange(4.0)))
+    for K in (distances, lambda x, y: abs(x - y).sum()):
+        kernel, X = ("precomputed", K) if K is distances else (K, np.arange(4.0)[:, None])
+        with pytest.raises(InputError, match=r"significant negative eigenvalues, -.* ask for fewer axes"):
+            twin.kernel_pca(X, kernel=kernel, **randomness)
+    mixed = np.diag([3.0, 2, -1, -4])
+    H = np.eye(4) - 1 / 4
+    expected = np.linalg.eigvalsh(H @ mixed @ H)[::-1]
+    found = twin.kernel_pca(mixed, 2, kernel="precomputed", **randomness)
+    np.testing.assert_allclose(found.eigenvalues, expected[:2])
+    with pytest.raises(InputError, match="significant negative eigenvalues"):
+        twin.kernel_pca(mixed, 4, kernel="precomputed", **randomness)
+
+
 @pytest.mark.parametrize(("degree", "coef0", "factor"), [(50, 1e3, 1), (10, 1, 100)])
 def test_kernels_that_only_float64_holds(degree, coef0, factor):
     """Coordinates of 1e74 and 1e22: they were NaN."""

@@ -1,6 +1,8 @@
 """Recipes that train networks, on small made-up images: what learns from what, and whether labels decide."""
 
+import contextlib
 import csv
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +16,11 @@ from scratchclust import data, runs
 from scratchclust.errors import InputError
 from scratchclust.metrics import mean_cluster_purity
 from scratchclust.recipes import RECIPES, Outcome, Settings, find, pictures, run, scores, writing
+from scratchclust.recipes.doubts import why_untrained
 from scratchclust.recipes.images import Images, in_drawn_order, in_groups
 from scratchclust.recipes.run import different
 from scratchclust.recipes.work import Work
+from scratchclust.runs import Stage
 from scratchclust.runs.files import write_json
 
 pytestmark = pytest.mark.full
@@ -158,7 +162,8 @@ def test_scores_of_the_test_images_are_theirs_alone() -> None:
     test = made_up_data("mnist", split="test", limit=8)._replace(labels=np.array([0, 0, 0, 1, 2, 2, 3, 3], np.int32))
     all_ = made_up_data("mnist", split="train", limit=40)
     found = scores.test_scores(Fitted(), Images(all_, all_, test))
-    assert found == {"test_accuracy": 0.5, "test_mean_cluster_purity": (3 / 4 + 2 / 4) / 2}
+    purity = (3 / 4 + 2 / 4) / 2
+    assert found == {"test_accuracy": 0.5, "test_majority": 3 / 8, "test_mean_cluster_purity": purity}
     assert scores.test_scores(Fitted(), Images(all_)) == {}
 
 
@@ -453,7 +458,50 @@ def test_the_error_of_a_reconstruction_by_hand() -> None:
     found = scores.training_scores(Painter(), made_up_data("digits", limit=2))
     assert found["reconstruction_mse"] == pytest.approx((0.01 + 0.09) / 2)
     assert found["reconstruction_mse_se"] == pytest.approx(np.std([0.01, 0.09], ddof=1) / 2**0.5)
+    originals = made_up_data("digits", limit=2).images / 255
+    assert found["mean_image_mse"] == pytest.approx(((originals[0] - originals[1]) ** 2).mean() / 4)  # half way each
     assert scores.training_scores(object(), made_up_data("digits", limit=2)) == {}
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        ({}, None),
+        ({"reconstruction_mse": None, "mean_image_mse": None}, None),
+        ({"reconstruction_mse": 0.05, "mean_image_mse": 0.06}, None),
+        ({"reconstruction_mse": 0.06, "mean_image_mse": 0.06}, "error 0.06) than the mean image is (0.06)"),
+        ({"test_accuracy": 0.5, "test_majority": 0.1}, None),
+        ({"test_accuracy": 0.1, "test_majority": 0.1}, "0.100 of the test images"),
+    ],
+)
+def test_a_network_that_has_learned_nothing_is_known(result: dict[str, Any], words: str | None) -> None:
+    why = why_untrained(result)
+    assert (why is None) if words is None else (why is not None and words in why)
+
+
+def test_a_network_that_has_learned_nothing_is_not_ranked_without_a_word() -> None:
+    from scratchclust.commands import _show
+
+    seconds = {"features": 1.0}
+    ranked = {
+        "accuracy": 0.9,
+        "purity": 0.9,
+        "nmi": 0.9,
+        "ari": 0.9,
+        "silhouette": 0.2,
+        "dunn": 0.1,
+        "seconds": seconds,
+    }
+    good = {**ranked, "name": "pixels", "labels_used": False}
+    bad = {**ranked, "name": "conv AE", "labels_used": False, "reconstruction_mse": 0.2, "mean_image_mse": 0.1}
+    figure = pictures._side_by_side({one["name"]: Stage(one) for one in (good, bad)})
+    methods = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert methods == ["pixels", "conv AE\n(network has learned nothing)"]
+    metrics = {"dataset": {"n": 9, "name": "a", "split": "all"}, "seconds": {"total": 1.0}, "labels_used": False}
+    with contextlib.redirect_stdout(io.StringIO()) as told:
+        _show(Outcome(Path("a"), {**metrics, "results": [good, bad]}))
+    assert told.getvalue().count("the network has learned nothing") == 1
+    assert "conv AE: the network has learned nothing: its pictures are no nearer" in told.getvalue()
 
 
 def test_groups_of_labels_and_a_drawn_order() -> None:

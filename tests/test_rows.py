@@ -4,15 +4,26 @@ import os
 import platform
 import subprocess
 import sys
+import types
 from functools import partial
 
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
 
 from scratchclust import distances, rows
+from scratchclust.errors import InputError
 from scratchclust.reference.distances import squared_distances
+
+
+@pytest.fixture
+def unchecked():
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
 
 each_kind = pytest.mark.parametrize("asarray", [np.asarray, jnp.asarray], ids=["numpy", "jax"])
 
@@ -53,6 +64,14 @@ def test_split_subtracts_the_offset_but_not_from_the_filling(asarray):
 def test_split_subtracts_before_it_rounds():
     X = 1e9 + np.array([[0.25], [0.5]])  # float32 has steps of 64 there
     np.testing.assert_array_equal(rows.join(rows.split(X, block=1, offset=[1e9]), 2), [[0.25], [0.5]])
+
+
+@pytest.mark.usefixtures("unchecked")  # what stands for an array of several processes is none
+def test_join_refuses_what_another_process_holds():
+    """Of such an array this process can read its own part alone; the rest of the result would be whatever lay there."""
+    elsewhere = types.SimpleNamespace(is_fully_addressable=False, shape=(4, 8, 3), dtype=np.dtype(np.float32))
+    with pytest.raises(InputError, match=r"expected blocks on devices of this process.*rows\.on\(jax\.local_devices"):
+        rows.join(elsewhere, 20)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float16])
@@ -109,6 +128,25 @@ def test_map_sum_without_a_sum_or_without_a_map():
     assert rows.map_sum(lambda x: (None, x), data)[0] is None
     total, kept = rows.map_sum(lambda x: (x.sum(), None), data)
     assert (total, kept) == (45, None)
+
+
+def test_operands_without_elements_do_not_enter_the_program():
+    data, shared = (
+        rows_of(np.arange(10, dtype=np.float32)),
+        {"a": jnp.zeros((0, 3)), "b": jnp.ones(2), "c": np.zeros(0)},
+    )
+    total, _ = rows.map_sum(lambda x, s: ((x.sum() + s["b"].sum(), s["a"], s["c"].sum()), None), data, shared)
+    assert (total[0], total[1].shape, total[2]) == (45 + 2 * data.arrays[0].shape[0], (0, 3), 0)
+    program = jax.make_jaxpr(lambda data, shared: rows.map_sum(lambda x, s: (s["a"], None), data, shared))(data, shared)
+    assert [v.aval.shape for equation in program.eqns for v in equation.invars if 0 in v.aval.shape] == []
+
+
+def test_rows_without_elements_are_refused():
+    data = rows_of(np.arange(10, dtype=np.float32))
+    with pytest.raises(ValueError, match=r"expected operands with elements, got one of shape \[4, 8, 0\]"):
+        rows.map_sum(lambda x: (x.sum(), None), rows_of(np.zeros((10, 0))))
+    with pytest.raises(ValueError, match=r"got one of shape \[0\]"):
+        rows.take(data.arrays[0], (jnp.zeros(0, int),), data.mesh)
 
 
 def test_float32_counters_pass_two_to_the_24():

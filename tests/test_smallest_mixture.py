@@ -1,16 +1,18 @@
 """The smallest and most degenerate inputs of the Gaussian mixture and of DBSCAN: scikit-learn or brute force."""
 
+import itertools
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 import sklearn.cluster
 import sklearn.exceptions
 import sklearn.mixture
 
-from scratchclust import GaussianMixture
+from scratchclust import DBSCAN, GaussianMixture
 from scratchclust.cluster import gaussian_mixture as fast
 from scratchclust.reference import gaussian_mixture as reference
 
@@ -174,3 +176,74 @@ def test_labels_are_what_predict_says(dtype: type) -> None:
         X = np.random.default_rng(seed).normal(size=(200, 2)).astype(dtype) + 1e3 * (seed % 2)
         model = GaussianMixture(4, random_state=seed, tol=1e-2, max_iter=300).fit(X)
         np.testing.assert_array_equal(model.labels_, model.predict(X))
+
+
+DENSE = {  # what of DBSCAN, weights
+    "one point": (X60[:1], None),
+    "two points": (X60[:2], None),
+    "three points": (X60[:3], None),
+    "one feature": (X60[:, :1], None),
+    "equal rows": (np.full((8, 3), 2.5), None),
+    "rank one": (X60[:, :1] * np.array([1.0, -2.0, 3.0]), None),
+    "rank one, five features": (X60[:, :1] * np.array([1.0, -2.0, 3.0, 0.5, 0]), None),
+    "weights on two points alone": (X60, np.where(np.arange(60) < 2, 5, 0)),
+    "five features, weights on two": (np.repeat(X60, 2, axis=1)[:, :5], np.where(np.arange(60) < 2, 5, 0)),
+}
+
+
+@pytest.mark.parametrize("min_samples", [1, 2, 60])
+@pytest.mark.parametrize("name", DENSE)
+def test_dbscan_of_degenerate_points(name: str, min_samples: int) -> None:
+    X, weights = DENSE[name]
+    for metric, eps in itertools.product(("euclidean", "cosine"), (1e-9, 0.3, 100.0)):
+        given = {"eps": eps, "min_samples": min_samples, "metric": metric}
+        ours = DBSCAN(**given).fit(X, sample_weight=weights)
+        if metric == "cosine" and eps < 1e-3:
+            continue  # scikit-learn's 1 - cos of equal directions is rounding: a hand-made case stands in test_dbscan
+        peer = sklearn.cluster.DBSCAN(**given).fit(X, sample_weight=weights)
+        np.testing.assert_array_equal(ours.labels_, peer.labels_)
+        np.testing.assert_array_equal(ours.components_, peer.components_)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_dbscan_of_every_kind_of_input(kind: str, tmp_path: Path) -> None:
+    X = kinds_of_input(tmp_path)[kind]
+    plain = np.array(X, dtype=np.float64)
+    for eps, metric in ((9.0, "euclidean"), (0.05, "cosine")):
+        if metric == "cosine" and (plain == 0).all(axis=1).any():
+            with pytest.raises(ValueError, match="is all zero and has no direction"):
+                DBSCAN(eps, metric=metric).fit(X)
+            continue
+        found = DBSCAN(eps, metric=metric).fit(X)
+        peer = sklearn.cluster.DBSCAN(eps=eps, metric=metric).fit(plain)
+        np.testing.assert_array_equal(found.labels_, peer.labels_)
+        for array in (found.labels_, found.core_sample_indices_, found.components_):
+            assert array.flags.writeable
+            assert kind in ("list", "objects") or not np.shares_memory(array, np.asarray(X))
+    assert DBSCAN("knee").fit(X).k_distances_.flags.writeable
+
+
+@pytest.mark.parametrize("whole", [np.int64, np.uint8, np.int8])
+def test_whole_numbers_of_numpy(whole: type) -> None:
+    model = GaussianMixture(whole(2), n_init=whole(2), max_iter=whole(50), random_state=whole(3)).fit(X60)
+    assert model.means_.shape == (2, 3)
+    np.testing.assert_array_equal(model.sample(whole(5))[1].shape, (5,))
+    expected = DBSCAN(0.9, min_samples=3).fit_predict(X60)
+    np.testing.assert_array_equal(DBSCAN(np.float32(0.9), min_samples=whole(3)).fit_predict(X60), expected)
+
+
+@pytest.mark.parametrize("estimator", [GaussianMixture(2, random_state=0), DBSCAN(0.9, min_samples=3)])
+def test_nothing_fitted_changes_with_the_callers_array(estimator: Any) -> None:
+    """Also where it is one column, one that is not copied on the way in."""
+    for X in (X60.copy(), X60.astype(np.float32), np.asfortranarray(X60)):
+        fitted = estimator.fit(X)
+        before = {name: np.array(value) for name, value in vars(fitted).items() if isinstance(value, np.ndarray)}
+        X[:] = 0
+        for name, value in before.items():
+            np.testing.assert_array_equal(getattr(fitted, name), value, err_msg=name)
+
+
+@pytest.mark.parametrize("estimator", [GaussianMixture(), DBSCAN(), DBSCAN(metric="precomputed")])
+def test_sparse_points_are_refused_with_a_cure(estimator: Any) -> None:
+    with pytest.raises(TypeError, match=r"Sparse data was passed.*Use '\.toarray\(\)'"):
+        estimator.fit(scipy.sparse.csr_array(np.eye(8)))

@@ -19,6 +19,9 @@ neighbours for sure, and those that may be; rows on which the difference could t
 The compiled passes are in `scratchclust/cluster/dbscan_passes.py`.
 
 In one, two or three dimensions a grid is faster, and is taken instead: `scratchclust/cluster/dbscan_grid.py`.
+
+For the cosine distance the points are put on the unit sphere. Given distances, which take O(n^2) memory already, are
+walked through on the host, each row at most twice.
 """
 
 from typing import Any, NamedTuple
@@ -29,47 +32,79 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from scratchclust import rows
+from scratchclust.cluster.dbscan_given import labels_of_distances
 from scratchclust.cluster.dbscan_grid import fits_a_grid, grid_labels
-from scratchclust.cluster.dbscan_passes import NONE, TiledPoints, alone, count, extremes, in_stretches, in_tiles
+from scratchclust.cluster.dbscan_passes import (
+    NONE,
+    TiledPoints,
+    alone,
+    count,
+    extremes,
+    in_stretches,
+    in_tiles,
+    in_tiles_of,
+    weigh,
+)
 from scratchclust.cluster.exact_pairs import near_rows
-from scratchclust.distances import AnyArray
+from scratchclust.distances import AnyArray, unit_rows
 from scratchclust.errors import InputError
 from scratchclust.neighbors import nearest_neighbors
 from scratchclust.results import DBSCANResult
 
+METRICS = ("euclidean", "cosine", "precomputed")
+ROUNDING = 4 * np.finfo(np.float64).eps  # relative, of a chord: at exactly eps is near
 ON_HOST = 1e9  # multiplications below which the host is done before another shape is compiled
 
 
-def dbscan(X: Real[AnyArray, "n d"], eps: float | int = 0.5, *, min_samples: int = 5) -> DBSCANResult:
+def dbscan(
+    X: Real[AnyArray, "n d"],
+    eps: float | int = 0.5,
+    *,
+    min_samples: int = 5,
+    metric: str = "euclidean",
+    sample_weight: Real[AnyArray, " n"] | None = None,
+) -> DBSCANResult:
     """Clusters of density, without storing the neighbourhoods.
 
     Args:
-        X: points.
+        X: points; distances [n n] where they are precomputed.
         eps: the largest distance of neighbours.
-        min_samples: neighbours that make a point a core point, itself included.
+        min_samples: neighbours that make a point a core point, itself included; their weight, where they have one.
+        metric: "euclidean", "cosine" or "precomputed".
+        sample_weight: of each point; None means 1. A negative one keeps its neighbours from being core points.
 
     Returns:
         Labels and core points (NumPy arrays), those of the definition. Cost O(n^2 d) time a pass, in three passes as a
         rule, and O(n d) memory; on a grid about O(n) times the points around one.
 
     Raises:
-        InputError: no points, eps not above 0, min_samples below 1, NaN or infinity in X, or numbers whose squares
-            leave the range of float32.
+        InputError: no points, eps not above 0, min_samples below 1, NaN or infinity in X, distances that are none,
+            rows without a direction, weights that are no finite numbers, or numbers whose squares leave the range of
+            float32.
     """
-    _check(X, eps, min_samples)
-    if fits_a_grid(X, float(eps)):
-        labels, core = grid_labels(np.asarray(X), float(eps), min_samples)
+    _check(X, eps, min_samples, metric, sample_weight)
+    eps, weights = float(eps), None if sample_weight is None else np.asarray(sample_weight, np.float64)
+    if metric == "precomputed":
+        labels, core = labels_of_distances(np.asarray(X), eps, min_samples, weights)
+        return _numbered(labels, core)
+    if metric == "cosine":
+        X, eps = unit_rows(np.asarray(X, np.float64)), float(np.sqrt(2 * eps) * (1 + ROUNDING))
+    if fits_a_grid(X, eps):
+        labels, core = grid_labels(np.asarray(X), eps, min_samples, weights)
     else:
-        labels, core = _blocked_labels(X, float(eps), min_samples)
+        labels, core = _blocked_labels(X, eps, min_samples, weights)
     return _numbered(labels, core)
 
 
-def k_distances(X: Real[AnyArray, "n d"], min_samples: int = 5) -> Float[np.ndarray, " n"]:
+def k_distances(
+    X: Real[AnyArray, "n d"], min_samples: int = 5, *, metric: str = "euclidean"
+) -> Float[np.ndarray, " n"]:
     """The eps from which on each point is a core point, rising: the curve by which to choose eps.
 
     Args:
-        X: points.
+        X: points; distances [n n] where they are precomputed.
         min_samples: as for `dbscan`; the value of a point is its distance to neighbour min_samples - 1.
+        metric: as for `dbscan`.
 
     Returns:
         The sorted distances, in the precision of `nearest_neighbors`. Cost O(n^2 d) time and O(n (d + min_samples))
@@ -79,12 +114,16 @@ def k_distances(X: Real[AnyArray, "n d"], min_samples: int = 5) -> Float[np.ndar
         InputError: no points, min_samples not within 1 and n, NaN or infinity in X, or numbers whose squares leave the
             range of float32.
     """
-    _check(X, 1, min_samples)
+    _check(X, 1, min_samples, metric)
     if min_samples > len(X):
         raise InputError(f"expected min_samples of at most {len(X)}, the number of points, got {min_samples}")
+    if metric == "precomputed":
+        return np.sort(np.partition(np.asarray(X, np.float64), min_samples - 1, axis=1)[:, min_samples - 1])
+    X = unit_rows(np.asarray(X, np.float64)) if metric == "cosine" else X
     if min_samples == 1:
         return np.zeros(len(X))  # a point is its own first neighbour
-    return np.sort(nearest_neighbors(X, min_samples - 1).distances[:, -1]).astype(np.float64)
+    distances = np.sort(nearest_neighbors(X, min_samples - 1).distances[:, -1]).astype(np.float64)
+    return distances**2 / 2 if metric == "cosine" else distances
 
 
 def knee(distances: Float[np.ndarray, " n"]) -> float:
@@ -112,7 +151,15 @@ def knee(distances: Float[np.ndarray, " n"]) -> float:
     return float(found if found > 0 else distances[distances > 0][0])
 
 
-def _check(X: Real[AnyArray, "n d"], eps: float | int, min_samples: int) -> None:
+def _check(
+    X: Real[AnyArray, "n d"],
+    eps: float | int,
+    min_samples: int,
+    metric: str,
+    sample_weight: Real[AnyArray, " n"] | None = None,
+) -> None:
+    if metric not in METRICS:
+        raise InputError(f"metric={metric!r} is unknown: expected one of {', '.join(map(repr, METRICS))}")
     if not len(X):
         raise InputError("expected at least one point, got none")
     if not eps > 0:
@@ -121,6 +168,15 @@ def _check(X: Real[AnyArray, "n d"], eps: float | int, min_samples: int) -> None
         raise InputError(f"expected min_samples of at least 1 (a point counts itself), got {min_samples}")
     if not np.isfinite(np.asarray(X)).all():
         raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    if metric == "precomputed" and (X.shape[0] != X.shape[1] or (np.asarray(X) < 0).any()):
+        raise InputError(
+            f"expected distances of at least 0 in a square matrix, got the shape {list(X.shape)} and the least number "
+            f"{X.min():.3g}: give all pairs, or another metric"
+        )
+    if sample_weight is not None and not (
+        np.isfinite(np.asarray(sample_weight)).all() and np.asarray(sample_weight).any()
+    ):
+        raise InputError("sample_weight holds NaN or infinity, or nothing but 0: expected finite numbers, one not 0")
 
 
 def _numbered(labels: Int[np.ndarray, " n"], core: Bool[np.ndarray, " n"]) -> DBSCANResult:
@@ -138,14 +194,16 @@ class _Counts(NamedTuple):
     pairs: tuple[np.ndarray, np.ndarray, int]  # (i, j, n): core points that are neighbours, a few for each
 
 
-def _blocked_labels(X: AnyArray, eps: float, min_samples: int) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+def _blocked_labels(
+    X: AnyArray, eps: float, min_samples: int, weights: Float[np.ndarray, " n"] | None = None
+) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
     """For each point the first core point of its cluster (NONE: noise), and whether it is a core point.
 
     `labels` name a cluster by its first core point known so far, `reached` the cluster of each point. A row that
     sees one label alone is settled, whatever is joined later; the others are looked at again.
     """
     points, offset = in_tiles(X, eps)
-    core, doubtful, pairs = _core_points(X, points, offset, eps, min_samples)
+    core, doubtful, pairs = _core_points(X, points, offset, eps, min_samples, weights)
     labels = np.where(core, _components(pairs), NONE).astype(np.int32)
     if not core.any():
         return labels, core
@@ -166,16 +224,34 @@ def _blocked_labels(X: AnyArray, eps: float, min_samples: int) -> tuple[Int[np.n
     return reached, core
 
 
-def _core_points(X: AnyArray, points: TiledPoints, offset: Any, eps: float, min_samples: int) -> _Counts:
+def _core_points(
+    X: AnyArray,
+    points: TiledPoints,
+    offset: Any,
+    eps: float,
+    min_samples: int,
+    weights: Float[np.ndarray, " n"] | None,
+) -> _Counts:
     """The first pass; a count in doubt that matters is made in float64."""
-    sure, possible, samples = in_stretches(count, X, np.arange(len(X)), points, offset)
-    core = sure >= min_samples
-    for part, near in near_rows(np.asarray(X), np.flatnonzero(~core & (possible >= min_samples)), eps):
-        core[part] = near.sum(axis=1) >= min_samples
+    everyone = np.arange(len(X))
+    if weights is None:
+        sure, possible, samples = in_stretches(count, X, everyone, points, offset)
+        core, doubtful = sure >= min_samples, sure != possible
+        unclear = ~core & (possible >= min_samples)
+    else:
+        shared = in_tiles_of(points, weights)
+        total, in_doubt, size, unsure, samples = in_stretches(weigh, X, everyone, points, offset, shared)
+        whole = (weights == np.rint(weights)).all() and np.abs(weights).sum() < 2**24  # float32 sums are exact
+        rounding = 0.0 if whole else 2 * len(X) * float(np.finfo(np.float32).eps)
+        core, doubtful = total >= min_samples, unsure > 0
+        clear = np.abs(total.astype(np.float64) - min_samples) > in_doubt + rounding * size.astype(np.float64)
+        unclear = ~clear  # what left the range of float32 is not clear either
+    for part, near in near_rows(np.asarray(X), np.flatnonzero(unclear), eps):
+        core[part] = (near.sum(axis=1) if weights is None else near @ weights) >= min_samples
     i, place = np.nonzero(samples < NONE)
     j = samples[i, place]
     both = core[i] & core[j]
-    return _Counts(core, sure != possible, (i[both], j[both], len(X)))
+    return _Counts(core, doubtful, (i[both], j[both], len(X)))
 
 
 def _labels_seen(

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int, Real
+from jaxtyping import Bool, Float, Int, Real
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -56,14 +56,14 @@ def fits_a_grid(X: Real[AnyArray, "n d"], eps: float) -> bool:
 
 
 def grid_labels(
-    X: Real[np.ndarray, "n d"], eps: float, min_samples: int
+    X: Real[np.ndarray, "n d"], eps: float, min_samples: int, weights: Float[np.ndarray, " n"] | None = None
 ) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
     """For each point the first core point of its cluster (NONE: noise), and whether it is a core point.
 
     Cost: the pairs of points in neighbouring cells at most, and far fewer where cells are crowded.
     """
     X = X.astype(np.float64)
-    core = _core_points(X, eps, min_samples)
+    core = _core_points(X, eps, min_samples) if weights is None else _heavy_points(X, eps, min_samples, weights)
     labels = np.full(len(X), NONE)
     labels[core] = _core_labels(X, np.flatnonzero(core), eps)
     return _with_border(X, labels, core, eps), core
@@ -136,6 +136,18 @@ def _core_points(X: Real[np.ndarray, "n d"], eps: float, min_samples: int) -> Bo
                 counts += np.bincount(i[_near(X, i, j, eps)], minlength=len(X))
         asking = asking[counts[asking] < min_samples]  # the others have enough already
     return core | (counts >= min_samples)
+
+
+def _heavy_points(
+    X: Real[np.ndarray, "n d"], eps: float, min_samples: int, weights: Float[np.ndarray, " n"]
+) -> Bool[np.ndarray, " n"]:
+    """The core points where points have weights: all pairs, since weights may be negative."""
+    cells, total = _cells(X, np.arange(len(X)), eps), np.zeros(len(X))
+    for offset in _offsets(X.shape[1]):
+        for i, j, _ in _pairs(cells, cells, *_meeting(cells, cells, offset)):
+            near = _near(X, i, j, eps)
+            total += np.bincount(i[near], weights[j[near]], minlength=len(X))
+    return total >= min_samples
 
 
 def _core_labels(X: Real[np.ndarray, "n d"], core: Int[np.ndarray, " m"], eps: float) -> Int[np.ndarray, " m"]:

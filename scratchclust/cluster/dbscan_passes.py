@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Array, Float, Int
 
 from scratchclust import rows
 from scratchclust.distances import AnyArray, centre_of, check_range, error_bound, product
@@ -56,6 +56,14 @@ def in_tiles(X: AnyArray, eps: float) -> tuple[TiledPoints, Any]:
     filling = (jnp.arange(norms.size) >= len(X)).reshape(norms.shape)
     arrays = (x, jnp.where(filling, jnp.inf, sure), jnp.where(filling, jnp.inf, possible))
     return TiledPoints(*(rows.on_every_device(array, rows.mesh()) for array in arrays)), offset
+
+
+def in_tiles_of(points: TiledPoints, weights: Float[np.ndarray, " n"]) -> Array:
+    """A number of each point, in the tiles of the points [T tile]; 0 in the filling."""
+    tiled = np.zeros(points.sure.shape, np.float32)
+    with np.errstate(over="ignore"):
+        tiled.ravel()[: len(weights)] = weights
+    return rows.on_every_device(tiled, rows.mesh())
 
 
 def alone(points: TiledPoints, which: Int[np.ndarray, " m"]) -> TiledPoints:
@@ -111,6 +119,38 @@ def count(data: rows.Rows, points: TiledPoints) -> tuple[Array, Array, Array]:
         return None, (sure, possible, samples.T)
 
     return rows.map_sum(block, data, points)[1]
+
+
+@jax.jit
+def weigh(
+    data: rows.Rows, points: TiledPoints, weights: Float[Array, "T tile"]
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Of the possible neighbours of each row: their weight, how much of it is in doubt, the sum of the sizes of the
+    weights, how many neighbours are in doubt; and a few of the sure ones (or NONE)."""
+
+    def block(q: Array, own: Array, points: TiledPoints, weights: Array) -> tuple[None, tuple[Array, ...]]:
+        def meet(found: tuple[Array, ...], tile: tuple[TiledPoints, Array, Array]) -> tuple[Any, None]:
+            there, index, w = tile
+            products = product(there.x, q)
+            sure = products >= there.sure[:, None] + points.sure.reshape(-1)[own][None, :]
+            possible = products >= there.possible[:, None] + points.possible.reshape(-1)[own][None, :]
+            unsure, size = possible & ~sure, jnp.abs(w)[:, None]
+            sums = (
+                jnp.where(possible, w[:, None], 0).sum(axis=0),
+                jnp.where(unsure, size, 0).sum(axis=0),
+                jnp.where(possible, size, 0).sum(axis=0),
+                unsure.sum(axis=0, dtype=jnp.int32),
+            )
+            samples = jnp.where(sure, index[:, None], NONE).reshape(SAMPLES, -1, len(q)).min(axis=1)
+            return (*(a + b for a, b in zip(found, sums, strict=False)), jnp.minimum(found[-1], samples)), None
+
+        nothing = [jnp.zeros(len(q), weights.dtype)] * 3
+        first = (*nothing, jnp.zeros(len(q), jnp.int32), jnp.full((SAMPLES, len(q)), NONE))
+        index = jnp.arange(points.sure.size, dtype=jnp.int32).reshape(points.sure.shape)
+        found, _ = jax.lax.scan(meet, first, (points, index, weights))
+        return None, (*found[:-1], found[-1].T)
+
+    return rows.map_sum(block, data, points, weights)[1]
 
 
 @jax.jit

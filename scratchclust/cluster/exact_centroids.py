@@ -12,7 +12,7 @@ from scratchclust import rows
 from scratchclust.distances import centre_of, error_bound
 
 AnyArray = Array | np.ndarray
-STRIP = 2**19  # numbers that are held at a time
+STRIP = 2**16  # numbers that are held at a time, half a MB: what a core's cache holds
 NEAR = 2.0**-20  # of |x|^2 + |c|^2; nearer pairs are computed by the definition
 
 
@@ -98,12 +98,15 @@ def distances_exactly(X: Real[np.ndarray, "n d"], centroids: Real[np.ndarray, "k
     c_norms = (c**2).sum(axis=1)
     distances = np.empty((len(X), len(c)))
     for part in _parts(len(X), max(len(c), X.shape[1])):
-        x = X[part] - offset
-        sums = (x**2).sum(axis=1)[:, None] + c_norms[None, :]
-        squares = sums - 2 * x @ c.T
-        i, j = np.nonzero(squares <= NEAR * sums)
-        squares[i, j] = _pair_squares(X[part], centroids, i, j)
-        distances[part] = np.sqrt(squares)
+        squares, x = distances[part], X[part] - offset
+        x_norms = np.einsum("ij,ij->i", x, x)
+        np.matmul(x, -2 * c.T, out=squares)
+        squares += x_norms[:, None]
+        squares += c_norms[None, :]
+        near = np.flatnonzero(squares.min(axis=1) <= NEAR * (x_norms + c_norms.max()))
+        i, j = np.nonzero(squares[near] <= NEAR * (x_norms[near][:, None] + c_norms[None, :]))
+        squares[near[i], j] = _pair_squares(X[part], centroids, near[i], j)
+        np.sqrt(squares, out=squares)
     return distances
 
 

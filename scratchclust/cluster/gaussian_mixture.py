@@ -1,7 +1,8 @@
 """Gaussian mixture, fast: the twin of `scratchclust/reference/gaussian_mixture.py`, where the mathematics is explained.
 
 Both steps of EM are one pass over blocks of rows on all local devices (`mixture_steps.py`), whose sums come to the
-host; there the k covariances become a mixture again, in float64. Memory beyond the data is one block, never n x k.
+host; there the k covariances become a mixture again, in float64. Memory beyond the data is one block, never
+n x k but for a random start.
 
 Points in float32 are computed with in float32, on centred data. That is enough as long as no component is far narrower
 than the data, and no covariance nearly singular; otherwise the sums have lost their digits, and EM goes on in float64,
@@ -9,10 +10,11 @@ which takes a copy of the data in float64 and two to three times as long (much l
 where even that is too little, in float64 by differences (`mixture_points.py`).
 
 Points in float64 are computed with in float64 where a pass takes few milliseconds. Larger ones are brought near to the
-end in float32: when the likelihood has settled, or before the last iteration, EM goes on in float64 until it settles
-again. So the mixture and its likelihood are those of the reference in all cases. The mixture is made of float64 NumPy
-arrays; weights and means of float32 points are rounded to float32, which their caller may keep them in, before labels
-and likelihood are taken.
+end in float32: when the likelihood has settled (as far as float32 can tell), or before the last iteration, EM goes on
+in float64 until it settles again. So the mixture and its likelihood are those of the reference in all cases.
+
+The mixture is made of float64 NumPy arrays. Weights and means of float32 points are rounded to float32, in which their
+caller may keep them, before labels and likelihood are taken.
 """
 
 from functools import partial
@@ -35,6 +37,7 @@ from scratchclust.results import GaussianMixtureResult, Mixture
 
 AnyArray = Array | np.ndarray
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
+SETTLED = 2.0**-20  # of the likelihood: changes that float32 cannot tell from rounding
 INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
 
 
@@ -243,7 +246,7 @@ def _em(points: Points, start: Mixture, tol: float, reg_covar: float, max_iter: 
         points, log_likelihood, mixture = maximised(points, step, reg_covar, mixture.means)
         bounds.append(log_likelihood)
         change = abs(bounds[-1] - bounds[-2])
-        if change < tol and points.coarse:
+        if points.coarse and change < max(tol, SETTLED * abs(log_likelihood)):
             points, change = points.finer(), np.inf
     return _Run(points, points.uncentred(mixture) if max_iter else start, bounds[1:], change)
 

@@ -3,7 +3,7 @@
 import hashlib
 import operator
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,13 +27,14 @@ class Dataset(NamedTuple):
     """Images of one size with what is known about them."""
 
     images: UInt8[np.ndarray, "n h w c"]  # c is 1 (grey) or 3 (RGB)
-    labels: Int32[np.ndarray, " n"] | None  # None: not known
+    labels: Int32[np.ndarray, " n"] | None  # None: not known; -1: of this image not known
     label_names: tuple[str, ...] | None  # label i is called label_names[i]
     name: str  # the data set's name, or the file's or folder's without the path to it
     sha256: str  # of exactly these pixels, see `pixels_sha256`
     split: str = "all"
     paths: tuple[str, ...] | None = None  # [n], folders of pictures: each picture's path relative to the folder
     skipped: tuple[SkippedFile, ...] = ()  # folders of pictures: what could not be read
+    taken: str = ""  # one line, for people: what was taken for what
 
 
 class Request(NamedTuple):
@@ -44,6 +45,8 @@ class Request(NamedTuple):
     size: tuple[int, int] | None = None  # (height, width)
     strict: bool = False
     verbose: bool = False
+    seed: int = 0  # decides which images a limit takes, where they lie class by class
+    tell: Callable[[str], None] | None = None  # told how far slow reading has come
 
 
 class Reading(NamedTuple):
@@ -55,6 +58,7 @@ class Reading(NamedTuple):
     name: str
     paths: tuple[str, ...] | None = None
     skipped: tuple[SkippedFile, ...] = ()
+    taken: tuple[str, ...] = ()  # what was taken for what, in the reader's words
 
 
 def pixels_sha256(images: UInt8[np.ndarray, "n h w c"]) -> str:
@@ -62,6 +66,34 @@ def pixels_sha256(images: UInt8[np.ndarray, "n h w c"]) -> str:
     digest = hashlib.sha256(f"{images.dtype} {images.shape}\n".encode())
     digest.update(np.ascontiguousarray(images).data)
     return digest.hexdigest()
+
+
+def drawn_order(classes: Any, seed: int) -> np.ndarray:
+    """An order of images whose first so many, for any number, are a random sample over all classes.
+
+    First one of each class, larger classes before smaller; then each class in proportion to its size.
+
+    Args:
+        classes: of each image, a number or a name.
+        seed: decides the order within the classes.
+
+    Returns:
+        The images' places, [n].
+    """
+    _, group = np.unique(np.asarray(classes), return_inverse=True)
+    counts = np.bincount(group)
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(len(group))
+    by_class = shuffled[np.argsort(group[shuffled], kind="stable")]
+    rank = np.empty(len(group), int)
+    rank[by_class] = np.arange(len(group)) - np.repeat(np.cumsum(counts) - counts, counts)
+    share = (rank + 0.5) / counts[group]
+    return np.lexsort((rng.permutation(len(group)), share, rank > 0))
+
+
+def is_class_by_class(labels: Int32[np.ndarray, " n"]) -> bool:
+    """Whether images lie class by class, so that the first ones are of one class: labels that rise or stay."""
+    return len(labels) > 0 and labels[0] != labels[-1] and bool((labels[1:] >= labels[:-1]).all())
 
 
 def choose_splits(split: str, available: Sequence[str], source: str) -> tuple[str, ...]:

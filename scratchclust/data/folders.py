@@ -1,71 +1,131 @@
-"""Folders of pictures: subfolders are classes, files that are no pictures are listed and skipped."""
+"""Folders of pictures: decoded by threads into one array; files that are no pictures are listed and skipped."""
 
 import os
-import re
 import warnings
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from scratchclust.data.dataset import Reading, Request, SkippedFile, choose_splits, one_line
-from scratchclust.data.pictures import decode, is_grey, strict_pillow
+from scratchclust.data.dataset import Reading, Request, SkippedFile, choose_splits, drawn_order, one_line
+from scratchclust.data.depth import tell_white, to_bytes, white_above
+from scratchclust.data.layout import Layout, find_layout, in_words
+from scratchclust.data.listing import Listing, is_run, list_files, natural_key
+from scratchclust.data.pictures import Picture, decode, endings, is_grey, strict_pillow
 from scratchclust.data.progress import track
 from scratchclust.errors import InputError
 
-SPLITS = ("train", "test")
-CLASS_DEPTH = 2  # class folders lie at most so deep, below a split
 N_THREADS = min(8, os.cpu_count() or 1)  # Pillow decodes without holding Python's lock
 LARGEST_UNASKED = 4 << 30  # bytes of pixels that are read without a size having been asked for
 
 
-class _Pictures(NamedTuple):
-    pixels: np.ndarray  # [n, h, w, 1 or 3] uint8
-    paths: list[str]
-    skipped: list[SkippedFile]
+class _Known:
+    """What is known of a folder while it is read: what could not be used, and what else is to be told."""
+
+    def __init__(self, folder: Path, request: Request, listing: Listing) -> None:
+        self.folder, self.request, self.n_files = folder, request, len(listing.files) + len(listing.unusable)
+        self.skipped: list[SkippedFile] = []
+        self.words = [f"left out runs: {', '.join(listing.runs)}"] if listing.runs else []
+        for file in listing.unusable:
+            self.skip(*file)
+
+    def skip(self, path: str, reason: str) -> None:
+        path = os.fsencode(path).decode(errors="backslashreplace")
+        if self.request.strict:
+            raise InputError(
+                f"{self.folder / path} cannot be read as a picture ({reason}): remove it, or load without strict"
+            )
+        self.skipped.append(SkippedFile(path, reason))
+
+    def in_order(self) -> tuple[SkippedFile, ...]:
+        return tuple(sorted(self.skipped, key=lambda file: natural_key(file.path)))
+
+    def warn(self) -> None:
+        """Says in one line what was skipped."""
+        if self.skipped:
+            first = self.in_order()[0]
+            warnings.warn(
+                f"{self.folder}: skipped {len(self.skipped)} of {self.n_files} files that are no readable pictures, "
+                f"first {first.path} ({first.reason})",
+                stacklevel=2,
+            )
+
+
+class _Depth:
+    """Puts pictures into one array of bytes: those of 16-bit numbers at the end, all on one scale."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[int, np.ndarray] = {}  # 16-bit numbers [h, w], by the picture's place
+        self.largest = 0  # of them all
+        self.upper_bytes: list[int] = []  # the largest value of each picture that lost its lower eight bits
+
+    def put(self, picture: Picture, pixels: np.ndarray, place: int) -> None:
+        if picture.is_upper_byte:
+            self.upper_bytes.append(int(picture.pixels.max()))
+        if picture.pixels.ndim == 3:
+            pixels[place] = picture.pixels
+            return
+        self.waiting[place] = picture.pixels
+        self.largest = max(self.largest, picture.largest)
+
+    def finish(self, pixels: np.ndarray, source: str) -> list[str]:
+        """Fills in the 16-bit pictures; gives what is to be told of their white."""
+        words = []
+        if self.waiting:
+            white = white_above(self.largest)
+            words.append(f"white at {white} ({white.bit_length()} bits)")
+            tell_white(source, self.largest, white)
+            for place, values in self.waiting.items():
+                pixels[place] = to_bytes(values, white)[..., None]
+        if self.upper_bytes and max(self.upper_bytes) < 64:  # 14 bits in 16, or fewer
+            warnings.warn(
+                f"{source}: {len(self.upper_bytes)} pictures of 16-bit colour reach {max(self.upper_bytes)} of 255: "
+                "if they hold fewer bits than 16, they are read too dark; save them with 8 bits a channel",
+                stacklevel=2,
+            )
+        return words
 
 
 def read_folder(folder: Path, request: Request) -> Reading:
     """Every picture below a folder, in natural order of their paths (img2 before img10).
 
-    Pictures in subfolders get the first subfolder's name as their label, numbered in natural order; if a picture lies
-    directly in the folder there are no labels. If the only subfolders are `train` and `test`, they are splits and the
-    classes lie below them. A subfolder without a readable picture is no class. Hidden files are ignored, links are
-    followed. The pictures are RGB unless all are grey.
+    What the folders mean, `layout.find_layout` says: train, test and val (by their usual names) are splits, the
+    folders below are classes, numbered in natural order. A picture beside the class folders has the label -1, not
+    known. A folder without a readable picture is no class, nor is one alone. With a limit, what lies in classes is
+    drawn by the seed, from all of them. Hidden files and the folders of runs are ignored, links are followed. The
+    pictures are RGB unless all are grey.
 
     Raises:
-        InputError: no picture, a decompression bomb, different sizes without `size`, or with `strict`
-            a file that cannot be read.
+        InputError: no picture, different sizes without `size`, the folder of a run, or with `strict` a file that
+            cannot be read.
         PermissionError: a subfolder that cannot be listed.
     """
-    files = list_files(folder)
-    if not files:
+    if is_run(folder):
+        raise InputError(f"{folder} is the folder of a run, its pictures are figures: give the folder of the pictures")
+    listing = list_files(folder)
+    if not listing.files and not listing.unusable:
         raise InputError(f"{folder} is an empty folder, expected pictures: give the folder that holds them")
-    splits = SPLITS if {_class_of(path, 0) for path in files} - {""} == set(SPLITS) else ()
-    wanted = choose_splits(request.split, splits, str(folder))
-    below = 1 if splits else 0  # the level at which class folders lie
-    names = {_class_of(path, below) for path in files if _is_utf8(path)} - {""}
-    if splits:
-        beside = [path for path in files if "/" not in path] if request.split == "all" else []
-        files = [path for split in wanted for path in files if path.startswith(f"{split}/")] + beside
-    pictures = _read(folder, files, request)
-    labels = None
-    classes = [_class_of(path, below) for path in pictures.paths]
-    # Only what was tried and found to be no picture takes a class away: with a limit or a split, others are not tried.
-    names = sorted(names - ({_class_of(file.path, below) for file in pictures.skipped} - {*classes}), key=natural_key)
-    if all(classes):
-        number = {name: i for i, name in enumerate(names)}
-        labels = np.array([number[name] for name in classes], np.int32)
+    layout = find_layout([path for path in listing.files if _is_utf8(path)] or listing.files, endings())
+    wanted = choose_splits(request.split, list(layout.splits), str(folder))
+    known = _Known(folder, request, listing)
+    files = listing.files
+    if layout.splits:
+        for path in files if request.split == "all" else ():
+            if not layout.split_of(path):
+                known.skip(path, f"lies beside the splits {', '.join(layout.splits)}")
+        files = [path for split in wanted for path in files if layout.split_of(path) == split]
+    pixels, paths = _read(files, layout, known)
+    labels, names = _labels(paths, layout, known)
     return Reading(
-        images=pictures.pixels,
+        images=pixels,
         labels=labels,
-        label_names=None if labels is None else tuple(names),
+        label_names=names or None,
         name=folder.resolve().name,
-        paths=tuple(pictures.paths),
-        skipped=tuple(pictures.skipped),
+        paths=tuple(paths),
+        skipped=known.in_order(),
+        taken=(f"{len(paths)} pictures of {len(listing.files)} files", *in_words(layout, names), *known.words),
     )
 
 
@@ -78,109 +138,91 @@ def read_picture_file(path: Path, request: Request) -> Reading:
     choose_splits(request.split, (), str(path))
     try:
         with strict_pillow():
-            rgb = decode(path, request.size)
-    except InputError:
-        raise
+            picture = decode(path, request.size)
     except Exception as error:
         raise InputError(
             f"{path} cannot be read ({_reason(error)}): expected IDX, .npy, .npz, CIFAR-10's binary archive, "
             "a picture, or a folder of pictures"
         ) from error
-    return Reading((rgb[..., :1] if is_grey(rgb) else rgb)[None], None, None, path.stem, (path.name,))
-
-
-def list_files(folder: Path) -> list[str]:
-    """The visible regular files below a folder, as relative paths with `/`, in natural order.
-
-    What links lead to is listed under each of their names, but in each class folder once: so loops end.
-
-    Raises:
-        PermissionError: a folder that cannot be listed.
-    """
-    found: list[str] = []
-    real = {os.fspath(folder): os.path.realpath(folder)}
-    seen: set[tuple[tuple[str, ...], str]] = set()
-
-    def is_new(parent: str, name: str) -> bool:
-        path = os.path.join(parent, name)
-        target = real[path] = os.path.realpath(path)
-        place = Path(path).relative_to(folder).parts
-        leads_up = any(real[os.path.join(folder, *place[:i])] == target for i in range(len(place)))
-        is_known = (place[:CLASS_DEPTH], target) in seen
-        seen.add((place[:CLASS_DEPTH], target))
-        return not (leads_up or is_known)
-
-    for parent, folders, files in os.walk(folder, followlinks=True, onerror=_refuse):
-        folders[:] = [name for name in sorted(folders) if not name.startswith(".") and is_new(parent, name)]
-        visible = (Path(parent, name) for name in files if not name.startswith("."))
-        # is_file: opening a named pipe would wait for ever.
-        found += [path.relative_to(folder).as_posix() for path in visible if path.is_file()]
-    return sorted(found, key=natural_key)
-
-
-def natural_key(path: str) -> list[tuple[list[tuple[str, int, str]], str]]:
-    """A sorting key that compares folder by folder, and numbers in names by their value."""
-    return [
-        ([(*_number(piece), piece) for piece in re.findall(r"[0-9]+|[^0-9]+", part)], part) for part in path.split("/")
-    ]
-
-
-def _number(piece: str) -> tuple[str, int]:
-    # Digits sort before letters, as in ASCII.
-    return ("0", int(piece)) if piece[0] in "0123456789" else (piece.casefold(), 0)
-
-
-def _class_of(path: str, level: int) -> str:
-    """The name of the folder at this level, "" if the file lies above it."""
-    parts = path.split("/")
-    return parts[level] if len(parts) > level + 1 else ""
-
-
-def _refuse(error: OSError) -> None:
-    raise error
+    depth = _Depth()
+    rgb = np.empty((1, *picture.pixels.shape[:2], 3), np.uint8)
+    depth.put(picture, rgb, 0)
+    words = depth.finish(rgb, str(path))
+    pixels = rgb[..., :1] if is_grey(rgb[0]) else rgb
+    return Reading(pixels, None, None, path.stem, (path.name,), taken=("one picture", *words))
 
 
 def _is_utf8(path: str) -> bool:
     return not any("\udc80" <= letter <= "\udcff" for letter in path)  # how Python holds the bytes that are not
 
 
-def _read(folder: Path, files: Sequence[str], request: Request) -> _Pictures:
-    """Decode the files until there are `limit` pictures."""
+def _read(files: Sequence[str], layout: Layout, known: _Known) -> tuple[np.ndarray, list[str]]:
+    """Pixels [n h w 1 or 3] and paths of the files, or of so many as the limit says, in natural order in each split."""
+    folder, request = known.folder, known.request
     n_wanted = min(len(files), request.limit or len(files))
-    pixels = None
+    is_drawn = request.limit is not None and bool(layout.names)
+    tried = list(files)
+    if is_drawn:
+        order = drawn_order([layout.class_of(path) for path in files], request.seed)
+        tried = [files[int(i)] for i in order]
+    pixels, depth = None, _Depth()
     paths: list[str] = []
-    skipped: list[SkippedFile] = []
-    with strict_pillow(), closing(_decoded(folder, files, request)) as results:
-        for path, found in track(results, n_wanted, "reading pictures", verbose=request.verbose):
+    with strict_pillow(), closing(_decoded(folder, tried, request)) as results:
+        for path, found in track(results, n_wanted, "reading pictures", verbose=request.verbose, tell=request.tell):
             if isinstance(found, str):
-                skipped.append(_skip(folder, path, found, request))
+                known.skip(path, found)
                 continue
+            shape = (*found.pixels.shape[:2], 3)
             if pixels is None:
-                pixels = _allocate(n_wanted, found.shape, folder, request)
-            if found.shape != pixels.shape[1:]:
-                raise InputError(_mixed_sizes(folder, paths[0], pixels.shape, path, found.shape))
-            pixels[len(paths)] = found
+                pixels = _allocate(n_wanted, shape, folder, request)
+            if shape != pixels.shape[1:]:
+                raise InputError(_mixed_sizes(folder, paths[0], pixels.shape, path, shape))
+            depth.put(found, pixels, len(paths))
             paths.append(path)
             if len(paths) == n_wanted:
                 break
     if pixels is None:
-        first = f"{skipped[0].path}, {skipped[0].reason}"
-        raise InputError(f"{folder}: none of its {len(files)} files is a readable picture ({first}): give pictures")
-    _warn_of(skipped, folder, len(files))
+        first = known.skipped[0]
+        raise InputError(
+            f"{folder}: none of its {known.n_files} files is a readable picture ({first.path}, {first.reason}): "
+            "give pictures"
+        )
+    known.warn()
     pixels = pixels[: len(paths)]
-    return _Pictures(pixels[..., :1] if all(map(is_grey, pixels)) else pixels, paths, skipped)
+    known.words += depth.finish(pixels, str(folder))
+    if is_drawn:
+        places = {path: i for i, path in enumerate(files)}
+        sorting = sorted(range(len(paths)), key=lambda i: places[paths[i]])
+        pixels, paths = pixels[sorting], [paths[i] for i in sorting]
+    return pixels[..., :1] if all(map(is_grey, pixels)) else pixels, paths
 
 
-def _decoded(folder: Path, files: Sequence[str], request: Request) -> Generator[tuple[str, np.ndarray | str]]:
+def _labels(paths: Sequence[str], layout: Layout, known: _Known) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """The labels of the pictures, -1 beside the class folders, and the classes' names; None and () without classes."""
+    classes = [layout.class_of(path) for path in paths]
+    # Only what was tried and found to be no picture takes a class away: with a limit or a split, others are not tried.
+    without = {layout.class_of(file.path) for file in known.skipped} - {*classes}
+    names = tuple(sorted({*layout.names, *classes} - without - {""}, key=natural_key))
+    if len(names) < 2 or not any(classes):
+        return None, ()
+    number = {name: i for i, name in enumerate(names)}
+    labels = np.array([number.get(name, -1) for name in classes], np.int32)
+    beside = [path for path, label in zip(paths, labels, strict=True) if label < 0]
+    if beside:
+        words = f"{len(beside)} pictures beside the class folders have no label (-1), first {beside[0]}"
+        known.words.append(words)
+        warnings.warn(f"{known.folder}: {words}", stacklevel=2)
+    return labels, names
+
+
+def _decoded(folder: Path, files: Sequence[str], request: Request) -> Generator[tuple[str, Picture | str]]:
     """For each file its pixels, or the reason why there are none."""
 
-    def attempt(path: str) -> np.ndarray | str:
+    def attempt(path: str) -> Picture | str:
         if not _is_utf8(path):
             return "its name is not UTF-8, so that no report could name it: rename it"
         try:
             return decode(folder / path, request.size)
-        except InputError:
-            raise
         # Pillow's decoders raise nearly anything on a damaged file (OSError, SyntaxError, struct.error, ...).
         except Exception as error:
             return _reason(error)
@@ -210,22 +252,6 @@ def _mixed_sizes(folder: Path, first: str, shape: tuple[int, ...], other: str, f
         f"{folder / other} has {found[0]}x{found[1]} pixels (height x width), but {first} has "
         f"{shape[1]}x{shape[2]}: give one size for all, for example size=64"
     )
-
-
-def _skip(folder: Path, path: str, reason: str, request: Request) -> SkippedFile:
-    path = os.fsencode(path).decode(errors="backslashreplace")
-    if request.strict:
-        raise InputError(f"{folder / path} cannot be read as a picture ({reason}): remove it, or load without strict")
-    return SkippedFile(path, reason)
-
-
-def _warn_of(skipped: Sequence[SkippedFile], folder: Path, n_files: int) -> None:
-    if skipped:
-        warnings.warn(
-            f"{folder}: skipped {len(skipped)} of {n_files} files that are no readable pictures, "
-            f"first {skipped[0].path} ({skipped[0].reason})",
-            stacklevel=2,
-        )
 
 
 def _reason(error: BaseException) -> str:

@@ -1,13 +1,24 @@
 """`load`: from a name or a path to a `Dataset`; it finds the reader and does what is the same for all of them."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import UInt8
 
-from scratchclust.data.dataset import Dataset, Reading, Request, check_limit, check_size, expanded, pixels_sha256
+from scratchclust.data.dataset import (
+    Dataset,
+    Reading,
+    Request,
+    check_limit,
+    check_size,
+    drawn_order,
+    expanded,
+    is_class_by_class,
+    pixels_sha256,
+)
 from scratchclust.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +38,8 @@ def load(
     data_dir: str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     verbose: bool = False,
+    seed: int = 0,
+    tell: Callable[[str], None] | None = None,
 ) -> Dataset:
     """Read a data set, a file or a folder of pictures.
 
@@ -39,7 +52,8 @@ def load(
     Args:
         name_or_path: the name or path.
         split: "train", "test", another split that the set has, or "all": train, then test, then the others.
-        limit: only the first `limit` images. A folder of pictures is ordered by path, hence class by class.
+        limit: only so many images: the first, but where they lie class by class (class folders, sorted labels) a sample
+            over all classes.
         size: bring every image to this height and width (pixels): the largest centred part of the wanted proportions,
             resampled bilinearly with antialiasing. None: leave the size, which must then be the same for all.
         channels: 1 turns colour into luma grey, 3 repeats grey; None leaves what there is.
@@ -47,6 +61,8 @@ def load(
         data_dir: where prepared data sets lie; default the environment's TFDS_DATA_DIR, or ~/tensorflow_datasets.
         cache_dir: where decoded data sets are kept; default the environment's SCRATCHCLUST_CACHE, or the user's cache.
         verbose: show progress of slow reading on standard error.
+        seed: decides which images that sample holds.
+        tell: called with a line that says how far slow reading has come, a few times a second, in place of `verbose`.
 
     Returns:
         A `Dataset`. Its images are a new array that the caller may change.
@@ -56,7 +72,7 @@ def load(
     """
     if channels not in (None, 1, 3):
         raise InputError(f"channels must be 1 (grey), 3 (RGB) or None (as they are), found {channels!r}")
-    request = Request(split, check_limit(limit), check_size(size), strict, verbose)
+    request = Request(split, check_limit(limit), check_size(size), strict, verbose, seed, tell)
     try:
         reading = _read(name_or_path, request, data_dir, cache_dir)
     except PermissionError as error:
@@ -122,8 +138,14 @@ def _read(
 def _finish(reading: Reading, request: Request, channels: int | None, source: str) -> Dataset:
     """Cut, resize, convert, hash: what is the same for every source."""
     images = reading.images
-    if request.limit is not None and request.limit < len(images):
-        images = np.array(images[: request.limit])
+    labels = reading.labels
+    n = min(request.limit or len(images), len(images))
+    chosen: Any = slice(n)
+    if n < len(images):
+        if labels is not None and is_class_by_class(labels):
+            chosen = np.sort(drawn_order(labels, request.seed)[:n])
+        images = np.array(images[chosen])
+    n_before, shape_before = len(reading.images), images.shape[1:3]
     if not images.size:
         raise InputError(f"{source} holds no pixels, its images have shape {images.shape}: give other images")
     if request.size is not None and images.shape[1:3] != request.size:
@@ -131,17 +153,28 @@ def _finish(reading: Reading, request: Request, channels: int | None, source: st
     images = _with_channels(images, channels)
     if not (images.flags.writeable and images.flags.c_contiguous):  # the map of a file, or one value many times
         images = np.array(images, order="C")
-    n = len(images)
     return Dataset(
         images=images,
-        labels=None if reading.labels is None else np.array(reading.labels[:n]),
+        labels=None if labels is None else np.array(labels[chosen][:n]),
         label_names=reading.label_names,
         name=reading.name,
         sha256=pixels_sha256(images),
         split=request.split,
         paths=None if reading.paths is None else reading.paths[:n],
         skipped=reading.skipped,
+        taken="; ".join([*reading.taken, *_words(images, n_before, shape_before, request)]),
     )
+
+
+def _words(images: np.ndarray, n_before: int, shape_before: tuple[int, ...], request: Request) -> list[str]:
+    """What was done to the images, for people."""
+    n, height, width, n_channels = images.shape
+    words = [f"{n} of {n_before} images" if n < n_before else f"{n} images"]
+    words.append(f"{height}x{width} {'grey' if n_channels == 1 else 'RGB'}, values {images.min()} to {images.max()}")
+    if request.size is not None:
+        whole = shape_before[0] * width == shape_before[1] * height and shape_before != (height, width)
+        words.append("resampled whole" if whole else "cut to the centre where the proportions differ")
+    return words
 
 
 def _resized(images: UInt8[np.ndarray, "n h w c"], size: tuple[int, int]) -> UInt8[np.ndarray, "n height width c"]:

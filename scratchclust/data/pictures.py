@@ -1,15 +1,28 @@
-"""One picture: from a file that Pillow reads to uint8 RGB pixels."""
+"""One picture: from a file that Pillow reads to uint8 RGB pixels, or to 16-bit grey whose white is not declared."""
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-from scratchclust.errors import InputError
+from scratchclust.data.depth import LARGEST, to_bytes
+
+MAX_SAMPLE, BITS_PER_SAMPLE, LARGEST_SAMPLE = 281, 258, 341  # tags of TIFF
+SIZE_MARKER = b"\xff\x4f\xff\x51"  # of JPEG 2000; 42 bytes after it the bits of the first component, less one
+
+
+class Picture(NamedTuple):
+    """What `decode` gives."""
+
+    pixels: np.ndarray  # [h, w, 3] uint8; or [h, w] uint16, if it depends on the whole set which value is white
+    largest: int = 0  # of those 16-bit numbers, before they were brought to a size
+    is_upper_byte: bool = False  # 16-bit colour, of which Pillow gives the upper eight bits
 
 
 @contextmanager
@@ -18,6 +31,7 @@ def strict_pillow() -> Iterator[None]:
 
     Warning filters belong to the process, not to a thread: enter this once around the threads that decode.
     """
+    formats()  # here, so that no thread loads a plug-in while another looks for it
     with warnings.catch_warnings():
         # Remarks on metadata that does not change the pixels: corrupt EXIF, odd transparency, truncated tags.
         warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
@@ -25,44 +39,65 @@ def strict_pillow() -> Iterator[None]:
         yield
 
 
-def decode(path: Path, size: tuple[int, int] | None) -> UInt8[np.ndarray, "h w 3"]:
+@cache
+def formats() -> tuple[str, ...]:
+    """The names of all formats that Pillow knows, in the order in which they are tried: the same in every process.
+
+    By itself Pillow loads a plug-in when a file's ending asks for it and tries them as they came. Some know their files
+    by no signature: TGA, loaded first for another file's sake, claims certain icons. Those are tried last here.
+    """
+    Image.init()
+    return tuple(sorted(Image.ID, key=lambda name: (Image.OPEN[name][1] is None, name)))
+
+
+@cache
+def endings() -> frozenset[str]:
+    """What the names of pictures end in, in small letters, with the dot."""
+    known = formats()
+    return frozenset(ending for ending, name in Image.registered_extensions().items() if name in known)
+
+
+def decode(path: Path, size: tuple[int, int] | None) -> Picture:
     """The first frame of a picture as RGB, turned as its EXIF orientation says.
 
-    Transparent pixels show white behind them. 16-bit grey becomes round(v / 257), floats in [0, 1] become
-    round(255 x); both exact at black and white.
+    Transparent pixels show white behind them. Floats in [0, 1] become round(255 x), and grey of more than 8 bits
+    round(255 v / white), if the file declares its white; if it does not, its numbers are given as they are.
 
     Args:
         path: the picture.
         size: (height, width) to bring it to, see `fit`; None leaves its size.
 
     Raises:
-        InputError: a decompression bomb: so many pixels that Pillow suspects an attack.
+        ValueError: a decompression bomb: so many pixels that Pillow suspects an attack.
         Exception: whatever Pillow's decoders raise when they cannot read it.
     """
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=formats()) as picture:
             if size is not None:
                 # JPEG can be decoded at 1/2, 1/4 or 1/8 at a fraction of the time; twice the wanted size is enough.
                 picture.draft(None, (2 * max(size), 2 * max(size)))
+            if picture.mode.startswith("I"):
+                return _deep(picture, size)
+            is_upper_byte = "16" in _raw_mode(picture)
             rgb = to_rgb(ImageOps.exif_transpose(picture))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(
-            f"{path} has so many pixels that it may be a decompression bomb (the limit is {Image.MAX_IMAGE_PIXELS}): "
-            "remove it, or save it smaller"
+        raise ValueError(
+            f"so many pixels that it may be a decompression bomb (the limit is {Image.MAX_IMAGE_PIXELS}): "
+            "save it smaller"
         ) from error
-    return np.asarray(rgb if size is None else fit(rgb, size))
+    return Picture(np.asarray(rgb if size is None else fit(rgb, size)), is_upper_byte=is_upper_byte)
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:
     """Any mode of Pillow as RGB.
 
     Raises:
-        ValueError: 32-bit numbers that are neither 16-bit grey nor floats in [0, 1].
+        ValueError: floats outside [0, 1].
     """
-    if picture.mode.startswith("I"):
-        return _from_numbers(np.asarray(picture), 65535)
     if picture.mode == "F":
-        return _from_numbers(np.asarray(picture), 1)
+        values = np.asarray(picture)
+        _check_range(values, 1)
+        return Image.fromarray(np.rint(values * 255).astype(np.uint8)).convert("RGB")
     if not picture.has_transparency_data:
         return picture.convert("RGB")
     picture = picture.convert("RGBA")
@@ -89,8 +124,44 @@ def is_grey(rgb: UInt8[np.ndarray, "h w 3"]) -> bool:
     return bool((rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 1] == rgb[..., 2]).all())
 
 
-def _from_numbers(values: np.ndarray, white: int) -> Image.Image:
+def _deep(picture: Any, size: tuple[int, int] | None) -> Picture:
+    """Grey of more than 8 bits."""
+    white = _declared_white(picture)
+    values = np.asarray(ImageOps.exif_transpose(picture))
+    _check_range(values, LARGEST)
+    largest = int(values.max())
+    if size is not None:
+        values = np.rint(np.asarray(fit(Image.fromarray(values.astype(np.float32)), size)))
+    values = values.astype(np.uint16)
+    if white is None:
+        return Picture(values, largest)
+    return Picture(np.repeat(to_bytes(values, white)[..., None], 3, axis=2))
+
+
+def _declared_white(picture: Any) -> int | None:
+    """The value that the file says is white; None if it says no more than that its numbers have 16 bits."""
+    if picture.format == "PPM":  # Pillow has brought the file's own white to 65535
+        return LARGEST
+    if picture.format == "JPEG2000":
+        picture.fp.seek(0)
+        start = picture.fp.read(1 << 16)
+        bits = (start.find(SIZE_MARKER) >= 0 and start[start.find(SIZE_MARKER) + 42] + 1) or 16
+        # Pillow has moved fewer bits to the upper end
+        return LARGEST - (1 << 16 - bits) + 1 if bits < 16 else None
+    tags = getattr(picture, "tag_v2", {})
+    white = int(np.max(tags.get(LARGEST_SAMPLE) or tags.get(MAX_SAMPLE) or 0))
+    bits = int(np.max(tags.get(BITS_PER_SAMPLE) or 16))
+    white = white or (1 << bits) - 1
+    return white if 0 < white < LARGEST else None
+
+
+def _raw_mode(picture: Any) -> str:
+    """How the file's pixels lie, in Pillow's words, such as "RGB;16B"."""
+    args = picture.tile[0].args if picture.tile else ""
+    return str(args[0] if isinstance(args, tuple) and args else args)
+
+
+def _check_range(values: np.ndarray, white: int) -> None:
     # Written so that NaN is refused too.
     if not (values.min() >= 0 and values.max() <= white):
         raise ValueError(f"its values run from {values.min():g} to {values.max():g}, expected 0 to {white}")
-    return Image.fromarray(np.rint(values * (255 / white)).astype(np.uint8)).convert("RGB")

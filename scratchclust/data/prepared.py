@@ -20,6 +20,31 @@ from scratchclust.errors import InputError
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 NAME = re.compile(r"(?P<name>[A-Za-z]\w*(/[A-Za-z0-9_][\w.-]*)?)(:(?P<version>\d+\.\d+\.\d+))?")
 LONGEST_NAME = 200  # letters; file systems allow 255 bytes
+INSTALL_TO_READ = "`pip install --force-reinstall tensorflow-datasets array-record` (on Linux)"
+INSTALL_TO_PREPARE = '`pip install -e ".[prepare]"` in the checkout of scratchclust'
+# For names that were meant, where TensorFlow Datasets cannot be asked for its own list.
+WELL_KNOWN = (
+    "digits",
+    "mnist",
+    "fashion_mnist",
+    "kmnist",
+    "emnist",
+    "qmnist",
+    "cifar10",
+    "cifar100",
+    "svhn_cropped",
+    "stl10",
+    "cats_vs_dogs",
+    "tf_flowers",
+    "oxford_flowers102",
+    "oxford_iiit_pet",
+    "omniglot",
+    "food101",
+    "eurosat",
+    "horses_or_humans",
+    "rock_paper_scissors",
+    "imagenette",
+)
 IDX_SETS = ("mnist", "fashion_mnist", "kmnist")
 IDX_FILES = (
     "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz"
@@ -125,14 +150,26 @@ def check_or_prepare(
     return describe(folder, name_of(folder, root))
 
 
+def why_no_tfds() -> str | None:
+    """None if TensorFlow Datasets can be imported, else what is wrong with it: it is missing, or broken."""
+    try:
+        import tensorflow_datasets  # noqa: F401
+    # Broken: what it imports in turn is missing or of a version that it does not bear, and that fails in many ways.
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "tensorflow_datasets":
+            return "is not installed"
+        return f"cannot be imported ({type(error).__name__}: {one_line(error)})"
+    return None
+
+
 def missing(name: str, root: Path) -> InputError:
     """The error for a set that is not there: in one line what was looked for, and every way to get it."""
-    has_tfds = importlib.util.find_spec("tensorflow_datasets") is not None
-    if has_tfds and (unknown := _unknown(name)):
+    if unknown := _unknown(name):
         return unknown
-    installed = "" if has_tfds else " (and TensorFlow Datasets, which runs on Linux, is not installed)"
-    prepare = f'run `scratchclust data {name}`, which needs a network and `pip install "scratchclust[prepare]"`'
-    return InputError(f"{name!r} is not prepared in {root}{installed}: {_ways(prepare, name, root)}")
+    problem = why_no_tfds()
+    problem = f" (and TensorFlow Datasets, which runs on Linux, {problem})" if problem else ""
+    prepare = f"run `scratchclust data {name}`, which needs a network and {INSTALL_TO_PREPARE}"
+    return InputError(f"{name!r} is not prepared in {root}{problem}: {_ways(prepare, name, root)}")
 
 
 def _ways(first: str, name: str, root: Path) -> str:
@@ -156,30 +193,36 @@ def _idx_way(root: Path) -> str:
 
 
 def _unknown(name: str) -> InputError | None:
-    """The error for a name that TensorFlow Datasets does not know; None if it does."""
-    import tensorflow_datasets as tfds
-
+    """The error for a name that TensorFlow Datasets does not know; None if it does, or cannot be asked."""
     base = re.split("[:/]", name)[0]
-    known = tfds.list_builders(with_community_datasets=False)
-    if base in known:
+    try:
+        import tensorflow_datasets as tfds
+
+        known, is_complete = tfds.list_builders(with_community_datasets=False), True
+    except Exception:  # `why_no_tfds` tells; a name that looks like another can be told without it
+        known, is_complete = [*WELL_KNOWN], False
+    similar = difflib.get_close_matches(base, ["digits", *known], n=3, cutoff=0.6 if is_complete else 0.75)
+    if base in known or not (similar or is_complete):
         return None
-    similar = difflib.get_close_matches(base, ["digits", *known], n=3)
-    hint = f", did you mean {', '.join(similar)}?" if similar else ": give a data set's name or an existing path"
-    return InputError(f"{name!r} is no file or folder here and no data set of TensorFlow Datasets{hint}")
+    meant = ", ".join(dict.fromkeys(similar))
+    hint = f", did you mean {meant}?" if similar else ": give a data set's name or an existing path"
+    what = "no data set of TensorFlow Datasets" if is_complete else "no well-known data set"
+    return InputError(f"{name!r} is no file or folder here and {what}{hint}")
 
 
 def _prepare(name: str, root: Path, *, verbose: bool) -> Path:
     """Download and prepare with TensorFlow Datasets; the folder of the prepared set."""
-    install = 'install what prepares it, `pip install "scratchclust[prepare]"`'
-    for module in ("tensorflow_datasets", "tensorflow"):
-        if importlib.util.find_spec(module) is None:
+    if unknown := _unknown(name):
+        raise unknown
+    problems = {"tensorflow_datasets": why_no_tfds(), "tensorflow": _why_no_tensorflow()}
+    for module, problem in problems.items():
+        if problem is not None:
+            install = f"install what prepares it, {INSTALL_TO_PREPARE}"
             raise InputError(
-                f"{name!r} is not prepared in {root}, and {module} is not installed: {_ways(install, name, root)}"
+                f"{name!r} is not prepared in {root}, and {module} {problem}: {_ways(install, name, root)}"
             )
     import tensorflow_datasets as tfds
 
-    if unknown := _unknown(name):
-        raise unknown
     try:
         with _few_retries(), _messages(verbose):
             builder = tfds.builder(name, data_dir=root)
@@ -194,6 +237,10 @@ def _prepare(name: str, root: Path, *, verbose: bool) -> Path:
         retry = f"TensorFlow Datasets failed ({reason}), so {cure}"
         raise InputError(f"{name!r} is not prepared in {root}: {_ways(retry, name, root)}") from error
     return Path(builder.data_dir)
+
+
+def _why_no_tensorflow() -> str | None:
+    return "is not installed" if importlib.util.find_spec("tensorflow") is None else None
 
 
 @contextmanager

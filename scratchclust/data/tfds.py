@@ -13,7 +13,17 @@ import numpy as np
 from scratchclust.data.cache import CachedSplit, cache_root, fetch, store
 from scratchclust.data.dataset import Reading, Request, check_labels, choose_splits, join_labels, one_line
 from scratchclust.data.pictures import fit_array
-from scratchclust.data.prepared import PreparedSet, data_root, find_prepared, fingerprint, missing, name_of, splits_of
+from scratchclust.data.prepared import (
+    INSTALL_TO_READ,
+    PreparedSet,
+    data_root,
+    find_prepared,
+    fingerprint,
+    missing,
+    name_of,
+    splits_of,
+    why_no_tfds,
+)
 from scratchclust.data.progress import track
 from scratchclust.errors import InputError
 
@@ -121,13 +131,13 @@ def _decode(folder: Path, split: str, request: Request) -> CachedSplit:
 
 def _open(folder: Path) -> _Source:
     """Open a prepared set and find its images and labels."""
-    try:
-        import tensorflow_datasets as tfds
-    except ImportError as error:
+    if problem := why_no_tfds():
         raise InputError(
-            f"reading {folder} needs TensorFlow Datasets ({error}): `pip install tensorflow-datasets array-record` "
-            "(on Linux), or give a folder of IDX files or CIFAR-10's binary archive"
-        ) from error
+            f"reading {folder} needs TensorFlow Datasets, which {problem}: {INSTALL_TO_READ}, or give a folder of IDX "
+            "files or CIFAR-10's binary archive"
+        )
+    import tensorflow_datasets as tfds
+
     try:
         builder = tfds.builder_from_directory(folder)
         features: dict[str, Any] = dict(cast(Any, builder.info.features))

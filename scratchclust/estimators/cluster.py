@@ -15,6 +15,8 @@ from scratchclust.estimators.base import check_matrix, key_of, like
 from scratchclust.estimators.centroids import CentroidEstimator, check_enough, checked_start, checked_weights
 from scratchclust.results import KMeansResult
 
+EMPTY = "Number of distinct clusters ({}) found smaller than n_clusters ({}). Possibly due to duplicate points in X: "
+
 
 class KMeans(CentroidEstimator):
     """k-means clustering by Lloyd's algorithm, on all local devices; a stand-in for scikit-learn's KMeans.
@@ -108,10 +110,9 @@ class KMeans(CentroidEstimator):
         given = self._checked()
         X = check_matrix(self, X, reset=True)
         check_enough(X, given.n_clusters)
-        result = self._best_of_starts(X, checked_weights(sample_weight, X), given)
-        warn_of_empty(
-            result, "Number of distinct clusters ({}) found smaller than n_clusters ({}): ", ConvergenceWarning
-        )
+        n_init = self._number_of_starts(given, 10)
+        result = self._best_of_starts(X, checked_weights(sample_weight, X), given, n_init)
+        warn_of_empty(result, EMPTY, ConvergenceWarning)
         self.cluster_centers_ = like(X, result.centroids, X.dtype)
         self.labels_ = like(X, result.labels)
         self.inertia_, self.n_iter_, self.converged_ = result.inertia, result.n_iter, result.converged
@@ -124,8 +125,7 @@ class KMeans(CentroidEstimator):
         X = super()._points(X)
         return unit_rows(X) if self.metric == "cosine" else X
 
-    def _best_of_starts(self, X: Any, weights: np.ndarray | None, given: SimpleNamespace) -> KMeansResult:
-        n_init = self._number_of_starts(given, 10)
+    def _best_of_starts(self, X: Any, weights: np.ndarray | None, given: SimpleNamespace, n_init: int) -> KMeansResult:
         settings = Settings(given.max_iter, given.tol, given.metric, _algorithm_for(given))
         if isinstance(given.init, str):
             key = key_of(given.random_state)

@@ -68,8 +68,8 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
 
     Not here: `eigenvectors_` and `X_fit_`, since neither "linear" and "cosine" nor landmarks need an array as long as
     the points (elsewhere they are `coefficients_ * sqrt(eigenvalues_)` and `landmarks_`). Sparse input: make it dense,
-    by `X.toarray()`. Axes of negative eigenvalue ("sigmoid", a kernel of your own) are left out, where scikit-learn may
-    refuse them; a kernel that overflows, or under which all points are equal or no two are alike, is refused.
+    by `X.toarray()`. Axes of negative eigenvalue are left out with "sigmoid", and refused, as in scikit-learn, with a
+    kernel that was given. A kernel that overflows, or under which all points are equal or no two are alike, is refused.
     """
 
     parameter_rules: ClassVar[dict[str, Rule]] = {

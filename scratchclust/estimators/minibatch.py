@@ -147,6 +147,8 @@ class MiniBatchKMeans(CentroidEstimator):
         weights = checked_weights(sample_weight, X)
         n_before = 0 if first else self.n_steps_
         key_start, key = jax.random.split(jax.random.fold_in(key_of(given.random_state), n_before))
+        if first:
+            self._number_of_starts(given, 1)  # warns
         state = self._first_state(X, weights, given, key_start) if first else self._state()
         state, _ = minibatch_step(X, state, sample_weight=weights)
         ratio = given.reassignment_ratio
@@ -166,7 +168,6 @@ class MiniBatchKMeans(CentroidEstimator):
         self, X: Any, weights: np.ndarray | None, given: SimpleNamespace, key: jax.Array
     ) -> MiniBatchState:
         check_enough(X, given.n_clusters)
-        self._number_of_starts(given, 1)
         init = _start(X, weights, given, 1, len(X))
         centroids = start_of_batch(X, given.n_clusters, key=key, init=init, sample_weight=weights)
         return MiniBatchState(centroids, np.zeros(given.n_clusters, X.dtype), 0)

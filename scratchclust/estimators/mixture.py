@@ -181,7 +181,7 @@ class GaussianMixture(DensityMixin, Estimator):
         """The mean log-likelihood of X [n d]; y is ignored."""
         return float(np.asarray(self.score_samples(X), np.float64).mean())
 
-    def sample(self, n_samples: int = 1) -> tuple[Any, Any]:
+    def sample(self, n_samples: Any = 1) -> tuple[Any, Any]:
         """Points drawn from the mixture, one component after the other.
 
         Args:

@@ -1,5 +1,6 @@
 """Which figures a run has, and from which of its arrays. The drawing itself is in `scratchclust.report`."""
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from scratchclust import metrics
 from scratchclust.metrics.agreement import match_clusters
+from scratchclust.recipes.doubts import why_untrained
 from scratchclust.recipes.work import Tell
 from scratchclust.report import figures
 from scratchclust.runs import Stage, slug
@@ -31,14 +33,16 @@ def draw_all(folder: Path, stages: Mapping[str, Stage], dataset: Any, *, seed: i
         seed: Of the random choice of images to show.
         tell: Is told each variant.
     """
+    first = next(iter(stages.values())).arrays["labels"]
     for index, (name, stage) in enumerate(stages.items()):
         tell(f"{name}: figures")
         suffix = f"-{slug(name)}" if index else ""
-        for kind, figure in _of_variant(stage, dataset, seed).items():
-            figures.save(figure, folder / f"{kind}{suffix}.png")
+        colors = colors_as_in(first, stage.arrays["labels"])
+        for kind, figure in _of_variant(stage, dataset, seed, colors).items():
+            figures.save(figures.name_variant(figure, name), folder / f"{kind}{suffix}.png")
     histories = {name: stage.arrays["inertia"] for name, stage in stages.items() if "inertia" in stage.arrays}
     if histories:
-        figures.save(figures.inertia_history(histories), folder / "inertia.png")
+        figures.save(figures.inertia_history(histories, apart=True), folder / "inertia.png")
     if len(stages) > 1:
         figures.save(_side_by_side(stages), folder / "comparison.png")
     networks = {name: stage.pipeline.named_steps["features"] for name, stage in stages.items()}
@@ -57,13 +61,34 @@ def _side_by_side(stages: Mapping[str, Stage]) -> Figure:
     applied = [result.get("applied", {}).get("accuracy") for result in results]
     others = {} if set(applied) == {None} else {"accuracy on others": applied}
     seconds = [sum(result["seconds"].values()) for result in results]
-    return figures.comparison_bars(list(stages), {**scores, **others, "seconds": seconds})
+    untrained = {True: "\n(network has learned nothing)", False: ""}
+    names = [f"{name}{untrained[why_untrained(stage.scores) is not None]}" for name, stage in stages.items()]
+    return figures.comparison_bars(names, {**scores, **others, "seconds": seconds})
 
 
-def draw_over_k(path: Path, stage: Stage) -> None:
+def draw_over_k(path: Path, stage: Stage, variant: str) -> None:
     """Draws what a stage has of inertia, silhouette and Dunn's index over k into a file."""
     scores = {name: stage.scores.get(name) for name in ("n_clusters", "inertia", "silhouette", "dunn", "chosen")}
-    figures.save(figures.scan(**scores), path)
+    figures.save(figures.name_variant(figures.scan(**scores), variant), path)
+
+
+def colors_as_in(first: Int[np.ndarray, "n"], labels: Int[np.ndarray, "n"]) -> dict[int, int]:
+    """The number of each cluster's colour: that of the cluster of the first variant with which it shares the most.
+
+    Clusters are matched one to one, so that as many images as possible keep their colour. A cluster without a partner
+    gets the first number that nobody has.
+    """
+    matching = match_clusters(np.where(first < 0, first.max(initial=0) + 1, first), labels)
+    numbers, left = {}, []
+    for cluster, row in zip(matching.clusters.tolist(), matching.matched_class.tolist(), strict=True):
+        partner = int(matching.classes[row]) if row >= 0 else -1
+        if cluster >= 0 and 0 <= partner <= first.max(initial=-1):
+            numbers[cluster] = partner
+        elif cluster >= 0:
+            left.append(cluster)
+    taken = {*numbers.values(), *np.unique(first).tolist()}
+    free = (number for number in itertools.count() if number not in taken)
+    return numbers | dict(zip(sorted(left), free, strict=False))
 
 
 def centroids_as_images(pipeline: Pipeline) -> Num[np.ndarray, "k h w c"]:
@@ -111,7 +136,8 @@ def _of_networks(networks: Mapping[str, Any], dataset: Any, seed: int) -> dict[s
     vaes = {name: network for name, network in networks.items() if _has_spec(network, "VAESpec")}
     for index, (name, vae) in enumerate(vaes.items()):
         suffix = f"-{slug(name)}" if index else ""
-        drawn |= {f"{kind}{suffix}": figure for kind, figure in _of_vae(vae, dataset.images, seed).items()}
+        for kind, figure in _of_vae(vae, dataset.images, seed).items():
+            drawn[f"{kind}{suffix}"] = figures.name_variant(figure, name)
     return drawn
 
 
@@ -148,17 +174,17 @@ def _without_twins(history: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
     return {name: values for name, values in history.items() if name == "loss" or values != history["loss"]}
 
 
-def _of_variant(stage: Stage, dataset: Any, seed: int) -> dict[str, Figure]:
+def _of_variant(stage: Stage, dataset: Any, seed: int, colors: Mapping[int, int]) -> dict[str, Figure]:
     labels, rng = stage.arrays["labels"], np.random.default_rng(seed)
     counts = np.bincount(labels[labels >= 0], minlength=stage.scores["n_clusters"])
     points = np.column_stack([stage.arrays["x"], stage.arrays["y"]])
     drawn = {
         "random_images": figures.random_images(dataset.images, labels, rng=rng),
         **({"centroids": _centroids(stage, dataset.images, counts.tolist())} if len(counts) else {}),
-        "embedding": figures.embedding(points, labels, dataset.images, rng=rng),
+        "embedding": figures.embedding(points, labels, dataset.images, rng=rng, colors=colors),
     }
     if np.isfinite(stage.arrays["silhouette"][labels >= 0]).all() and len(np.unique(labels[labels >= 0])) > 1:
-        drawn["silhouette"] = figures.silhouette_plot(stage.arrays["silhouette"], labels)
+        drawn["silhouette"] = figures.silhouette_plot(stage.arrays["silhouette"], labels, colors=colors)
     if "k_distances" in stage.arrays:
         clustering = stage.pipeline.named_steps["cluster"]
         curve, eps, needed = stage.arrays["k_distances"], stage.scores["eps"], clustering.min_samples
@@ -172,10 +198,14 @@ def _against_labels(true: Int[np.ndarray, "n"], labels: Int[np.ndarray, "n"], na
     true, labels = true[true >= 0], labels[true >= 0]
     matching = match_clusters(true, labels)
     classes = [names[label] if names else str(label) for label in matching.classes.tolist()]
-    clusters = np.unique(labels).tolist()
+    clusters = np.unique(labels)  # of which noise is the first, and to be the last
+    order = np.argsort(clusters < 0, kind="stable")
+    counts, named = (
+        metrics.contingency_matrix(true, labels)[:, order],
+        map(figures.cluster_name, clusters[order].tolist()),
+    )
+    short = ["noise" if cluster < 0 else str(cluster) for cluster in matching.clusters.tolist()]
     return {
-        "label_histograms": figures.label_histograms(
-            metrics.contingency_matrix(true, labels), classes, [f"cluster {cluster}" for cluster in clusters]
-        ),
-        "confusion": figures.confusion_matrix(matching.contingency, classes, [str(c) for c in matching.clusters]),
+        "label_histograms": figures.label_histograms(counts, classes, list(named)),
+        "confusion": figures.confusion_matrix(matching.contingency, classes, short),
     }

@@ -69,6 +69,7 @@ def test_scores(pipeline: Any, images: Images) -> dict[str, Any]:
     if tested is None or not hasattr(features, "predict"):
         return {}
     scores = {"test_accuracy": features.score(tested.images, tested.labels)}
+    scores["test_majority"] = float(np.bincount(tested.labels[tested.labels >= 0]).max() / len(tested.labels))
     if hasattr(pipeline, "predict"):  # not every clustering has a place for new images
         clusters = np.asarray(pipeline.predict(tested.images))
         scores["test_mean_cluster_purity"] = metrics.mean_cluster_purity(tested.labels, clusters)
@@ -79,17 +80,28 @@ def training_scores(features: Any, dataset: Any) -> dict[str, Any]:
     """What is known of an autoencoder beyond its clusters: its mean squared error per pixel on images.
 
     Returns:
-        "reconstruction_mse", the mean over the images, and its standard error; nothing of other features.
+        "reconstruction_mse", the mean over the images, and its standard error; "mean_image_mse", the error of one that
+        draws the mean image whatever it sees, and so has learned nothing; nothing of other features.
     """
     if not hasattr(features, "reconstruct"):
         return {}
-    drawn, errors = features.reconstruct(dataset.images), []
-    originals = features.prepared(dataset.images)
+    drawn, originals = features.reconstruct(dataset.images), features.prepared(dataset.images)
+    of_images = _squared_errors(drawn, originals)
+    mean_image = np.broadcast_to(originals.mean(axis=0, dtype=np.float64), originals.shape)
+    return {
+        "reconstruction_mse": of_images.mean(),
+        "reconstruction_mse_se": _standard_error(of_images),
+        "mean_image_mse": _squared_errors(mean_image, originals).mean(),
+    }
+
+
+def _squared_errors(drawn: np.ndarray, originals: np.ndarray) -> Float[np.ndarray, "n"]:
+    """The mean squared error per pixel of each image."""
+    errors = []
     for begin in range(0, len(drawn), 1000):
         part = slice(begin, begin + 1000)
         errors.append(((drawn[part] - originals[part]) ** 2).mean(axis=(1, 2, 3), dtype=np.float64))
-    of_images = np.concatenate(errors)
-    return {"reconstruction_mse": of_images.mean(), "reconstruction_mse_se": _standard_error(of_images)}
+    return np.concatenate(errors)
 
 
 def applied_scores(pipeline: Any, dataset: Any) -> dict[str, Any]:

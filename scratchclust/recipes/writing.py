@@ -24,7 +24,7 @@ def write_outputs(
     draw_all(folder / "figures", stages, dataset, seed=work.settings.seed, tell=work.tell)
     for name, stage in curves.items():
         if stage is not None:
-            draw_over_k(folder / "figures" / f"{name}.png", stage)
+            draw_over_k(folder / "figures" / f"{name}.png", stage, next(iter(stages)))
     work.tell("writing the run")
     runs.write_assignments(folder / "assignments.csv", assignment_columns(dataset, stages))
     runs.write_model(folder, next(iter(stages.values())).pipeline)

@@ -97,7 +97,7 @@ def kernel_pca(
 
     Raises:
         InputError: an argument that cannot be used; NaN, infinity, or numbers whose squares leave the range of the
-            products; a kernel that overflows or tells no points apart.
+            products; a kernel that overflows or tells no points apart; one that was given and is no inner product.
 
     Warns:
         UserWarning: K would not fit the memory limit, and landmarks stand for the points.
@@ -208,7 +208,7 @@ def _by_matrix(
     rounding = ROUNDING * FLOAT64_EPS * n**0.5 * float(max(K.max(), -K.min()))
     K -= means[None, :]
     K -= (means - means.mean())[:, None]
-    eigenvalues, vectors = leading(K, n_components, NEGLIGIBLE, rounding)
+    eigenvalues, vectors = leading(K, n_components, NEGLIGIBLE, rounding, kernel=kernel)
     vectors = vectors - vectors.mean(axis=0)  # 0 but for the rounding of K, which far from zero is not small
     landmarks = X[:, :0] if kernel == "precomputed" else X
     return result_of(landmarks, means, vectors / np.sqrt(eigenvalues), eigenvalues, vectors, **given)

@@ -24,6 +24,7 @@ KERNELS = ("linear", "rbf", "poly", "sigmoid", "cosine")
 NEGLIGIBLE = 1e-12
 NEGLIGIBLE_OF_SUMS = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-9}
 ROUNDING = 4  # eps of the largest entry, times sqrt(n): what rounding leaves of an eigenvalue of zero
+NEGATIVE = 1e-5  # of the largest eigenvalue: one that is more below zero is not rounding
 FLOAT64_EPS = float(np.finfo(np.float64).eps)
 ALIKE = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): FLOAT64_EPS}  # the sum of a row of K beyond its diagonal
 
@@ -92,7 +93,7 @@ def directions(X: AnyArray) -> AnyArray:
 
 
 def leading(
-    symmetric: np.ndarray, q: int | None, negligible: float, rounding: float = 0.0
+    symmetric: np.ndarray, q: int | None, negligible: float, rounding: float = 0.0, *, kernel: Kernel = "rbf"
 ) -> tuple[np.ndarray, np.ndarray]:
     """The q largest eigenvalues, falling, those that are more than rounding; and their unit eigenvectors in columns.
 
@@ -101,11 +102,13 @@ def leading(
         q: how many at most; None: all.
         negligible: what is no more than rounding, relative to the largest.
         rounding: the same, absolute.
+        kernel: which may be no inner product.
 
     Raises:
-        InputError: none is more.
+        InputError: none is more, or some are negative though the kernel was given.
     """
     eigenvalues, vectors = largest_eigenpairs(symmetric, len(symmetric) if q is None else min(q, len(symmetric)))
+    check_not_negative(kernel, eigenvalues)
     kept = eigenvalues > max(negligible * eigenvalues[0], rounding)
     if not kept.any():
         raise no_axis()
@@ -164,6 +167,15 @@ def check_that_some_are_alike(kernel: Kernel, means: np.ndarray, n: int, roundin
         raise InputError(
             "no two points are alike under the kernel: their distances are many times its width; "
             "take a smaller gamma, 1 / (n_features * X.var()) for instance, or scale X"
+        )
+
+
+def check_not_negative(kernel: Kernel, eigenvalues: np.ndarray) -> None:
+    """An InputError if a kernel that was given is no inner product along the axes that are wanted."""
+    if kernel not in KERNELS and eigenvalues.min() < -NEGATIVE * eigenvalues.max():
+        raise InputError(
+            f"There are significant negative eigenvalues, {eigenvalues.min():.3g} beside {eigenvalues.max():.3g}: the "
+            "kernel is no inner product (distances are none); ask for fewer axes (n_components), or give another"
         )
 
 

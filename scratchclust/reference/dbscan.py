@@ -11,7 +11,11 @@ A cluster is all that can be reached from a core point by steps to neighbours, w
 
 A border point, near a core point but none itself, joins the first cluster that reaches it. Points that no cluster
 reaches are noise, labelled -1. Whether two points are near is decided on squares in float64:
-sum_f (x_if - x_jf)^2 <= eps^2.
+sum_f (x_if - x_jf)^2 <= eps^2. Points may have weights; then |N(i)| is the sum of the weights in N(i).
+
+The cosine distance 1 - cos(x_i, x_j) is half the square of the chord between the points on the unit sphere,
+|x_i / |x_i| - x_j / |x_j||^2 / 2, which keeps its digits where the cosine is nearly 1. Given distances
+(metric="precomputed") need not be symmetric: row i says which points are near to i.
 
 The fast twin of this file is `scratchclust/cluster/dbscan.py`.
 
@@ -24,27 +28,40 @@ import numpy as np
 from jaxtyping import Bool, Float, Real
 
 from scratchclust.errors import InputError
-from scratchclust.reference.distances import squared_distances
+from scratchclust.reference.distances import squared_distances, unit_rows
 from scratchclust.results import DBSCANResult
 
+METRICS = ("euclidean", "cosine", "precomputed")
+ROUNDING = 4 * np.finfo(np.float64).eps  # relative, of a chord: at exactly eps is near
 
-def dbscan(X: Real[np.ndarray, "n d"], eps: float | int = 0.5, *, min_samples: int = 5) -> DBSCANResult:
+
+def dbscan(
+    X: Real[np.ndarray, "n d"],
+    eps: float | int = 0.5,
+    *,
+    min_samples: int = 5,
+    metric: str = "euclidean",
+    sample_weight: Real[np.ndarray, " n"] | None = None,
+) -> DBSCANResult:
     """Clusters of density, grown breadth first.
 
     Args:
-        X: points.
+        X: points; distances [n n] where they are precomputed.
         eps: the largest distance of neighbours.
-        min_samples: neighbours that make a point a core point, itself included.
+        min_samples: neighbours that make a point a core point, itself included; their weight, where they have one.
+        metric: "euclidean", "cosine" or "precomputed".
+        sample_weight: of each point; None means 1. A negative one keeps its neighbours from being core points.
 
     Returns:
         Labels and core points. Cost O(n^2 d) time and O(n^2) memory.
 
     Raises:
-        InputError: no points, eps not above 0, min_samples below 1, or NaN or infinity in X.
+        InputError: no points, eps not above 0, min_samples below 1, NaN or infinity in X, distances that are none,
+            rows without a direction, or weights that are no finite numbers.
     """
-    _check(X, eps, min_samples)
-    near = squared_distances(X, X) <= float(eps) * float(eps)
-    core = near.sum(axis=1) >= min_samples
+    _check(X, eps, min_samples, metric, sample_weight)
+    near = _near(X, float(eps), metric)
+    core = (near.sum(axis=1) if sample_weight is None else near @ sample_weight.astype(np.float64)) >= min_samples
     labels = np.full(len(X), -1, np.int32)
     n_clusters = 0
     for i in np.flatnonzero(core):
@@ -91,15 +108,28 @@ def _grow(
         queue.extend(reached[core[reached]])
 
 
-def k_distances(X: Real[np.ndarray, "n d"], min_samples: int = 5) -> Float[np.ndarray, " n"]:
+def _near(X: Real[np.ndarray, "n d"], eps: float, metric: str) -> Bool[np.ndarray, "n n"]:
+    if metric == "precomputed":
+        return eps >= X
+    if metric == "cosine":
+        chord = np.sqrt(2 * eps) * (1 + ROUNDING)
+        unit = unit_rows(X.astype(np.float64))
+        return squared_distances(unit, unit) <= chord * chord
+    return squared_distances(X, X) <= eps * eps
+
+
+def k_distances(
+    X: Real[np.ndarray, "n d"], min_samples: int = 5, *, metric: str = "euclidean"
+) -> Float[np.ndarray, " n"]:
     """The eps from which on each point is a core point, rising: the curve by which to choose eps.
 
     The m-th value is the least eps with m core points. Within clusters the curve is flat, and among noise it is steep;
     eps is chosen at the bend between them.
 
     Args:
-        X: points.
+        X: points; distances [n n] where they are precomputed.
         min_samples: as for `dbscan`; the value of a point is its distance to neighbour min_samples - 1.
+        metric: as for `dbscan`.
 
     Returns:
         The sorted distances. Cost O(n^2 d) time and O(n^2) memory.
@@ -107,13 +137,28 @@ def k_distances(X: Real[np.ndarray, "n d"], min_samples: int = 5) -> Float[np.nd
     Raises:
         InputError: no points, min_samples not within 1 and n, or NaN or infinity in X.
     """
-    _check(X, 1, min_samples)
+    _check(X, 1, min_samples, metric)
     if min_samples > len(X):
         raise InputError(f"expected min_samples of at most {len(X)}, the number of points, got {min_samples}")
-    return np.sqrt(np.sort(np.sort(squared_distances(X, X), axis=1)[:, min_samples - 1]))
+    if metric == "precomputed":
+        distances = X.astype(np.float64)
+    elif metric == "cosine":
+        unit = unit_rows(X.astype(np.float64))
+        distances = squared_distances(unit, unit) / 2
+    else:
+        distances = np.sqrt(squared_distances(X, X))
+    return np.sort(np.sort(distances, axis=1)[:, min_samples - 1])
 
 
-def _check(X: Real[np.ndarray, "n d"], eps: float | int, min_samples: int) -> None:
+def _check(
+    X: Real[np.ndarray, "n d"],
+    eps: float | int,
+    min_samples: int,
+    metric: str,
+    sample_weight: Real[np.ndarray, " n"] | None = None,
+) -> None:
+    if metric not in METRICS:
+        raise InputError(f"metric={metric!r} is unknown: expected one of {', '.join(map(repr, METRICS))}")
     if not len(X):
         raise InputError("expected at least one point, got none")
     if not eps > 0:
@@ -122,3 +167,10 @@ def _check(X: Real[np.ndarray, "n d"], eps: float | int, min_samples: int) -> No
         raise InputError(f"expected min_samples of at least 1 (a point counts itself), got {min_samples}")
     if not np.isfinite(X).all():
         raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    if metric == "precomputed" and (X.shape[0] != X.shape[1] or (X < 0).any()):
+        raise InputError(
+            f"expected distances of at least 0 in a square matrix, got the shape {list(X.shape)} and the least number "
+            f"{X.min():.3g}: give all pairs, or another metric"
+        )
+    if sample_weight is not None and not (np.isfinite(sample_weight).all() and sample_weight.any()):
+        raise InputError("sample_weight holds NaN or infinity, or nothing but 0: expected finite numbers, one not 0")

@@ -43,6 +43,7 @@ from scratchclust.results import KernelPCAResult
 KERNELS = ("linear", "rbf", "poly", "sigmoid", "cosine")
 MEMORY_LIMIT = 2**31  # bytes of K in float64: 16,384 points
 NEGLIGIBLE = 1e-12  # of the largest eigenvalue: no more than rounding
+NEGATIVE = 1e-5  # of the largest eigenvalue: one that is more below zero is not rounding
 EPS = float(np.finfo(np.float64).eps)
 ROUNDING = 4 * EPS  # of the largest entry, times sqrt(n): what rounding leaves of an eigenvalue of zero
 Kernel = str | Callable[..., float]
@@ -126,8 +127,8 @@ def kernel_pca(
         n_landmarks: m, for Nystroem.
 
     Raises:
-        InputError: an argument that cannot be used, NaN or infinity, or a kernel that overflows or tells no points
-            apart.
+        InputError: an argument that cannot be used, NaN or infinity, a kernel that overflows or tells no points apart,
+            or one that was given and is no inner product.
 
     Warns:
         UserWarning: K would not fit the memory limit, and landmarks stand for the points.
@@ -148,7 +149,7 @@ def kernel_pca(
     means = K.mean(axis=0)
     _check_that_some_are_alike(kernel, means, n)
     centred = K - means[None, :] - means[:, None] + means.mean()
-    eigenvalues, vectors = _leading(centred, n_components, ROUNDING * n**0.5 * float(np.abs(K).max()))
+    eigenvalues, vectors = _leading(centred, n_components, ROUNDING * n**0.5 * float(np.abs(K).max()), kernel)
     vectors = vectors - vectors.mean(axis=0)  # 0 but for the rounding of K, which far from zero is not small
     landmarks = X[:, :0] if kernel == "precomputed" else X
     return _result(landmarks, means, vectors / np.sqrt(eigenvalues), eigenvalues, **given)
@@ -211,11 +212,16 @@ def _sums_of(coefficients: Float[np.ndarray, "m q"]) -> Float[np.ndarray, " q"]:
 
 
 def _leading(
-    symmetric: Float[np.ndarray, "m m"], n_components: int | None, rounding: float
+    symmetric: Float[np.ndarray, "m m"], n_components: int | None, rounding: float, kernel: Kernel = "rbf"
 ) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, "m q"]]:
     """The largest eigenvalues, falling, those that are more than rounding; and their unit eigenvectors in columns."""
     eigenvalues, vectors = np.linalg.eigh(symmetric)
     eigenvalues, vectors = eigenvalues[::-1][:n_components], vectors[:, ::-1][:, :n_components]
+    if kernel not in KERNELS and eigenvalues.min() < -NEGATIVE * eigenvalues.max():
+        raise InputError(
+            f"There are significant negative eigenvalues, {eigenvalues.min():.3g} beside {eigenvalues.max():.3g}: the "
+            "kernel is no inner product (distances are none); ask for fewer axes (n_components), or give another"
+        )
     kept = eigenvalues > max(NEGLIGIBLE * eigenvalues[0], rounding)
     if not kept.any():
         raise InputError(

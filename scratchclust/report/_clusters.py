@@ -38,8 +38,9 @@ def label_histograms(
     classes = check_names(label_names, n_classes, "label_names", "rows of contingency")
     clusters = _cluster_names(cluster_names, n_clusters)
     columns = min(5, n_clusters)
+    n_noise = clusters.count(cluster_name(-1))
     figure, axes = panel_grid(
-        f"True labels in each of {n_clusters} clusters ({counts.sum():,} images)",
+        f"True labels in each of {n_clusters - n_noise} clusters{' and noise' * n_noise} ({counts.sum():,} images)",
         n_clusters,
         columns=columns,
         panel_height=0.6 + min(2.4, max(0.5, 0.13 * n_classes)),

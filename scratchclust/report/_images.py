@@ -21,9 +21,10 @@ from scratchclust.report._inputs import (
     no_formula,
     to_bytes,
 )
-from scratchclust.report._style import WIDTH, cluster_name, new_figure, panel_grid, present_clusters, styled
+from scratchclust.report._style import WIDTH, cluster_name, largest_clusters, new_figure, panel_grid, styled
 
 WHITE = 255
+HIGHEST = 2.0  # of a picture among others, in widths of its place: one that is higher becomes narrower
 
 
 @styled
@@ -32,7 +33,8 @@ def random_images(
 ) -> Figure:
     """Random images of each cluster, one mosaic a cluster, with the cluster's size in its title.
 
-    A cluster with fewer than `n_images` shows all of them; noise (-1) is the last panel.
+    A cluster with fewer than `n_images` shows all of them, larger, so that no paper stays white; noise (-1) is the last
+    panel. Of more than `MOST_PANELS` clusters the largest are shown.
 
     Args:
         images: [n, h, w, c] uint8 or float in [0, 1], one channel or three.
@@ -46,37 +48,50 @@ def random_images(
     pictures = check_images(images)
     labels = check_labels(labels, len(pictures), "images")
     limit = check_sample_size(n_images)
-    present = present_clusters(labels)
+    present, beside = largest_clusters(labels)
     members = [np.flatnonzero(labels == label) for label in present]
-    shown = min(limit, max(len(rows) for rows in members))
-    columns = math.ceil(math.sqrt(shown))
-    figure, axes = _mosaic_panels(f"Random images of each cluster (up to {limit})", len(present), pictures, shown)
-    for ax, label, rows in zip(axes, present, members, strict=True):
+    mosaics = []
+    for rows in members:
         chosen = rng.choice(rows, size=min(limit, len(rows)), replace=False)
-        ax.imshow(mosaic(to_bytes(pictures[chosen]), columns=columns, rows=-(-shown // columns)))
+        columns = _columns(len(chosen), pictures.shape[1] / pictures.shape[2])
+        mosaics.append(mosaic(to_bytes(pictures[chosen]), columns=columns, rows=-(-len(chosen) // columns)))
+    figure, axes = _mosaic_panels(f"Random images of each cluster (up to {limit}){beside}", mosaics)
+    for ax, label, rows, picture in zip(axes, present, members, mosaics, strict=True):
+        ax.imshow(picture)
         ax.set_title(f"{cluster_name(label)} ({len(rows):,} image{'s' * (len(rows) != 1)})")
+        ax.set_anchor("NW")
         ax.set_axis_off()
     return figure
 
 
-def _mosaic_panels(title: str, n_panels: int, pictures: np.ndarray, shown: int) -> tuple[Figure, list[Axes]]:
-    """Axes whose proportions are those of a mosaic of `shown` pictures, so that no paper is wasted."""
+def _columns(n: int, proportion: float) -> int:
+    """Columns of a mosaic that is about square; one of fewer than four pictures leaves room, for they would be huge."""
+    return min(max(n, 2), math.ceil(math.sqrt(max(n, 4) * proportion)))
+
+
+def _mosaic_panels(title: str, mosaics: list[np.ndarray]) -> tuple[Figure, list[Axes]]:
+    """Axes for mosaics, each row as high as its highest."""
+    n_panels = len(mosaics)
     per_row = min(n_panels, 2 if n_panels <= 4 else 3 if n_panels <= 9 else 4)
-    across = math.ceil(math.sqrt(shown))
-    height, width = pictures.shape[1:3]
-    proportion = (math.ceil(shown / across) * height) / (across * width)
-    panel_width = WIDTH / max(per_row, 2)
-    return panel_grid(title, n_panels, columns=per_row, panel_height=(panel_width - 0.1) * proportion + 0.24)
+    panel_width = WIDTH / max(per_row, 2) - 0.1
+    proportions = [min(1.5, picture.shape[0] / picture.shape[1]) for picture in mosaics]
+    heights = [panel_width * max(proportions[i : i + per_row]) + 0.24 for i in range(0, n_panels, per_row)]
+    return panel_grid(title, n_panels, columns=per_row, panel_height=heights)
 
 
 def mosaic(images: UInt8[np.ndarray, "n h w 3"], *, columns: int, rows: int) -> UInt8[np.ndarray, "height width 3"]:
     """Join images row by row into one picture of `rows` by `columns` tiles on white, with a thin gap between them."""
     n, height, width, _ = images.shape
-    gap = max(1, round(height / 16))
+    gap = tile_gap(height, width)
     tiles = np.full((rows * columns, height + gap, width + gap, 3), WHITE, dtype=np.uint8)
     tiles[:n, :height, :width] = images
     grid = tiles.reshape(rows, columns, height + gap, width + gap, 3).swapaxes(1, 2)
     return grid.reshape(rows * (height + gap), columns * (width + gap), 3)[:-gap, :-gap]
+
+
+def tile_gap(height: int, width: int) -> int:
+    """The pixels between two pictures of a mosaic."""
+    return max(1, round(min(height, width) / 16))
 
 
 @styled
@@ -126,7 +141,8 @@ def _tiles(title: str, pictures: np.ndarray, titles: list[str], *, columns: int)
     """Pictures in rows on one axes, one unit wide each, with their titles above them."""
     columns_wide = max(columns, 4)  # two pictures must not fill a page
     unit = WIDTH / (1.1 * columns_wide)  # inches
-    tall = pictures.shape[1] / pictures.shape[2]
+    proportion = pictures.shape[1] / pictures.shape[2]
+    tall = min(proportion, HIGHEST)
     lines = max(text.count("\n") + 1 if text else 0 for text in titles)
     step = tall + 0.1 + lines * 0.155 / unit
     rows = -(-len(pictures) // columns)
@@ -134,7 +150,7 @@ def _tiles(title: str, pictures: np.ndarray, titles: list[str], *, columns: int)
     ax = figure.subplots()
     for index, (picture, text) in enumerate(zip(to_bytes(pictures), titles, strict=True)):
         left, top = 1.1 * (index % columns), step * (index // columns)
-        ax.imshow(picture, extent=(left, left + 1, top + tall, top))
+        ax.imshow(picture, extent=(left, left + tall / proportion, top + tall, top))
         if text:
             ax.text(left, top - 0.03, no_formula(text), fontsize=8, verticalalignment="bottom", linespacing=1.1)
     ax.set(xlim=(0, 1.1 * columns_wide - 0.1), ylim=((rows - 1) * step + tall, tall + 0.1 - step))

@@ -1,6 +1,6 @@
 """Figures of points on a plane: an embedding with images as markers, and the steps of k-means."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from scratchclust.report._style import (
     WIDTH,
     cluster_color,
     cluster_name,
+    color_number,
     new_figure,
     panel_grid,
     present_clusters,
@@ -45,10 +46,13 @@ def embedding(
     rng: np.random.Generator,
     n_images: int = 400,
     axis_name: str = "component",
+    colors: Mapping[int, int] | None = None,
 ) -> Figure:
     """Points in two dimensions coloured by cluster, with images in coloured frames at the places of a random sample.
 
-    The sample is thinned so that no image covers another: each is centred on its point, the other points are dots.
+    The sample is thinned so that no image covers another: each is centred on its point, the other points are dots. It
+    begins with one point of each cluster, the smallest first; the dots of a cluster that would be covered all the same
+    lie above the images, so that none is hidden.
 
     Args:
         points: [n, 2], from PCA or t-SNE.
@@ -57,6 +61,7 @@ def embedding(
         rng: chooses which points show as images.
         n_images: how many images at most; fewer are drawn where there is no room for more.
         axis_name: the axes are called "<axis_name> 1" and "<axis_name> 2".
+        colors: cluster -> the number of its colour in `PALETTE`; its own number where it is not named.
 
     Raises:
         InputError: if shapes do not fit, or n_images < 1.
@@ -70,17 +75,40 @@ def embedding(
     )
     ax = figure.subplots()
     order = rng.permutation(len(points))  # also the order of drawing, so that no cluster hides another
-    colors = np.array([to_rgb(cluster_color(label)) for label in labels.tolist()])
-    ax.scatter(*points[order].T, s=float(np.clip(20_000 / len(points), 2, 24)), c=colors[order], linewidths=0)
+    drawn = np.array([to_rgb(cluster_color(label, colors)) for label in labels.tolist()])
+    size = float(np.clip(20_000 / len(points), 2, 24))
+    ax.scatter(*points[order].T, s=size, c=drawn[order], linewidths=0)
     if images is not None:
         check_labels(labels, len(pictures := check_images(images)), "images")
         side = _thumbnail_side(span, check_sample_size(n_images))
+        order = _each_cluster_first(order, labels)
         chosen = order[thin(points[order], side, n_images)]
-        _draw_thumbnails(ax, points[chosen], pictures[chosen], colors[chosen], side)
+        _draw_thumbnails(ax, points[chosen], pictures[chosen], drawn[chosen], side)
+        hidden = _hidden(points, labels, chosen, side)
+        ax.scatter(*points[hidden].T, s=max(size, 20), c=drawn[hidden], edgecolors="white", linewidths=0.8, zorder=4)
     ax.set_aspect("equal", adjustable="datalim")
     ax.set(xlabel=f"{axis_name} 1", ylabel=f"{axis_name} 2")
-    _cluster_legend(figure, labels)
+    _cluster_legend(figure, labels, colors)
     return figure
+
+
+def _each_cluster_first(order: Integer[np.ndarray, "n"], labels: Integer[np.ndarray, "n"]) -> Integer[np.ndarray, "n"]:
+    """The order with the first point of each cluster at its head, the smallest cluster first."""
+    clusters, first, sizes = np.unique(labels[order], return_index=True, return_counts=True)
+    head = first[np.lexsort((clusters, sizes))]
+    return np.concatenate([order[head], np.delete(order, head)])
+
+
+def _hidden(
+    points: Float[np.ndarray, "n 2"], labels: Integer[np.ndarray, "n"], chosen: Integer[np.ndarray, "m"], side: float
+) -> Integer[np.ndarray, "h"]:
+    """The points of clusters that have no thumbnail and lie below others altogether."""
+    without = np.flatnonzero(~np.isin(labels, labels[chosen]))
+    covered = np.zeros(len(points), bool)
+    for i in without.tolist():
+        covered[i] = bool((np.abs(points[chosen] - points[i]) < 0.6 * side).all(axis=1).any())
+    seen = labels[without[~covered[without]]]
+    return without[~np.isin(labels[without], seen)]
 
 
 def _thumbnail_side(span: Float[np.ndarray, "2"], n_images: int) -> float:
@@ -144,12 +172,14 @@ def framed(picture: UInt8[np.ndarray, "h w 3"], color: UInt8[np.ndarray, "3"]) -
     return tile
 
 
-def _cluster_legend(figure: Figure, labels: Integer[np.ndarray, "n"]) -> None:
+def _cluster_legend(figure: Figure, labels: Integer[np.ndarray, "n"], colors: Mapping[int, int] | None) -> None:
     """A dot, a name and a size for each cluster, to the right; none where colours come round again."""
-    if labels.max() >= len(PALETTE):
-        return
     present = present_clusters(labels)
-    marks = [Line2D([], [], linestyle="", marker="o", markersize=7, color=cluster_color(label)) for label in present]
+    if max(color_number(label, colors) for label in present) >= len(PALETTE):
+        return
+    marks = [
+        Line2D([], [], linestyle="", marker="o", markersize=7, color=cluster_color(label, colors)) for label in present
+    ]
     names = [f"{cluster_name(label)} ({(labels == label).sum():,})" for label in present]
     figure.legend(marks, names, loc="outside right center", handletextpad=0.2)
 

@@ -24,6 +24,7 @@ from scratchclust.report._style import (
 )
 
 PLAIN = StrMethodFormatter("{x:g}")
+MOST_NAMED = 60  # clusters in a figure of silhouettes: more would make it too tall
 LABEL_HEIGHT = 0.15  # inches from one name to the next
 LEGEND_WITHIN = 4  # lines at most of a legend among the curves
 
@@ -31,14 +32,18 @@ Numbers = Sequence[Any] | Float[Any, "m"] | Integer[Any, "m"]
 
 
 @styled
-def silhouette_plot(silhouette_samples: Float[Any, "n"], labels: Integer[Any, "n"]) -> Figure:
+def silhouette_plot(
+    silhouette_samples: Float[Any, "n"], labels: Integer[Any, "n"], *, colors: Mapping[int, int] | None = None
+) -> Figure:
     """The silhouette of every image, sorted within its cluster: a knife blade for each, the mean as a line.
 
-    Noise (-1) has no silhouette and is left out; the title counts it. Clusters too small for their names have none.
+    Noise (-1) has no silhouette and is left out; the title counts it. A cluster gets the room that its name needs; of
+    more than `MOST_NAMED` clusters some have no name.
 
     Args:
         silhouette_samples: [n] in [-1, 1]; what stands at noise is not looked at.
         labels: [n] the cluster of each image; noise -1.
+        colors: cluster -> the number of its colour in `PALETTE`; its own number where it is not named.
 
     Raises:
         InputError: if the lengths differ, all is noise, or a value outside noise is not in [-1, 1].
@@ -49,22 +54,33 @@ def silhouette_plot(silhouette_samples: Float[Any, "n"], labels: Integer[Any, "n
     _check_silhouettes(samples)
     clusters, counts = np.unique(labels, return_counts=True)
     noise = f", {n_noise:,} left out as noise" if n_noise else ""
-    height = max(min(1.2 + 0.36 * len(clusters), 4.8), 0.8 + 0.19 * len(clusters))
+    height = max(min(1.2 + 0.36 * len(clusters), 4.8), 0.8 + 0.19 * min(len(clusters), MOST_NAMED))
     figure = new_figure(f"Silhouette of each image, by cluster ({len(samples):,} images{noise})", height)
     ax = figure.subplots()
     gap = max(1, round(len(samples) / 40 / len(clusters)))
-    starts = np.cumsum(counts + gap) - counts - gap
+    places = _places(counts, gap, LABEL_HEIGHT / (height - 0.8))
+    starts = np.cumsum(places) - (places + counts) / 2
     for label, start in zip(clusters.tolist(), starts.tolist(), strict=True):
-        _blade(ax, np.sort(samples[labels == label])[::-1], start, cluster_color(label))
+        _blade(ax, np.sort(samples[labels == label])[::-1], start, cluster_color(label, colors))
     ax.axvline(samples.mean(), color=INK, linestyle="--", linewidth=1.2, label=f"mean {samples.mean():.3f}")
     names = [f"{cluster_name(c)} ({n:,})" for c, n in zip(clusters.tolist(), counts.tolist(), strict=True)]
-    bottom = starts[-1] + counts[-1] + gap
-    named = _apart(starts + counts / 2, LABEL_HEIGHT * (bottom + gap) / (height - 0.8))
-    ax.set_yticks((starts + counts / 2)[named], [names[i] for i in named])
-    ax.set(xlabel="silhouette (−1 to 1, higher is better)", ylim=(bottom, -gap))
+    middles, bottom = starts + counts / 2, float(places.sum())
+    named = _apart(middles, 0.99 * LABEL_HEIGHT * bottom / (height - 0.8))
+    ax.set_yticks(middles[named], [names[i] for i in named])
+    ax.set(xlabel="silhouette (−1 to 1, higher is better)", ylim=(bottom, 0))
     ax.tick_params(axis="y", length=0)
     ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
     return figure
+
+
+def _places(counts: Integer[np.ndarray, "k"], gap: int, least: float) -> Float[np.ndarray, "k"]:
+    """The room of each cluster: its images and a gap, and no less than this share of all the room, for its name."""
+    places = counts + float(gap)
+    if least * len(counts) >= 1:
+        return places
+    for _ in range(100):  # a contraction: what is at the least grows with the whole
+        places = np.maximum(counts + gap, least * places.sum())
+    return places
 
 
 def _apart(places: Float[np.ndarray, "m"], least: float) -> list[int]:
@@ -87,7 +103,7 @@ def _check_silhouettes(samples: Float[np.ndarray, "n"]) -> None:
         )
 
 
-def _blade(ax: Axes, values: Float[np.ndarray, "n"], start: int, color: str) -> None:
+def _blade(ax: Axes, values: Float[np.ndarray, "n"], start: float, color: str) -> None:
     # Each value is one unit high, so that a cluster of one image shows too.
     edges = start + np.arange(len(values) + 1)
     ax.fill_betweenx(edges, np.append(values, values[-1]), step="post", color=color, linewidth=0.3)
@@ -138,7 +154,11 @@ def scan(
 
 @styled
 def inertia_history(
-    histories: Mapping[str, Numbers], moved: Mapping[str, Numbers] | None = None, *, log: bool = False
+    histories: Mapping[str, Numbers],
+    moved: Mapping[str, Numbers] | None = None,
+    *,
+    log: bool = False,
+    apart: bool = False,
 ) -> Figure:
     """Inertia per iteration, one line for each named run; in a second panel, if given, the points that changed cluster.
 
@@ -146,6 +166,7 @@ def inertia_history(
         histories: name -> inertia of each iteration, from the first.
         moved: name -> how many points changed cluster in each iteration.
         log: draw iterations and inertia on logarithmic axes.
+        apart: give each run a panel and a scale of its own, as inertias need that are of different vectors.
 
     Raises:
         InputError: if there is no history, moved names a run that histories lacks, or log meets inertia <= 0.
@@ -153,6 +174,8 @@ def inertia_history(
     curves = {name: check_curve(values, f"the inertia of {name!r}") for name, values in histories.items()}
     steps = {name: check_curve(values, f"the moved points of {name!r}") for name, values in (moved or {}).items()}
     _check_runs(curves, steps, log)
+    if apart and not steps and not log and len(curves) > 1:
+        return _inertia_apart(curves)
     n_panels = 2 if steps else 1
     figure, axes = panel_grid("Inertia per iteration of k-means", n_panels, columns=n_panels, panel_height=3.2)
     colors = {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(curves)}
@@ -172,6 +195,17 @@ def inertia_history(
         axes[0].legend(loc="best")
     else:
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=2)
+    return figure
+
+
+def _inertia_apart(curves: Mapping[str, np.ndarray]) -> Figure:
+    title = "Inertia per iteration of k-means, each on a scale of its own"
+    figure, axes = panel_grid(title, len(curves), columns=min(3, len(curves)), panel_height=2.2)
+    for index, (ax, (name, curve)) in enumerate(zip(axes, curves.items(), strict=True)):
+        _history(ax, curve, "", PALETTE[index % len(PALETTE)])
+        ax.set(
+            title=no_formula(name), xlabel="iteration", ylabel="sum of squared distances" if index % 3 == 0 else None
+        )
     return figure
 
 

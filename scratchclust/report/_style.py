@@ -6,7 +6,7 @@ readable where a README shows them.
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -18,10 +18,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scratchclust.errors import InputError, writing
+from scratchclust.report._inputs import no_formula
 
 WIDTH = 8.0  # inches
 SCREEN_DPI = 100  # in notebooks
 FILE_DPI = 150  # in files, for sharper screens
+MOST_PANELS = 40  # of a figure with one for each cluster
+LINE = 72  # letters of a title on one line
+TALLEST = 8.0  # inches, of a figure whose pictures set its height
+_TITLE: dict[str, Any] = {"x": 0.01, "horizontalalignment": "left", "fontsize": 11, "fontweight": "bold"}
 
 # Okabe and Ito (2008), then twelve colours placed by a search that kept them as far as possible from each other, from
 # white and from NOISE_COLOR, for normal sight and for simulated deuteranopia, protanopia and tritanopia. In OKLab any
@@ -98,17 +103,37 @@ def styled(draw: Callable[Parameters, Returned]) -> Callable[Parameters, Returne
 def new_figure(title: str, height: float) -> Figure:
     """An empty figure of the common width, `height` inches high, with its title at the left."""
     figure = NotebookFigure(figsize=(WIDTH, height), dpi=SCREEN_DPI, layout="constrained")
-    figure.suptitle(title, x=0.01, horizontalalignment="left", fontsize=11, fontweight="bold")
+    figure.suptitle(title, **_TITLE)
+    return figure
+
+
+def name_variant(figure: Figure, variant: str) -> Figure:
+    """The figure with a variant's name before its title, which goes on in a second line where it would be too long."""
+    title = f"{no_formula(variant)}: {figure.get_suptitle()}"
+    if len(title) > LINE:
+        title = title.replace(": ", ":\n", 1)
+        figure.set_figheight(figure.get_figheight() + 0.17)
+    figure.suptitle(title, **_TITLE)
     return figure
 
 
 def panel_grid(
-    title: str, n_panels: int, *, columns: int, panel_height: float, sharex: bool = False, sharey: bool = False
+    title: str,
+    n_panels: int,
+    *,
+    columns: int,
+    panel_height: float | Sequence[float],
+    sharex: bool = False,
+    sharey: bool = False,
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of `n_panels` axes in rows of `columns`, each `panel_height` inches high."""
+    """A figure of `n_panels` axes in rows of `columns`, each `panel_height` inches high, or as many as its row has."""
     rows = -(-n_panels // columns)
-    figure = new_figure(title, rows * panel_height + 0.5)
-    axes: list[Axes] = list(figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey).flat)
+    heights = list(panel_height) if isinstance(panel_height, Sequence) else [panel_height] * rows
+    figure = new_figure(title, sum(heights) + 0.5)
+    grid = figure.subplots(
+        rows, columns, squeeze=False, sharex=sharex, sharey=sharey, gridspec_kw={"height_ratios": heights}
+    )
+    axes: list[Axes] = list(grid.flat)
     for ax in axes[n_panels:]:
         ax.remove()
     # A shared axis keeps its tick labels in the last row only, which may be missing below these.
@@ -117,14 +142,33 @@ def panel_grid(
     return figure, axes[:n_panels]
 
 
-def cluster_color(label: int) -> str:
-    """The colour of cluster `label`: grey for noise (-1); from the 21st cluster on the colours come round again."""
-    return NOISE_COLOR if label < 0 else PALETTE[label % len(PALETTE)]
+def cluster_color(label: int, numbers: Mapping[int, int] | None = None) -> str:
+    """The colour of cluster `label`: grey for noise (-1); from the 21st cluster on the colours come round again.
+
+    `numbers`, where they are given, say which place in the palette a cluster has, in the place of its own number.
+    """
+    return NOISE_COLOR if label < 0 else PALETTE[color_number(label, numbers) % len(PALETTE)]
+
+
+def color_number(label: int, numbers: Mapping[int, int] | None) -> int:
+    """The place in the palette: the one given for the cluster, else its own number."""
+    return numbers[label] if numbers is not None and label in numbers else label
 
 
 def present_clusters(labels: Integer[np.ndarray, "n"]) -> list[int]:
     """The labels that occur, in order, noise (-1) last."""
     return sorted(np.unique(labels).tolist(), key=lambda label: (label < 0, label))
+
+
+def largest_clusters(labels: Integer[np.ndarray, "n"]) -> tuple[list[int], str]:
+    """`present_clusters`, of more than `MOST_PANELS` the largest; and what a title has to say of that."""
+    present = present_clusters(labels)
+    if len(present) <= MOST_PANELS:
+        return present, ""
+    sizes = {label: int((labels == label).sum()) for label in present}
+    clusters = sorted((label for label in present if label >= 0), key=lambda label: -sizes[label])
+    shown = [*sorted(clusters[:MOST_PANELS]), *([-1] if -1 in sizes else [])]
+    return shown, f": the {MOST_PANELS} largest of {len(clusters):,}"
 
 
 def cluster_name(label: int) -> str:

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from scratchclust.errors import InputError
-from scratchclust.report._images import mosaic
+from scratchclust.report._images import mosaic, tile_gap
 from scratchclust.report._inputs import check_curve, check_images, check_names, no_formula, to_bytes
-from scratchclust.report._style import PALETTE, WIDTH, new_figure, panel_grid, styled
+from scratchclust.report._style import PALETTE, TALLEST, WIDTH, new_figure, panel_grid, styled
 
 SAMPLES_IN_A_ROW = 16
 
@@ -119,12 +119,13 @@ def _rows(title: str, pixels: UInt8[np.ndarray, "n h w 3"], n_rows: int, names: 
     columns_wide = n_columns if names else max(n_columns, 4)  # two pictures must not fill a page
     names_wide = 0.2 + 0.065 * max(map(len, names), default=-3)  # inches
     unit = (WIDTH - names_wide) / (1.0625 * columns_wide)  # inches a picture
-    figure = new_figure(title, 0.4 + n_rows * 1.0625 * unit * height / width)
+    figure = new_figure(title, min(TALLEST, 0.4 + n_rows * 1.0625 * unit * height / width))
     ax = figure.subplots()
     ax.imshow(mosaic(pixels, columns=n_columns, rows=n_rows))
-    step = height + max(1, round(height / 16))
+    step = height + tile_gap(height, width)
     ax.set_xticks([])
     ax.set_yticks([step * i + height / 2 for i in range(len(names))], [no_formula(name) for name in names])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
+    ax.set_anchor("NW")
     return figure

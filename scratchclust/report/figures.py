@@ -13,13 +13,14 @@ from scratchclust.report._clusters import confusion_matrix, label_histograms
 from scratchclust.report._images import centroid_images, image_row, random_images
 from scratchclust.report._plane import embedding, plane_steps
 from scratchclust.report._scores import comparison_bars, inertia_history, k_distances, scan, silhouette_plot
-from scratchclust.report._style import PALETTE, cluster_color, save
+from scratchclust.report._style import PALETTE, cluster_color, cluster_name, name_variant, save
 from scratchclust.report._training import latent_walk, reconstructions, samples, training_curves
 
 __all__ = [
     "PALETTE",
     "centroid_images",
     "cluster_color",
+    "cluster_name",
     "comparison_bars",
     "confusion_matrix",
     "embedding",
@@ -28,6 +29,7 @@ __all__ = [
     "k_distances",
     "label_histograms",
     "latent_walk",
+    "name_variant",
     "plane_steps",
     "random_images",
     "reconstructions",

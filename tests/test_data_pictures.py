@@ -1,0 +1,147 @@
+"""One picture: which decoder takes it whatever lies beside it, and what is white in numbers of more than 8 bits."""
+
+import io
+import struct
+import subprocess
+import sys
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, TiffImagePlugin
+
+from scratchclust import data
+from scratchclust.data.depth import white_above
+from scratchclust.data.preprocessing import resize
+
+READ = """
+import sys
+from pathlib import Path
+{before}
+from scratchclust.data.dataset import Request
+from scratchclust.data.folders import read_folder
+reading = read_folder(Path(sys.argv[1]), Request(size=(16, 16)))
+print(list(reading.paths), [file.path for file in reading.skipped])
+"""
+ENDINGS = ("tga", "ico", "pcx", "sgi", "webp", "tiff", "jp2", "ppm", "png", "jpg", "gif", "bmp", "dds")
+
+
+def write_mixed(folder, endings):
+    """The same noise in several formats: an icon of 64 to 128 KiB looks like a TGA to whoever asks for nothing more."""
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (160, 160, 3), np.uint8))
+    for i, ending in enumerate(endings):
+        options: dict[str, Any] = {"sizes": [(160, 160)]} if ending == "ico" else {}
+        noise.save(folder / f"{i:02}.{ending}", **options)
+
+
+def read(folder, before=""):
+    """What a fresh process reads of a folder: the paths that it has and those that it skips."""
+    command = [sys.executable, "-W", "ignore", "-c", READ.format(before=before), str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+
+
+@pytest.mark.parametrize("endings", [("tga", "ico"), ("ico", "tga"), ENDINGS], ids="-".join)
+def test_a_file_is_read_alike_beside_others(tmp_path, endings):
+    write_mixed(tmp_path, endings)
+    expected = f"{[f'{i:02}.{ending}' for i, ending in enumerate(endings)]} []"
+    assert read(tmp_path) == expected
+    # A person's program may have loaded plug-ins of its own accord, in an order of its own.
+    assert read(tmp_path, before="from PIL import TgaImagePlugin") == expected
+
+
+@pytest.mark.full
+def test_a_mixed_folder_is_read_alike_in_a_hundred_processes(tmp_path):
+    write_mixed(tmp_path, ENDINGS)
+    assert len({read(tmp_path) for _ in range(100)}) == 1
+
+
+RAMP = np.linspace(0, 4095, 16 * 16).astype(np.uint16).reshape(16, 16)  # 12 bits in 16
+TOLD = r"16-bit numbers up to \d+ only, and nothing that says which is white: taken as {} bits, {} is white"
+
+
+def save_tiff(path, values, tags=()):
+    """A TIFF of 16 bits with further tags, by their numbers."""
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in dict(tags).items():
+        directory[tag] = value
+    Image.fromarray(values).save(path, tiffinfo=directory)
+
+
+def save_jpeg2000(path, values, bits):
+    """A lossless JPEG 2000 that declares so many bits. Pillow writes 16; its shift of the levels is undone."""
+    stream = io.BytesIO()
+    shifted = values + np.uint16((1 << 15) - (1 << bits - 1))
+    Image.fromarray(shifted).save(stream, format="JPEG2000", irreversible=False, no_jp2=True)
+    content = bytearray(stream.getvalue())
+    content[content.index(b"\xff\x4f\xff\x51") + 42] = bits - 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("ending", ["tiff", "jp2", "png"])
+def test_fewer_bits_in_sixteen_are_no_black_pictures(tmp_path, bits, ending):
+    white = (1 << bits) - 1
+    values = np.linspace(0, white, 256).astype(np.uint16).reshape(16, 16)
+    options = {"irreversible": False} if ending == "jp2" else {}
+    Image.fromarray(values).save(tmp_path / f"a.{ending}", **options)
+    with pytest.warns(UserWarning, match=TOLD.format(bits, white)):
+        image = data.load(tmp_path).images[0, ..., 0]
+    np.testing.assert_array_equal(image, np.rint(values * (255 / white)))
+    with pytest.warns(UserWarning, match=TOLD.format(bits, white)):
+        np.testing.assert_array_equal(data.load(tmp_path / f"a.{ending}").images[0, ..., 0], image)
+
+
+@pytest.mark.parametrize("tag", [281, 341])
+def test_a_tiff_that_declares_its_white(tmp_path, tag):
+    save_tiff(tmp_path / "a.tiff", RAMP // 2, {tag: 4095})
+    np.testing.assert_array_equal(data.load(tmp_path).images[0, ..., 0], np.rint(RAMP // 2 * (255 / 4095)))
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+def test_a_jpeg_2000_that_declares_its_bits(tmp_path, bits):
+    values = np.linspace(0, (1 << bits) // 3, 256).astype(np.uint16).reshape(16, 16)  # a dark one stays dark
+    save_jpeg2000(tmp_path / "a.j2k", values, bits)
+    np.testing.assert_array_equal(data.load(tmp_path).images[0, ..., 0], np.rint(values * (255 / ((1 << bits) - 1))))
+
+
+def test_a_grey_map_declares_its_white(tmp_path):
+    (tmp_path / "a.pgm").write_bytes(b"P5 4 1 4095\n" + np.array([0, 1, 1000, 4095], ">u2").tobytes())
+    np.testing.assert_array_equal(data.load(tmp_path).images.ravel(), [0, 0, 62, 255])
+
+
+def test_one_scale_for_the_whole_folder(tmp_path):
+    save_tiff(tmp_path / "a.tiff", RAMP // 8)
+    save_tiff(tmp_path / "b.tiff", RAMP)
+    Image.fromarray(np.full((16, 16), 7, np.uint8)).save(tmp_path / "c.png")
+    with pytest.warns(UserWarning, match=TOLD.format(12, 4095)):
+        images = data.load(tmp_path).images[..., 0]
+    np.testing.assert_array_equal(images[0], np.rint(RAMP // 8 * (255 / 4095)))
+    np.testing.assert_array_equal(images[1], np.rint(RAMP * (255 / 4095)))
+    assert (images[2] == 7).all()
+    with pytest.warns(UserWarning, match=TOLD.format(12, 4095)):  # the range is that of the files, not of their means
+        small = data.load(tmp_path, size=2).images[1, ..., 0]
+    expected = resize(RAMP[None, ..., None].astype(np.float32) * np.float32(255 / 4095), 2)[0, ..., 0]
+    np.testing.assert_allclose(small, expected, atol=0.6)
+
+
+def test_sixteen_full_bits_need_no_word(tmp_path):
+    save_tiff(tmp_path / "a.tiff", RAMP * np.uint16(16))
+    np.testing.assert_array_equal(data.load(tmp_path).images[0, ..., 0], np.rint(RAMP * np.uint16(16) / 257))
+
+
+def test_colour_of_twelve_bits_in_sixteen_is_told(tmp_path):
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = b"".join(b"\0" + np.repeat(row, 3).astype(">u2").tobytes() for row in RAMP)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 16, 16, 2, 0, 0, 0))
+    content = header + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    with pytest.warns(UserWarning, match=r"1 pictures of 16-bit colour reach 15 of 255: .* read too dark"):
+        assert data.load(tmp_path).images.max() == 15
+
+
+def test_white_is_that_of_the_smallest_depth():
+    expected = {0: 255, 255: 255, 256: 1023, 1023: 1023, 1024: 4095, 4096: 16383, 16384: 65535, 65535: 65535}
+    assert {largest: white_above(largest) for largest in expected} == expected
