@@ -362,7 +362,7 @@ def test_k_distances_in_every_metric(twin: ModuleType, metric: str) -> None:
         (np.ones((3, 2)), {"metric": "l7"}, "metric='l7' is unknown: expected one of 'euclidean', 'cosine', 'precomp"),
         (np.array([[1.0, 1], [0, 0]]), {"metric": "cosine"}, "row 1 is all zero and has no direction"),
         (np.ones((2, 2)), {"sample_weight": np.array([1, np.nan])}, "sample_weight holds NaN or infinity"),
-        (np.ones((2, 2)), {"sample_weight": np.zeros(2)}, "or nothing but 0: expected finite numbers"),
+        (np.ones((2, 2)), {"sample_weight": np.zeros(2)}, "or nothing but zeros: expected finite numbers"),
     ],
 )
 def test_what_metrics_and_weights_cannot_be(twin: ModuleType, X: np.ndarray, given: dict, message: str) -> None:

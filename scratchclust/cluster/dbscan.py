@@ -176,7 +176,7 @@ def _check(
     if sample_weight is not None and not (
         np.isfinite(np.asarray(sample_weight)).all() and np.asarray(sample_weight).any()
     ):
-        raise InputError("sample_weight holds NaN or infinity, or nothing but 0: expected finite numbers, one not 0")
+        raise InputError("sample_weight holds NaN or infinity, or nothing but zeros: expected finite numbers")
 
 
 def _numbered(labels: Int[np.ndarray, " n"], core: Bool[np.ndarray, " n"]) -> DBSCANResult:

@@ -173,4 +173,4 @@ def _check(
             f"{X.min():.3g}: give all pairs, or another metric"
         )
     if sample_weight is not None and not (np.isfinite(sample_weight).all() and sample_weight.any()):
-        raise InputError("sample_weight holds NaN or infinity, or nothing but 0: expected finite numbers, one not 0")
+        raise InputError("sample_weight holds NaN or infinity, or nothing but zeros: expected finite numbers")
