@@ -21,7 +21,7 @@ def kinds_of(X: Any) -> Any:
     return np.float32 if getattr(X, "dtype", None) in SMALL else [np.float64, np.float32]
 
 
-def as_points(X: Any, *, minimum: int = 1) -> Any:
+def as_points(X: Any, *, minimum: int = 1, finite: bool = True) -> Any:
     """X [n d] as a finite float array: a JAX array stays where it is, everything else becomes a NumPy array.
 
     float32 and float64 stay as they are; small integers (uint8 pixels) become float32, wide ones float64.
@@ -29,22 +29,26 @@ def as_points(X: Any, *, minimum: int = 1) -> Any:
     Args:
         X: array-like.
         minimum: least number of rows.
+        finite: whether NaN and infinity are refused.
 
     Raises:
         InputError: not two-dimensional, no real numbers, not finite, sparse, too few rows. The message is
             scikit-learn's where X is no JAX array.
     """
     if isinstance(X, jax.Array):
-        return device_points(X, minimum=minimum)
+        return device_points(X, minimum=minimum, finite=finite)
     from sklearn.utils.validation import check_array  # late: importing it takes a second
 
     try:
-        return check_array(X, dtype=kinds_of(X), ensure_min_samples=minimum, input_name="X")
+        with np.errstate(invalid="ignore"):  # infinity minus infinity, in its look for either
+            return check_array(
+                X, dtype=kinds_of(X), ensure_min_samples=minimum, ensure_all_finite=finite, input_name="X"
+            )
     except (ValueError, TypeError) as error:
         raise InputError(str(error)) from error
 
 
-def device_points(X: jax.Array, *, minimum: int = 1) -> jax.Array:
+def device_points(X: jax.Array, *, minimum: int = 1, finite: bool = True) -> jax.Array:
     """`as_points` for a JAX array.
 
     Raises:
@@ -58,7 +62,7 @@ def device_points(X: jax.Array, *, minimum: int = 1) -> jax.Array:
     if jnp.issubdtype(X.dtype, jnp.complexfloating):
         raise InputError(f"Complex data not supported, got {X.dtype}: take X.real, or abs(X)")
     X = X if jnp.issubdtype(X.dtype, jnp.floating) and X.dtype.itemsize >= 4 else X.astype(jnp.float32)
-    if not bool(jnp.isfinite(X).all()):
+    if finite and not bool(jnp.isfinite(X).all()):
         raise InputError("Input X contains NaN or infinity: drop or fill those rows first")
     return X
 

@@ -124,11 +124,12 @@ def block_size(n: int, columns: int) -> int:
     return min(most, 1 << (fitting.bit_length() - 1), 1 << max(share - 1, 0).bit_length())
 
 
-def split(X: Any, *, block: int, offset: Any = None, dtype: Any = None) -> jax.Array:
+def split(X: Any, *, block: int, offset: Any = None, group: Any = None, dtype: Any = None) -> jax.Array:
     """Cut X [n ...] into blocks [n_blocks block ...] on the mesh, filled up with zeros, less `offset` if it is given.
 
-    A NumPy array is shifted in its own precision before it is rounded to `dtype`, so that float64 data far from zero
-    lose nothing. A JAX array stays on its devices (on a CPU it is read where it is, as a NumPy array would be).
+    With `group` [n], NumPy's integers, row i loses offset[group[i]]; all lose the same without. A NumPy array is
+    shifted in its own precision before it is rounded to `dtype`, so that float64 data far from zero lose nothing. A JAX
+    array stays on its devices (on a CPU it is read where it is, as a NumPy array would be).
     """
     dtype = np.dtype(dtype or float_type(X))
     n_devices = mesh().size
@@ -136,7 +137,7 @@ def split(X: Any, *, block: int, offset: Any = None, dtype: Any = None) -> jax.A
     sharding = NamedSharding(mesh(), PartitionSpec(AXIS))
     if isinstance(X, jax.Array):
         if not (X.dtype == dtype and all(device.platform == "cpu" for device in X.devices())):
-            return jax.device_put(_split_on_device(X, offset, n_blocks, block, dtype), sharding)
+            return jax.device_put(_split_on_device(X, offset, group, n_blocks, block, dtype), sharding)
         X = np.asarray(X)
     filled = aligned((n_blocks * block, *X.shape[1:]), dtype)
     filled[len(X) :] = 0
@@ -144,8 +145,16 @@ def split(X: Any, *, block: int, offset: Any = None, dtype: Any = None) -> jax.A
         filled[: len(X)] = X
     else:
         shift, shifted = np.asarray(offset).astype(offset_type(X)), filled[: len(X)]
-        _in_threads(lambda part: np.subtract(X[part], shift, out=shifted[part], casting="same_kind"), X)
+        _in_threads(lambda part: _subtract(X[part], shift, None if group is None else group[part], shifted[part]), X)
     return jax.device_put(filled.reshape(n_blocks, block, *X.shape[1:]), sharding)
+
+
+def _subtract(X: np.ndarray, shift: np.ndarray, group: np.ndarray | None, out: np.ndarray) -> None:
+    """X less the shift, or each row less that of its group, a few rows at a time: these shifts are as large as X."""
+    step = len(X) if group is None else max(1, MIN_PART // max(X[:1].size, 1))
+    for first in range(0, len(X), step or 1):
+        part = slice(first, first + step)
+        np.subtract(X[part], shift if group is None else shift[group[part]], out=out[part], casting="same_kind")
 
 
 def on_every_device(array: Any, mesh: Mesh) -> jax.Array:
@@ -174,8 +183,10 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 @partial(jax.jit, static_argnames=("n_blocks", "block", "dtype"))
-def _split_on_device(X: jax.Array, offset: Any, n_blocks: int, block: int, dtype: Any) -> jax.Array:
-    X = X.astype(dtype) if offset is None else X.astype(dtype) - jnp.asarray(offset, dtype)[None]
+def _split_on_device(X: jax.Array, offset: Any, group: Any, n_blocks: int, block: int, dtype: Any) -> jax.Array:
+    X = X.astype(dtype)
+    if offset is not None:
+        X = X - jnp.asarray(offset, dtype)[None if group is None else group]
     filling = [(0, n_blocks * block - len(X))] + [(0, 0)] * (X.ndim - 1)
     return jnp.pad(X, filling).reshape(n_blocks, block, *X.shape[1:])
 

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int, Shaped
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from scratchclust.errors import InputError
 
@@ -82,7 +84,9 @@ def match_clusters(labels_true: Labels, labels_pred: Labels) -> ClusterMatching:
         max over injective m of  sum_j n_{m(j), j}
 
     With fewer classes than clusters some clusters stay without a class, and the other way round. Noise is never
-    matched. Solved exactly by SciPy's `linear_sum_assignment`. Raises what `cross_table` raises.
+    matched. Solved exactly by SciPy's `linear_sum_assignment` on the full table, which is what is returned: memory
+    O(classes x clusters), time up to its cube. `clustering_accuracy` needs no full table. Raises what `cross_table`
+    raises.
     """
     table = cross_table(labels_true, labels_pred)
     contingency, real = _dense(table), np.flatnonzero(~_is_noise(table.clusters))
@@ -98,12 +102,29 @@ def clustering_accuracy(labels_true: Labels, labels_pred: Labels) -> float:
     """The fraction of points that are right when each cluster is named after at most one class and each class is
     given to at most one cluster, in the best way (see `match_clusters`).
 
-    A point in a cluster without a class is wrong, and so is noise. Raises what `cross_table` raises.
+    A point in a cluster without a class is wrong, and so is noise. Memory O(n), whatever the number of clusters; time
+    O(n log n) and that of a sparse matching. Raises what `cross_table` raises.
     """
-    matching = match_clusters(labels_true, labels_pred)
-    columns = np.flatnonzero(matching.matched_class >= 0)
-    right = matching.contingency[matching.matched_class[columns], columns].sum()
-    return float(right / matching.contingency.sum())
+    table = cross_table(labels_true, labels_pred)
+    return float(_most_matched(table) / table.counts.sum())
+
+
+def _most_matched(table: CrossTable) -> int:
+    """The largest number of points in cells of which no two share a class or a cluster, noise left out.
+
+    A class may also stay alone: it then takes a cluster of its own that nobody else can take. So a matching of all
+    classes always exists, which is what SciPy's sparse matching finds; it takes a weight of 0 for no edge, hence + 1.
+    """
+    real = ~_is_noise(table.clusters)[table.columns]
+    if not real.any():
+        return 0
+    n, m = len(table.classes), len(table.clusters)
+    weights = np.concatenate([table.counts[real] + 1, np.ones(n)]).astype(np.float64)
+    rows = np.concatenate([table.rows[real], np.arange(n)])
+    columns = np.concatenate([table.columns[real], m + np.arange(n)])
+    graph = csr_array((weights, (rows, columns)), shape=(n, m + n))
+    matched = min_weight_full_bipartite_matching(graph, maximize=True)
+    return round(float(graph[matched].sum())) - n
 
 
 def purity_score(labels_true: Labels, labels_pred: Labels) -> float:
@@ -198,11 +219,11 @@ def as_labels(labels: Labels, name: str) -> Shaped[np.ndarray, "n"]:
         raise InputError(f"{name} must have one dimension, but has shape {array.shape}: pass one label per point")
     if len(array) == 0:
         raise InputError(f"{name} is empty: a score needs at least one point")
+    if array.dtype.kind == "T":  # NumPy's strings of any length, of which some may be missing
+        array = array.astype(object)
     if array.dtype.kind == "O" and all(isinstance(label, str) for label in array):
         array = array.astype(str)
-    if array.dtype.kind == "O" and all(
-        isinstance(label, int | np.integer) and -(2**63) <= label < 2**63 for label in array
-    ):
+    if array.dtype.kind == "O" and all(_is_whole(label) for label in array):
         array = array.astype(np.int64)
     if array.dtype.kind == "f" and (np.abs(array) < 2**53).all() and np.array_equal(array, np.round(array)):
         array = array.astype(np.int64)
@@ -221,6 +242,13 @@ def _as_array(labels: Labels, name: str) -> np.ndarray:
         return np.asarray(labels, object) if mixed and not all(isinstance(label, str) for label in labels) else array
     except ValueError as error:
         raise InputError(f"{name} must be a flat list of labels, but its rows have different lengths") from error
+
+
+def _is_whole(label: Any) -> bool:
+    """A whole number that 64 bits hold; a table's column of numbers that may have gaps is an array of such objects."""
+    if isinstance(label, float | np.floating):
+        return bool(abs(label) < 2**53) and float(label).is_integer()
+    return isinstance(label, int | np.integer | np.bool_) and -(2**63) <= int(label) < 2**63
 
 
 def _offender(array: np.ndarray) -> Any:

@@ -1,22 +1,42 @@
-"""Scores of a clustering by its centroids: O(n k d), no distances between points.
+"""Scores of a clustering by its centroids: no distances between points.
+
+What is small within a cluster must not drown in how far the clusters are from each other. So every point is held
+relative to a point amid its own cluster, its anchor, and only k centroids are held, in float64, relative to all.
 
 Sources: Calinski & Harabasz, A dendrite method for cluster analysis, 1974. Davies & Bouldin, A cluster separation
 measure, 1979.
 """
 
+from typing import Any, NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Real
+from jaxtyping import Array, Float, Int, Real
 from scipy.spatial.distance import cdist
 
 from scratchclust import rows
-from scratchclust.distances import PRECISION
+from scratchclust.distances import PRECISION, centre_of
 from scratchclust.metrics.agreement import Labels
-from scratchclust.metrics.inputs import AnyArray, Labeling, as_points, encode_clusters, finite_centre
+from scratchclust.metrics.inputs import AnyArray, Labeling, anchors, cluster_sizes, encode_clusters, points_in_range
 
-# Centroids nearer than this, relative to the longest, coincide: the points are known to float32's rounding only.
-COINCIDING = 4 * float(np.finfo(np.float32).eps)
+# Centroids nearer than the rounding of their means coincide: float32's of the spread about them, and float64's of
+# where they are.
+COINCIDING = 4 * float(np.finfo(np.float32).eps), 4 * float(np.finfo(np.float64).eps)
+
+
+class Centred(NamedTuple):
+    """Points relative to a point amid their own cluster, and the means of the clusters."""
+
+    data: rows.Rows  # x - anchor [n_blocks block d], and the codes + 1 [n_blocks block], so that the filling is noise
+    anchors: Float[np.ndarray, "k d"]  # float64, relative to the centre of all points
+    means: Float[np.ndarray, "k d"]  # float64, relative to the anchors
+    sizes: Int[np.ndarray, " k"]
+
+    @property
+    def centroids(self) -> Float[np.ndarray, "k d"]:
+        """The means relative to the centre of all points."""
+        return self.anchors + self.means
 
 
 def calinski_harabasz_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
@@ -36,13 +56,14 @@ def calinski_harabasz_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     Raises:
         InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths.
     """
-    X = as_points(X)
+    X = points_in_range(X)
     labeling = encode_clusters(X, labels)
-    means, sizes = cluster_means(X, labeling), _sizes(labeling)
-    own, _ = distances_to_means(X, labeling, means)
-    within = float((own[labeling.codes >= 0].astype(np.float64) ** 2).sum())
-    centre = sizes @ means / sizes.sum()
-    between = float(sizes @ ((means - centre) ** 2).sum(axis=1))
+    centred = centred_on_clusters(X, labeling)
+    own = distances_to_own(centred, len(X))
+    within = float((own[labeling.codes >= 0] ** 2).sum())
+    centroids, sizes = centred.centroids, centred.sizes
+    centre = sizes @ centroids / sizes.sum()
+    between = float(sizes @ ((centroids - centre) ** 2).sum(axis=1))
     k, n = len(sizes), sizes.sum()
     return float(between * (n - k) / (within * (k - 1))) if within > 0 else 1.0
 
@@ -62,70 +83,95 @@ def davies_bouldin_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     Raises:
         InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths.
     """
-    X = as_points(X)
+    X = points_in_range(X)
     labeling = encode_clusters(X, labels)
-    means, sizes = cluster_means(X, labeling), _sizes(labeling)
-    own, _ = distances_to_means(X, labeling, means)
-    clustered = labeling.codes >= 0
-    spread = np.bincount(labeling.codes[clustered], weights=own[clustered]) / sizes
-    gaps = cdist(means, means)
-    apart = gaps > COINCIDING * np.linalg.norm(means, axis=1).max()
-    likeness = np.where(apart, (spread[:, None] + spread[None]) / np.where(apart, gaps, 1), 0)
+    centred, clustered = centred_on_clusters(X, labeling), labeling.codes >= 0
+    own = distances_to_own(centred, len(X))
+    spread = np.bincount(labeling.codes[clustered], weights=own[clustered]) / centred.sizes
+    both, gaps = spread[:, None] + spread[None], cdist(centred.centroids, centred.centroids)
+    longest = np.linalg.norm(centred.centroids, axis=1).max()
+    apart = gaps > COINCIDING[0] * both + COINCIDING[1] * longest
+    likeness = np.where(apart, both / np.where(apart, gaps, 1), 0)
     return float(likeness.max(axis=1).mean())
 
 
-def cluster_means(X: Real[AnyArray, "n d"], labeling: Labeling) -> Float[np.ndarray, "k d"]:
-    """The mean of each cluster, in float64 and relative to the centre of X.
+def centred_on_clusters(X: Real[AnyArray, "n d"], labeling: Labeling) -> Centred:
+    """The points relative to their anchors, and the mean of each cluster, in float64.
 
     A float32 sum over many points loses digits. So the mean is taken twice, the second time of what is left of each
     point after the first: its rounding is as much smaller as the points are near to their mean. Where all points of
     a cluster coincide, the mean is that point to the last bit.
     """
-    data, codes = _in_blocks(X, labeling)
-    means = np.zeros((labeling.n_clusters, X.shape[1]), data.arrays[0].dtype)
-    for _ in range(2):
-        left = np.asarray(_residual_sums(data, codes, means), np.float64) / _sizes(labeling)[:, None]
-        exact = means + left
-        means = exact.astype(means.dtype)
-    return exact
-
-
-def distances_to_means(
-    X: Real[AnyArray, "n d"], labeling: Labeling, means: Float[np.ndarray, "k d"]
-) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """The distance of each point to the mean of its own cluster, and to the nearest of another one."""
-    data, codes = _in_blocks(X, labeling)
-    own, other = _own_and_other(data, codes, jnp.asarray(means, data.arrays[0].dtype))
-    return np.asarray(rows.join(own, len(X))), np.asarray(rows.join(other, len(X)))
-
-
-def _sizes(labeling: Labeling) -> np.ndarray:
-    return np.bincount(labeling.codes[labeling.codes >= 0], minlength=labeling.n_clusters)
-
-
-def _in_blocks(X: AnyArray, labeling: Labeling) -> tuple[rows.Rows, Array]:
-    """X less its centre, and the codes + 1, so that the filling counts as noise."""
     block = rows.block_size(len(X), max(X.shape[1], labeling.n_clusters))
-    data = rows.Rows((rows.split(X, block=block, offset=finite_centre(X)),), rows.mesh())
-    return data, rows.split(labeling.codes + 1, block=block, dtype=np.int32)
+    points, codes = anchors(X, labeling), labeling.codes
+    x = rows.split(X, block=block, offset=points, group=codes)
+    data = rows.Rows((x, rows.split(codes + 1, block=block, dtype=np.int32)), rows.mesh())
+    sizes = cluster_sizes(labeling)
+    means, exact = np.zeros(points.shape, x.dtype), np.zeros(points.shape)
+    for _ in range(2):
+        exact = means + np.asarray(_residual_sums(data, means), np.float64) / sizes[:, None]
+        means = exact.astype(means.dtype)
+    return Centred(data, points.astype(np.float64) - np.asarray(centre_of(X), np.float64), exact, sizes)
+
+
+def distances_to_own(centred: Centred, n: int) -> Float[np.ndarray, " n"]:
+    """The distance of each point to the mean of its own cluster, as float64. Cost O(n d)."""
+    return np.asarray(rows.join(_own(centred.data, _in_type_of(centred, centred.means)), n), np.float64)
+
+
+def distances_to_other(centred: Centred, n: int) -> Float[np.ndarray, " n"]:
+    """The distance of each point to the nearest mean of another cluster, as float64. Cost O(n k d).
+
+    With a the anchor of the point and c the other mean, both as the sum of two numbers of the device's precision,
+
+        x - c = (x - a) + ((a_high - c_high) + (a_low - c_low))
+
+    which keeps its digits where two clusters are near to each other and far from the centre.
+    """
+    pairs = [_in_two(centred, values) for values in (centred.anchors, centred.centroids)]
+    return np.asarray(rows.join(_other(centred.data, *pairs), n), np.float64)
+
+
+def _in_type_of(centred: Centred, values: np.ndarray) -> np.ndarray:
+    return values.astype(centred.data.arrays[0].dtype)
+
+
+def _in_two(centred: Centred, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values [k d] as a sum of two of the device's precision: what they round to, and the rest."""
+    high = _in_type_of(centred, values)
+    return high, _in_type_of(centred, values - high)
 
 
 @jax.jit
-def _residual_sums(data: rows.Rows, codes: Array, means: Array) -> Array:
+def _residual_sums(data: rows.Rows, means: Array) -> Array:
     """The sum of x - means[label] over the points of each cluster, [k d]."""
 
     def block(x: Array, codes: Array, means: Array) -> tuple[Array, None]:
         one_hot = jax.nn.one_hot(codes - 1, len(means), dtype=x.dtype, axis=0)
         return jnp.matmul(one_hot, x - means[codes - 1], precision=PRECISION), None
 
-    return rows.map_sum(block, rows.Rows((*data.arrays, codes), data.mesh), means)[0]
+    return rows.map_sum(block, data, means)[0]
 
 
 @jax.jit
-def _own_and_other(data: rows.Rows, codes: Array, means: Array) -> tuple[Array, Array]:
-    def block(x: Array, codes: Array, means: Array) -> tuple[None, tuple[Array, Array]]:
-        distances = jax.lax.map(lambda mean: jnp.sqrt(((x - mean[None]) ** 2).sum(axis=1)), means)
-        own = jnp.arange(1, len(means) + 1)[:, None] == codes[None, :]
-        return None, (jnp.where(own, distances, 0).sum(axis=0), jnp.where(own, jnp.inf, distances).min(axis=0))
+def _own(data: rows.Rows, means: Array) -> Array:
+    def block(x: Array, codes: Array, means: Array) -> tuple[None, Array]:
+        return None, jnp.sqrt(((x - means[codes - 1]) ** 2).sum(axis=1))
 
-    return rows.map_sum(block, rows.Rows((*data.arrays, codes), data.mesh), means)[1]
+    return rows.map_sum(block, data, means)[1]
+
+
+@jax.jit
+def _other(data: rows.Rows, anchors: tuple[Array, Array], means: tuple[Array, Array]) -> Array:
+    def block(x: Array, codes: Array, anchors: Any, means: Any) -> tuple[None, Array]:
+        high, low = (part[codes - 1] for part in anchors)
+
+        def distances_to(mean: tuple[Array, Array]) -> Array:
+            there = (high - mean[0][None]) + (low - mean[1][None])
+            return jnp.sqrt(((x + there) ** 2).sum(axis=1))
+
+        distances = jax.lax.map(distances_to, means)
+        own = jnp.arange(1, len(distances) + 1)[:, None] == codes[None, :]
+        return None, jnp.where(own, jnp.inf, distances).min(axis=0)
+
+    return rows.map_sum(block, data, anchors, means)[1]

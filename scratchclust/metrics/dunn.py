@@ -15,7 +15,7 @@ from jaxtyping import Float, Int, Real
 from scratchclust import rows
 from scratchclust.distances import centre_of, error_bound
 from scratchclust.metrics.agreement import Labels
-from scratchclust.metrics.inputs import AnyArray, Labeling, as_points, encode_clusters
+from scratchclust.metrics.inputs import AnyArray, Labeling, encode_clusters, points_in_range
 from scratchclust.metrics.pairs import PairScores, pair_scores
 
 MAX_ELEMENTS = 2**22  # of a block of distances in float64: 32 MB
@@ -35,7 +35,7 @@ def dunn_index(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     Raises:
         InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths.
     """
-    X = as_points(X)
+    X = points_in_range(X)
     labeling = encode_clusters(X, labels)
     return dunn_of(HostPoints(X), labeling, pair_scores(X, [labeling], silhouette=False)[0])
 

@@ -1,15 +1,21 @@
 """Points and labels as the internal scores take them: checked, and the clusters counted from 0."""
 
+import math
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from scratchclust.distances import centre_of, mean_of
+from scratchclust.arrays import as_points
+from scratchclust.distances import centre_of
 from scratchclust.errors import InputError
 from scratchclust.metrics.agreement import NOISE, Labels, as_labels
 
 AnyArray = Array | np.ndarray
+# The largest number of X lies within these powers of two, or becomes about 2^UNIT_EXPONENT.
+LEAST_EXPONENT, MOST_EXPONENT, UNIT_EXPONENT = -10, 40, 20
+FAR = 64.0  # times its mean distance to its own middle: so far away is a cluster whose distances float32 blurs
 
 
 class Labeling(NamedTuple):
@@ -55,29 +61,72 @@ def encode_clusters(X: Any, labels: Labels) -> Labeling:
     return labeling
 
 
-def as_points(X: Any) -> AnyArray:
-    """Lists, tables and the like as a NumPy array; an InputError if they hold no numbers."""
-    if isinstance(X, np.ndarray | Array):
-        return X
-    try:
-        points = np.asarray(X)
-    except ValueError as error:
-        raise InputError("expected points [n d], got rows of different lengths: give all the same features") from error
-    if points.dtype.kind not in "biuf":
-        raise InputError(f"expected points [n d] of numbers, got {points.dtype}: leave other columns out")
-    return points
+def points_in_range(X: Any, *, finite: bool = True) -> AnyArray:
+    """X [n d] as every estimator takes it (`arrays.as_points`), times a power of two if its squares need one.
 
+    No internal score depends on the unit of length. So where the largest number of X is very large or very small, X is
+    multiplied by a power of two, which costs no digit, before float32 squares anything.
 
-def finite_centre(X: AnyArray) -> Any:
-    """A point [d] amid the rows of X, to be subtracted before distances are taken; noise cannot drag it away.
+    Args:
+        X: array-like.
+        finite: whether NaN and infinity are refused.
 
     Raises:
-        InputError: X is not [n d], or holds NaN or infinity.
+        InputError: not two-dimensional, no real numbers, not finite, sparse, no rows.
     """
-    if X.ndim != 2:
-        raise InputError(f"expected points [n d], got shape {list(X.shape)}: flatten images with X.reshape(len(X), -1)")
-    with np.errstate(invalid="ignore"):  # infinity minus infinity, which is what we look for
-        mean = mean_of(X)
-    if not np.isfinite(np.asarray(mean)).all():
-        raise InputError("X holds NaN or infinity: leave those points out, with their labels")
-    return centre_of(X)
+    X = as_points(X, finite=finite)
+    largest = _largest(X)
+    _, exponent = math.frexp(largest)
+    if largest == 0 or LEAST_EXPONENT <= exponent <= MOST_EXPONENT:
+        return X
+    shift = UNIT_EXPONENT - exponent
+    if isinstance(X, np.ndarray):
+        return np.ldexp(X, shift)
+    return X * 2.0 ** (shift // 2) * 2.0 ** (shift - shift // 2)  # the power itself may be beyond float32
+
+
+def _largest(X: AnyArray) -> float:
+    """The largest magnitude of the finite numbers of X; without a copy of X where all are finite."""
+    largest = max(float(X.max()), -float(X.min()))
+    if math.isfinite(largest):
+        return largest
+    xp = np if isinstance(X, np.ndarray) else jnp
+    return float(xp.abs(xp.where(xp.isfinite(X), X, 0)).max())
+
+
+def anchors(X: AnyArray, labeling: Labeling) -> np.ndarray:
+    """A point [k d] amid each cluster: the lower median, feature by feature, of a few of its members.
+
+    What is small within a cluster keeps its digits if it is taken relative to that point, however far away the other
+    clusters are. At most 9 members of a cluster, and never more than n in all.
+    """
+    n_noise = np.count_nonzero(labeling.codes < 0)
+    order = np.argsort(labeling.codes, kind="stable")[n_noise:]
+    sizes = cluster_sizes(labeling)[:, None]
+    few = int(np.clip(len(order) // labeling.n_clusters, 1, 9))
+    members = order[np.cumsum(sizes)[:, None] - sizes + np.arange(few) * sizes // few]
+    if isinstance(X, np.ndarray):
+        return np.sort(X[members], axis=1)[:, (few - 1) // 2]
+    return np.asarray(jnp.sort(X[members], axis=1)[:, (few - 1) // 2])
+
+
+def cluster_sizes(labeling: Labeling) -> np.ndarray:
+    """The number of points of each cluster, [k]."""
+    return np.bincount(labeling.codes[labeling.codes >= 0], minlength=labeling.n_clusters)
+
+
+def has_far_clusters(X: AnyArray, labeling: Labeling) -> bool:
+    """Whether a cluster of several points is so small, and so far from the centre, that float32 blurs its distances.
+
+    Relative to the centre of all points float32 rounds a cluster at R to R / 2^24; that is less than 2^-18 of its mean
+    distances while they are larger than R / 64.
+    """
+    centre, points = np.asarray(centre_of(X), np.float64), anchors(X, labeling)
+    totals = np.zeros(labeling.n_clusters)
+    step = max(1, 2**20 // X.shape[1])
+    for first in range(0, len(X), step):
+        codes = labeling.codes[first : first + step]
+        spread = np.linalg.norm(np.asarray(X[first : first + step]) - points[codes], axis=1)
+        totals += np.bincount(codes[codes >= 0], weights=spread[codes >= 0], minlength=labeling.n_clusters)
+    sizes, away = cluster_sizes(labeling), np.linalg.norm(points - centre, axis=1)
+    return bool(((sizes > 1) & (away * sizes > FAR * totals)).any())

@@ -9,13 +9,15 @@ from jaxtyping import Real
 
 from scratchclust.metrics.agreement import Labels
 from scratchclust.metrics.dunn import HostPoints, dunn_of
-from scratchclust.metrics.inputs import AnyArray, Labeling, as_points, encode_for
-from scratchclust.metrics.pairs import PairScores, pair_scores
-from scratchclust.metrics.silhouette import silhouettes
+from scratchclust.metrics.inputs import AnyArray, Labeling, encode_for, points_in_range
+from scratchclust.metrics.pairs import PairScores, are_many, pair_scores
+from scratchclust.metrics.silhouette import silhouettes_of
 
 
 def internal_scores(X: Real[AnyArray, "n d"], labelings: Sequence[Labels]) -> list[dict[str, Any]]:
     """Silhouette and Dunn's index of each labeling; every distance is computed once for all of them.
+
+    But for labelings of very many clusters (more than 64 and half the features): each has a pass of its own.
 
     Args:
         X: points.
@@ -29,20 +31,22 @@ def internal_scores(X: Real[AnyArray, "n d"], labelings: Sequence[Labels]) -> li
     Raises:
         InputError: X or labels that cannot be read, or of different lengths.
     """
-    X = as_points(X)
+    X = points_in_range(X)
     encoded = [encode_for(X, labels, f"labeling {i}") for i, labels in enumerate(labelings)]
     defined = [labeling for labeling in encoded if labeling.n_clusters >= 2]
     passed = iter(pair_scores(X, defined) if defined else [])
     points = HostPoints(X)
-    return [_scores(points, one, next(passed) if one.n_clusters >= 2 else None, len(X)) for one in encoded]
+    return [_scores(X, points, one, next(passed) if one.n_clusters >= 2 else None) for one in encoded]
 
 
-def _scores(X: HostPoints, labeling: Labeling, scores: PairScores | None, n: int) -> dict[str, Any]:
-    samples = np.full(n, np.nan) if scores is None else silhouettes(scores.sums, labeling)
+def _scores(X: AnyArray, points: HostPoints, labeling: Labeling, scores: PairScores | None) -> dict[str, Any]:
+    samples = np.full(len(X), np.nan)
+    if scores is not None:
+        samples = silhouettes_of(X, labeling, None if are_many(labeling.n_clusters, X.shape[1]) else scores.sums)
     return {
         "silhouette": math.nan if scores is None else float(np.nanmean(samples)),
         "silhouette_samples": samples,
-        "dunn": math.nan if scores is None else dunn_of(X, labeling, scores),
+        "dunn": math.nan if scores is None else dunn_of(points, labeling, scores),
         "n_clusters": labeling.n_clusters,
         "n_noise": int((labeling.codes < 0).sum()),
     }

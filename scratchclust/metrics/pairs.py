@@ -7,8 +7,11 @@ distances are taken, for all labelings at once,
     the sums of the distances of each row to each cluster, and of each column to each cluster       -> silhouette
     the smallest squared distance of each row to another cluster, and the largest to its own        -> Dunn
 
-the sums as products with the one-hot labels. Nothing of size n x n is ever held. Coordinates, relative to their centre,
-should lie within 1e-15 and 1e18 or so: the squares of others leave the range of float32.
+the sums as products with the one-hot labels. Where the clusters are many, these products would cost more than the
+distances: then each distance is computed twice, once for either point, and added to the sum of its cluster.
+
+Nothing of size n x n is ever held. Where clusters are far from the centre of all points and small (`has_far_clusters`),
+a point is held as the sum of two numbers of the device's precision, and differences are taken of both.
 """
 
 import math
@@ -21,19 +24,21 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Real
 
 from scratchclust import rows
-from scratchclust.distances import NEAR, PRECISION, product, squared_norms
-from scratchclust.metrics.inputs import AnyArray, Labeling, finite_centre
+from scratchclust.distances import NEAR, PRECISION, centre_of, product, squared_norms
+from scratchclust.metrics.inputs import AnyArray, Labeling, cluster_sizes, has_far_clusters
 
 TILE = 512  # rows and columns of a meeting at most: 1 MB of distances, which stay in a core's cache
 STRETCH = 2e10  # multiplications in one compiled call, a fraction of a second on one core
 LEAST_ROWS = 64  # of a sample in one compiled call on one device: fewer make poor matrix products
+MANY = 64  # clusters that make, beside half the features, one-hot products dearer than a second look at each distance
+FEW_SUMS = 512  # clusters up to which a tile's distances are summed apart, so that rounding does not pile up
 ELEMENTWISE = 64.0  # what else a distance costs (its root, its comparisons), in multiplications
 
 
 class PairScores(NamedTuple):
     """What one labeling needs of the distances of n points."""
 
-    sums: np.ndarray  # [n k] sum of the distances to the points of each cluster; empty unless asked for
+    sums: np.ndarray  # [n k] sum of the distances to the points of each cluster; [n 0] unless asked for, or for many
     nearest_other: np.ndarray  # [n] smallest squared distance to a point of another cluster (inf without one), and
     farthest_own: np.ndarray  # [n] largest to one of the same, over the pairs in which the point was a row
 
@@ -42,7 +47,17 @@ class _Tiles(NamedTuple):
     """All points, whole on every device."""
 
     x: Array  # [T tile d]
+    rest: Array | None  # [T tile d], what rounding took from x; None where that is too little to be seen
     codes: Array  # [T tile labelings], -1 for noise and in the filling
+
+    def points(self, i: Any) -> tuple[Array, Array | None]:
+        """Tile i, and the rest of it."""
+        return self.x[i], None if self.rest is None else self.rest[i]
+
+
+def are_many(n_clusters: int, n_features: int) -> bool:
+    """Whether the sums of the distances to each cluster are not worth their products (and their memory)."""
+    return n_clusters > MANY + n_features / 2
 
 
 def pair_scores(
@@ -53,17 +68,17 @@ def pair_scores(
     Args:
         X: points.
         labelings: clusterings of X, served together.
-        silhouette: whether to fill `sums`.
+        silhouette: whether to fill `sums` where the clusters are not many.
         dunn: whether to fill `nearest_other` and `farthest_own`; each pair is seen from one of its points at least.
 
     Returns:
         One result for each labeling. Cost O(n^2 d) time; memory O(n (d + sum of k)) and a tile.
-
-    Raises:
-        InputError: X is not [n d], or not finite.
     """
-    n_clusters = tuple(labeling.n_clusters for labeling in labelings) if silhouette else ()
-    tiles = _tiles(X, labelings, finite_centre(X))
+    summed = [
+        labeling if silhouette and not are_many(labeling.n_clusters, X.shape[1]) else None for labeling in labelings
+    ]
+    n_clusters = tuple(labeling.n_clusters if labeling else 0 for labeling in summed)
+    tiles = _tiles(X, labelings, any(has_far_clusters(X, labeling) for labeling in summed if labeling))
     n_tiles, tile, d = tiles.x.shape
     sums = np.zeros((n_tiles, tile, sum(n_clusters)))  # on the host, where it may be empty
     nearest, farthest = np.zeros((2, n_tiles, tile, len(labelings)))
@@ -74,40 +89,50 @@ def pair_scores(
         part = part[part >= 0]
         nearest[part], farthest[part] = (np.asarray(rows.join(found, len(part))) for found in extremes)
     sums, nearest, farthest = (a.reshape(n_tiles * tile, -1)[: len(X)] for a in (sums, nearest, farthest))
-    ends = np.cumsum(n_clusters)[:-1] if silhouette else [0] * (len(labelings) - 1)
-    of_each = zip(np.split(sums, ends, axis=1), nearest.T, farthest.T, strict=True)
+    of_each = zip(np.split(sums, np.cumsum(n_clusters)[:-1], axis=1), nearest.T, farthest.T, strict=True)
     return [PairScores(*arrays) for arrays in of_each]
 
 
-def sample_sums(
+def own_and_nearest(
     X: Real[AnyArray, "n d"], labeling: Labeling, sample: Int[np.ndarray, " m"]
-) -> Float[np.ndarray, "m k"]:
-    """The sums of the distances of a sample of the points, by their indices, to the points of each cluster.
+) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+    """What the silhouette needs of a sample of the points, each compared with all.
 
-    Cost O(m n d) time; memory O(n (d + k)) and a tile. Raises what `pair_scores` raises.
+    Args:
+        X: points.
+        labeling: their clusters.
+        sample: the indices of points that are in clusters.
+
+    Returns:
+        The sum of the distances of each to the points of its own cluster, and the least mean distance to those of
+        another. Cost O(m n d) time, for any k; memory O(n d) and k sums for each row of a tile.
     """
-    offset = finite_centre(X)
-    tiles = _tiles(X, [labeling], offset)
-    found = []
+    tiles = _tiles(X, [labeling], has_far_clusters(X, labeling))
+    sizes, found = cluster_sizes(labeling).astype(tiles.x.dtype), []
     for part in _stretches(sample, len(X) * (X.shape[1] + ELEMENTWISE), LEAST_ROWS):
         part = part[part >= 0]
         block = min(TILE, rows.block_size(len(part), X.shape[1]))
-        arrays = (rows.split(X[part], block=block, offset=offset), rows.split(part, block=block, dtype=np.int32))
-        sums = _rows_with_all(rows.Rows(arrays, rows.mesh()), tiles, labeling.n_clusters)
-        found.append(np.asarray(rows.join(sums, len(part))))
-    return np.concatenate(found)
+        index = rows.Rows((rows.split(part, block=block, dtype=np.int32),), rows.mesh())
+        found.append([np.asarray(rows.join(each, len(part))) for each in _rows_with_all(index, tiles, sizes)])
+    own, nearest = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return own, nearest
 
 
-def _tiles(X: AnyArray, labelings: list[Labeling], offset: Any) -> _Tiles:
-    """X less the offset, and its labels, in few tiles, as many for each device, with little filling."""
+def _tiles(X: AnyArray, labelings: list[Labeling], with_rest: bool) -> _Tiles:
+    """X less its centre, and its labels, in few tiles, as many for each device, with little filling."""
     n_devices = rows.mesh().size
     n_tiles = math.ceil(len(X) / (TILE * n_devices)) * n_devices
     tile = math.ceil(len(X) / n_tiles / 8) * 8
-    x = rows.split(X, block=tile, offset=offset)
+    centre, mesh, rest = centre_of(X), rows.mesh(), None
+    x = rows.split(X, block=tile, offset=centre)
+    if with_rest:
+        offset = np.asarray(centre).astype(rows.offset_type(X))
+        lost = np.asarray(X, np.float64) - offset - np.asarray(rows.join(x, len(X)))
+        rest = rows.on_every_device(rows.split(lost, block=tile, dtype=x.dtype), mesh)
     codes = np.full((x.shape[0] * tile, len(labelings)), -1, np.int32)
     codes[: len(X)] = np.stack([labeling.codes for labeling in labelings], axis=1)
-    mesh = rows.mesh()
-    return _Tiles(rows.on_every_device(x, mesh), rows.on_every_device(codes.reshape(-1, tile, len(labelings)), mesh))
+    codes = rows.on_every_device(codes.reshape(-1, tile, len(labelings)), mesh)
+    return _Tiles(rows.on_every_device(x, mesh), rest, codes)
 
 
 def _balanced(n_tiles: int) -> np.ndarray:
@@ -153,7 +178,7 @@ def _all_pairs(
     """
     n_tiles, tile, n_labelings = tiles.codes.shape
     dtype = tiles.x.dtype
-    none = jnp.zeros((sum(n_clusters), tile), dtype) if n_clusters else None
+    none = jnp.zeros((sum(n_clusters), tile), dtype) if sum(n_clusters) else None
     nothing = _Found(none, jnp.full((n_labelings, tile), jnp.inf, dtype), jnp.zeros((n_labelings, tile), dtype))
 
     def block(number: Array, tiles: _Tiles) -> tuple[Array | None, tuple[Array, Array]]:
@@ -182,8 +207,9 @@ def _meet(
 ) -> tuple[_Found, Array | None]:
     """Tile i, as rows, after the one at this distance; and the sums [sum(k) tile] of the latter's points."""
     j = (i + distance) % len(tiles.x)
-    (x, codes), (y, y_codes) = (tiles.x[i], tiles.codes[i]), (tiles.x[j], tiles.codes[j])
-    squared = _squared_distances(y, x, (distance == 0) & jnp.eye(len(x), dtype=bool))
+    codes, y_codes = tiles.codes[i], tiles.codes[j]
+    itself = (distance == 0) & jnp.eye(len(codes), dtype=bool)
+    squared = _squared_distances(tiles.points(j), tiles.points(i), itself)
     sums, theirs = found.sums, None
     if sums is not None:
         distances = jnp.sqrt(squared)
@@ -196,31 +222,59 @@ def _meet(
     return _Found(sums, nearest, farthest), theirs
 
 
-@partial(jax.jit, static_argnames="n_clusters")
-def _rows_with_all(data: rows.Rows, tiles: _Tiles, n_clusters: int) -> Array:
-    """The sums [n_blocks block k] of rows x [n_blocks block d], of which the index is known, against all tiles."""
+@jax.jit
+def _rows_with_all(index: rows.Rows, tiles: _Tiles, sizes: Array) -> tuple[Array, Array]:
+    """The rows of these numbers meet all tiles: the sum of their distances to their own cluster, and the least mean.
 
-    def block(x: Array, index: Array, tiles: _Tiles) -> tuple[None, Array]:
-        def meet(sums: Array, tile: tuple[Array, Array, Array]) -> tuple[Array, None]:
-            first, y, codes = tile
-            same = (first + jnp.arange(len(y)))[:, None] == index[None, :]
-            return sums + _cluster_sums(codes, jnp.sqrt(_squared_distances(y, x, same)), (n_clusters,), axis=0), None
+    A number that fills up is that of row 0.
+    """
 
-        n_tiles, b, _ = tiles.x.shape
-        sums = jnp.zeros((n_clusters, len(x)), x.dtype)
-        return None, jax.lax.scan(meet, sums, (jnp.arange(n_tiles) * b, tiles.x, tiles.codes))[0].T
+    def block(index: Array, tiles: _Tiles, sizes: Array) -> tuple[None, tuple[Array, Array]]:
+        n_tiles, b, d = tiles.x.shape
+        x, rest = tiles.x.reshape(-1, d)[index], None if tiles.rest is None else tiles.rest.reshape(-1, d)[index]
 
-    return rows.map_sum(block, data, tiles)[1]
+        def meet(sums: Array, i: Array) -> tuple[Array, None]:
+            same = (i * b + jnp.arange(b))[:, None] == index[None, :]
+            distances = jnp.sqrt(_squared_distances(tiles.points(i), (x, rest), same))
+            return _added(sums, tiles.codes[i, :, 0], distances), None
+
+        sums = jax.lax.scan(meet, jnp.zeros((len(sizes), len(index)), x.dtype), jnp.arange(n_tiles))[0]
+        own = tiles.codes.reshape(-1)[index]
+        others = jnp.where(jnp.arange(len(sizes))[:, None] == own[None], jnp.inf, sums / sizes[:, None])
+        return None, (sums[own, jnp.arange(len(index))], others.min(axis=0))
+
+    return rows.map_sum(block, index, tiles, sizes)[1]
 
 
-def _squared_distances(y: Float[Array, "a d"], x: Float[Array, "b d"], same: Bool[Array, "a b"]) -> Float[Array, "a b"]:
-    """|y - x|^2, 0 where both are the `same` point; by the definition if any two points are very near."""
+def _added(sums: Float[Array, "k b"], codes: Int[Array, " a"], distances: Float[Array, "a b"]) -> Float[Array, "k b"]:
+    """The sums and these distances, each in the row of its cluster; noise is in none."""
+    if len(sums) <= MANY:
+        return sums + _cluster_sums(codes[:, None], distances, (len(sums),), axis=0)
+    rows_of = jnp.where(codes >= 0, codes, len(sums))  # beyond the end: dropped
+    if len(sums) <= FEW_SUMS:
+        return sums + jnp.zeros_like(sums).at[rows_of].add(distances, mode="drop")
+    return sums.at[rows_of].add(distances, mode="drop")
+
+
+def _squared_distances(
+    columns: tuple[Float[Array, "a d"], Float[Array, "a d"] | None],
+    points: tuple[Float[Array, "b d"], Float[Array, "b d"] | None],
+    same: Bool[Array, "a b"],
+) -> Float[Array, "a b"]:
+    """|y - x|^2, 0 where both are the `same` point; by the definition if any two points are very near.
+
+    Points come with what rounding took from them, or None; only differences of near points can tell.
+    """
+    (y, y_rest), (x, x_rest) = columns, points
     norms = squared_norms(y)[:, None] + squared_norms(x)[None, :]
     squared = jnp.where(same, 0, jnp.maximum(norms - 2 * product(y, x), 0))
     near = ((squared < NEAR * norms) & ~same).any()
 
     def by_definition() -> Array:
-        return jnp.where(same, 0, ((y[:, None, :] - x[None, :, :]) ** 2).sum(axis=2))
+        difference = y[:, None, :] - x[None, :, :]
+        if y_rest is not None and x_rest is not None:
+            difference = difference + (y_rest[:, None, :] - x_rest[None, :, :])
+        return jnp.where(same, 0, (difference**2).sum(axis=2))
 
     return jax.lax.cond(near, by_definition, lambda: squared)
 
@@ -233,10 +287,10 @@ def _cluster_sums(
     Args:
         codes: of the points along `axis`.
         distances: [columns rows].
-        n_clusters: k of each labeling.
+        n_clusters: k of each labeling, 0 for one that needs no sums.
         axis: the one that is summed.
     """
-    one_hot = [jax.nn.one_hot(codes[:, i], k, dtype=distances.dtype) for i, k in enumerate(n_clusters)]
+    one_hot = [jax.nn.one_hot(codes[:, i], k, dtype=distances.dtype) for i, k in enumerate(n_clusters) if k]
     return jax.lax.dot_general(
         jnp.concatenate(one_hot, axis=1), distances, (((0,), (axis,)), ((), ())), precision=PRECISION
     )

@@ -14,9 +14,9 @@ from scratchclust import rows
 from scratchclust.distances import PRECISION
 from scratchclust.errors import InputError
 from scratchclust.metrics.agreement import Labels
-from scratchclust.metrics.centroids import cluster_means, distances_to_means
-from scratchclust.metrics.inputs import AnyArray, Labeling, as_points, encode_clusters
-from scratchclust.metrics.pairs import pair_scores, sample_sums
+from scratchclust.metrics.centroids import centred_on_clusters, distances_to_other, distances_to_own
+from scratchclust.metrics.inputs import AnyArray, Labeling, cluster_sizes, encode_clusters, points_in_range
+from scratchclust.metrics.pairs import FEW_SUMS, are_many, own_and_nearest, pair_scores
 from scratchclust.results import SilhouetteEstimate
 
 
@@ -31,19 +31,20 @@ def silhouette_samples(
         metric: "euclidean" or "precomputed".
 
     Returns:
-        s(i) in [-1, 1], NaN for noise. Cost O(n^2 d) time.
+        s(i) in [-1, 1], NaN for noise, in float64 of what was computed in float32. Cost O(n^2 d) time for any k.
 
     Raises:
         InputError: fewer than two clusters, an unknown metric, or precomputed distances that are not square or of
             which one of a point to itself is not zero, or one between points that are not noise is NaN or infinite; X
             or labels that cannot be read, or of different lengths.
     """
-    X = as_points(X)
+    X = points_in_range(X, finite=metric != "precomputed")
     labeling = encode_clusters(X, labels)
     _check_metric(X, metric, labeling)
     if metric == "precomputed":
-        return silhouettes(_sums_of_precomputed(X, labeling), labeling)
-    return silhouettes(pair_scores(X, [labeling], dunn=False)[0].sums, labeling)
+        return silhouettes(*_of_sums(_sums_of_precomputed(X, labeling), labeling), labeling)
+    few = not are_many(labeling.n_clusters, X.shape[1])
+    return silhouettes_of(X, labeling, pair_scores(X, [labeling], dunn=False)[0].sums if few else None)
 
 
 def silhouette_score(X: Real[AnyArray, "n d"], labels: Labels, *, metric: str = "euclidean") -> float:
@@ -77,14 +78,14 @@ def silhouette_estimate(
     Raises:
         InputError: a sample of less than two points, and what `silhouette_samples` raises.
     """
-    X = as_points(X)
+    X = points_in_range(X)
     labeling = encode_clusters(X, labels)
     if sample_size < 2:
         raise InputError(f"expected sample_size >= 2, got {sample_size}: one point has no spread to judge the error by")
     clustered = np.flatnonzero(labeling.codes >= 0)
     m = min(sample_size, len(clustered))
     sample = np.sort(np.random.default_rng(random_state).choice(clustered, size=m, replace=False))
-    scores = silhouettes(sample_sums(X, labeling, sample), labeling, sample)
+    scores = silhouettes(*own_and_nearest(X, labeling, sample), labeling, sample)
     error = np.sqrt((1 - m / len(clustered)) * scores.var(ddof=1) / m)
     return SilhouetteEstimate(float(scores.mean()), float(error))
 
@@ -104,24 +105,52 @@ def simplified_silhouette_score(X: Real[AnyArray, "n d"], labels: Labels) -> flo
     Raises:
         InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths.
     """
-    X = as_points(X)
+    X = points_in_range(X)
     labeling = encode_clusters(X, labels)
-    a, b = distances_to_means(X, labeling, cluster_means(X, labeling))
-    alone = np.bincount(labeling.codes[labeling.codes >= 0])[labeling.codes] == 1
+    centred = centred_on_clusters(X, labeling)
+    a, b = distances_to_own(centred, len(X)), distances_to_other(centred, len(X))
+    alone = centred.sizes[labeling.codes] == 1
     return float(np.mean(_ratio(a, b, alone)[labeling.codes >= 0]))
 
 
+def silhouettes_of(
+    X: Real[AnyArray, "n d"], labeling: Labeling, sums: Float[np.ndarray, "n k"] | None
+) -> Float[np.ndarray, " n"]:
+    """s(i) of every point, from the sums of its distances to each cluster, or, without these, from X."""
+    if sums is not None:
+        return silhouettes(*_of_sums(sums, labeling), labeling)
+    clustered = np.flatnonzero(labeling.codes >= 0)
+    scores = np.full(len(X), np.nan)
+    scores[clustered] = silhouettes(*own_and_nearest(X, labeling, clustered), labeling, clustered)
+    return scores
+
+
 def silhouettes(
-    sums: Float[np.ndarray, "m k"], labeling: Labeling, sample: Int[np.ndarray, " m"] | None = None
+    own: Float[np.ndarray, " m"],
+    nearest: Float[np.ndarray, " m"],
+    labeling: Labeling,
+    sample: Int[np.ndarray, " m"] | None = None,
 ) -> Float[np.ndarray, " m"]:
-    """s(i) from the sums of the distances of each point to each cluster, in float64; NaN for noise."""
+    """s(i) in float64; NaN for noise.
+
+    Args:
+        own: the sum of the distances to the points of the own cluster.
+        nearest: the least mean distance to the points of another.
+        labeling: the clusters of all points.
+        sample: which points these are; None for all.
+    """
     codes = labeling.codes if sample is None else labeling.codes[sample]
-    sizes = np.bincount(labeling.codes[labeling.codes >= 0], minlength=labeling.n_clusters)
-    point, noise = np.arange(len(codes)), codes < 0
-    means = sums.astype(np.float64) / sizes
+    sizes = cluster_sizes(labeling)[codes]
+    a = own.astype(np.float64) / np.maximum(sizes - 1, 1)
+    return np.where(codes < 0, np.nan, _ratio(a, nearest.astype(np.float64), sizes == 1))
+
+
+def _of_sums(sums: Float[np.ndarray, "n k"], labeling: Labeling) -> tuple[np.ndarray, np.ndarray]:
+    """The sum of the distances to the own cluster, and the least mean to another, from the sums to each."""
+    point, codes = np.arange(len(sums)), labeling.codes
+    means = sums.astype(np.float64) / cluster_sizes(labeling)
     means[point, codes] = np.inf
-    a = sums[point, codes] / np.maximum(sizes[codes] - 1, 1)
-    return np.where(noise, np.nan, _ratio(a, means.min(axis=1), sizes[codes] == 1))
+    return sums[point, codes], means.min(axis=1)
 
 
 def _ratio(a: np.ndarray, b: np.ndarray, alone: np.ndarray) -> np.ndarray:
@@ -154,6 +183,10 @@ def _check_metric(X: AnyArray, metric: str, labeling: Labeling) -> None:
 def _row_sums(data: rows.Rows, codes: Array, n_clusters: int) -> Array:
     def block(D: Array, codes: Array) -> tuple[None, Array]:
         to_clusters = jnp.where((codes >= 0)[None, :], D, 0)  # infinity times 0 would be no number
-        return None, jnp.matmul(to_clusters, jax.nn.one_hot(codes, n_clusters), precision=PRECISION)
+        if n_clusters > FEW_SUMS:
+            sums = jnp.zeros((n_clusters, len(D)), D.dtype)
+            return None, sums.at[jnp.where(codes >= 0, codes, n_clusters)].add(to_clusters.T, mode="drop").T
+        one_hot = jax.nn.one_hot(codes, n_clusters, dtype=D.dtype)
+        return None, jnp.matmul(to_clusters, one_hot, precision=PRECISION)
 
     return rows.map_sum(block, data, codes)[1]

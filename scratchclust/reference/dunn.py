@@ -21,7 +21,7 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float, Real, Shaped
 
-from scratchclust.reference.silhouette import clusters_of
+from scratchclust.reference.silhouette import clusters_of, in_range
 
 
 def dunn_index(X: Real[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"]) -> float:
@@ -37,7 +37,7 @@ def dunn_index(X: Real[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"]) -> 
     Raises:
         InputError: fewer than two clusters.
     """
-    X = X.astype(np.float64)
+    X = in_range(X)
     clusters = [X[labels == cluster] for cluster in clusters_of(labels)]
     separation = min(_distances(A, B).min() for A, B in combinations(clusters, 2))
     diameter = max(_distances(A, A).max() for A in clusters)

@@ -40,7 +40,7 @@ def silhouette_samples(
         InputError: fewer than two clusters, an unknown metric, or precomputed distances that are not square or of
             which one of a point to itself is not zero, or one between points that are not noise is NaN or infinite.
     """
-    X, clusters = X.astype(np.float64), clusters_of(labels)
+    X, clusters = in_range(X), clusters_of(labels)
     _check_metric(X, metric, np.isin(labels, clusters))
     scores = np.full(len(X), np.nan)
     for i in np.flatnonzero(np.isin(labels, clusters)):
@@ -77,7 +77,7 @@ def simplified_silhouette_score(X: Real[np.ndarray, "n d"], labels: Shaped[np.nd
     Raises:
         InputError: fewer than two clusters.
     """
-    X, clusters = X.astype(np.float64), clusters_of(labels)
+    X, clusters = in_range(X), clusters_of(labels)
     centroids = np.stack([X[labels == cluster].mean(axis=0) for cluster in clusters])
     scores = []
     for i in np.flatnonzero(np.isin(labels, clusters)):
@@ -86,6 +86,14 @@ def simplified_silhouette_score(X: Real[np.ndarray, "n d"], labels: Shaped[np.nd
         alone = (labels == labels[i]).sum() == 1
         scores.append(0 if alone or max(a, b) == 0 else (b - a) / max(a, b))
     return float(np.mean(scores))
+
+
+def in_range(X: Real[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+    """X times the power of two that brings its largest finite number near 1: no score depends on the unit of length,
+    but the squares of very large or very small numbers leave the range of floats."""
+    X = X.astype(np.float64)
+    _, exponent = np.frexp(np.abs(X[np.isfinite(X)]).max(initial=0))
+    return np.ldexp(X, -exponent)
 
 
 def clusters_of(labels: Shaped[np.ndarray, " n"]) -> Shaped[np.ndarray, " k"]:
