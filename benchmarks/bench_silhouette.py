@@ -10,24 +10,24 @@ import sklearn.metrics
 from benchmarks.harness import Contender, compare, mixture
 from scratchclust import metrics
 
-SIZES = [(10_000, 1_024), (10_000, 64), (20_000, 784)]
-QUICK = [(1_000, 64)]
+SIZES = [(10_000, 1_024, 10), (10_000, 64, 10), (20_000, 784, 10), (8_000, 64, 4_000)]
+QUICK = [(1_000, 64, 10), (1_000, 64, 500)]
 
 
 def main(*, quick: bool, repeats: int) -> list[dict[str, Any]]:
     """One comparison for each size."""
-    return [_compare(n, d, repeats) for n, d in (QUICK if quick else SIZES)]
+    return [_compare(n, d, k, repeats) for n, d, k in (QUICK if quick else SIZES)]
 
 
-def _compare(n: int, d: int, repeats: int) -> dict[str, Any]:
-    X, labels = mixture(n, d, 5), np.random.default_rng(1).integers(10, size=n)
+def _compare(n: int, d: int, k: int, repeats: int) -> dict[str, Any]:
+    X, labels = mixture(n, d, 5), np.random.default_rng(1).integers(k, size=n)
     contenders = [
         Contender("scratchclust", partial(_score, metrics.silhouette_score, X, labels)),
         Contender("scratchclust, on device", partial(_score, metrics.silhouette_score, jnp.asarray(X), labels)),
         Contender("scratchclust, Dunn as well", partial(_both, X, labels)),
         Contender("scikit-learn", partial(_score, sklearn.metrics.silhouette_score, X, labels)),
     ]
-    return compare(f"silhouette, {n:,} x {d:,}, 10 clusters", contenders, repeats=repeats)
+    return compare(f"silhouette, {n:,} x {d:,}, {k:,} clusters", contenders, repeats=repeats)
 
 
 def _score(score: Any, X: Any, labels: np.ndarray) -> dict[str, Any]:

@@ -40,7 +40,10 @@ def as_points(X: Any, *, minimum: int = 1, finite: bool = True) -> Any:
     from sklearn.utils.validation import check_array  # late: importing it takes a second
 
     try:
-        return check_array(X, dtype=kinds_of(X), ensure_min_samples=minimum, ensure_all_finite=finite, input_name="X")
+        with np.errstate(invalid="ignore"):  # infinity minus infinity, in its look for either
+            return check_array(
+                X, dtype=kinds_of(X), ensure_min_samples=minimum, ensure_all_finite=finite, input_name="X"
+            )
     except (ValueError, TypeError) as error:
         raise InputError(str(error)) from error
 

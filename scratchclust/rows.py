@@ -127,8 +127,9 @@ def block_size(n: int, columns: int) -> int:
 def split(X: Any, *, block: int, offset: Any = None, group: Any = None, dtype: Any = None) -> jax.Array:
     """Cut X [n ...] into blocks [n_blocks block ...] on the mesh, filled up with zeros, less `offset` if it is given.
 
-    With `group` [n], NumPy's integers, row i loses offset[group[i]], and all lose the same without. A NumPy array is shifted in its own precision before it is rounded to `dtype`, so that float64 data far from zero
-    lose nothing. A JAX array stays on its devices (on a CPU it is read where it is, as a NumPy array would be).
+    With `group` [n], NumPy's integers, row i loses offset[group[i]]; all lose the same without. A NumPy array is
+    shifted in its own precision before it is rounded to `dtype`, so that float64 data far from zero lose nothing. A JAX
+    array stays on its devices (on a CPU it is read where it is, as a NumPy array would be).
     """
     dtype = np.dtype(dtype or float_type(X))
     n_devices = mesh().size

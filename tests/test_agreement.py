@@ -4,6 +4,7 @@ import itertools
 import math
 import subprocess
 import sys
+import tracemalloc
 
 import jax.numpy as jnp
 import numpy as np
@@ -105,6 +106,32 @@ def best_over_all_renamings(true: np.ndarray, pred: np.ndarray) -> float:
 def test_accuracy_equals_brute_force(seed: int) -> None:
     true, pred = random_labelings(seed, n_max=12, k_max=5)
     assert clustering_accuracy(true, pred) == best_over_all_renamings(true, pred)
+
+
+def test_accuracy_equals_the_dense_matching() -> None:
+    """On tables of many shapes, sparse and full, with clusters, classes and noise left over."""
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        n, k_true, k_pred = rng.integers(1, 120), rng.integers(1, 50), rng.integers(1, 50)
+        true = rng.integers(0, k_true, n)
+        pred = np.where(rng.random(n) < rng.random(), true, rng.integers(-1, k_pred, n))
+        matching = match_clusters(true, pred)
+        columns = np.flatnonzero(matching.matched_class >= 0)
+        right = matching.contingency[matching.matched_class[columns], columns].sum()
+        assert clustering_accuracy(true, pred) == right / n, f"seed {seed}"
+
+
+def test_accuracy_of_many_clusters_needs_no_full_table() -> None:
+    """The table would be 18.6 GiB; the matching is known: a cluster for each class, and a point in forty is noise."""
+    true = np.repeat(np.arange(50_000), 4)
+    pred = np.random.default_rng(0).permutation(50_000)[true]
+    pred[::40] = -1
+    tracemalloc.start()
+    try:
+        assert clustering_accuracy(true, pred) == pytest.approx(1 - 1 / 40)
+        assert tracemalloc.get_traced_memory()[1] < 200e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_one_to_one_is_better_than_greedy() -> None:
@@ -297,6 +324,25 @@ def test_agreement_needs_no_jax() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "False"
+
+
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 1")
+def test_strings_of_any_length() -> None:
+    kind = np.dtypes.StringDType(na_object=None)
+    for score in ALL_SCORES:
+        assert score([0, 1, 1], np.array(["a", "a longer name", "a longer name"], kind)) == pytest.approx(1)
+    with pytest.raises(InputError, match="labels_pred must be integers or strings without gaps, but holds None"):
+        clustering_accuracy([0, 1], np.array(["a", None], kind))
+
+
+@pytest.mark.parametrize("kind", ["Int64", "Float64", "string", "category", "object", "boolean"])
+def test_columns_of_tables(kind: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    for score in ALL_SCORES:
+        assert score([0, 1, 1], pandas.Series([0, 1, 1]).astype(kind)) == pytest.approx(1)
+    with_gap = pandas.Series([0, None, 1], dtype="Int64")
+    with pytest.raises(InputError, match="labels_pred must be integers or strings without gaps, but holds (<NA>|nan)"):
+        clustering_accuracy([0, 1, 1], with_gap)
 
 
 def test_integers_of_python_in_an_array_of_objects() -> None:

@@ -81,7 +81,7 @@ def test_means_of_many_points_keep_their_digits() -> None:
     X = 1 + 1e-3 * np.random.default_rng(0).normal(size=(20_000, 2))
     X[::2] -= 2
     X, labels = X.astype(np.float32), np.arange(20_000) % 2
-    means = centroids.cluster_means(X, encode(labels))
+    means = centroids.centred_on_clusters(X, encode(labels)).centroids
     expected = [X[labels == j].mean(axis=0, dtype=np.float64) for j in (0, 1)]
     np.testing.assert_allclose(means[1] - means[0], expected[1] - expected[0], rtol=0, atol=1e-9)
 
@@ -108,9 +108,65 @@ def test_device_counts_and_kinds_of_arrays_agree(score: Callable[..., float]) ->
 @each_score
 def test_a_second_call_compiles_nothing(score: Callable[..., float]) -> None:
     score(*blobs(0))
-    before = centroids._residual_sums._cache_size(), centroids._own_and_other._cache_size()
+    before = centroids._residual_sums._cache_size(), centroids._own._cache_size()
     score(*blobs(1))
-    assert (centroids._residual_sums._cache_size(), centroids._own_and_other._cache_size()) == before
+    assert (centroids._residual_sums._cache_size(), centroids._own._cache_size()) == before
+
+
+def by_definition(score: Callable[..., float], X: np.ndarray, labels: np.ndarray) -> float:
+    """In float64, every difference taken as such."""
+    groups = [X[labels == label] for label in np.unique(labels)]
+    means = np.array([group.mean(axis=0) for group in groups])
+    if score is calinski_harabasz_score:
+        sizes = np.array([len(group) for group in groups])
+        between = sizes @ ((means - X.mean(axis=0)) ** 2).sum(axis=1)
+        within = sum(((group - mean) ** 2).sum() for group, mean in zip(groups, means, strict=True))
+        return between / (len(groups) - 1) / (within / (len(X) - len(groups)))
+    spread = np.array([np.linalg.norm(g - mean, axis=1).mean() for g, mean in zip(groups, means, strict=True)])
+    gaps = np.linalg.norm(means[:, None] - means[None], axis=2)
+    np.fill_diagonal(gaps, np.inf)
+    return float(((spread[:, None] + spread[None]) / gaps).max(axis=1).mean())
+
+
+@each_score
+@pytest.mark.parametrize("far", [1e3, 1e7, 1e8, 1e10])
+def test_a_far_group_does_not_swallow_the_spread_of_others(score: Callable[..., float], far: float) -> None:
+    X, labels = np.array([[0.0], [1], [10], [11], [far], [far]]), np.repeat([0, 1, 2], 2)
+    assert score(X, labels) == pytest.approx(getattr(sk, score.__name__)(X, labels), rel=1e-6)
+
+
+@each_score
+@pytest.mark.parametrize("far", [1e3, 1e8])
+@pytest.mark.parametrize("kind", [np.float64, np.float32, jnp.float32])
+def test_groups_near_each_other_and_far_from_the_rest(score: Callable[..., float], far: float, kind: Any) -> None:
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        labels = rng.permutation(np.repeat([0, 1, 2], [40, 20, 20]))
+        X = np.array([[0, 0], [far, 0], [far + 5, 3]])[labels] + rng.normal(size=(80, 2))
+        given = jnp.asarray(X, kind) if kind is jnp.float32 else X.astype(kind)
+        expected = by_definition(score, np.asarray(given, np.float64), labels)
+        assert score(given, labels) == pytest.approx(expected, rel=1e-5), f"seed {seed}"
+
+
+@each_score
+@pytest.mark.parametrize("factor", [1e-300, 1e-20, 1e20, 1e300])
+def test_the_unit_of_length_does_not_matter(score: Callable[..., float], factor: float) -> None:
+    X, labels = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 3
+    expected = getattr(sk, score.__name__)(X, labels)
+    assert score(X * factor, labels) == pytest.approx(expected, rel=1e-5)
+    if 1e-30 < factor < 1e30:
+        assert score(jnp.asarray(X * factor), labels) == pytest.approx(expected, rel=1e-5)
+        assert score((X * factor).astype(np.float32), labels) == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_outlier_in_a_group_is_no_anchor() -> None:
+    """The first point of the group is a million times as far away as the others."""
+    rng = np.random.default_rng(0)
+    X, labels = rng.normal(size=(2_000, 2)), np.arange(2_000) % 2
+    X[labels == 1] += 3
+    X[0] = 1e6
+    for score in SCORES:
+        assert score(X, labels) == pytest.approx(by_definition(score, X, labels), rel=1e-5)
 
 
 @each_score
@@ -120,7 +176,7 @@ def test_a_second_call_compiles_nothing(score: Callable[..., float]) -> None:
         (LINE, [0, 0, 0, 0, 0, -1], "at least two clusters besides noise, found 1"),
         (LINE, [0, 1], "expected one label for each of the 6 points in labels, got 2"),
         (LINE, [0, 1, 0, 1, 0, None], "labels must be integers or strings without gaps"),
-        (np.full((6, 1), np.inf), LABELS, "X holds NaN or infinity"),
+        (np.full((6, 1), np.inf), LABELS, "Input X contains infinity"),
     ],
 )
 def test_bad_input_is_refused(score: Callable[..., Any], X: np.ndarray, labels: Any, message: str) -> None:

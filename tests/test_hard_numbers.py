@@ -13,7 +13,7 @@ from scratchclust.cluster.kmeans_starts import _weight_nearest
 from scratchclust.cluster.nearest_centroid import points_in_blocks
 from scratchclust.distances import centre_of
 from scratchclust.errors import InputError
-from scratchclust.metrics.inputs import as_points
+from scratchclust.metrics.inputs import points_in_range
 from scratchclust.reduce import pca as fast_pca
 from scratchclust.reference import dunn as reference_dunn
 from scratchclust.reference import kmeans as slow
@@ -125,13 +125,15 @@ def test_the_mean_of_a_bfloat16_array_is_not_one():
 def test_lists_and_tables_are_points(kind):
     X = np.random.default_rng(0).normal(size=(6, 2))
     given = X.tolist() if kind is list else pytest.importorskip("pandas").DataFrame(X)
-    np.testing.assert_array_equal(as_points(given), X)
+    np.testing.assert_array_equal(points_in_range(given), X)
 
 
-@pytest.mark.parametrize(("points", "message"), [([[1, 2], [3]], "different lengths"), ([["a"], ["b"]], "of numbers")])
+@pytest.mark.parametrize(
+    ("points", "message"), [([[1, 2], [3]], "inhomogeneous"), ([["a"], ["b"]], "could not convert")]
+)
 def test_what_are_no_points(points, message):
     with pytest.raises(InputError, match=message):
-        as_points(points)
+        points_in_range(points)
 
 
 # --- the range of float32

@@ -95,5 +95,5 @@ def test_the_message_names_the_labeling() -> None:
         internal_scores(POINTS, [np.arange(90), np.arange(89)])
     with pytest.raises(InputError, match="labeling 0 must be integers or strings without gaps"):
         internal_scores(POINTS, [[None] * 90])
-    with pytest.raises(InputError, match="X holds NaN or infinity"):
+    with pytest.raises(InputError, match="Input X contains NaN"):
         internal_scores(np.full((90, 4), np.nan), [np.arange(90)])

@@ -1,4 +1,4 @@
-"""What the internal scores take as points: the same as the estimators, with the same errors; what comes back is one's own."""
+"""What the internal scores take as points: what estimators take, with the same errors; what comes back is one's own."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from scratchclust import KMeans, metrics, reference
+from scratchclust import metrics, reference
 from scratchclust.arrays import as_points
 from scratchclust.errors import InputError
 from scratchclust.metrics import inputs
@@ -121,7 +121,8 @@ REFUSED = {
     "complex JAX": jnp.asarray(X) + 1j,
     "JAX without features": jnp.zeros((30, 0)),
 }
-NOT_FINITE = {"NaN": np.where(X == X[3], np.nan, X), "infinity": np.where(X == X[3], np.inf, X)}
+THIRD = np.arange(30)[:, None] == 3
+NOT_FINITE = {"NaN": np.where(THIRD, np.nan, X), "infinity": np.where(THIRD, np.inf, X)}
 NOT_FINITE |= {f"{kind} in JAX": jnp.asarray(bad) for kind, bad in NOT_FINITE.items()}
 
 
@@ -136,8 +137,6 @@ def test_what_is_no_points_is_refused_as_estimators_refuse_it(name: str, kind: s
     with pytest.raises(InputError) as found:
         SCORES[name](bad, LABELS)
     assert str(found.value) == str(expected.value)
-    with pytest.raises(ValueError):
-        KMeans(2).fit(bad)
 
 
 def test_complex_is_said_to_be_so() -> None:
@@ -176,7 +175,6 @@ def test_what_comes_back_is_the_callers_own(asarray: Callable[..., Any]) -> None
 
 def test_points_keep_their_bits_where_no_scale_is_needed() -> None:
     for factor in (1e-2, 1.0, 1e9):
-        assert np.shares_memory(inputs.points_in_range(X * factor), inputs.points_in_range(X * factor)) is False
         np.testing.assert_array_equal(inputs.points_in_range(X * factor), X * factor)
     zeros = np.zeros((4, 2))
     np.testing.assert_array_equal(inputs.points_in_range(zeros), zeros)

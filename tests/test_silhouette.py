@@ -142,6 +142,89 @@ def test_tight_clusters_near_each_other_and_far_from_a_third() -> None:
         assert fast.silhouette_score(X, labels) == pytest.approx(sk.silhouette_score(X, labels), abs=1e-5), spread
 
 
+@each_twin
+@pytest.mark.parametrize("factor", [1e-300, 1e-170, 1e-20, 1e20, 1e160, 1e300])
+def test_the_unit_of_length_does_not_matter(twin: ModuleType, factor: float) -> None:
+    X, labels = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 3
+    expected = sk.silhouette_samples(X, labels)
+    np.testing.assert_allclose(twin.silhouette_samples(X * factor, labels), expected, atol=1e-6)
+    simplified = reference.simplified_silhouette_score(X, labels)
+    assert twin.simplified_silhouette_score(X * factor, labels) == pytest.approx(simplified, abs=1e-6)
+    D = factor * sk.pairwise_distances(X)
+    np.testing.assert_allclose(twin.silhouette_samples(D, labels, metric="precomputed"), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1e-20, 1e20, 1e30])
+def test_the_unit_of_length_does_not_matter_on_a_device(factor: float) -> None:
+    X, labels = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 3
+    expected, given = sk.silhouette_samples(X, labels), jnp.asarray(X * factor)
+    np.testing.assert_allclose(fast.silhouette_samples(given, labels), expected, atol=1e-6)
+    mean, _ = fast.silhouette_estimate(given, labels, sample_size=60)
+    assert mean == pytest.approx(expected.mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize("far", [1e3, 1e8])
+@pytest.mark.parametrize("kind", [np.float64, np.float32, jnp.float32])
+def test_clusters_near_each_other_and_far_from_the_rest(far: float, kind: Any) -> None:
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        labels = rng.permutation(np.repeat([0, 1, 2], [40, 20, 20]))
+        X = np.array([[0, 0], [far, 0], [far + 5, 3]])[labels] + rng.normal(size=(80, 2))
+        given = jnp.asarray(X, kind) if kind is jnp.float32 else X.astype(kind)
+        X = np.asarray(given, np.float64)
+        expected = reference.silhouette_samples(X, labels)
+        np.testing.assert_allclose(fast.silhouette_samples(given, labels), expected, atol=1e-5)
+        mean, _ = fast.silhouette_estimate(given, labels, sample_size=80)
+        assert mean == pytest.approx(expected.mean(), abs=1e-5)
+        simplified = reference.simplified_silhouette_score(X, labels)
+        assert fast.simplified_silhouette_score(given, labels) == pytest.approx(simplified, abs=1e-5)
+
+
+@pytest.mark.parametrize("k", [80, 350, 700])
+def test_many_clusters(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond some k each distance is added to the sum of its cluster, beyond another without a sum for each tile."""
+    monkeypatch.setattr(pairs, "FEW_SUMS", 300)
+    monkeypatch.setattr(pairs, "TILE", 128)
+    jax.clear_caches()  # what the numbers above decide is compiled
+    rng = np.random.default_rng(k)
+    X, labels = rng.normal(size=(800, 5)), rng.integers(-1, k, 800)
+    assert pairs.are_many(len(set(labels.tolist())) - 1, 5)
+    known = labels >= 0
+    expected = sk.silhouette_samples(X[known], labels[known])
+    for n_devices in (1, 2):
+        with rows.on(jax.local_devices()[:n_devices]):
+            samples = fast.silhouette_samples(X, labels)
+            np.testing.assert_allclose(samples[known], expected, atol=1e-5)
+            assert np.isnan(samples[~known]).all()
+    D = sk.pairwise_distances(X)
+    samples = fast.silhouette_samples(D, labels, metric="precomputed")
+    np.testing.assert_allclose(samples[known], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("many", [0, 10**6])
+def test_both_ways_of_summing_agree(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairs, "MANY", many)
+    jax.clear_caches()
+    for seed in range(3):
+        X, labels = blobs(seed)
+        labels[:7] = -1
+        expected = sk.silhouette_samples(X[labels >= 0], labels[labels >= 0])
+        np.testing.assert_allclose(fast.silhouette_samples(X, labels)[labels >= 0], expected, atol=1e-5)
+
+
+@pytest.mark.usefixtures("unchecked")  # what lowering puts in place of arrays is no array
+def test_many_clusters_need_no_sums_of_all_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    """n k sums are 8 MB here; a tile's are 2."""
+    whole, calls = pairs._rows_with_all, recorded_calls(monkeypatch, "_rows_with_all")
+    all_pairs = recorded_calls(monkeypatch, "_all_pairs")
+    X = np.random.default_rng(0).normal(size=(2048, 8)).astype(np.float32)
+    with rows.on(jax.local_devices()[:1]):
+        fast.silhouette_score(X, np.arange(2048) % 1000)
+    analysis = whole.lower(*calls[-1]).compile().memory_analysis()
+    assert analysis.output_size_in_bytes < 2048 * 1000
+    assert not all_pairs
+
+
 def test_offset_of_ten_thousand() -> None:
     X, labels = blobs(4)
     np.testing.assert_allclose(fast.silhouette_samples(X + 1e4, labels), sk.silhouette_samples(X, labels), atol=1e-5)
@@ -266,7 +349,13 @@ def _n_compiled() -> int:
 
     return sum(
         f._cache_size()
-        for f in (pairs._all_pairs, pairs._rows_with_all, centroids._residual_sums, centroids._own_and_other)
+        for f in (
+            pairs._all_pairs,
+            pairs._rows_with_all,
+            centroids._residual_sums,
+            centroids._own,
+            centroids._other,
+        )
     )
 
 
@@ -338,9 +427,9 @@ def test_bad_metrics_and_distances_are_refused(twin: ModuleType) -> None:
         (LINE, [[0, 1, 2, 3, 4, 5]], "labels must have one dimension"),
         (LINE, [0, 1, 0, 1, 0, None], "labels must be integers or strings without gaps, but holds None"),
         (LINE, [0, 1, 0, 1, 0.5, 1], "labels must be integers or strings without gaps, but holds 0.5"),
-        (LINE * np.array([[1], [1], [1], [1], [1], [np.nan]]), LABELS, "X holds NaN or infinity"),
-        (LINE * np.array([[1], [1], [1], [-np.inf], [1], [np.inf]]), LABELS, "X holds NaN or infinity"),
-        (np.zeros((6, 2, 2)), LABELS, r"expected points \[n d\], got shape \[6, 2, 2\]: flatten images"),
+        (LINE * np.array([[1], [1], [1], [1], [1], [np.nan]]), LABELS, "Input X contains NaN"),
+        (LINE * np.array([[1], [1], [1], [-np.inf], [1], [np.inf]]), LABELS, "Input X contains infinity"),
+        (np.zeros((6, 2, 2)), LABELS, "Found array with dim 3, while dim <= 2 is required"),
     ],
 )
 @pytest.mark.usefixtures("unchecked")

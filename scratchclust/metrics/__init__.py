@@ -6,8 +6,9 @@
 | dunn_index | the two deciding pairs | infinity | O(n^2 d) |
 | simplified_silhouette_score | distances to centroids | 1 | O(n k d) |
 | calinski_harabasz_score | spread of centroids and points | infinity | O(n d) |
-| davies_bouldin_score | spread of centroids and points | 0 | O(n k d) |
-| clustering_accuracy, purity_score, mean_cluster_purity | known labels | 1 | O(n) |
+| davies_bouldin_score | spread of centroids and points | 0 | O((n + k^2) d) |
+| clustering_accuracy | known labels | 1 | O(n) memory, a sparse matching |
+| purity_score, mean_cluster_purity | known labels | 1 | O(n) |
 | normalized_mutual_info_score, adjusted_rand_score | known labels | 1 | O(n) |
 | homogeneity_score, completeness_score, v_measure_score | known labels | 1 | O(n) |
 
