@@ -20,12 +20,14 @@ import scipy.sparse
 from jaxtyping import Array, Float, Real
 
 from scratchclust import rows
-from scratchclust.distances import AnyArray, check_range
+from scratchclust.distances import AnyArray, check_range, unit_rows
 from scratchclust.errors import InputError
 from scratchclust.neighbors import nearest_neighbors
+from scratchclust.results import Neighbors
 
 PIECE = 32  # neighbours in a piece of a row
 LOG_RANGE, HALVINGS = (-20.0, 40.0), 40  # of the bisection for log b, in units of the mean squared distance
+EQUAL = 1e-13  # relative difference of two squared distances that only rounding makes
 
 
 @jax.tree_util.register_dataclass
@@ -38,13 +40,30 @@ class Edges:
     n: int = field(metadata={"static": True})
 
 
-def check(X: Any, perplexity: float) -> None:
-    """An InputError if there are fewer than two points or the perplexity is not within 1 and their number."""
+def check(X: Any, perplexity: float, metric: str) -> None:
+    """An InputError for fewer than two points, a perplexity not within 1 and their number, or what are no distances."""
     n = len(X)
     if n < 2:
         raise InputError(f"expected at least two points, got {n}: a single one has no neighbour")
     if not 1 <= perplexity < n:
         raise InputError(f"expected a perplexity of at least 1 and below the number of points {n}, got {perplexity:g}")
+    if metric not in ("euclidean", "cosine", "precomputed"):
+        raise InputError(f'expected metric "euclidean", "cosine" or "precomputed", got {metric!r}')
+    if metric == "precomputed" and X.shape[0] != X.shape[1]:
+        raise InputError(f"expected a square distance matrix, got shape {list(X.shape)}")
+    if metric == "precomputed" and bool((X < 0).any()):
+        raise InputError("expected positive distances or zeros, got a negative one")
+
+
+def neighbors_of(X: Real[AnyArray, "n d"], k: int, queries: Any, metric: str) -> Neighbors:
+    """`nearest_neighbors`, or the smallest of distances that are there: X [n n], queries [m n]."""
+    if metric != "precomputed":
+        return nearest_neighbors(X, k, queries=queries, metric=metric)
+    distances = np.array(X if queries is None else queries, np.float64)
+    if queries is None:
+        np.fill_diagonal(distances, np.inf)
+    indices = distances.argsort(axis=1, kind="stable")[:, :k].astype(np.int32)
+    return Neighbors(indices, np.take_along_axis(distances, indices, axis=1))
 
 
 def conditional_affinities(squared_distances: Float[AnyArray, "n m"], perplexity: float) -> Float[Array, "n m"]:
@@ -60,39 +79,52 @@ def conditional_affinities(squared_distances: Float[AnyArray, "n m"], perplexity
     return rows.join(_bisected(data, np.log(perplexity)), len(u))
 
 
-def joint_affinities(X: Real[AnyArray, "n d"], perplexity: float) -> Float[Array, "n n"]:
+def joint_affinities(X: Real[AnyArray, "n d"], perplexity: float, *, metric: str = "euclidean") -> Float[Array, "n n"]:
     """p_ij of all pairs, zero on the diagonal. Cost O(n^2 d) time, O(n^2) memory.
 
+    Args:
+        X: points, or with metric="precomputed" their distances [n n].
+        perplexity: about how many neighbours each point has.
+        metric: "euclidean", "cosine" (1 - cos in place of |x_i - x_j|, squared as that is) or "precomputed".
+
     Raises:
-        InputError: fewer than two points, NaN or infinity among them, or not 1 <= perplexity < n.
+        InputError: fewer than two points, NaN or infinity among them, not 1 <= perplexity < n, an unknown metric, with
+            "cosine" a row of zeros, or with "precomputed" no square matrix or a negative distance.
     """
-    check(X, perplexity)
+    check(X, perplexity, metric)
     n = len(X)
-    conditional = np.asarray(conditional_affinities(_all_squares(X), perplexity))
+    conditional = np.asarray(conditional_affinities(_all_squares(X, metric), perplexity))
     return jnp.asarray((conditional + conditional.T) / (2 * n))
 
 
-def _all_squares(X: Real[AnyArray, "n d"]) -> Float[np.ndarray, "n n"]:
-    """|x_i - x_j|^2 on the host in float64, where the centred expansion loses nothing that float32 would keep."""
+def _all_squares(X: Real[AnyArray, "n d"], metric: str) -> Float[np.ndarray, "n n"]:
+    """The squared distances on the host in float64, where the centred expansion loses nothing that float32 would keep.
+
+    With "cosine" |u_i - u_j|^2 / 2 = 1 - cos is the distance.
+    """
     X = np.asarray(X, np.float64)
-    X = X - X.mean(axis=0)
-    norms = (X * X).sum(axis=1)
-    check_range(X, float(norms.max()))
-    squares = np.maximum(norms[:, None] - 2 * (X @ X.T) + norms[None, :], 0)
+    if metric == "precomputed":
+        squares = X**2
+    else:
+        X = unit_rows(X) if metric == "cosine" else X - X.mean(axis=0)
+        norms = (X * X).sum(axis=1)
+        check_range(X, float(norms.max()))
+        squares = np.maximum(norms[:, None] - 2 * (X @ X.T) + norms[None, :], 0)
+        squares = (squares / 2) ** 2 if metric == "cosine" else squares
     np.fill_diagonal(squares, np.inf)
     return squares
 
 
-def sparse_affinities(X: Real[AnyArray, "n d"], perplexity: float) -> Edges:
+def sparse_affinities(X: Real[AnyArray, "n d"], perplexity: float, *, metric: str = "euclidean") -> Edges:
     """p_ij of neighbours, on the first device. Cost O(n^2 d) time (the neighbours), O(n perplexity) memory.
 
     Raises:
         InputError: as for `joint_affinities`.
     """
-    check(X, perplexity)
+    check(X, perplexity, metric)
     n = len(X)
     k = min(int(3 * perplexity), n - 1)
-    near = nearest_neighbors(X, k)
+    near = neighbors_of(X, k, None, metric)
     p = np.asarray(conditional_affinities(near.distances**2, perplexity)) / (2 * n)
     table = scipy.sparse.csr_array((p.ravel(), near.indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
     table = (table + table.T).tocsr()
@@ -129,7 +161,9 @@ def _few_sizes(m: int) -> int:
 def _scaled(squares: Float[np.ndarray, "n m"]) -> tuple[Float[np.ndarray, "n m"], Any]:
     """Squared distances less the smallest of their row, in units of the mean; and where they are finite."""
     finite = np.isfinite(squares)
-    excess = np.where(finite, squares - squares.min(axis=1, keepdims=True), 0)
+    smallest = squares.min(axis=1, keepdims=True)
+    excess = np.where(finite, squares - smallest, 0)
+    excess[excess < EQUAL * smallest] = 0  # of equally far points: rounding is no neighbourhood
     mean = excess.sum(axis=1, keepdims=True) / finite.sum(axis=1, keepdims=True)
     return (excess / np.where(mean > 0, mean, 1)).astype(np.float32), finite
 

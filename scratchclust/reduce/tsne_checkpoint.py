@@ -17,7 +17,7 @@ import numpy as np
 
 from scratchclust.errors import InputError
 
-SCHEMA = 1
+SCHEMA = 2  # 1: steps and gains went on past the end of the exaggeration
 PAUSE = 5.0  # seconds between two checkpoints, at least
 ARRAYS = ("embedding", "step", "gains", "iterations", "divergences")
 

@@ -9,8 +9,7 @@ from jaxtyping import Array, Float, Real
 
 from scratchclust import rows
 from scratchclust.distances import AnyArray
-from scratchclust.neighbors import nearest_neighbors
-from scratchclust.reduce.tsne_affinities import check, conditional_affinities
+from scratchclust.reduce.tsne_affinities import check, conditional_affinities, neighbors_of
 
 NEW_STEP, NEW_ITERATIONS = 0.25, 100
 STRETCH = 2e8  # pairs of a new point and one of the map in one compiled call on one device
@@ -22,14 +21,16 @@ def transform(
     embedding: Float[AnyArray, "n q"],
     *,
     perplexity: float = 30.0,
+    metric: str = "euclidean",
 ) -> Float[Array, "m q"]:
     """Places for new points in a finished map, none of which moves anything else.
 
     Args:
-        X_new: new points.
-        X: the points of the fit.
+        X_new: new points, or with metric="precomputed" their distances [m n] to those of the fit.
+        X: the points of the fit, or their distances.
         embedding: their map.
         perplexity: of the affinities.
+        metric: "euclidean", "cosine" or "precomputed".
 
     Returns:
         Places: of a point that equals one of the fit, that one's. Cost O(m n (d + 100 q)) time, O(m perplexity) memory
@@ -38,8 +39,8 @@ def transform(
     Raises:
         InputError: as for `joint_affinities`, or new points of another length.
     """
-    check(X, perplexity)
-    near = nearest_neighbors(X, min(int(3 * perplexity) + 1, len(X)), queries=X_new)
+    check(X, perplexity, metric)
+    near = neighbors_of(X, min(int(3 * perplexity) + 1, len(X)), X_new, metric)
     p = np.asarray(conditional_affinities(near.distances**2, perplexity))
     map_of_fit = np.asarray(embedding, np.float32)
     Y = (p[:, :, None] * map_of_fit[near.indices]).sum(axis=1)

@@ -15,15 +15,22 @@ The map is moved downhill on the divergence between the two:
 
     KL = sum_ij p_ij log(p_ij / q_ij)       dKL/dy_i = 4 sum_j (p_ij - q_ij) w_ij (y_i - y_j)
 
-For the first 250 iterations p is multiplied by `early_exaggeration`, so that clusters find together while the map is
-small and they can still pass each other. Each step has momentum and, for each coordinate, a gain that grows while the
+For the first 250 iterations p is multiplied by an exaggeration a, so that clusters find together while the map is small
+and they can still pass each other. Each step has momentum and, for each coordinate, a gain that grows while the
 gradient keeps its direction and shrinks where it turns (Jacobs, 1988):
 
     gain <- gain + 0.2 where step and gradient disagree in sign, else 0.8 gain        (at least 0.01)
     step <- momentum step - learning_rate gain (gradient / 4)                          y <- y + step
 
-The learning rate multiplies a quarter of the gradient, as in FIt-SNE and openTSNE; scikit-learn's multiplies the whole,
-so that 200 there is 800 here. The divergence is always told without exaggeration.
+Both begin anew at the end of the exaggeration: what they have learned of a gradient 12 times as steep throws few points
+apart, from where they do not come back. The learning rate, n / a, multiplies a quarter of the gradient, as in FIt-SNE
+and openTSNE; scikit-learn's multiplies the whole, so that 200 there is 800 here. The divergence is always told without
+exaggeration.
+
+An exaggeration of 12 is made for thousands of points, of which each cluster has hundreds and becomes a small disk.
+Among dozens, where a point's neighbours are a good part of all, it draws everything into knots that leave each other in
+the wrong order. So n points take a = n / 200, but no less than 4 and no more than 12: 4 up to 800 points, 12 from 2,400
+on. `benchmarks/tsne_few_points.py` shows what that gains.
 
 The fast twin of this file is `scratchclust/reduce/tsne.py`.
 
@@ -37,18 +44,20 @@ import numpy as np
 from jaxtyping import Float, Real
 
 from scratchclust.errors import InputError
-from scratchclust.reference.distances import squared_distances
+from scratchclust.reference.distances import squared_distances, unit_rows
 from scratchclust.reference.neighbors import nearest_neighbors
 from scratchclust.reference.pca import pca
 from scratchclust.reference.pca import transform as coordinates
-from scratchclust.results import TSNEHistory, TSNEResult
+from scratchclust.results import Neighbors, TSNEHistory, TSNEResult
 
 EXAGGERATED = 250  # iterations with exaggeration and with the first momentum
 MOMENTA = 0.5, 0.8
 LEAST_GAIN = 0.01
+LEAST_EXAGGERATION, POINTS_PER_EXAGGERATION = 4.0, 200  # see `exaggeration`
+LEAST_LEARNING_RATE = 10.0  # a dozen points have as far to go as fifty
 START_SCALE = 1e-4  # standard deviation of the start along its first axis
+JITTER = 0.01 * START_SCALE  # as in openTSNE
 RECORD_EVERY = 50  # iterations from one entry of the history to the next
-LEAST_LEARNING_RATE = 200.0  # scikit-learn's 50
 LOG_RANGE, HALVINGS = (-20.0, 40.0), 40  # of the bisection for log b, in units of the mean squared distance
 NEW_STEP, NEW_ITERATIONS = 0.25, 100  # the descent of new points, see `transform`
 
@@ -76,14 +85,22 @@ def conditional_affinities(squared_distances: Float[np.ndarray, "n m"], perplexi
     return _softmax(u, finite, (low + high) / 2)
 
 
-def joint_affinities(X: Real[np.ndarray, "n d"], perplexity: float) -> Float[np.ndarray, "n n"]:
+def joint_affinities(
+    X: Real[np.ndarray, "n d"], perplexity: float, *, metric: str = "euclidean"
+) -> Float[np.ndarray, "n n"]:
     """p_ij of all pairs, zero on the diagonal. Cost O(n^2 d) time, O(n^2) memory.
 
+    Args:
+        X: points, or with metric="precomputed" their distances [n n].
+        perplexity: about how many neighbours each point has.
+        metric: "euclidean", "cosine" (1 - cos in place of |x_i - x_j|, squared as that is) or "precomputed".
+
     Raises:
-        InputError: fewer than two points, NaN or infinity among them, or not 1 <= perplexity < n.
+        InputError: fewer than two points, NaN or infinity among them, not 1 <= perplexity < n, an unknown metric, with
+            "cosine" a row of zeros, or with "precomputed" no square matrix or a negative distance.
     """
     _check(X, perplexity)
-    squares = squared_distances(X, X)
+    squares = _squares(X, metric)
     np.fill_diagonal(squares, np.inf)
     p = conditional_affinities(squares, perplexity)
     return (p + p.T) / (2 * len(X))
@@ -119,6 +136,20 @@ def random_start(n: int, n_components: int = 2, *, rng: np.random.Generator) -> 
     return START_SCALE * rng.normal(size=(n, n_components))
 
 
+def jitter(Y: Float[np.ndarray, "n q"], *, rng: np.random.Generator) -> Float[np.ndarray, "n q"]:
+    """A start with a little spread of its own along each axis, normal of standard deviation 1e-6.
+
+    Without it points that have no spread along a principal axis never leave the line, or the point, that they start in:
+    no gradient leads out of it.
+    """
+    return Y + JITTER * rng.normal(size=Y.shape)
+
+
+def exaggeration(n: int, early_exaggeration: float = 12.0) -> float:
+    """The factor of p in the first iterations for n points: min(early_exaggeration, max(4, n / 200))."""
+    return min(early_exaggeration, max(LEAST_EXAGGERATION, n / POINTS_PER_EXAGGERATION))
+
+
 def tsne(
     X: Real[np.ndarray, "n d"],
     n_components: int = 2,
@@ -127,37 +158,54 @@ def tsne(
     early_exaggeration: float = 12.0,
     learning_rate: float | None = None,
     max_iter: int = 1000,
+    n_iter_without_progress: int = 300,
+    min_grad_norm: float = 1e-7,
+    metric: str = "euclidean",
     start: Float[np.ndarray, "n q"] | None = None,
     progress: Callable[[int, float], None] | None = None,
+    rng: np.random.Generator | None = None,
 ) -> TSNEResult:
     """The map of X.
 
     Args:
-        X: points.
+        X: points, or with metric="precomputed" their distances [n n].
         n_components: q, the dimension of the map.
         perplexity: about how many neighbours each point has.
-        early_exaggeration: factor of p in the first 250 iterations.
-        learning_rate: multiplies a quarter of the gradient; None: n / early_exaggeration, at least 200.
-        max_iter: number of iterations.
-        start: the first map; None: `pca_start`.
+        early_exaggeration: factor of p in the first 250 iterations, at most: few points take less, see `exaggeration`.
+        learning_rate: multiplies a quarter of the gradient; None: n / exaggeration, at least 10.
+        max_iter: number of iterations, at most.
+        n_iter_without_progress: after the exaggeration, so many iterations without a smaller divergence are the end.
+        min_grad_norm: after the exaggeration, a gradient no longer than that is the end. Both are looked at every 50
+            iterations.
+        metric: "euclidean", "cosine" or "precomputed".
+        start: the first map; None: `pca_start` with a `jitter`.
         progress: called every 50 iterations with their number and the divergence.
+        rng: of the jitter; None: a fixed one.
 
     Returns:
         The map, its divergence, and the divergence every 50 iterations. Cost O(n^2 (d + q max_iter)) time.
 
     Raises:
-        InputError: as for `joint_affinities` and `pca_start`, a start of another shape, or no iteration.
+        InputError: as for `joint_affinities` and `pca_start`, distances without a start, a start of another shape, or
+            no iteration.
     """
     if max_iter < 1:
         raise InputError(f"expected at least one iteration, got max_iter={max_iter}")
-    P = joint_affinities(X, perplexity)
-    Y = pca_start(X, n_components) if start is None else start.astype(np.float64)
+    if metric == "precomputed" and start is None:
+        raise InputError("distances have no principal axes to start from: give a start, as `random_start` makes one")
+    P = joint_affinities(X, perplexity, metric=metric)
+    if start is None:
+        start = jitter(pca_start(X, n_components), rng=np.random.default_rng(0) if rng is None else rng)
+    Y = start.astype(np.float64)
     if Y.shape != (len(X), n_components):
         raise InputError(f"expected a start of shape {[len(X), n_components]}, got {list(Y.shape)}")
-    rate = max(len(X) / early_exaggeration, LEAST_LEARNING_RATE) if learning_rate is None else learning_rate
+    factor = exaggeration(len(X), early_exaggeration)
+    rate = max(len(X) / factor, LEAST_LEARNING_RATE) if learning_rate is None else learning_rate
     step, gains, history = np.zeros_like(Y), np.ones_like(Y), []
     for i in range(max_iter):
-        slope = gradient(Y, P * early_exaggeration if i < EXAGGERATED else P)
+        if i == EXAGGERATED:
+            step, gains = np.zeros_like(Y), np.ones_like(Y)
+        slope = gradient(Y, P * factor if i < EXAGGERATED else P)
         gains = np.maximum(np.where(step * slope < 0, gains + 0.2, gains * 0.8), LEAST_GAIN)
         step = MOMENTA[i >= EXAGGERATED] * step - rate * gains * (slope / 4)
         Y = Y + step
@@ -165,8 +213,11 @@ def tsne(
             history.append((i + 1, kl_divergence(Y, P)))
             if progress is not None:
                 progress(*history[-1])
+            if _stale(history, n_iter_without_progress) or _flat(i + 1, gradient(Y, P), min_grad_norm):
+                break
     iterations, divergences = np.array(history).T
-    return TSNEResult(Y, float(divergences[-1]), max_iter, rate, TSNEHistory(iterations.astype(np.int32), divergences))
+    told = TSNEHistory(iterations.astype(np.int32), divergences)
+    return TSNEResult(Y, float(divergences[-1]), history[-1][0], rate, told)
 
 
 def transform(
@@ -175,6 +226,7 @@ def transform(
     embedding: Float[np.ndarray, "n q"],
     *,
     perplexity: float = 30.0,
+    metric: str = "euclidean",
 ) -> Float[np.ndarray, "m q"]:
     """Places for new points in a finished map, none of which moves anything else.
 
@@ -187,16 +239,17 @@ def transform(
     A point that equals one of the fit gets that one's place.
 
     Args:
-        X_new: new points.
-        X: the points of the fit.
+        X_new: new points, or with metric="precomputed" their distances [m n] to those of the fit.
+        X: the points of the fit, or their distances.
         embedding: their map.
         perplexity: of the affinities.
+        metric: "euclidean", "cosine" or "precomputed".
 
     Raises:
         InputError: as for `joint_affinities`, or new points of another length.
     """
     _check(X, perplexity)
-    near = nearest_neighbors(X, min(int(3 * perplexity) + 1, len(X)), queries=X_new)
+    near = _nearest(X, min(int(3 * perplexity) + 1, len(X)), X_new, metric)
     p = conditional_affinities(near.distances**2, perplexity)
     attracting = embedding[near.indices]
     Y = (p[:, :, None] * attracting).sum(axis=1)
@@ -216,6 +269,39 @@ def _check(X: Real[np.ndarray, "n d"], perplexity: float) -> None:
         raise InputError(f"expected a perplexity of at least 1 and below the number of points {n}, got {perplexity:g}")
     if not np.isfinite(X).all():
         raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+
+
+def _squares(X: Real[np.ndarray, "n d"], metric: str) -> Float[np.ndarray, "n n"]:
+    """The squared distances of all pairs; with "cosine" |u_i - u_j|^2 / 2 = 1 - cos is the distance."""
+    if metric == "euclidean":
+        return squared_distances(X, X)
+    if metric == "cosine":
+        u = unit_rows(X)
+        return (squared_distances(u, u) / 2) ** 2
+    if metric != "precomputed":
+        raise InputError(f'expected metric "euclidean", "cosine" or "precomputed", got {metric!r}')
+    if X.shape[0] != X.shape[1]:
+        raise InputError(f"expected a square distance matrix, got shape {list(X.shape)}")
+    if (X < 0).any():
+        raise InputError("expected positive distances or zeros, got a negative one")
+    return X.astype(np.float64) ** 2
+
+
+def _nearest(X: Real[np.ndarray, "n d"], k: int, X_new: Real[np.ndarray, "m d"], metric: str) -> Neighbors:
+    if metric != "precomputed":
+        return nearest_neighbors(X, k, queries=X_new, metric=metric)
+    indices = X_new.argsort(axis=1, kind="stable")[:, :k].astype(np.int32)
+    return Neighbors(indices, np.take_along_axis(X_new, indices, axis=1).astype(np.float64))
+
+
+def _stale(history: list[tuple[int, float]], n_iter_without_progress: int) -> bool:
+    """Whether the smallest divergence since the exaggeration is so many iterations old."""
+    late = [(divergence, iteration) for iteration, divergence in history if iteration > EXAGGERATED]
+    return bool(late) and late[-1][1] - min(late)[1] > max(n_iter_without_progress, 0)
+
+
+def _flat(iteration: int, slope: Float[np.ndarray, "n q"], min_grad_norm: float) -> bool:
+    return iteration > EXAGGERATED and float(np.linalg.norm(slope)) <= min_grad_norm
 
 
 def _softmax(
