@@ -262,7 +262,15 @@ def _telling(quiet: bool) -> Iterator[Callable[[str], None]]:
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("")
-        yield lambda line: progress.reset(task, description=line)
+
+        def tell(line: str) -> None:
+            step = progress.tasks[0].description.split(":")[0]
+            if line.split(":")[0] == step:  # only the count behind it has changed: the time goes on
+                progress.update(task, description=line)
+            else:
+                progress.reset(task, description=line)
+
+        yield tell
 
 
 def _show(outcome: "Outcome") -> None:
@@ -287,6 +295,8 @@ def _show(outcome: "Outcome") -> None:
     if labels and without:
         labels = f" Labels took part in training, but for {' and '.join(map(repr, without))}."
     typer.echo(f"{dataset['n']:,} images of {dataset['name']} ({dataset['split']}), {seconds:.1f} s in all.{labels}")
+    if dataset.get("taken"):
+        typer.echo(f"taken as: {dataset['taken']}")
     for result in metrics["results"]:
         applied = result.get("applied", {})
         if "accuracy" in applied:

@@ -153,7 +153,7 @@ def test_a_gpu_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> N
     use_device("gpu")
     assert set_to["jax_platforms"] is None
     monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
-    with pytest.raises(InputError, match=r"JAX finds no gpu here: install scratchclust\[cuda\] for an NVIDIA GPU"):
+    with pytest.raises(InputError, match=r"JAX finds no gpu here: `pip install -e .*\[cuda\].* for an NVIDIA GPU"):
         use_device("gpu")
     use_device("cpu")
     assert set_to["jax_platforms"] == "cpu"
