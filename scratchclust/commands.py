@@ -257,7 +257,15 @@ def _telling(quiet: bool) -> Iterator[Callable[[str], None]]:
     columns = SpinnerColumn(), told, TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("")
-        yield lambda line: progress.reset(task, description=escaped(line))
+
+        def tell(line: str) -> None:
+            step = progress.tasks[0].description.split(":")[0]
+            if escaped(line).split(":")[0] == step:  # only the count behind it has changed: the time goes on
+                progress.update(task, description=escaped(line))
+            else:
+                progress.reset(task, description=escaped(line))
+
+        yield tell
 
 
 def _show(outcome: "Outcome") -> None:
@@ -275,6 +283,8 @@ def _show(outcome: "Outcome") -> None:
         labels = f" Labels took part in training, but for {' and '.join(map(repr, without))}."
     source = f"{escaped(dataset['name'])} ({dataset['split']})"
     typer.echo(f"{dataset['n']:,} images of {source}, {seconds:.1f} s in all.{labels}")
+    if dataset.get("taken"):
+        typer.echo(f"taken as: {escaped(dataset['taken'])}")
     for result in metrics["results"]:
         applied = result.get("applied", {})
         if "accuracy" in applied:

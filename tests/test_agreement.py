@@ -341,7 +341,7 @@ def test_columns_of_tables(kind: str) -> None:
     for score in ALL_SCORES:
         assert score([0, 1, 1], pandas.Series([0, 1, 1]).astype(kind)) == pytest.approx(1)
     with_gap = pandas.Series([0, None, 1], dtype="Int64")
-    with pytest.raises(InputError, match="labels_pred must be integers or strings without gaps, but holds (<NA>|nan)"):
+    with pytest.raises(InputError, match=r"labels_pred must be integers or strings without gaps, but holds (<NA>|nan)"):
         clustering_accuracy([0, 1, 1], with_gap)
 
 

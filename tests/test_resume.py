@@ -135,8 +135,29 @@ def test_checkpoints_of_another_configuration_are_left_alone(trained: Path) -> N
     assert done.metrics["seed"] == 1
 
 
+def test_resume_of_a_complete_run_looks_at_its_images(outcome: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = data.load
+
+    def other(*args: Any, **kwargs: Any) -> data.Dataset:
+        return whole(*args, **kwargs)._replace(sha256="of other pictures")
+
+    def gone(*args: Any, **kwargs: Any) -> data.Dataset:
+        raise InputError("digits: no such file or folder: check the path")
+
+    message = "is complete, but was made with different images: give another --output, or --overwrite"
+    with_shuffled_labels(monkeypatch)
+    with pytest.raises(InputError, match=message):
+        run("digits", FEW, output=outcome.folder, resume=True)
+    monkeypatch.setattr(data, "load", other)
+    with pytest.raises(InputError, match=message):
+        run("digits", FEW, output=outcome.folder, resume=True)
+    monkeypatch.setattr(data, "load", gone)
+    with pytest.raises(InputError, match="no such file or folder"):
+        run("digits", FEW, output=outcome.folder, resume=True)
+
+
 def test_resume_of_a_complete_run_computes_nothing(outcome: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "load", lambda *_, **__: pytest.fail("nothing is to be loaded"))
+    monkeypatch.setattr(fit, "fit_variant", lambda *_, **__: pytest.fail("nothing is to be fitted"))
     again = run("digits", FEW, output=outcome.folder, resume=True)
     assert again.was_finished
     assert again.metrics == outcome.metrics

@@ -1,6 +1,8 @@
 """The images of a run: those that are clustered, that the features learn from, that test what was fitted."""
 
+import hashlib
 import logging
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -48,12 +50,14 @@ def load(
     for split in splits:
         if split is not None:
             tell(f"loading {name}, {split}")
-        found.append(None if split is None else _one(name, split, limit, classes, reading or {}))
+        more = {**(reading or {}), "tell": lambda line: tell(f"loading {line}")}
+        found.append(None if split is None else _one(name, split, limit, classes, more))
     images = Images(*found)
     n_needed, purpose = needed
     if len(images.clustered.images) < n_needed:
         n = len(images.clustered.images)
         raise InputError(f"{name} has {n} images, too few for {purpose}: give {n_needed} or more")
+    logger.info("taken: %s", images.clustered.taken)
     for dataset in filter(None, images):  # `data.load` has told their number and the first
         for file in dataset.skipped:
             logger.warning("skipped %s: %s", file.path, file.reason)
@@ -84,13 +88,65 @@ def in_groups(dataset: Any, groups: Mapping[str, tuple[int, ...]]) -> Any:
 def _one(name: str, split: str, limit: int | None, classes: tuple[int, ...] | None, reading: Mapping[str, Any]) -> Any:
     from scratchclust import data
 
-    if classes is None:
-        return data.load(name, split=split, limit=limit, **reading)
-    dataset = data.load(name, split=split, **reading)
+    try:
+        if classes is None:
+            return data.load(name, split=split, limit=limit, **reading)
+        dataset = data.load(name, split=split, **reading)
+    except InputError as error:
+        raise InputError(in_options(str(error))) from error
     if dataset.labels is None:
         raise InputError(f"{name} has no labels by which to choose the classes {classes}: give labelled images")
-    chosen = np.flatnonzero(np.isin(dataset.labels, classes))[:limit]
+    there = np.unique(dataset.labels[dataset.labels >= 0])
+    if absent := sorted({*classes} - {*there.tolist()}):
+        raise InputError(
+            f"{name}, {split}, has no image of the labels {', '.join(map(str, absent))} of --digits: "
+            f"it has {_ranges(there.tolist())}"
+        )
+    chosen = np.flatnonzero(np.isin(dataset.labels, classes))
+    labels = dataset.labels[chosen]
+    if limit is not None and data.is_class_by_class(labels):
+        chosen = chosen[np.sort(data.drawn_order(labels, reading.get("seed", 0))[:limit])]
+    chosen = chosen[:limit]
     images = dataset.images[chosen]
     paths = None if dataset.paths is None else tuple(dataset.paths[i] for i in chosen)
     sha256 = data.pixels_sha256(images)
     return dataset._replace(images=images, labels=dataset.labels[chosen], paths=paths, sha256=sha256)
+
+
+def check_labelled(dataset: Any, recipe: str, name: str) -> None:
+    """Refuses images that a recipe is to learn from and whose labels are not all known. Raises InputError."""
+    n_unknown = len(dataset.images) if dataset.labels is None else int((dataset.labels < 0).sum())
+    if n_unknown:
+        raise InputError(
+            f"recipe {recipe} learns from labels, but {n_unknown} of the {len(dataset.images)} images of {name} have "
+            "none: put each into a folder of its class, or take a recipe that needs no labels"
+        )
+
+
+def record(dataset: Any) -> dict[str, Any]:
+    """What metrics.json tells of the images, and by what a finished run is known to be of the same ones."""
+    labels = dataset.labels
+    return {
+        "n": len(dataset.images),
+        "shape": list(dataset.images.shape[1:]),
+        "sha256": dataset.sha256,
+        "labels_sha256": None if labels is None else hashlib.sha256(labels.tobytes()).hexdigest(),
+        "taken": dataset.taken,
+    }
+
+
+def in_options(message: str) -> str:
+    """A message of the library with the command line's options in the place of Python's arguments."""
+    message = re.sub(r"\b(size|split|limit)='?([\w./]+)'?", r"--\1 \2", message)
+    return message.replace("load without strict", "leave --strict out")
+
+
+def _ranges(numbers: list[int]) -> str:
+    """Sorted whole numbers as "0 to 9, 12"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)

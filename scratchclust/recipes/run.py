@@ -12,7 +12,7 @@ from typing import Any
 from scratchclust import runs
 from scratchclust.errors import InputError
 from scratchclust.recipes.definitions import Applied, Variant
-from scratchclust.recipes.images import Images, in_drawn_order, in_groups, load
+from scratchclust.recipes.images import Images, check_labelled, in_drawn_order, in_groups, in_options, load, record
 from scratchclust.recipes.registry import find
 from scratchclust.recipes.work import Settings, Tell, Work, describe
 from scratchclust.runs.files import plain
@@ -77,7 +77,8 @@ def check(recipe: str, settings: Settings) -> None:
 
 def _finished(work: Work, final: Path) -> Outcome:
     metrics = runs.read_metrics(final)
-    differing = different(work, metrics)
+    # The pictures last, since reading them takes time: they may have changed, or be gone, under the same name.
+    differing = different(work, metrics) or other_images(metrics, _load(work).clustered)
     if differing:
         raise InputError(
             f"{final} is complete, but was made with different {' and '.join(differing)}: "
@@ -90,6 +91,13 @@ def different(work: Work, metrics: dict[str, Any]) -> list[str]:
     """What of a complete run is not as this work would have it: names in metrics.json."""
     same = {"recipe": work.recipe.name, "seed": work.settings.seed, "parameters": plain(work.parameters)}
     return [name for name, value in same.items() if metrics[name] != value]
+
+
+def other_images(metrics: dict[str, Any], dataset: Any) -> list[str]:
+    """["images"], if those of a complete run, or their labels, are not those that are there now; else nothing."""
+    was, now = metrics["dataset"], record(dataset)
+    changed = any(was[name] != now[name] for name in now if name in was and name != "taken")
+    return ["images"] if changed else []
 
 
 def _compute(work: Work, folder: runs.RunFolder, begin: Callable[[], None]) -> dict[str, Any]:
@@ -117,7 +125,7 @@ def _load(work: Work) -> Images:
     settings, recipe = work.settings, work.recipe
     test = None if settings.data is not None else recipe.test_split
     splits = (work.split, work.fit_split, test)
-    reading = {"size": settings.size, "strict": settings.strict}
+    reading = {"size": settings.size, "strict": settings.strict, "seed": settings.seed}
     source = recipe.dataset if settings.data is None else settings.data
     images = load(
         source,
@@ -129,11 +137,8 @@ def _load(work: Work) -> Images:
         tell=work.tell,
     )
     work.check_images(images.clustered.images.shape)
-    if recipe.labels_used and (images.learned or images.clustered).labels is None:
-        raise InputError(
-            f"recipe {recipe.name} learns from labels, but {source} has none: give pictures in a folder for each "
-            "class, or take a recipe that needs no labels (`scratchclust recipes` tells)"
-        )
+    if recipe.labels_used and any(not variant.blind for variant in work.variants):
+        check_labelled(images.clustered if images.learned is None else images.learned, recipe.name, source)
     if work.applied is not None:
         images = images._replace(applied=_applied(work, work.applied, source, reading))
     if work.groups is not None:
@@ -147,7 +152,10 @@ def _applied(work: Work, wanted: Applied, source: str, reading: Mapping[str, Any
     from scratchclust import data
 
     work.tell(f"loading {source}, {wanted.split}")
-    dataset = data.load(source, split=wanted.split, **reading)
+    try:
+        dataset = data.load(source, split=wanted.split, **reading)
+    except InputError as error:
+        raise InputError(in_options(str(error))) from error
     n = wanted.n if work.settings.data is None else len(dataset.images)  # of a person's own images all
     return in_drawn_order(dataset, min(n, work.settings.limit or n))
 

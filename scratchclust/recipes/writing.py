@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scratchclust import runs
+from scratchclust.recipes.images import record
 from scratchclust.recipes.pictures import draw_all, draw_over_k
 from scratchclust.recipes.work import Work
 
@@ -62,9 +63,7 @@ def metrics_of(
         "dataset": {
             "name": dataset.name,
             "split": work.split,
-            "n": len(dataset.images),
-            "shape": dataset.images.shape[1:],
-            "sha256": dataset.sha256,
+            **record(dataset),
         },
         "parameters": work.parameters,
         "environment": runs.environment(work.settings.precision),
