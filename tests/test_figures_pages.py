@@ -10,6 +10,7 @@ from PIL import Image
 
 from scratchclust.recipes.pictures import _against_labels, colors_as_in
 from scratchclust.report import figures
+from scratchclust.report._inputs import as_drawn
 
 LABELS = np.arange(90) % 3
 IMAGES = np.zeros((90, 8, 8, 1), np.uint8)
@@ -173,3 +174,23 @@ def test_noise_has_one_name_in_all_figures():
     words += [text.get_text() for text in everywhere[1].legends[0].get_texts()]
     assert [word for word in words if "noise" in word] == ["noise (15 images)", "noise (15)"]
     assert not any("-1" in word for word in words)
+
+
+def test_letters_that_no_font_has_tell_names_apart_and_give_no_warning():
+    lone = ("\U00010a7c", "\U00010a7d")  # of Old North Arabian
+    assert [as_drawn(f"{letter} caf\u00e9") for letter in lone] == ["\\U00010a7c caf\u00e9", "\\U00010a7d caf\u00e9"]
+    figure: Any = figures.label_histograms(np.array([[1, 2], [3, 4]]), lone)
+    figure._repr_png_()  # warnings are errors here
+
+
+def test_histograms_and_centroids_of_very_many_clusters_are_of_the_largest():
+    counts = np.arange(1, 301)
+    histograms: Any = figures.label_histograms(np.stack([counts, counts]), ["a", "b"])
+    titles = [ax.get_title(loc="left") for ax in histograms.axes]
+    assert (len(titles), titles[0], titles[-1]) == (40, "cluster 260 (522)", "cluster 299 (600)")
+    assert histograms.get_suptitle() == "True labels in each of 300 clusters (90,300 images): the 40 largest"
+    centroids: Any = figures.centroid_images(np.zeros((300, 8, 8, 1)), counts)
+    texts = [text.get_text() for text in centroids.axes[0].texts]
+    assert (len(texts), texts[0], texts[-1]) == (80, "cluster 220\n221 images", "cluster 299\n300 images")
+    assert centroids.get_suptitle() == "Centroids of 300 clusters: the 80 largest"
+    assert max(figure.get_figheight() for figure in (histograms, centroids)) < 16

@@ -11,7 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from scratchclust.report._inputs import as_drawn, check_counts, check_names
-from scratchclust.report._style import ACCENT, NOISE_COLOR, WIDTH, cluster_name, new_figure, panel_grid, styled
+from scratchclust.report._style import (
+    ACCENT,
+    MOST_PANELS,
+    NOISE_COLOR,
+    WIDTH,
+    cluster_name,
+    new_figure,
+    panel_grid,
+    styled,
+)
 
 SMALLEST, LARGEST = 5.0, 9.0  # points, of the numbers in a matrix
 MAX_CELLS_WITH_NUMBERS = 1_000  # more would take seconds to draw
@@ -25,6 +34,8 @@ def label_histograms(
 ) -> Figure:
     """How many images of each true label a cluster holds: one small panel a cluster, its largest label in colour.
 
+    Of more than `MOST_PANELS` clusters the largest are shown.
+
     Args:
         contingency: [n_classes, n_clusters] counts.
         label_names: one for each class.
@@ -37,17 +48,20 @@ def label_histograms(
     n_classes, n_clusters = counts.shape
     classes = check_names(label_names, n_classes, "label_names", "rows of contingency")
     clusters = _cluster_names(cluster_names, n_clusters)
+    title_end = f": the {MOST_PANELS} largest" if n_clusters > MOST_PANELS else ""
+    shown = np.sort(np.argsort(-counts.sum(axis=0), kind="stable")[:MOST_PANELS])
     columns = min(5, n_clusters)
     n_noise = clusters.count(cluster_name(-1))
+    which = f"{n_clusters - n_noise} clusters{' and noise' * n_noise}"
     figure, axes = panel_grid(
-        f"True labels in each of {n_clusters - n_noise} clusters{' and noise' * n_noise} ({counts.sum():,} images)",
-        n_clusters,
+        f"True labels in each of {which} ({counts.sum():,} images){title_end}",
+        len(shown),
         columns=columns,
         panel_height=0.6 + min(2.4, max(0.5, 0.13 * n_classes)),
         sharex=True,
         sharey=True,
     )
-    for ax, column, name in zip(axes, counts.T, clusters, strict=True):
+    for ax, column, name in zip(axes, counts.T[shown], [clusters[i] for i in shown], strict=True):
         _label_bars(ax, column, f"{as_drawn(name)} ({column.sum():,})")
     _name_rows(axes[0], [as_drawn(name) for name in classes])
     for ax in axes[::columns]:

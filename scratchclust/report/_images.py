@@ -24,6 +24,7 @@ from scratchclust.report._inputs import (
 from scratchclust.report._style import WIDTH, cluster_name, largest_clusters, new_figure, panel_grid, styled
 
 WHITE = 255
+MOST_CENTROIDS = 80
 HIGHEST = 2.0  # of a picture among others, in widths of its place: one that is higher becomes narrower
 
 
@@ -101,7 +102,8 @@ def centroid_images(
     *,
     title: str | None = None,
 ) -> Figure:
-    """Each cluster's centroid as a picture, with the size of the cluster.
+    """Each cluster's centroid as a picture, with the size of the cluster; of more than 80 the largest (the first,
+    where no sizes are given).
 
     Args:
         centroids: [k, h, w, c] floats in [0, 1]; values outside are clipped.
@@ -116,8 +118,13 @@ def centroid_images(
     if counts is not None:
         sizes = check_curve(counts, "counts", len(pictures))
         titles = [f"{title}\n{int(size):,} images" for title, size in zip(titles, sizes, strict=True)]
-    columns = len(pictures) if len(pictures) <= 8 else -(-len(pictures) // math.ceil(len(pictures) / 8))
-    return _tiles(title or f"Centroids of {len(pictures)} clusters", pictures, titles, columns=columns)
+    heading, n_shown = title or f"Centroids of {len(pictures)} clusters", len(pictures)
+    if n_shown > MOST_CENTROIDS:
+        heading, n_shown = f"{heading}: the {MOST_CENTROIDS} {'first' if counts is None else 'largest'}", MOST_CENTROIDS
+    by_size = np.arange(len(pictures)) if counts is None else np.argsort(-np.asarray(counts), kind="stable")
+    shown = np.sort(by_size[:n_shown])
+    columns = n_shown if n_shown <= 8 else -(-n_shown // math.ceil(n_shown / 8))
+    return _tiles(heading, pictures[shown], [titles[i] for i in shown], columns=columns)
 
 
 @styled

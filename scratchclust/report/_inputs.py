@@ -1,12 +1,19 @@
 """What every figure asks of its arguments: each check raises one line that says what was expected and what came."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Integer, UInt8
+from matplotlib.font_manager import findfont, fontManager, get_font
 
 from scratchclust.errors import InputError, escaped
+
+OTHER_SCRIPTS = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "WenQuanYi Micro Hei", "PingFang SC", "Hiragino Sans"),
+    *("Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Noto Sans Devanagari", "Noto Sans Thai"),
+)
 
 
 def check_points(values: Any, name: str) -> Float[np.ndarray, "n 2"]:
@@ -55,9 +62,24 @@ def check_names(names: Sequence[Any] | Any, n_expected: int, name: str, things: 
 
 
 def as_drawn(name: str) -> str:
-    """A name from somebody's folders: one line, at most 28 letters with its beginning and its end, and no formula."""
-    line = escaped(name)
+    """A name from somebody's folders: one line, at most 28 letters with its beginning and its end, and no formula.
+
+    A letter that no font here has is written as in Python: boxes would make all such names alike.
+    """
+    line = "".join(letter if _has_glyph(letter) else ascii(letter)[1:-1] for letter in escaped(name))
     return no_formula(line if len(line) <= 28 else f"{line[:14]}…{line[-13:]}")
+
+
+@functools.cache
+def font_families() -> list[str]:
+    """DejaVu Sans, which comes with matplotlib, and behind it fonts for other scripts where they are installed."""
+    installed = {font.name for font in fontManager.ttflist}
+    return ["DejaVu Sans", *(name for name in OTHER_SCRIPTS if name in installed)]
+
+
+@functools.cache
+def _has_glyph(letter: str) -> bool:
+    return any(get_font(findfont(family)).get_char_index(ord(letter)) for family in font_families())
 
 
 def no_formula(text: str) -> str:

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scratchclust.errors import InputError, writing
-from scratchclust.report._inputs import no_formula
+from scratchclust.report._inputs import font_families, no_formula
 
 WIDTH = 8.0  # inches
 SCREEN_DPI = 100  # in notebooks
@@ -46,7 +46,7 @@ STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
     "figure.constrained_layout.w_pad": 0.07,  # inches; letters are a little wider in files than on screen
     "savefig.facecolor": "auto",
-    "font.family": ["DejaVu Sans"],  # shipped with matplotlib: the same letters on every machine
+    "font.family": font_families(),  # the first comes with matplotlib: the same letters on every machine
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.labelsize": 9,
