@@ -171,10 +171,10 @@ def test_mini_batches_give_the_same_values(weights):
 def test_mini_batches_of_every_setting_are_as_good_on_average(settings):
     given = {"n_clusters": 5, "batch_size": 50, "n_init": "auto", **settings}
     ours, theirs = (
-        [estimator(random_state=s, **given).fit(X) for s in range(12)] for estimator in PAIRS["MiniBatchKMeans"]
+        [estimator(random_state=s, **given).fit(X) for s in range(6)] for estimator in PAIRS["MiniBatchKMeans"]
     )
     mean = np.mean([model.inertia_ for model in theirs])
-    spread = np.std([model.inertia_ for model in theirs]) / np.sqrt(12)
+    spread = np.std([model.inertia_ for model in theirs]) / np.sqrt(6)
     assert np.mean([model.inertia_ for model in ours]) <= 1.05 * mean + 3 * spread
     if settings.get("max_no_improvement", 1) is None:
         assert {model.n_steps_ for model in ours} == {model.n_steps_ for model in theirs} == {120}
