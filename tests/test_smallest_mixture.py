@@ -247,3 +247,25 @@ def test_nothing_fitted_changes_with_the_callers_array(estimator: Any) -> None:
 def test_sparse_points_are_refused_with_a_cure(estimator: Any) -> None:
     with pytest.raises(TypeError, match=r"Sparse data was passed.*Use '\.toarray\(\)'"):
         estimator.fit(scipy.sparse.csr_array(np.eye(8)))
+
+
+@pytest.mark.parametrize("power", [-400, -70, 70, 400])
+@pytest.mark.parametrize(("d", "eps"), [(2, 0.35), (5, 0.9)])
+def test_dbscan_at_any_scale(d: int, eps: float, power: int) -> None:
+    X = np.repeat(X60, 2, axis=1)[:, -d:]
+    expected = DBSCAN(eps, min_samples=3).fit_predict(X)
+    assert -1 in expected
+    assert 1 in expected
+    found = DBSCAN(np.ldexp(eps, power), min_samples=3).fit_predict(np.ldexp(X, power))
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("init_params", ["kmeans", "k-means++", "random", "random_from_data"])
+@pytest.mark.parametrize("power", [-70, 70])
+def test_a_mixture_at_any_scale(power: int, init_params: str) -> None:
+    """The densities of X s are those of X divided by s^d."""
+    given = {"init_params": init_params, "random_state": 0, "tol": 1e-6, "max_iter": 500}
+    here = GaussianMixture(2, reg_covar=1e-6, **given).fit(X60)
+    there = GaussianMixture(2, reg_covar=np.ldexp(1e-6, 2 * power), **given).fit(np.ldexp(X60, power))
+    np.testing.assert_array_equal(there.labels_, here.labels_)
+    assert there.lower_bound_ + 3 * power * np.log(2) == pytest.approx(here.lower_bound_, rel=1e-9)

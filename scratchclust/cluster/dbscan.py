@@ -46,7 +46,7 @@ from scratchclust.cluster.dbscan_passes import (
     weigh,
 )
 from scratchclust.cluster.exact_pairs import near_rows
-from scratchclust.distances import AnyArray, unit_rows
+from scratchclust.distances import AnyArray, centre_of, exponent_of, scaled, unit_rows
 from scratchclust.errors import InputError
 from scratchclust.neighbors import nearest_neighbors
 from scratchclust.results import DBSCANResult
@@ -79,8 +79,7 @@ def dbscan(
 
     Raises:
         InputError: no points, eps not above 0, min_samples below 1, NaN or infinity in X, distances that are none,
-            rows without a direction, weights that are no finite numbers, or numbers whose squares leave the range of
-            float32.
+            rows without a direction, or weights that are no finite numbers.
     """
     _check(X, eps, min_samples, metric, sample_weight)
     eps, weights = float(eps), None if sample_weight is None else np.asarray(sample_weight, np.float64)
@@ -89,6 +88,11 @@ def dbscan(
         return _numbered(labels, core)
     if metric == "cosine":
         X, eps = unit_rows(np.asarray(X, np.float64)), float(np.sqrt(2 * eps) * (1 + ROUNDING))
+    exponent = exponent_of(np.asarray(X))
+    if exponent:  # squares would leave the range of float32
+        X = scaled(np.asarray(X), np.asarray(centre_of(X)), exponent)
+        with np.errstate(over="ignore"):
+            eps = float(np.ldexp(eps, -exponent))
     if fits_a_grid(X, eps):
         labels, core = grid_labels(np.asarray(X), eps, min_samples, weights)
     else:

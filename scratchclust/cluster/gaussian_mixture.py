@@ -31,7 +31,7 @@ from scratchclust.cluster.mixture_points import Points, points_of_mixture
 from scratchclust.cluster.mixture_steps import densities, expect
 from scratchclust.cluster.mixture_sums import expected_sums, maximised, sums_given
 from scratchclust.cluster.mixtures import given_parts, spheres
-from scratchclust.distances import mean_of
+from scratchclust.distances import exponent_of, mean_of
 from scratchclust.errors import InputError
 from scratchclust.results import GaussianMixtureResult, Mixture
 
@@ -218,9 +218,11 @@ def _start(points: Points, key: Array, init_params: str, reg_covar: float) -> tu
     Spheres are no reason for that: which point is nearest float32 knows well enough to begin with.
     """
     k, X = points.n_components, points.X
+    exponent = exponent_of(np.asarray(X)) if X.dtype == np.float64 else 0  # of squares beyond the range of float32
+    X = np.ldexp(np.asarray(X), -exponent) if exponent else X
     if init_params in ("k-means++", "random_from_data"):
         draw = plus_plus if init_params == "k-means++" else random_points
-        means = np.asarray(draw(X, k, key=key), np.float64)
+        means = np.ldexp(np.asarray(draw(X, k, key=key), np.float64), exponent)
         return points, spheres(means, reg_covar, covariance_type=points.covariance_type)
     if init_params == "kmeans":
         given = np.asarray(kmeans(X, k, key=key).labels)
