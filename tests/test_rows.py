@@ -61,6 +61,22 @@ def test_split_subtracts_the_offset_but_not_from_the_filling(asarray):
     np.testing.assert_array_equal(blocks[:, 0], [[0, 5], [1, 15], [0, 0], [0, 0]])
 
 
+@each_kind
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])  # JAX's integers take the way of a device
+def test_split_subtracts_from_each_row_what_its_group_has(asarray, dtype, monkeypatch):
+    monkeypatch.setattr(rows, "MIN_PART", 4)  # two rows at a time
+    X = asarray(np.array([[1, 10], [2, 20], [3, 30], [4, 40], [5, 50]], dtype))
+    blocks = rows.split(X, block=2, offset=np.array([[1.0, 5.0], [2.0, 0.0]]), group=np.array([0, 1, 1, 0, -1]))
+    np.testing.assert_array_equal(rows.join(blocks, 5), [[0, 5], [0, 20], [1, 30], [3, 35], [3, 50]])
+    np.testing.assert_array_equal(blocks.reshape(-1, 2)[5:], 0)
+
+
+def test_split_keeps_the_digits_of_far_groups():
+    X = 1e9 + np.array([[0.25], [0.5], [-1e9 - 3.0]])
+    blocks = rows.split(X, block=1, offset=np.array([[1e9], [0.0]]), group=np.array([0, 0, 1]))
+    np.testing.assert_array_equal(rows.join(blocks, 3), [[0.25], [0.5], [-3.0]])
+
+
 def test_split_subtracts_before_it_rounds():
     X = 1e9 + np.array([[0.25], [0.5]])  # float32 has steps of 64 there
     np.testing.assert_array_equal(rows.join(rows.split(X, block=1, offset=[1e9]), 2), [[0.25], [0.5]])
