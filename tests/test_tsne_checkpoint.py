@@ -172,3 +172,32 @@ def test_memory_grows_linearly() -> None:
     """Of 14,000 points: an n x n matrix of single bytes would take 196 MB, one of float32 784 MB more than of 3,500."""
     few, many = map(int, in_a_process("memory", 3_500, 14_000))
     assert many - few < 120e6
+
+
+def test_a_map_that_ended_early_is_kept_and_stays_as_it_is(tmp_path: Path) -> None:
+    """Without progress it ends before max_iter; the same call finds it again, another patience goes on from there."""
+    given = GIVEN | {"max_iter": 700, "min_grad_norm": 0.0, "n_iter_without_progress": 50}
+    patient = fast.tsne(X, **given | {"n_iter_without_progress": 300})
+    file, told = tmp_path / "map.safetensors", []
+    first = fast.tsne(X, **given | {"min_grad_norm": 1.0}, checkpoint=file)
+    assert first.n_iter == 300  # any gradient is short enough, once the exaggeration is over
+    again = fast.tsne(X, **given | {"min_grad_norm": 1.0}, checkpoint=file, progress=lambda i, _: told.append(i))
+    assert_same(again, first)
+    assert told == []
+    assert_same(fast.tsne(X, **given | {"n_iter_without_progress": 300}, checkpoint=file), patient)
+
+
+@pytest.mark.parametrize("killed_at", [200, 250, 300])
+def test_it_goes_on_across_the_end_of_the_exaggeration(tmp_path: Path, killed_at: int) -> None:
+    more = GIVEN | {"max_iter": 350}
+    fast.tsne(X, **GIVEN | {"max_iter": killed_at}, checkpoint=tmp_path / "map")
+    assert_same(fast.tsne(X, **more, checkpoint=tmp_path / "map"), fast.tsne(X, **more))
+
+
+def test_a_checkpoint_of_another_spread_of_the_start_or_metric_is_refused(tmp_path: Path) -> None:
+    given = {"perplexity": 5.0, "max_iter": 50, "checkpoint": tmp_path / "map"}
+    fast.tsne(X, **given, key=jax.random.key(1))
+    with pytest.raises(InputError, match=r"start: pca [0-9a-f]{64} there, pca [0-9a-f]{64} now"):
+        fast.tsne(X, **given)
+    with pytest.raises(InputError, match="metric: euclidean there, cosine now"):
+        fast.tsne(X, **given, key=jax.random.key(1), metric="cosine")
