@@ -214,7 +214,7 @@ def _explain(error: BaseException) -> int:
         code = error.code if isinstance(error, SystemExit) else error.exit_code
         return code if isinstance(code, int) else 0
     if isinstance(error, InputError):
-        _say(str(error))
+        _say(_in_options(str(error)))
         return WRONG_INPUT
     usage = getattr(error, "format_message", None)  # typer's own errors, by their looks: the class moved with versions
     if usage is not None:
@@ -237,7 +237,14 @@ def _interrupted_line() -> str:
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     if str(message) not in _warned:
         _warned.add(str(message))
-        _say(f"warning: {message}")
+        _say(f"warning: {_in_options(str(message))}")
+
+
+def _in_options(message: str) -> str:
+    """The message in words of the command line."""
+    from scratchclust.recipes.images import in_options
+
+    return in_options(message)
 
 
 def _labels(digits: str | None) -> tuple[int, ...] | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from scratchclust.data.dataset import Reading, Request, SkippedFile, choose_splits, drawn_order, one_line
 from scratchclust.data.depth import tell_white, to_bytes, white_above
-from scratchclust.data.layout import Layout, find_layout, in_words
+from scratchclust.data.layout import MOST_NAMED, Layout, find_layout, in_words
 from scratchclust.data.listing import Listing, is_run, list_files, natural_key
 from scratchclust.data.pictures import Picture, decode, endings, is_grey, strict_pillow
 from scratchclust.data.progress import track
@@ -28,7 +28,8 @@ class _Known:
     def __init__(self, folder: Path, request: Request, listing: Listing) -> None:
         self.folder, self.request, self.n_files = folder, request, len(listing.files) + len(listing.unusable)
         self.skipped: list[SkippedFile] = []
-        self.words = [f"left out runs: {', '.join(listing.runs)}"] if listing.runs else []
+        more = ", ..." if len(listing.runs) > MOST_NAMED else ""
+        self.words = [f"left out runs: {', '.join(listing.runs[:MOST_NAMED])}{more}"] if listing.runs else []
         for file in listing.unusable:
             self.skip(*file)
 
