@@ -117,7 +117,7 @@ def test_missing_batches(tmp_path):
 def test_a_file_too_large_for_a_batch_is_not_read(tmp_path):
     with (tmp_path / "huge.bin").open("wb") as stream:
         stream.truncate(10**12)  # sparse
-    with pytest.raises(InputError, match=r"huge.bin has 1000000000000 bytes, a batch of CIFAR-10 at most 30730000"):
+    with pytest.raises(InputError, match=r"huge.bin is no batch of CIFAR-10 .*: it has 1000000000000 bytes"):
         data.load(tmp_path / "huge.bin")
 
 
@@ -189,3 +189,67 @@ def test_a_flipped_byte_in_an_archive_packed_by_xz(tmp_path):
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"cifar.tar is a damaged archive .*: fetch it again"):
         data.load(path)
+
+
+def fine_record(coarse, fine, red, green, blue):
+    return bytes([coarse]) + record(fine, red, green, blue)
+
+
+FINE_NAMES = [f"class{i}" for i in range(100)]
+FINE = {
+    "train.bin": fine_record(19, 99, 10, 1, 2) + fine_record(0, 50, 20, 1, 2),
+    "test.bin": fine_record(3, 12, 3, 4, 5),
+    "fine_label_names.txt": "\n".join(FINE_NAMES).encode() + b"\n",
+    "coarse_label_names.txt": b"fish\n" * 20,
+}
+
+
+@pytest.mark.parametrize("where", ["folder", "parent", "archive"])
+def test_cifar100(tmp_path, where):
+    source = write_archive(tmp_path / "cifar-100-binary.tar.gz", FINE, folder="cifar-100-binary/")
+    if where != "archive":
+        source = tmp_path / "set"
+        folder = source / "cifar-100-binary" if where == "parent" else source
+        folder.mkdir(parents=True)
+        for name, content in FINE.items():
+            (folder / name).write_bytes(content)
+    everything = data.load(source)
+    assert everything.labels.tolist() == [99, 50, 12]
+    np.testing.assert_array_equal(everything.images[:, 9, 9], [[10, 1, 2], [20, 1, 2], [3, 4, 5]])
+    np.testing.assert_array_equal(everything.images[0, 0, 0], [11, 2, 3])
+    assert (everything.name, everything.label_names) == ("cifar100", tuple(FINE_NAMES))
+    assert data.load(source, split="test").labels.tolist() == [12]
+
+
+def test_a_batch_of_cifar100_alone(tmp_path):
+    (tmp_path / "mine.bin").write_bytes(FINE["train.bin"])
+    batch = data.load(tmp_path / "mine.bin")
+    assert (batch.labels.tolist(), batch.label_names) == ([99, 50], None)
+    (tmp_path / "fine_label_names.txt").write_bytes(FINE["fine_label_names.txt"])
+    assert data.load(tmp_path / "mine.bin").label_names == tuple(FINE_NAMES)
+
+
+def test_other_binary_files_are_told_for_what_they_are(tmp_path):
+    contents = {
+        "train_X.bin": (bytes(2 * 96 * 96 * 3), "is STL-10's binary version, which is not read: save its images"),
+        "model.bin": (b"PK\x03\x04" + bytes(50), "is a zip archive: it has 54 bytes, expected a multiple of 3073"),
+        "raw.bin": (b"\x01" * 77, "is no batch of CIFAR-10 or CIFAR-100: it has 77 bytes"),
+    }
+    for name, (content, message) in contents.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=f"{name} {message}"):
+            data.load(tmp_path / name)
+    with pytest.raises(InputError, match=r"is STL-10's binary version"):
+        data.load(tmp_path)
+
+
+def test_the_pickled_cifar100_is_refused(tmp_path):
+    folder = tmp_path / "cifar-100-python"
+    folder.mkdir()
+    for name in ("train", "test", "meta"):
+        (folder / name).write_bytes(b"\x80\x02.")
+    with pytest.raises(InputError, match=r"pickled Python version.*use the binary one, cifar-100-binary.tar.gz"):
+        data.load(tmp_path)
+    archive = write_archive(tmp_path / "py.tar.gz", {"train": b"\x80\x02."}, folder="cifar-100-python/")
+    with pytest.raises(InputError, match=r"py.tar.gz holds the pickled .* cifar-100-binary.tar.gz"):
+        data.load(archive)

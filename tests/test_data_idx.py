@@ -1,6 +1,7 @@
 """IDX files: goldens written with struct, the usual layouts, and files that lie."""
 
 import gzip
+import io
 import struct
 import tracemalloc
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from scratchclust import data
-from scratchclust.data import idx
+from scratchclust.data import idx as idx_files
 from scratchclust.errors import InputError
 
 # Two images of 2x3 pixels: 0..5 and 6..11.
@@ -139,6 +140,7 @@ def broken(content, message, *, kind="images"):
     ],
 )
 def test_broken_files_are_named_with_the_cure(tmp_path, content, message, kind):
+    tmp_path = tmp_path / "mnist"  # by whose name it is known that labels run to 9
     write_set(tmp_path)
     name = f"train-{kind}-idx{ {'images': 3, 'labels': 1}[kind] }-ubyte"
     (tmp_path / name).write_bytes(content)
@@ -180,7 +182,7 @@ def test_train_and_test_of_different_shapes(tmp_path):
 def test_a_bomb_that_keeps_its_promise(tmp_path, monkeypatch):
     content = struct.pack(">IIII", 2051, 10, 100, 100) + bytes(100_000)
     (tmp_path / "a-images.idx.gz").write_bytes(gzip.compress(content))
-    monkeypatch.setattr(idx, "LARGEST_UNPACKED", 50_000)
+    monkeypatch.setattr(idx_files, "LARGEST_UNPACKED", 50_000)
     with pytest.raises(InputError, match=r"would unpack to .* more than the .* allowed: .* gunzip first"):
         data.load(tmp_path / "a-images.idx.gz")
     (tmp_path / "a-images.idx").write_bytes(content)
@@ -198,3 +200,112 @@ def test_a_folder_where_the_labels_should_be(tmp_path):
     (tmp_path / "a-images.idx").write_bytes(IMAGES)
     (tmp_path / "a-labels.idx").mkdir()
     assert data.load(tmp_path / "a-images.idx").labels is None
+
+
+def idx(values, code=8):
+    """An IDX file of these values."""
+    header = struct.pack(f">BBBB{values.ndim}I", 0, 0, code, values.ndim, *values.shape)
+    return header + values.astype({8: ">u1", 12: ">i4"}[code]).tobytes()
+
+
+LETTERS = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)  # upright
+
+
+def write_emnist(folder, name="emnist-letters", splits=("train", "test")):
+    folder.mkdir(exist_ok=True)
+    for split in splits:
+        images = idx(LETTERS.transpose(0, 2, 1))  # EMNIST's files hold them transposed
+        (folder / f"{name}-{split}-images-idx3-ubyte.gz").write_bytes(gzip.compress(images))
+        (folder / f"{name}-{split}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(np.array([26, 1]))))
+
+
+def test_emnist(tmp_path):
+    write_emnist(tmp_path / "a")
+    everything = data.load(tmp_path / "a")
+    np.testing.assert_array_equal(everything.images[..., 0], np.concatenate([LETTERS, LETTERS]))
+    assert everything.labels.tolist() == [26, 1, 26, 1]
+    assert [everything.label_names[label] for label in (26, 1)] == ["Z", "A"]
+    assert everything.name == "emnist-letters"
+    assert "EMNIST's pictures turned upright" in everything.taken
+    assert len(data.load(tmp_path / "a", split="test").images) == 2
+    (tmp_path / "a" / "emnist-letters-mapping.txt").write_text(
+        "".join(f"{i} {i + 96} {i + 64}\n" for i in range(1, 27))
+    )
+    assert data.load(tmp_path / "a").label_names[1] == "a"
+    alone = data.load(tmp_path / "a" / "emnist-letters-train-images-idx3-ubyte.gz")
+    np.testing.assert_array_equal(alone.images[..., 0], LETTERS)
+    assert alone.labels.tolist() == [26, 1]
+    write_emnist(tmp_path / "a", "emnist-balanced")
+    with pytest.raises(
+        InputError, match=r"several data sets \(emnist-balanced, emnist-letters\): move the files of one"
+    ):
+        data.load(tmp_path / "a")
+
+
+def test_emnist_has_as_many_names_as_classes():
+    from scratchclust.data.idx import LABEL_NAMES
+
+    n_classes = {name: len(set(names) - {"none"}) for name, names in LABEL_NAMES.items() if name.startswith("emnist")}
+    assert n_classes == {
+        "emnist-mnist": 10,
+        "emnist-digits": 10,
+        "emnist-letters": 26,
+        "emnist-balanced": 47,
+        "emnist-bymerge": 47,
+        "emnist-byclass": 62,
+    }
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_qmnist_s_labels_are_rows_of_which_the_first_number_counts(tmp_path, suffix):
+    pack = gzip.compress if suffix else bytes
+    rows = np.array([[7, 0, 1, 2, 3, 4, 5, 6], [2, 9, 9, 9, 9, 70_000, 9, 9]])
+    for split in ("train", "test"):
+        (tmp_path / f"qmnist-{split}-images-idx3-ubyte{suffix}").write_bytes(pack(IMAGES))
+        (tmp_path / f"qmnist-{split}-labels-idx2-int{suffix}").write_bytes(pack(idx(rows, 12)))
+    loaded = data.load(tmp_path)
+    assert (loaded.labels.tolist(), loaded.name, loaded.label_names) == ([7, 2, 7, 2], "qmnist", tuple("0123456789"))
+    assert data.load(tmp_path / f"qmnist-train-images-idx3-ubyte{suffix}").labels.tolist() == [7, 2]
+
+
+def test_labels_beyond_nine_are_no_damage(tmp_path):
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(IMAGES)
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(np.array([46, 255])))
+    assert data.load(tmp_path).labels.tolist() == [46, 255]
+
+
+def test_gzip_files_are_told_apart_by_what_is_in_them(tmp_path):
+    array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    for images in (array, np.asfortranarray(array), (array / 255).astype(np.float32)):
+        with gzip.open(tmp_path / "a.npy.gz", "wb") as stream:
+            np.save(stream, images)
+        loaded = data.load(tmp_path / "a.npy.gz")
+        np.testing.assert_array_equal(loaded.images[..., 0], array)
+        assert loaded.name == "a"
+    content = gzip.decompress((tmp_path / "a.npy.gz").read_bytes())
+    (tmp_path / "cut.npy.gz").write_bytes(gzip.compress(content[:-3]))
+    with pytest.raises(InputError, match=r"cut.npy.gz: its header promises 96 bytes .* found 93: it is cut short"):
+        data.load(tmp_path / "cut.npy.gz")
+    (tmp_path / "cut.npy.gz").write_bytes((tmp_path / "a.npy.gz").read_bytes()[:-9])
+    with pytest.raises(InputError, match=r"cut.npy.gz is a damaged gzip file"):
+        data.load(tmp_path / "cut.npy.gz")
+    (tmp_path / "mine.gz").write_bytes(gzip.compress(IMAGES))
+    np.testing.assert_array_equal(data.load(tmp_path / "mine.gz").images, GOLDEN)
+    for content, kind in {
+        b"PK\x03\x04": "a zip archive",
+        b"\x89HDF": "an HDF5 file",
+        b"hello": "something unknown",
+    }.items():
+        (tmp_path / "other.gz").write_bytes(gzip.compress(content + bytes(100)))
+        with pytest.raises(InputError, match=rf"other.gz is {kind} in a gzip file: expected IDX, .npy or CIFAR"):
+            data.load(tmp_path / "other.gz")
+
+
+def test_a_npy_gz_that_claims_terabytes_is_not_unpacked(tmp_path):
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        stream, {"descr": "|u1", "fortran_order": False, "shape": (2**20, 2**10, 2**10)}
+    )
+    (tmp_path / "a.npy.gz").write_bytes(gzip.compress(stream.getvalue()))
+    with memory_below(10e6), pytest.raises(InputError, match=r"a.npy.gz claims 1099511627776 bytes"):
+        data.load(tmp_path / "a.npy.gz")

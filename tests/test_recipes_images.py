@@ -51,7 +51,10 @@ def test_the_record_tells_images_and_labels_apart() -> None:
         ("load split='train' or split='test'", "load --split train or --split test"),
         ("remove it, or load without strict", "remove it, or leave --strict out"),
         ("limit=5", "--limit 5"),
-        ("/home/me/size/split.npz: damaged", "/home/me/size/split.npz: damaged"),
+        ("/me/split=train/size=3.npz: damaged", "/me/split=train/size=3.npz: damaged"),
+        ("split=train/a.npz: damaged", "split=train/a.npz: damaged"),
+        ("none came: call fit(images, labels)", "none came: give images in folders of their classes"),
+        ("choose fewer clusters", "give more images, or take --method dbscan, which finds the number of clusters"),
     ],
 )
 def test_cures_speak_of_options(message: str, expected: str) -> None:

@@ -1,5 +1,6 @@
 """Arrays that NumPy saved: `.npy` and `.npz`. Pickled objects are never loaded."""
 
+import gzip
 import lzma
 import math
 import warnings
@@ -57,6 +58,31 @@ def read_npy(path: Path, request: Request) -> Reading:
         _check_header(stream, path.stat().st_size, str(path))
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     return Reading(as_pixels(array[: request.limit] if array.ndim else array, str(path)), None, None, path.stem)
+
+
+def read_npy_gz(path: Path, request: Request) -> Reading:
+    """One gzipped array of images, without labels.
+
+    Raises:
+        InputError: damaged, objects inside, too large when unpacked, or not images as `as_pixels` wants them.
+    """
+    choose_splits(request.split, (), str(path))
+    try:
+        with gzip.open(path) as stream:
+            shape, is_fortran, dtype = _read_header(cast(BufferedIOBase, stream), str(path))
+            n_bytes = math.prod(shape) * dtype.itemsize
+            if n_bytes > min(LARGEST_UNPACKED, MAX_DEFLATE_RATIO * path.stat().st_size):
+                raise InputError(
+                    f"{path} claims {n_bytes} bytes, more than it can hold or is allowed: "
+                    "if that is meant, unpack it with gunzip first"
+                )
+            content = stream.read(n_bytes + 1)
+    except (EOFError, OSError, zlib.error) as error:
+        raise InputError(f"{path} is a damaged gzip file ({one_line(error)}): fetch it again") from error
+    _check_size(len(content), n_bytes, shape, str(path))
+    array = np.frombuffer(content, dtype).reshape(shape, order="F" if is_fortran else "C")
+    name = path.name.split(".")[0]
+    return Reading(as_pixels(array, str(path)), None, None, name)
 
 
 def read_vector(path: Path) -> np.ndarray:
@@ -282,11 +308,17 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) ->
 
 def _check_header(stream: BufferedIOBase, n_bytes: int, source: str) -> None:
     """Refuse objects, and a header that does not fit the file's size, before anything is allocated."""
+    shape, _, dtype = _read_header(stream, source)
+    _check_size(n_bytes - stream.tell(), math.prod(shape) * dtype.itemsize, shape, source)
+
+
+def _read_header(stream: BufferedIOBase, source: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether the first axis is the fastest, and type; objects are refused."""
     try:
         version = npy_format.read_magic(stream)
         readers = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
         # Version 3 differs only in that names of structured types may be in any script; we use no such types.
-        shape, _, dtype = readers[version](stream)
+        shape, is_fortran, dtype = readers[version](stream)
     except (OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError):  # not the header, but the file around it
         raise
     # ValueError and EOFError as a rule; but a damaged header is parsed as Python, which fails in many ways.
@@ -294,9 +326,12 @@ def _check_header(stream: BufferedIOBase, n_bytes: int, source: str) -> None:
         raise InputError(f"{source} is no .npy array ({one_line(error)}): save it again with numpy.save") from error
     if dtype.hasobject:
         raise InputError(f"{source} holds Python objects, which may run code when loaded: save a plain uint8 array")
-    expected = math.prod(shape) * dtype.itemsize
-    if min(shape, default=0) < 0 or expected != n_bytes - stream.tell():
+    return shape, is_fortran, dtype
+
+
+def _check_size(found: int, promised: int, shape: tuple[int, ...], source: str) -> None:
+    if min(shape, default=0) < 0 or promised != found:
         raise InputError(
-            f"{source}: its header promises {expected} bytes for shape {shape}, found {n_bytes - stream.tell()}: "
+            f"{source}: its header promises {promised} bytes for shape {shape}, found {found}: "
             "it is cut short or damaged; save or fetch it again"
         )

@@ -11,10 +11,11 @@ import numpy as np
 
 from scratchclust.data.dataset import Reading, Request, SkippedFile, choose_splits, drawn_order, one_line
 from scratchclust.data.depth import tell_white, to_bytes, white_above
-from scratchclust.data.layout import Layout, find_layout, in_words
+from scratchclust.data.layout import MOST_NAMED, Layout, find_layout, in_words
 from scratchclust.data.listing import Listing, is_run, list_files, natural_key
 from scratchclust.data.pictures import Picture, decode, endings, is_grey, strict_pillow
 from scratchclust.data.progress import track
+from scratchclust.data.signatures import kind_of, start_of
 from scratchclust.errors import InputError
 
 N_THREADS = min(8, os.cpu_count() or 1)  # Pillow decodes without holding Python's lock
@@ -27,7 +28,8 @@ class _Known:
     def __init__(self, folder: Path, request: Request, listing: Listing) -> None:
         self.folder, self.request, self.n_files = folder, request, len(listing.files) + len(listing.unusable)
         self.skipped: list[SkippedFile] = []
-        self.words = [f"left out runs: {', '.join(listing.runs)}"] if listing.runs else []
+        more = ", ..." if len(listing.runs) > MOST_NAMED else ""
+        self.words = [f"left out runs: {', '.join(listing.runs[:MOST_NAMED])}{more}"] if listing.runs else []
         for file in listing.unusable:
             self.skip(*file)
 
@@ -141,8 +143,8 @@ def read_picture_file(path: Path, request: Request) -> Reading:
             picture = decode(path, request.size)
     except Exception as error:
         raise InputError(
-            f"{path} cannot be read ({_reason(error)}): expected IDX, .npy, .npz, CIFAR-10's binary archive, "
-            "a picture, or a folder of pictures"
+            f"{path} cannot be read ({_reason(error, path)}): expected IDX, .npy, .npz, the binary archives of "
+            "CIFAR-10 and CIFAR-100, a picture, or a folder of pictures"
         ) from error
     depth = _Depth()
     rgb = np.empty((1, *picture.pixels.shape[:2], 3), np.uint8)
@@ -225,7 +227,7 @@ def _decoded(folder: Path, files: Sequence[str], request: Request) -> Generator[
             return decode(folder / path, request.size)
         # Pillow's decoders raise nearly anything on a damaged file (OSError, SyntaxError, struct.error, ...).
         except Exception as error:
-            return _reason(error)
+            return _reason(error, folder / path)
 
     pool = ThreadPoolExecutor(N_THREADS)
     try:
@@ -254,8 +256,9 @@ def _mixed_sizes(folder: Path, first: str, shape: tuple[int, ...], other: str, f
     )
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, path: Path) -> str:
     # Pillow's own message repeats the path.
     if type(error).__name__ == "UnidentifiedImageError":
-        return "not a format that Pillow reads"
+        kind = kind_of(start_of(path))
+        return "not a format that Pillow reads" + (f": it is {kind}" if kind else "")
     return one_line(error)

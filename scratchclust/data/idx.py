@@ -6,11 +6,14 @@ big-endian uint32, then the values. Source: the description on the MNIST site.
 
 import gzip
 import math
+import os
+import re
 import struct
 import zlib
+from collections.abc import Mapping
 from io import BufferedIOBase
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int32, UInt8
@@ -27,16 +30,42 @@ from scratchclust.data.dataset import (
 from scratchclust.errors import InputError
 
 UINT8 = 8
-N_CLASSES = 10  # of MNIST and of the sets that replace it file by file
+IMAGE_TYPES = {UINT8: "u1"}
+TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4"}  # of labels; images are uint8
 MAX_DEFLATE_RATIO = 1032  # deflate cannot compress better than this
 CHUNK = 1 << 20  # bytes
 
-FILE_PREFIXES = {"train": "train", "test": "t10k"}
+# train-images-idx3-ubyte.gz, emnist-letters-test-images-idx3-ubyte, qmnist-train-labels-idx2-int
+FILE = re.compile(
+    r"(?P<set>.*?)[-_.]?(?P<split>train|t10k|test)[-_.](?P<kind>images|labels)[-_.]idx\d[-_.](ubyte|int)(\.gz)?"
+)
+SPLITS = {"train": "train", "t10k": "test", "test": "test"}
 # torchvision's folders, by the name that TensorFlow Datasets uses.
 FOLDER_NAMES = {"mnist": "mnist", "fashionmnist": "fashion_mnist", "kmnist": "kmnist"}
 DIGITS = tuple("0123456789")
 GARMENTS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
-LABEL_NAMES = {"mnist": DIGITS, "fashion_mnist": GARMENTS}
+LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+MERGED = (*DIGITS, *LETTERS, *"abdefghnqrt")  # small letters that look like their capitals are these
+LABEL_NAMES = {
+    "mnist": DIGITS,
+    "fashion_mnist": GARMENTS,
+    "qmnist": DIGITS,
+    "emnist-mnist": DIGITS,
+    "emnist-digits": DIGITS,
+    "emnist-letters": ("none", *LETTERS),  # its labels begin at 1
+    "emnist-balanced": MERGED,
+    "emnist-bymerge": MERGED,
+    "emnist-byclass": (*DIGITS, *LETTERS, *map(str.lower, LETTERS)),
+}
+N_CLASSES = {"mnist": 10, "fashion_mnist": 10, "kmnist": 10}  # by the folder's name: a larger label is damage
+
+
+class _Set(NamedTuple):
+    """The files of one data set in a folder, by split."""
+
+    name: str  # what their names begin with, "" if with the split
+    images: dict[str, Path]
+    labels: dict[str, Path]
 
 
 def find_folder(path: Path) -> Path | None:
@@ -55,32 +84,43 @@ def find_folder(path: Path) -> Path | None:
     return found[0] if found else None
 
 
-def looks_like_idx(path: Path) -> bool:
-    """Whether a file is IDX by its name, or by the two zero bytes and the type that it starts with."""
-    if "-ubyte" in path.name or path.name.lower().endswith(".gz"):
-        return True
-    with path.open("rb") as stream:
-        start = stream.read(4)
-    return len(start) == 4 and start[:3] == bytes([0, 0, UINT8])
+def is_named_so(path: Path) -> bool:
+    """Whether a file is IDX by its name."""
+    return "-ubyte" in path.name or FILE.fullmatch(path.name) is not None
+
+
+def looks_like_idx(start: bytes) -> bool:
+    """Whether a file that begins so is IDX: two zero bytes, a type of whole numbers, at most four axes."""
+    return len(start) >= 4 and start[:2] == b"\0\0" and start[2] in TYPES and 1 <= start[3] <= 4
 
 
 def read_folder(folder: Path, request: Request) -> Reading:
-    """Train and test images with their labels, as torchvision and the original site name the files.
+    """Train and test images with their labels, as the sites of MNIST, EMNIST and QMNIST and torchvision name the files.
 
     Raises:
-        InputError: a file is damaged, or labels do not fit the images.
+        InputError: a file is damaged, labels do not fit the images, or several sets lie there.
     """
-    available = [split for split in FILE_PREFIXES if _find(folder, split, "images") is not None]
-    parts = [_read_split(folder, split) for split in choose_splits(request.split, available, str(folder))]
+    sets = _sets(folder)
+    if len(sets) > 1:
+        names = ", ".join(sets)
+        raise InputError(
+            f"{folder} holds several data sets ({names}): move the files of one into a folder, or give a file of images"
+        )
+    found = next(iter(sets.values()))
+    set_folder = folder.resolve().parent if folder.name == "raw" else folder.resolve()
+    name = found.name or FOLDER_NAMES.get(set_folder.name.lower(), set_folder.name)
+    parts = []
+    for split in choose_splits(request.split, list(found.images), str(folder)):
+        images = read_images(found.images[split])
+        labels = found.labels.get(split)
+        n_classes = N_CLASSES.get(name)
+        parts.append((images, None if labels is None else read_labels(labels, len(images), n_classes=n_classes)))
     if len({images.shape[1:] for images, _ in parts}) > 1:
         shapes = " and ".join(str(images.shape[1:]) for images, _ in parts)
         raise InputError(f"{folder}: train and test images differ in shape, {shapes}: load one split at a time")
     labels = join_labels([labels for _, labels in parts], str(folder))
-    set_folder = folder.resolve().parent if folder.name == "raw" else folder.resolve()
-    name = FOLDER_NAMES.get(set_folder.name.lower(), set_folder.name)
-    label_names = LABEL_NAMES.get(name) if labels is not None else None
     images = parts[0][0] if len(parts) == 1 else np.concatenate([images for images, _ in parts])
-    return Reading(images, labels, label_names, name)
+    return _reading(images, labels, name, folder)
 
 
 def read_file(path: Path, request: Request) -> Reading:
@@ -91,11 +131,42 @@ def read_file(path: Path, request: Request) -> Reading:
     """
     choose_splits(request.split, (), str(path))
     images = read_images(path)
+    match = FILE.fullmatch(path.name)
+    if match is not None and match["set"]:
+        found, split = _sets(path.parent).get(match["set"]), SPLITS[match["split"]]
+        labels_path = found.labels.get(split) if found is not None else None
+        labels = None if labels_path is None else read_labels(labels_path, len(images))
+        return _reading(images, labels, match["set"], path.parent)
     labels_path = path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
     labels = None
     if labels_path.name != path.name and labels_path.is_file():
         labels = read_labels(labels_path, len(images))
     return Reading(images, labels, None, path.name.split(".")[0])
+
+
+def _reading(images: np.ndarray, labels: np.ndarray | None, name: str, folder: Path) -> Reading:
+    """With the names of the labels; the images of EMNIST upright, since its files hold them transposed."""
+    names = None if labels is None else _read_mapping(folder / f"{name}-mapping.txt") or LABEL_NAMES.get(name)
+    if names is not None and labels is not None and labels.size and labels.max() >= len(names):
+        names = None
+    is_transposed = name.startswith("emnist")
+    if is_transposed:
+        images = np.ascontiguousarray(images.transpose(0, 2, 1, 3))
+    words = ("EMNIST's pictures turned upright",) if is_transposed else ()
+    return Reading(images, labels, names, name, taken=words)
+
+
+def _read_mapping(path: Path) -> tuple[str, ...] | None:
+    """The names of the labels as EMNIST has them: on each line a label and the codes of its letters; the first counts.
+
+    None if there is no such file, or it does not say that.
+    """
+    try:
+        rows = [[int(word) for word in line.split()] for line in path.read_text(encoding="ascii").splitlines() if line]
+        names = {row[0]: chr(row[1]) for row in rows}
+        return tuple(names.get(label, "none") for label in range(max(names) + 1)) if min(names) >= 0 else None
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def read_images(path: Path) -> UInt8[np.ndarray, "n h w c"]:
@@ -114,49 +185,53 @@ def read_images(path: Path) -> UInt8[np.ndarray, "n h w c"]:
     return array
 
 
-def read_labels(path: Path, n_images: int) -> Int32[np.ndarray, " n"]:
-    """The labels of an IDX file, one for each image, 0 to 9.
+def read_labels(path: Path, n_images: int, *, n_classes: int | None = None) -> Int32[np.ndarray, " n"]:
+    """The labels of an IDX file, one for each image; of rows, as QMNIST has them, the first number.
 
     Raises:
         InputError: damaged, not labels, not as many as images, or out of range.
     """
-    array = _read_array(path)
+    array = _read_array(path, TYPES)
+    if array.ndim == 2 and array.dtype.itemsize > 1:
+        array = array[:, 0]
     if array.ndim != 1:
         raise InputError(f"{path} holds an array of {array.ndim} axes, expected labels (magic number 2049), one axis")
-    return check_labels(array, n_images, str(path), n_classes=N_CLASSES)
+    return check_labels(array, n_images, str(path), n_classes=n_classes)
 
 
 def _holds_images(folder: Path) -> bool:
-    return any(_find(folder, split, "images") for split in FILE_PREFIXES)
+    return bool(_sets(folder))
 
 
-def _find(folder: Path, split: str, kind: str) -> Path | None:
-    n_axes = {"images": 3, "labels": 1}[kind]
-    stem = f"{FILE_PREFIXES[split]}-{kind}"
-    names = (f"{stem}{joint}idx{n_axes}-ubyte{suffix}" for suffix in ("", ".gz") for joint in "-.")
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+def _sets(folder: Path) -> dict[str, _Set]:
+    """The data sets in a folder that have a file of images, by what the names of their files begin with."""
+    if not folder.is_dir():
+        return {}
+    sets: dict[str, _Set] = {}
+    matches = [match for name in os.listdir(folder) if (match := FILE.fullmatch(name)) is not None]
+    for match in sorted(matches, key=lambda match: match.string):  # the unpacked file before the packed one
+        place = folder / match.string
+        if place.is_file():
+            found = sets.setdefault(match["set"], _Set(match["set"], {}, {}))
+            files = found.images if match["kind"] == "images" else found.labels
+            files.setdefault(SPLITS[match["split"]], place)
+    return {name: found for name, found in sets.items() if found.images}
 
 
-def _read_split(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray | None]:
-    images = read_images(cast(Path, _find(folder, split, "images")))
-    labels = _find(folder, split, "labels")
-    return images, None if labels is None else read_labels(labels, len(images))
-
-
-def _read_array(path: Path) -> np.ndarray:
+def _read_array(path: Path, types: Mapping[int, str] = IMAGE_TYPES) -> np.ndarray:
     try:
         with path.open("rb") as probe:
             gzipped = probe.read(2) == b"\x1f\x8b"
         with gzip.open(path) if gzipped else path.open("rb") as stream:
-            return _parse(stream, path, gzipped)
+            return _parse(stream, path, gzipped, types)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path} is a damaged gzip file ({one_line(error)}): fetch it again") from error
 
 
-def _parse(stream: BufferedIOBase, path: Path, gzipped: bool) -> UInt8[np.ndarray, "..."]:
+def _parse(stream: BufferedIOBase, path: Path, gzipped: bool, types: Mapping[int, str]) -> np.ndarray:
     """The array in the stream."""
-    shape = _read_header(stream, path)
-    expected = math.prod(shape)
+    dtype, shape = _read_header(stream, path, types)
+    expected = math.prod(shape) * dtype.itemsize
     # Before anything is allocated: a damaged or hostile header may claim terabytes.
     if expected > path.stat().st_size * (MAX_DEFLATE_RATIO if gzipped else 1):
         raise InputError(
@@ -175,10 +250,10 @@ def _parse(stream: BufferedIOBase, path: Path, gzipped: bool) -> UInt8[np.ndarra
     if len(values) != expected:
         problem, found = ("cut short", len(values)) if len(values) < expected else ("too long", "more")
         raise InputError(f"{path} is {problem}: its header promises {expected} values, found {found}: fetch it again")
-    return np.frombuffer(values, np.uint8).reshape(shape)
+    return np.frombuffer(values, dtype).reshape(shape)
 
 
-def _read_header(stream: BufferedIOBase, path: Path) -> tuple[int, ...]:
+def _read_header(stream: BufferedIOBase, path: Path, types: Mapping[int, str]) -> tuple[np.dtype, tuple[int, ...]]:
     start = stream.read(4)
     if len(start) < 4 or start[:2] != b"\0\0" or not 1 <= start[3] <= 4:
         found = int.from_bytes(start, "big")
@@ -186,9 +261,9 @@ def _read_header(stream: BufferedIOBase, path: Path) -> tuple[int, ...]:
             f"{path}: wrong magic number {found}, expected 2051 (images) or 2049 (labels): "
             "it is no IDX file, or damaged; fetch it again"
         )
-    if start[2] != UINT8:
+    if start[2] not in types:
         raise InputError(f"{path}: its values have IDX type {start[2]:#04x}, expected 0x08 (uint8): save it as .npy")
     lengths = stream.read(4 * start[3])
     if len(lengths) < 4 * start[3]:
         raise InputError(f"{path} is cut short within its header of {4 + 4 * start[3]} bytes: fetch it again")
-    return struct.unpack(f">{start[3]}I", lengths)
+    return np.dtype(types[start[2]]), struct.unpack(f">{start[3]}I", lengths)

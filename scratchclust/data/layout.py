@@ -16,7 +16,7 @@ SPLIT_NAMES = {  # in any case
     "valid": "val",
     "validation": "val",
 }
-MOST_NAMED = 4  # classes in the line that tells what was taken for what
+MOST_NAMED = 4  # classes, or runs, in the line that tells what was taken for what
 
 
 class Layout(NamedTuple):

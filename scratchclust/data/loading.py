@@ -43,11 +43,11 @@ def load(
 ) -> Dataset:
     """Read a data set, a file or a folder of pictures.
 
-    What exists as a path is read as a file or folder: IDX (MNIST's format), `.npy`, `.npz`, a folder with trainX.npy
-    (and valX.npy, and trainY.npy and valY.npy for labels), CIFAR-10's binary version, pictures. Any other name without
-    a path separator is a data set: `digits` (embedded) or one prepared with TensorFlow Datasets, such as `mnist`,
-    `fashion_mnist`, `cifar10`. A version may follow (`mnist:3.0.1`), and a prepared set's configuration too
-    (`cifar10_corrupted/fog_1`).
+    What exists as a path is read as a file or folder: IDX (the format of MNIST, EMNIST and QMNIST), `.npy`, `.npy.gz`,
+    `.npz`, a folder with trainX.npy (and testX.npy, valX.npy, and the same with a Y for labels), the binary versions of
+    CIFAR-10 and CIFAR-100, pictures. Any other name without a path separator is a data set: `digits` (embedded) or one
+    prepared with TensorFlow Datasets, such as `mnist`, `fashion_mnist`, `cifar10`. A version may follow
+    (`mnist:3.0.1`), and a prepared set's configuration too (`cifar10_corrupted/fog_1`).
 
     Args:
         name_or_path: the name or path.
@@ -65,7 +65,8 @@ def load(
         tell: called with a line that says how far slow reading has come, a few times a second, in place of `verbose`.
 
     Returns:
-        A `Dataset`. Its images are a new array that the caller may change.
+        A `Dataset`. Its images are a new array that the caller may change; its `taken` says in one line what was taken
+        for what.
 
     Raises:
         InputError: nothing of that name, or something that cannot be used; the line says which file and what to do.

@@ -13,6 +13,14 @@ from scratchclust.errors import InputError
 logger = logging.getLogger("scratchclust.recipes")
 
 
+_IN_OPTIONS = {
+    "load without strict": "leave --strict out",
+    "ask for fewer clusters": "give more images, or take --method dbscan, which finds the number of clusters",
+    "choose fewer clusters": "give more images, or take --method dbscan, which finds the number of clusters",
+    "call fit(images, labels)": "give images in folders of their classes",
+}
+
+
 class Images(NamedTuple):
     """Data sets as `scratchclust.data.load` gives them."""
 
@@ -136,9 +144,12 @@ def record(dataset: Any) -> dict[str, Any]:
 
 
 def in_options(message: str) -> str:
-    """A message of the library with the command line's options in the place of Python's arguments."""
-    message = re.sub(r"\b(size|split|limit)='?([\w./]+)'?", r"--\1 \2", message)
-    return message.replace("load without strict", "leave --strict out")
+    """A message of the library with the command line's options in the place of Python's arguments and calls."""
+    # Not within a path: folders may well be called split=train.
+    message = re.sub(r"(?<![^\s(])(size|split|limit)='?(\w+)'?(?=[\s,;:)]|$)", r"--\1 \2", message)
+    for theirs, ours in _IN_OPTIONS.items():
+        message = message.replace(theirs, ours)
+    return message
 
 
 def _ranges(numbers: list[int]) -> str:
