@@ -153,7 +153,7 @@ def test_the_cure_for_too_many_clusters_is_one_of_the_command_line(tmp_path: Pat
     assert (shown.returncode, shown.stdout) == (0, "runs/pixels\n")
     (line,) = shown.stderr.splitlines()
     assert line.startswith("scratchclust: warning: only 2 of ")
-    assert line.endswith("; give more images that differ, or --method dbscan, which finds its number of clusters")
+    assert line.endswith("; give more images, or take --method dbscan, which finds the number of clusters")
 
 
 def test_no_cure_names_a_package_that_no_registry_has() -> None:

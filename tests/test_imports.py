@@ -16,7 +16,7 @@ ROOMS = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (pat
 ALGORITHM = {"rows", "distances", "neighbors"}
 ALLOWED = {
     "__main__": {"cli"},
-    "cli": {"commands", "interrupts"},
+    "cli": {"commands", "interrupts", "recipes"},  # recipes: the words of the command line, late
     "commands": {"recipes", "runs", "report", "data", "devices"},
     "devices": {"rows"},  # one device a core, before the first use of JAX
     "recipes": {"estimators", "data", "metrics", "report", "runs"},
