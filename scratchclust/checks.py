@@ -64,6 +64,21 @@ def checked(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> SimpleNames
     return SimpleNamespace(**{name: rule(name, values[name]) for name, rule in rules.items()})
 
 
+def check_weights(sample_weight: Any) -> None:
+    """Refuse weights of points that cannot be used; None is fine.
+
+    Raises:
+        InputError: some are negative or not finite, or none is above 0.
+    """
+    if sample_weight is None:
+        return
+    weights = np.asarray(sample_weight)
+    if not ((weights >= 0).all() and np.isfinite(weights).all() and weights.max() > 0):
+        raise InputError(
+            "sample_weight has negative or infinite entries, or none above 0: expected weights >= 0, at least one > 0"
+        )
+
+
 def shown(value: Any) -> str:
     """A value in a message: on one line and not too long; an array by its shape."""
     if hasattr(value, "shape") and getattr(value, "ndim", 0):
@@ -93,10 +108,10 @@ def whole(least: int | None = None, most: int | None = None) -> Rule:
 
 def number(
     *,
-    least: float | None = None,
-    most: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
+    least: int | float | None = None,
+    most: int | float | None = None,
+    above: int | float | None = None,
+    below: int | float | None = None,
     infinite: bool = False,
 ) -> Rule:
     """A real number within bounds, never NaN, and infinite only if it says so.
@@ -158,10 +173,10 @@ def a(what: str, is_one: Callable[[Any], bool]) -> Rule:
 
 def _range(
     *,
-    least: float | None = None,
-    most: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
+    least: int | float | None = None,
+    most: int | float | None = None,
+    above: int | float | None = None,
+    below: int | float | None = None,
 ) -> str:
     bounds = {"of at least": least, "of at most": most, "above": above, "below": below}
     parts = [f"{words} {bound:g}" for words, bound in bounds.items() if bound is not None]
