@@ -308,9 +308,9 @@ def test_refusals(score, case: str) -> None:
         score(true, pred)
 
 
-@pytest.mark.parametrize("beta", [-1.0, math.nan])
+@pytest.mark.parametrize("beta", [-1.0, math.nan, math.inf])
 def test_beta_must_be_a_number_of_at_least_zero(beta: float) -> None:
-    with pytest.raises(InputError, match="beta must be a number of at least 0, but is"):
+    with pytest.raises(InputError, match="expected beta to be a finite number of at least 0, got"):
         v_measure_score([0, 1], [0, 1], beta=beta)
 
 

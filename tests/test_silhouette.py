@@ -1,5 +1,6 @@
 """The silhouette: goldens by hand for both twins, scikit-learn, invariances, estimates, devices, memory, refusals."""
 
+import math
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -440,9 +441,21 @@ def test_bad_input_is_refused(X: np.ndarray, labels: Any, message: str) -> None:
             score(X, labels)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_too_small_a_sample_is_refused() -> None:
-    with pytest.raises(InputError, match="expected sample_size >= 2, got 1: one point has no spread"):
-        fast.silhouette_estimate(LINE, LABELS, sample_size=1)
+    for size in (1, 0, -3, 2.5, math.nan, "all", True):
+        with pytest.raises(InputError, match="expected sample_size to be a whole number of at least 2, got"):
+            fast.silhouette_estimate(LINE, LABELS, sample_size=size)
+    expected = fast.silhouette_estimate(LINE, LABELS, sample_size=5)
+    assert fast.silhouette_estimate(LINE, LABELS, sample_size=np.uint8(5)) == expected
+
+
+@each_twin
+@pytest.mark.usefixtures("unchecked")
+def test_a_metric_is_one_of_two_words(twin: ModuleType) -> None:
+    for metric in (None, 1, np.zeros(2), ["euclidean"], "Euclidean"):
+        with pytest.raises(InputError, match='expected metric "euclidean" or "precomputed", got'):
+            twin.silhouette_samples(LINE, LABELS, metric=metric)
 
 
 def test_a_wrong_shape_is_refused_by_its_annotation() -> None:

@@ -19,6 +19,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
+from scratchclust.checks import number
 from scratchclust.errors import InputError
 
 NOISE = -1
@@ -203,10 +204,9 @@ def v_measure_score(labels_true: Labels, labels_pred: Labels, *, beta: float = 1
         beta: Above 1 completeness weighs more, below 1 homogeneity; 1 gives `normalized_mutual_info_score`.
 
     Raises:
-        InputError: If beta is negative or no number, and what `cross_table` raises.
+        InputError: If beta is negative, infinite or no number, and what `cross_table` raises.
     """
-    if not beta >= 0:
-        raise InputError(f"beta must be a number of at least 0, but is {beta}: 1.0 weighs both halves equally")
+    beta = number(least=0.0)("beta", beta)
     h, c = _homogeneity_completeness(cross_table(labels_true, labels_pred))
     denominator = beta * h + c
     return (1 + beta) * h * c / denominator if denominator else 0.0

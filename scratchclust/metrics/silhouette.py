@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Real
 
 from scratchclust import rows
+from scratchclust.checks import whole
 from scratchclust.distances import PRECISION
 from scratchclust.errors import InputError
 from scratchclust.metrics.agreement import Labels
@@ -38,7 +39,7 @@ def silhouette_samples(
             which one of a point to itself is not zero, or one between points that are not noise is NaN or infinite; X
             or labels that cannot be read, or of different lengths.
     """
-    X = points_in_range(X, finite=metric != "precomputed")
+    X = points_in_range(X, finite=not isinstance(metric, str) or metric != "precomputed")
     labeling = encode_clusters(X, labels)
     _check_metric(X, metric, labeling)
     if metric == "precomputed":
@@ -80,8 +81,7 @@ def silhouette_estimate(
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
-    if sample_size < 2:
-        raise InputError(f"expected sample_size >= 2, got {sample_size}: one point has no spread to judge the error by")
+    sample_size = whole(2)("sample_size", sample_size)  # one point has no spread to judge the error by
     clustered = np.flatnonzero(labeling.codes >= 0)
     m = min(sample_size, len(clustered))
     sample = np.sort(np.random.default_rng(random_state).choice(clustered, size=m, replace=False))
@@ -166,7 +166,7 @@ def _sums_of_precomputed(D: AnyArray, labeling: Labeling) -> np.ndarray:
 
 
 def _check_metric(X: AnyArray, metric: str, labeling: Labeling) -> None:
-    if metric not in ("euclidean", "precomputed"):
+    if not isinstance(metric, str) or metric not in ("euclidean", "precomputed"):
         raise InputError(f'expected metric "euclidean" or "precomputed", got {metric!r}')
     if metric == "precomputed" and X.shape[0] != X.shape[1]:
         raise InputError(f'metric="precomputed" expects square distances [n n], got {list(X.shape)}')

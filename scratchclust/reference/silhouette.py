@@ -110,7 +110,7 @@ def clusters_of(labels: Shaped[np.ndarray, " n"]) -> Shaped[np.ndarray, " k"]:
 
 
 def _check_metric(X: Real[np.ndarray, "n d"], metric: str, clustered: Bool[np.ndarray, " n"]) -> None:
-    if metric not in ("euclidean", "precomputed"):
+    if not isinstance(metric, str) or metric not in ("euclidean", "precomputed"):
         raise InputError(f'expected metric "euclidean" or "precomputed", got {metric!r}')
     if metric == "precomputed" and X.shape[0] != X.shape[1]:
         raise InputError(f'metric="precomputed" expects square distances [n n], got {list(X.shape)}')
