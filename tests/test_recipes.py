@@ -188,14 +188,8 @@ def test_unreadable_pictures_are_told_and_logged(tmp_path: Path, monkeypatch: py
     whole = data.load
     skipped = (data.SkippedFile("b/notes.txt", "no picture"),)
     monkeypatch.setattr(data, "load", lambda *args, **kwargs: whole(*args, **kwargs)._replace(skipped=skipped))
-<<<<<<< HEAD
     done = run("digits", FEW, output=tmp_path / "run")  # no warning beside that of `data.load`
     assert (done.folder / "log.txt").read_text(encoding="utf-8").count("skipped b/notes.txt: no picture") == 1
-=======
-    with pytest.warns(UserWarning, match="1 files of digits could not be used: log.txt lists them"):
-        done = run("digits", FEW, output=tmp_path / "run")
-    assert "skipped b/notes.txt: no picture" in (done.folder / "log.txt").read_text(encoding="utf-8")
->>>>>>> data
 
 
 def test_unknown_labels_are_left_out_of_the_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
