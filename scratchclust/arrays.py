@@ -5,6 +5,7 @@ finite, or is refused in scikit-learn's words; a JAX array stays where it is. Ou
 are the caller's own: writable, and no view of a device's memory.
 """
 
+import re
 from typing import Any
 
 import jax
@@ -45,7 +46,12 @@ def as_points(X: Any, *, minimum: int = 1, finite: bool = True) -> Any:
                 X, dtype=kinds_of(X), ensure_min_samples=minimum, ensure_all_finite=finite, input_name="X"
             )
     except (ValueError, TypeError) as error:
-        raise InputError(str(error)) from error
+        raise InputError(without_arrays(error)) from error
+
+
+def without_arrays(error: Exception) -> str:
+    """scikit-learn's message on one line, without the array that it shows between its sentences."""
+    return " ".join(re.sub(r"\n(array=)?\s*\[.*\]\.?", "", str(error), flags=re.DOTALL).split())
 
 
 def device_points(X: jax.Array, *, minimum: int = 1, finite: bool = True) -> jax.Array:

@@ -160,7 +160,7 @@ def one_of(*words: str) -> Rule:
     return Rule(f"one of {listed}" if len(words) > 1 else listed, accept)
 
 
-def a(what: str, is_one: Callable[[Any], bool]) -> Rule:
+def that_is(what: str, is_one: Callable[[Any], bool]) -> Rule:
     """Anything of which a function says that it is one, handed on as it is."""
 
     def accept(value: Any) -> Any:
@@ -203,11 +203,11 @@ def _as_seed(value: Any) -> Any:
     return whole(0, 2**32 - 1).accept(value)
 
 
-nothing = a("None", lambda value: value is None)
+nothing = that_is("None", lambda value: value is None)
 flag = Rule("True or False", _as_bool)
-array = a("an array", _is_array)
-function = a("a function", callable)
-path = a("a path", lambda value: isinstance(value, str | os.PathLike))
-anything = a("anything", lambda value: True)  # checked where more is known of it
+array = that_is("an array", _is_array)
+function = that_is("a function", callable)
+path = that_is("a path", lambda value: isinstance(value, str | os.PathLike))
+anything = that_is("anything", lambda value: True)  # checked where more is known of it
 verbosity = Rule("a whole number of at least 0", _as_verbosity)
 seed = Rule("None, a whole number from 0 to 4294967295 or a numpy.random.RandomState", _as_seed)

@@ -388,3 +388,11 @@ def test_distances_are_left_out_on_request() -> None:
     ):
         with pytest.raises(InputError, match=message):
             AgglomerativeClustering(**parameters).fit(X)
+
+
+def test_a_metric_that_leaves_points_out_is_refused():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    few = AgglomerativeClustering(linkage="average", metric=lambda X: np.ones((3, 3)) - np.eye(3))
+    with pytest.raises(InputError, match=r"expected metric\(X\) to be of shape \[60, 60\].*, got \[3, 3\]"):
+        few.fit(X)
+    assert not hasattr(few, "labels_")

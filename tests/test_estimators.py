@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.sparse
 import sklearn.cluster
 import sklearn.decomposition
 from sklearn.base import clone
@@ -28,6 +29,7 @@ from scratchclust import (
     SpectralClustering,
     persist,
 )
+from scratchclust.arrays import as_points
 from scratchclust.data import load
 from scratchclust.errors import InputError
 from scratchclust.estimators.reduce import solver_for
@@ -418,3 +420,23 @@ def test_vectors_of_another_length_are_no_images(shape):
 def test_a_tolerance_that_is_no_number():
     with pytest.raises(ValueError, match="expected tol to be a finite number of at least 0, got None"):
         KMeans(2, tol=None).fit(np.zeros((3, 2), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (np.arange(3.0), r"^Expected 2D array, got 1D array instead: Reshape your data either using "),
+        (np.ones((50, 20)) + 1j, r"^Complex data not supported$"),
+        (scipy.sparse.eye_array(5), r"^Sparse data was passed for X, but dense data is required\. Use '\.toarray\(\)'"),
+    ],
+)
+@pytest.mark.parametrize("estimator", [KMeans(2), PCA(), DBSCAN(), KernelPCA()], ids=lambda e: type(e).__name__)
+def test_what_is_no_table_is_refused_on_one_short_line_alike_everywhere(estimator, X, message):
+    with pytest.raises(InputError, match=message) as refused:
+        clone(estimator).fit(X)
+    assert "\n" not in str(refused.value)
+    assert "\\n" not in str(refused.value)
+    assert len(str(refused.value)) < 250
+    with pytest.raises(InputError) as alone:
+        as_points(X)  # which is the way in of the scores too
+    assert str(alone.value) == str(refused.value)

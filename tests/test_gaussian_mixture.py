@@ -429,3 +429,11 @@ def test_estimator_takes_jax_arrays_and_prints(capsys: pytest.CaptureFixture) ->
         ValueError, match="Expected n_samples >= n_components but got n_components = 91, n_samples = 90"
     ):
         GaussianMixture(91).fit(X)
+
+
+def test_a_warm_start_knows_the_covariances_of_the_fit_before():
+    X = np.random.default_rng(0).normal(size=(60, 2))  # [k d] and [d d] are the same shape here
+    model = GaussianMixture(2, covariance_type="diag", random_state=0).fit(X)
+    model.set_params(covariance_type="tied", warm_start=True)
+    with pytest.raises(InputError, match="go on with covariance_type='diag' of the fit before, got 'tied'"):
+        model.fit(X)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import sklearn.decomposition
+from sklearn.exceptions import NotFittedError
 
 from scratchclust import KernelPCA, persist, rows
 from scratchclust.errors import InputError
@@ -218,3 +219,16 @@ def test_estimator_refuses_what_it_cannot_use() -> None:
         KernelPCA(gamma=-1).fit(points())
     with pytest.raises(ValueError, match="expected degree to be a finite number of at least 0, got 'two'"):
         KernelPCA(degree="two").fit(points())
+
+
+def test_a_fit_that_fails_leaves_the_fit_before_as_it_was():
+    X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    model = KernelPCA(2, kernel="poly", degree=6)
+    with pytest.raises(InputError, match="leave the range of float32"):
+        model.fit(X * 1e4)
+    with pytest.raises(NotFittedError):
+        model.transform(X)
+    before = model.fit(X).transform(X)
+    with pytest.raises(InputError, match="leave the range of float32"):
+        model.fit(X * 1e4)
+    np.testing.assert_array_equal(model.transform(X), before)

@@ -5,16 +5,15 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import jax
-import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_feature_names, _check_n_features, validate_data
+from sklearn.utils.validation import _check_feature_names, _check_n_features
 
 from scratchclust import checks, persist
-from scratchclust.arrays import device_points, kept, kinds_of, like, own
+from scratchclust.arrays import as_points, kept, like, own
 from scratchclust.checks import Rule
 
-__all__ = ["Estimator", "check_choice", "check_matrix", "check_positive", "kept", "key_of", "like", "own"]
+__all__ = ["Estimator", "check_matrix", "kept", "key_of", "like", "own"]
 
 
 class Estimator(BaseEstimator):
@@ -58,12 +57,11 @@ def check_matrix(estimator: Any, X: Any, *, reset: bool, minimum: int = 1) -> An
         minimum: least number of rows.
 
     Raises:
-        ValueError: not two-dimensional, not finite, another number of features than in fit, too few rows.
+        InputError: not two-dimensional, sparse, not finite, too few rows; as from `as_points`.
+        ValueError: another number of features than in fit, or other names; scikit-learn's own.
     """
-    if not isinstance(X, jax.Array):
-        return validate_data(estimator, X, dtype=kinds_of(X), reset=reset, ensure_min_samples=minimum)
-    X = device_points(X, minimum=minimum)
     _check_feature_names(estimator, X, reset=reset)
+    X = as_points(X, minimum=minimum)
     _check_n_features(estimator, X, reset=reset)
     return X
 
@@ -71,16 +69,3 @@ def check_matrix(estimator: Any, X: Any, *, reset: bool, minimum: int = 1) -> An
 def key_of(random_state: Any) -> jax.Array:
     """A JAX key from an int, a RandomState or None, as scikit-learn understands them."""
     return jax.random.key(int(check_random_state(random_state).randint(2**31 - 1)))
-
-
-def check_positive(**parameters: Any) -> None:
-    """A ValueError for the first parameter that is not a whole number of at least 1."""
-    for name, value in parameters.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise ValueError(f"expected {name} to be a whole number of at least 1, got {value!r}")
-
-
-def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """A ValueError if a parameter is none of the known words."""
-    if value not in choices:
-        raise ValueError(f"expected {name} to be one of {', '.join(map(repr, choices))}, got {value!r}")

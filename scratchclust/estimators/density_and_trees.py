@@ -193,7 +193,7 @@ class AgglomerativeClustering(ClusterMixin, Estimator):
         X = check_matrix(self, X, reset=True, minimum=2)
         if given.n_clusters is not None and given.n_clusters > len(X):
             raise InputError(f"n_samples={len(X)} should be >= n_clusters={given.n_clusters}: ask for fewer clusters")
-        distances = as_points(given.metric(X)) if callable(given.metric) else X
+        distances = _distances_by(given.metric, X) if callable(given.metric) else X
         tree = agglomerative(distances, given.linkage, metric=metric)
         self.n_leaves_, self.n_connected_components_ = len(X), 1
         self.n_clusters_ = given.n_clusters or count_clusters(tree, given.distance_threshold)
@@ -209,6 +209,17 @@ class AgglomerativeClustering(ClusterMixin, Estimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.pairwise = isinstance(self.metric, str) and self.metric == "precomputed"
         return tags
+
+
+def _distances_by(metric: Any, X: Any) -> Any:
+    """The distances [n n] that a function gives for the points X."""
+    distances = as_points(metric(X))
+    if distances.shape != (len(X), len(X)):
+        raise InputError(
+            f"expected metric(X) to be of shape {[len(X), len(X)]}, a distance for each two of the points, got "
+            f"{list(distances.shape)}: let the function return all of them"
+        )
+    return distances
 
 
 def _check_together(given: SimpleNamespace, metric: str) -> None:

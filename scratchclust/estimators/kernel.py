@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from scratchclust.arrays import as_points, own
-from scratchclust.checks import Rule, a, flag, function, nothing, number, one_of, seed, whole
+from scratchclust.checks import Rule, flag, function, nothing, number, one_of, seed, that_is, whole
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import Estimator, check_matrix, key_of, like
 from scratchclust.reduce.kernel_pca import KERNELS, MEMORY_LIMIT, kernel_pca, transform
@@ -78,7 +78,7 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         "gamma": number(above=0) | nothing,
         "degree": number(least=0),
         "coef0": number(),
-        "kernel_params": a("a dict", lambda value: isinstance(value, dict)) | nothing,
+        "kernel_params": that_is("a dict", lambda value: isinstance(value, dict)) | nothing,
         "alpha": number(least=0),
         "fit_inverse_transform": flag,
         "eigen_solver": one_of("auto", "dense", "arpack", "randomized"),
@@ -157,9 +157,9 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         )
         if given.n_components is not None and not given.remove_zero_eig:
             result = _with_zeros(result, min(given.n_components, len(X)))
-        self._store(X, result, given.copy_X)
-        if given.fit_inverse_transform:
-            self._learn_inverse(X, result, key, given.alpha)
+        eigenvalues = self._in_type_of(X, result.eigenvalues)
+        inverse = self._inverse(X, result, key, given.alpha) if given.fit_inverse_transform else None
+        self._store(result, eigenvalues, inverse, given.copy_X)  # the last step: a fit that fails changes nothing
         return self
 
     def transform(self, X: Any) -> Any:
@@ -203,21 +203,24 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     def _n_features_out(self) -> int:
         return self.coefficients_.shape[1]
 
-    def _store(self, X: Any, result: KernelPCAResult, copy: bool) -> None:
+    def _store(self, result: KernelPCAResult, eigenvalues: Any, inverse: tuple[Any, Any] | None, copy: bool) -> None:
+        for name in ("dual_coef_", "X_transformed_fit_"):  # of a fit before
+            vars(self).pop(name, None)
         self.landmarks_ = np.array(result.landmarks) if copy else own(result.landmarks)
         self.kernel_means_ = own(result.kernel_means)
         self.coefficients_, self.gamma_ = own(result.coefficients), result.gamma
         self.centre_ = None if result.centre is None else own(result.centre)
-        self.eigenvalues_ = self._in_type_of(X, result.eigenvalues)
-        for name in ("dual_coef_", "X_transformed_fit_"):  # of a fit before
-            vars(self).pop(name, None)
+        self.eigenvalues_ = eigenvalues
+        if inverse is not None:
+            self.dual_coef_, self.X_transformed_fit_ = inverse
 
-    def _learn_inverse(self, X: Any, result: KernelPCAResult, key: jax.Array, alpha: float) -> None:
+    def _inverse(self, X: Any, result: KernelPCAResult, key: jax.Array, alpha: float) -> tuple[Any, Any]:
+        """The way back to points, and the coordinates from which it was learned."""
         if 8 * len(X) ** 2 > MEMORY_LIMIT:
             X = X[np.sort(np.asarray(jax.random.permutation(key, len(X))[:N_LANDMARKS]))]
         coordinates = np.asarray(transform(X, result), np.float64)
-        self.dual_coef_ = like(X, fit_inverse(coordinates, X, result, alpha=alpha), X.dtype)
-        self.X_transformed_fit_ = self._in_type_of(X, coordinates)
+        found = like(X, fit_inverse(coordinates, X, result, alpha=alpha), X.dtype)
+        return found, self._in_type_of(X, coordinates)
 
     def _in_type_of(self, X: Any, values: Any) -> Any:
         with np.errstate(over="ignore"):  # which is what we look for

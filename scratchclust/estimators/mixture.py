@@ -55,6 +55,7 @@ class GaussianMixture(DensityMixin, Estimator):
     Attributes:
         weights_: [k], sum to 1.
         means_: [k d].
+        covariance_type_: of the fit, with which alone `warm_start` goes on.
         covariances_: [k d d] full, [d d] tied, [k d] diag, [k] spherical; in float64, as the next two.
         precisions_cholesky_: the same shape: P of S^-1 = P P^T.
         precisions_: S^-1, computed when it is asked for.
@@ -149,6 +150,7 @@ class GaussianMixture(DensityMixin, Estimator):
         result = self._went_on(X, given) if goes_on else self._started(X, given)
         self.weights_, self.means_ = (like(X, values, X.dtype) for values in result.mixture[:2])
         self.covariances_, self.precisions_cholesky_ = result.mixture[2:]
+        self.covariance_type_ = given.covariance_type
         self.labels_, self.lower_bounds_ = like(X, result.labels), result.lower_bounds
         self.lower_bound_ = float(result.lower_bounds[-1]) if result.n_iter else -np.inf
         self.n_iter_, self.converged_ = result.n_iter, result.converged
@@ -231,6 +233,12 @@ class GaussianMixture(DensityMixin, Estimator):
     def _went_on(self, X: Any, given: SimpleNamespace) -> GaussianMixtureResult:
         k, d = given.n_components, X.shape[1]
         shapes = {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}
+        of_before = getattr(self, "covariance_type_", given.covariance_type)  # [k d] may be [d d]
+        if of_before != given.covariance_type:
+            raise InputError(
+                f"expected warm_start to go on with covariance_type={of_before!r} of the fit before, got "
+                f"{given.covariance_type!r}: set warm_start=False"
+            )
         if self.means_.shape != (k, d) or self.covariances_.shape != shapes[given.covariance_type]:
             raise InputError(
                 f"expected warm_start to go on from {k} components of {d} features with covariances of the shape "

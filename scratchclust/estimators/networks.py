@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
-from scratchclust.checks import Rule, a, nothing, one_of, whole
+from scratchclust.checks import Rule, nothing, one_of, that_is, whole
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import key_of, like
 from scratchclust.estimators.training import TRAINING_RULES, NetworkFeatures, checked_classes, checked_labels
@@ -17,7 +17,7 @@ from scratchclust.features.training import until_stopped
 
 AUTOENCODER_RULES: dict[str, Rule] = {
     "model": one_of(*autoencoder.MODELS)
-    | a("a spec of them", lambda value: isinstance(value, tuple(autoencoder.MODELS.values()))),
+    | that_is("a spec of them", lambda value: isinstance(value, tuple(autoencoder.MODELS.values()))),
     "latent_dim": nothing | whole(1),
     "loss": one_of(*autoencoder.LIKELIHOODS),
     **TRAINING_RULES,
@@ -159,8 +159,9 @@ class ClassifierFeatures(NetworkFeatures):
     """
 
     parameter_rules: ClassVar[dict[str, Rule]] = {
-        "layer": a("a layer's name", lambda value: isinstance(value, str)),
-        "model": nothing | a("a ClassifierSpec or a ResNetSpec", lambda value: isinstance(value, classifier.SPECS)),
+        "layer": that_is("a layer's name", lambda value: isinstance(value, str)),
+        "model": nothing
+        | that_is("a ClassifierSpec or a ResNetSpec", lambda value: isinstance(value, classifier.SPECS)),
         "augment": nothing | one_of(*classifier.AUGMENTATIONS),
         **TRAINING_RULES,
     }

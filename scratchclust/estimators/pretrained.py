@@ -5,7 +5,7 @@ from typing import Any, ClassVar, no_type_check
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from scratchclust.checks import Rule, a, nothing, one_of, path, whole
+from scratchclust.checks import Rule, nothing, one_of, path, that_is, whole
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import like
 from scratchclust.estimators.features import ImageFeatures, check_images
@@ -47,7 +47,7 @@ class PretrainedFeatures(ImageFeatures):
 
     parameter_rules: ClassVar[dict[str, Rule]] = {
         "weights": Rule("a name or a path", path.accept),
-        "layer": a("a layer's name", lambda value: isinstance(value, str)),
+        "layer": that_is("a layer's name", lambda value: isinstance(value, str)),
         "size": nothing | whole(1),
     }
 

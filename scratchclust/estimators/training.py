@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted
 
-from scratchclust.checks import Rule, a, nothing, number, one_of, path, seed, verbosity, whole
+from scratchclust.checks import Rule, nothing, number, one_of, path, seed, that_is, verbosity, whole
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import like
 from scratchclust.estimators.features import ImageFeatures, check_images
@@ -20,10 +20,11 @@ logger = logging.getLogger("scratchclust.train")
 TRAINING_RULES: dict[str, Rule] = {
     "epochs": whole(1),
     "batch_size": whole(1),
-    "optimizer": one_of(*OPTIMIZERS) | a("a spec of them", lambda value: isinstance(value, tuple(OPTIMIZERS.values()))),
+    "optimizer": one_of(*OPTIMIZERS)
+    | that_is("a spec of them", lambda value: isinstance(value, tuple(OPTIMIZERS.values()))),
     "learning_rate": nothing
     | number(above=0)
-    | a("a CosineSpec or a StepSpec", lambda value: isinstance(value, SCHEDULES)),
+    | that_is("a CosineSpec or a StepSpec", lambda value: isinstance(value, SCHEDULES)),
     "precision": one_of("float32", "bfloat16"),
     "checkpoint_dir": nothing | path,
     "color": one_of(*COLORS),

@@ -155,7 +155,8 @@ def transform(X: Real[AnyArray, "n d"], result: KernelPCAResult) -> Float[AnyArr
                 found.append(rows.join(project(part, arrays, numbers, kernel), n_here))
                 left -= n_here
             coordinates = np.concatenate(found) if is_double(points) else jnp.concatenate(found)
-    check_finite(coordinates, kernel, result.degree, result.coef0)
+    seen = coordinates if isinstance(X, jax.Array) else np.asarray(coordinates)  # on the host nothing is compiled
+    check_finite(seen, kernel, result.degree, result.coef0)
     return coordinates if is_double(X) else jnp.asarray(coordinates)
 
 
