@@ -306,7 +306,7 @@ def test_estimator_tells_prints_and_is_saved(tmp_path, capsys) -> None:
     ("given", "message"),
     [
         ({"perplexity": 60}, r"perplexity \(60\) must be less than n_samples \(60\)"),
-        ({"perplexity": 0.5}, "perplexity to be a finite number of at least 1, got 0.5"),
+        ({"perplexity": 0.5}, "a perplexity of at least 1 and below"),
         ({"learning_rate": "fast"}, "learning_rate to be a finite number above 0 or 'auto'"),
         ({"early_exaggeration": 0.5}, "early_exaggeration to be"),
         ({"max_iter": 0}, "max_iter to be a whole number"),

@@ -62,7 +62,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
 
     parameter_rules: ClassVar[dict[str, Rule]] = {
         "n_components": whole(1),
-        "perplexity": number(least=1),
+        "perplexity": number(above=0),  # below 1 is refused where the points are known, as in scikit-learn
         "early_exaggeration": number(least=1),
         "learning_rate": number(above=0) | one_of("auto"),
         "max_iter": whole(1),

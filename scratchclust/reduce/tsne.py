@@ -91,8 +91,9 @@ def random_start(n: int, n_components: int = 2, *, key: PRNGKeyArray) -> Float[A
 
 
 def jitter(Y: Float[AnyArray, "n q"], *, key: PRNGKeyArray) -> Float[Array, "n q"]:
-    """A start with a little spread of its own along each axis, normal of standard deviation 1e-6."""
-    return jnp.asarray(Y, jnp.float32) + JITTER * jax.random.normal(key, Y.shape, jnp.float32)
+    """A start with a little spread of its own on each axis, normal of deviation 1e-6, but for points in one place."""
+    Y = jnp.asarray(Y, jnp.float32)
+    return jnp.where(jnp.ptp(Y, axis=0).any(), Y + JITTER * jax.random.normal(key, Y.shape, jnp.float32), Y)
 
 
 def exaggeration(n: int, early_exaggeration: float = 12.0) -> float:

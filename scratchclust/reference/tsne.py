@@ -140,9 +140,9 @@ def jitter(Y: Float[np.ndarray, "n q"], *, rng: np.random.Generator) -> Float[np
     """A start with a little spread of its own along each axis, normal of standard deviation 1e-6.
 
     Without it points that have no spread along a principal axis never leave the line, or the point, that they start in:
-    no gradient leads out of it.
+    no gradient leads out of it. Equal points stay in one place, which is their best map.
     """
-    return Y + JITTER * rng.normal(size=Y.shape)
+    return Y + JITTER * rng.normal(size=Y.shape) if np.ptp(Y, axis=0).any() else Y
 
 
 def exaggeration(n: int, early_exaggeration: float = 12.0) -> float:
