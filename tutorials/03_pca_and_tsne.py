@@ -931,7 +931,7 @@ maps(
 # Two tests, neither of which needs labels:
 #
 # - **Another start.** Groups that are in the data come again, with the same members. Crumbs come again, too, since the
-#   friends are the same; but how they lie beside each other is chance, and so are groups of crumbs.
+#   friends are the same; but how they lie beside each other is in good part chance, and so are groups of crumbs.
 # - **The ruler of the data.** The silhouette of the groups among the measurements themselves.
 #
 # The usual score of a map, *trustworthiness* (are a point's neighbours on the map near to it in the data, too? 1 is
@@ -968,7 +968,7 @@ for test in of_noise:
 
 # %%
 agree, in_data = "the same groups from another start (ARI)", "silhouette in the data"
-assert of_clouds[agree] > 0.95 > 0.6 > of_noise[agree]
+assert of_clouds[agree] > 0.95 > 0.8 > of_noise[agree]
 assert of_clouds[in_data] > 0.5 > 0.1 > of_noise[in_data]
 say(
     f"With another start an ARI of **{of_noise[agree]:.2f}**, where real groups have {of_clouds[agree]:.2f} (1 is the "
