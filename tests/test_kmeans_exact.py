@@ -11,8 +11,9 @@ import sklearn.cluster
 from kmeans_cases import one_device
 
 from scratchclust import KMeans, MiniBatchKMeans
-from scratchclust.cluster import exact_centroids
+from scratchclust.cluster import assignment, exact_centroids
 from scratchclust.cluster import kmeans as fast
+from scratchclust.cluster.nearest_centroid import points_in_blocks
 from scratchclust.reference import kmeans as reference
 
 one_device = pytest.fixture(one_device)
@@ -127,9 +128,21 @@ def test_mini_batch_streams_keep_the_digits_of_float64():
     assert (reassigned.cluster_centers_[4] == X[:100]).all(axis=1).any()
 
 
+def test_strips_beside_a_product_hold_hundreds_of_rows():
+    """A product reads all centroids once a strip: of 21 rows each it took ten times as long."""
+    for n_columns, at_least in ((512, 512), (3072, 512), (100_000, 100)):
+        parts = exact_centroids._product_parts(10_000, n_columns)
+        assert [(p.start, p.stop) for p in parts] == [(p.start, min(p.start + parts[0].stop, 10_000)) for p in parts]
+        assert sum(p.stop - p.start for p in parts) == 10_000
+        assert parts[0].stop >= at_least
+        assert parts[0].stop * n_columns <= 2**24
+
+
 @pytest.mark.parametrize("strip", [1, 64, 2**19])
 def test_the_nearest_by_float64_is_that_of_the_reference(strip, monkeypatch):
     monkeypatch.setattr(exact_centroids, "STRIP", strip)
+    monkeypatch.setattr(exact_centroids, "PRODUCT_STRIP", strip)
+    monkeypatch.setattr(exact_centroids, "PRODUCT_ROWS", 1)
     rng = np.random.default_rng(0)
     for X in (rng.normal(size=(50, 3)), rng.integers(0, 3, size=(50, 3)), tight_and_far(0), tight_and_far(1, 1e-7)):
         centroids = np.concatenate([X[:5], X[:3], X[:1] + 1.0]).astype(float)  # and some twice
@@ -146,16 +159,52 @@ def test_the_nearest_by_float64_is_that_of_the_reference(strip, monkeypatch):
         np.testing.assert_allclose(totals, np.bincount(labels, weights, len(centroids)))
 
 
-def test_most_points_are_decided_on_the_device(monkeypatch):
-    """The host is asked for those in doubt, and they are few where points are of one scale."""
-    from scratchclust.cluster import assignment
-
-    asked = []
+def asked_of_the_host(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many points each call left to the host; a list that grows."""
+    asked: list[int] = []
     monkeypatch.setattr(
         assignment, "nearest_exactly", lambda X, c: asked.append(len(X)) or exact_centroids.nearest_exactly(X, c)
     )
+    return asked
+
+
+def test_most_points_are_decided_on_the_device(monkeypatch):
+    """The host is asked for those in doubt, and they are few where points are of one scale."""
+    asked = asked_of_the_host(monkeypatch)
     X = np.random.default_rng(0).normal(size=(5000, 50)).astype(np.float32)
     labels, _ = fast.assign(X, X[:10])
     np.testing.assert_array_equal(labels, reference.assign(X, X[:10])[0])
     assert sum(asked) < 25
     assert isinstance(labels, jax.Array)
+
+
+def test_most_points_of_many_features_are_decided_on_the_device(monkeypatch):
+    """Points far from centroids that are near to each other, as means of many points are."""
+    asked = asked_of_the_host(monkeypatch)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, 3072)).astype(np.float32)
+    centroids = np.stack([X[rng.choice(len(X), 200, replace=False)].mean(axis=0) for _ in range(40)])
+    for offset in (centroids[0], X[0], centroids[0] + 2):  # wherever the blocks are centred
+        asked.clear()
+        points = points_in_blocks(X, offset=offset, n_clusters=len(centroids))
+        labels, _ = assignment.assigned(X, points, centroids)
+        np.testing.assert_array_equal(labels, reference.assign(X, centroids)[0])
+        assert sum(asked) < 0.15 * len(X)
+
+
+@pytest.mark.parametrize("scale", [1e-19, 1e-10, 1.0, 1e10])
+def test_what_the_device_is_sure_of_is_so(scale):
+    """Of centroids that are near to each other, or nearly zero, or twice there, as seen from far."""
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        d, width = int(rng.choice([1, 2, 7, 300])), 10.0 ** -rng.integers(8)
+        X = (scale * rng.normal(size=(64, d))).astype(np.float32)
+        X[0] = 1.0  # for all of it must not be too small to compute with
+        centroids = (scale * width * rng.normal(size=(9, d))).astype(np.float32)
+        centroids[5] = centroids[3]
+        along = centroids[0] - centroids[1]  # between two of them, but for rounding
+        away = X[1:32] - np.outer(X[1:32] @ along, along) / max(along @ along, np.float32(1e-37))
+        X[1:32] = (centroids[0] + centroids[1]) / 2 + away
+        np.testing.assert_array_equal(fast.assign(X, centroids)[0], reference.assign(X, centroids)[0])
+        X, centroids = X + X[1:2], centroids + X[1:2]
+        np.testing.assert_array_equal(fast.assign(X, centroids)[0], reference.assign(X, centroids)[0])

@@ -239,3 +239,13 @@ def test_a_stream() -> None:
     assert model.n_steps_ == 12
     best = sklearn.cluster.KMeans(5, n_init=5, random_state=0).fit(np.asarray(X))
     assert -model.score(X) < 1.2 * best.inertia_
+
+
+def test_a_batch_without_labels_leaves_none_of_an_earlier_one() -> None:
+    X = points(9)
+    model = MiniBatchKMeans(5, random_state=0).fit(X).set_params(compute_labels=False).partial_fit(X[:20])
+    assert not hasattr(model, "labels_")
+    assert not hasattr(model, "inertia_")
+    model.set_params(compute_labels=True).partial_fit(X[:20])
+    np.testing.assert_array_equal(model.labels_, model.predict(X[:20]))
+    assert model.inertia_ == pytest.approx(-model.score(X[:20]), rel=1e-6)

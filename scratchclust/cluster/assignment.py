@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, Real
 
 from scratchclust import rows
 from scratchclust.cluster.exact_centroids import is_exact, nearest_exactly, squares_exactly
-from scratchclust.cluster.nearest_centroid import AnyArray, Points, surely_nearest
+from scratchclust.cluster.nearest_centroid import AnyArray, Apart, Points, surely_nearest
 
 
 def assigned(
@@ -29,7 +29,8 @@ def assigned(
         labels [n] int32 by the definition in float64, and the squared distances by the definition: in float64 where X
         is, else in the precision of the blocks.
     """
-    labels, squares = rows.finished(_surely_assigned(points.rows, points.centred(centroids)))
+    apart = Apart.of(points, centroids)
+    labels, squares = rows.finished(_surely_assigned(points.rows, points.centred(centroids), apart))
     labels, squares = (np.asarray(rows.join(blocks, points.n)) for blocks in (labels, squares))
     centroids = np.asarray(centroids)
     doubtful = np.flatnonzero(labels < 0)
@@ -53,12 +54,14 @@ def rows_of(X: Real[AnyArray, "n d"], index: np.ndarray) -> np.ndarray:
 
 
 @jax.jit
-def _surely_assigned(data: rows.Rows, centroids: Array) -> tuple[Array, Array]:
+def _surely_assigned(data: rows.Rows, centroids: Array, apart: Apart) -> tuple[Array, Array]:
     """The nearest centroid of each point, or -1 where rounding leaves it in doubt, and the squared distance to it."""
 
-    def block(x: Array, x_norms: Array, weights: Array, centroids: Array) -> tuple[None, tuple[Array, Array]]:
-        labels, sure = surely_nearest(x, x_norms, centroids)
+    def block(
+        x: Array, x_norms: Array, weights: Array, centroids: Array, apart: Apart
+    ) -> tuple[None, tuple[Array, Array]]:
+        labels, sure = surely_nearest(x, x_norms, apart)
         distances = ((x - centroids[labels]) ** 2).sum(axis=1)
         return None, (jnp.where(sure, labels, -1), distances)
 
-    return rows.map_sum(block, data, centroids)[1]
+    return rows.map_sum(block, data, centroids, apart)[1]

@@ -12,7 +12,9 @@ from scratchclust import rows
 from scratchclust.distances import centre_of, error_bound
 
 AnyArray = Array | np.ndarray
-STRIP = 2**16  # numbers that are held at a time, half a MB: what a core's cache holds
+STRIP = 2**16  # numbers at a time in sums over rows, half a MB: what a core's cache holds
+# Numbers at a time beside a matrix product, and rows at least: it reads all centroids once for each strip.
+PRODUCT_STRIP, PRODUCT_ROWS = 2**21, 128
 NEAR = 2.0**-20  # of |x|^2 + |c|^2; nearer pairs are computed by the definition
 
 
@@ -29,14 +31,15 @@ def nearest_exactly(X: Real[np.ndarray, "m d"], centroids: Real[np.ndarray, "k d
     """
     offset = centre_of(centroids).astype(np.float64)
     c = centroids - offset
-    c_norms = (c**2).sum(axis=1)
+    c_norms, twice_c = (c**2).sum(axis=1), np.ascontiguousarray(-2 * c.T)
     gamma = 2 * error_bound(0.5, X.shape[1] + 12, np.float64)
     labels = np.empty(len(X), np.int32)
-    for part in _parts(len(X), max(len(c), X.shape[1])):
+    for part in _product_parts(len(X), max(len(c), X.shape[1])):
         x = X[part] - offset
-        sums = (x**2).sum(axis=1)[:, None] + c_norms[None, :]
-        squares = sums - 2 * x @ c.T
-        error = gamma * sums
+        sums = np.einsum("ij,ij->i", x, x)[:, None] + c_norms[None, :]
+        squares = x @ twice_c
+        squares += sums
+        error = np.multiply(sums, gamma, out=sums)
         possible = squares - error <= (squares + error).min(axis=1, keepdims=True)
         labels[part] = possible.argmax(axis=1)
         several = np.flatnonzero(possible.sum(axis=1) != 1)
@@ -95,12 +98,12 @@ def distances_exactly(X: Real[np.ndarray, "n d"], centroids: Real[np.ndarray, "k
     """|x_i - c_j| in float64. Cost O(n k d), nearly all of it in a matrix product on the host."""
     offset = centre_of(centroids).astype(np.float64)
     c = centroids - offset
-    c_norms = (c**2).sum(axis=1)
+    c_norms, twice_c = (c**2).sum(axis=1), np.ascontiguousarray(-2 * c.T)
     distances = np.empty((len(X), len(c)))
-    for part in _parts(len(X), max(len(c), X.shape[1])):
+    for part in _product_parts(len(X), max(len(c), X.shape[1])):
         squares, x = distances[part], X[part] - offset
         x_norms = np.einsum("ij,ij->i", x, x)
-        np.matmul(x, -2 * c.T, out=squares)
+        np.matmul(x, twice_c, out=squares)
         squares += x_norms[:, None]
         squares += c_norms[None, :]
         near = np.flatnonzero(squares.min(axis=1) <= NEAR * (x_norms + c_norms.max()))
@@ -120,6 +123,10 @@ def _pair_squares(X: np.ndarray, centroids: np.ndarray, i: np.ndarray | slice, j
     return squares
 
 
-def _parts(n: int, columns: int) -> list[slice]:
-    step = max(STRIP // columns, 1)
+def _product_parts(n: int, columns: int) -> list[slice]:
+    return _parts(n, columns, PRODUCT_STRIP, PRODUCT_ROWS)
+
+
+def _parts(n: int, columns: int, strip: int | None = None, at_least: int = 1) -> list[slice]:
+    step = max((strip or STRIP) // columns, at_least)
     return [slice(begin, min(begin + step, n)) for begin in range(0, n, step)]

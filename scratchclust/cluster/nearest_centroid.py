@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, Real, Shaped
 
 from scratchclust import rows
 from scratchclust.cluster.label_sums import Chunk, chosen_first, n_chunks
-from scratchclust.distances import check_range, product, squared_norms
+from scratchclust.distances import centre_of, check_range, product, squared_norms
 
 AnyArray = Array | np.ndarray
 ROUNDING = 16  # units in the last place: the error of a squared distance between centred points
@@ -85,21 +85,51 @@ def nearest(
     return labels, jnp.maximum(x_norms + 2 * least, 0)
 
 
+class Apart(NamedTuple):
+    """Centroids as seen from a point m amid them, for `surely_nearest`; NumPy, and JAX under `jit`."""
+
+    differences: Any  # [k d], c_j - m
+    halves: Any  # [k], (|c_j|^2 - |m|^2) / 2
+    error_by_length: Any  # [k], by which a score can be off, for each unit of |x|
+    error: Any  # [k], by which besides
+
+    @classmethod
+    def of(cls, points: Points, centroids: Float[AnyArray, "k d"]) -> "Apart":
+        """Those of centroids that are not centred. On the host, whence they can go to any mesh. Cost O(k d)."""
+        dtype, d = points.rows.arrays[0].dtype, centroids.shape[1]
+        limits, terms = np.finfo(dtype), d + ROUNDING
+        c = np.asarray(centroids, np.float64) - points.offset
+        middle = centre_of(c)
+        differences = c - middle
+        with np.errstate(over="ignore"):  # what is infinite here is in doubt
+            lengths = np.sqrt((differences**2).sum(axis=1))
+            halves = (differences * (c + middle)).sum(axis=1) / 2
+            of_definition = terms * np.finfo(np.float64).eps * ((c**2).sum(axis=1) + (middle**2).sum())
+            tiny = terms * float(limits.tiny)
+            error = 2 * float(limits.eps) * abs(halves) + of_definition + tiny * (1 + lengths)
+            entries = differences, halves, terms * float(limits.eps) * lengths + tiny, error
+            return cls(*(entry.astype(dtype) for entry in entries))
+
+
 def surely_nearest(
-    x: Float[Array, "block d"], x_norms: Float[Array, " block"], centroids: Float[Array, "k d"]
+    x: Float[Array, "block d"], x_norms: Float[Array, " block"], apart: Apart
 ) -> tuple[Int[Array, " block"], Bool[Array, " block"]]:
     """The nearest centroid of each point of a block, and whether the rounding of what is computed leaves no other.
 
-    The scores |c_j|^2 / 2 - x.c_j are off by at most gamma (|x|^2 + |c_j|^2), where gamma = (d + 16) eps bounds the
-    rounding of x and c_j to this precision as well as that of products and sums (Higham, section 3.1).
+    The scores are (|x - c_j|^2 - |x - m|^2) / 2 = (|c_j|^2 - |m|^2) / 2 - x.(c_j - m): what is common to all centroids
+    is in none of them. They are off by at most gamma |x| |c_j - m|, where gamma = (d + 16) eps bounds the rounding of
+    x and c_j - m to this precision as well as that of the product (Higham, section 3.1), by the rounding of the halves,
+    by what numbers that are too small for this precision come to, and, so that the definition in float64 says the
+    same, by its rounding.
     """
-    gamma = (x.shape[1] + ROUNDING) * jnp.finfo(x.dtype).eps
-    norms = squared_norms(centroids)[:, None]
-    scores = norms / 2 - product(centroids, x)
-    most = (scores + gamma * norms).min(axis=0) + 2 * gamma * x_norms
-    possible = scores - gamma * norms <= most[None, :]
-    index = jnp.arange(len(centroids), dtype=jnp.int32)[:, None]
-    first = jnp.where(possible, index, len(centroids) - 1).min(axis=0)
+    limits, terms = jnp.finfo(x.dtype), x.shape[1] + ROUNDING
+    scores = apart.halves[:, None] - product(apart.differences, x)
+    lengths = jnp.sqrt(x_norms + terms * limits.tiny)
+    error = apart.error_by_length[:, None] * lengths[None, :] + apart.error[:, None]
+    most = (scores + error).min(axis=0) + 2 * terms * float(np.finfo(np.float64).eps) * x_norms
+    possible = scores - error <= most[None, :]
+    index = jnp.arange(len(scores), dtype=jnp.int32)[:, None]
+    first = jnp.where(possible, index, len(scores) - 1).min(axis=0)
     return first, possible.sum(axis=0, dtype=jnp.int32) == 1
 
 

@@ -48,7 +48,7 @@ class MiniBatchKMeans(CentroidEstimator):
         cluster_centers_: [k d].
         counts_: [k], the weight that each centroid has won.
         labels_: [n] int32, the cluster of each point of fit, or of the last batch; unless compute_labels is False.
-        inertia_: the sum of w |x - c|^2 over these.
+        inertia_: the sum of w |x - c|^2 over these; not after `partial_fit` with compute_labels=False.
         n_iter_: passes over the data that the steps amount to (fit alone).
         n_steps_: batches.
         n_features_in_, feature_names_in_: as in scikit-learn.
@@ -153,6 +153,8 @@ class MiniBatchKMeans(CentroidEstimator):
         state, _ = minibatch_step(X, state, sample_weight=weights)
         ratio = given.reassignment_ratio
         self._store(X, reassign(X, state, key=key, reassignment_ratio=ratio, sample_weight=weights))
+        for of_an_earlier_batch in ("labels_", "inertia_"):
+            self.__dict__.pop(of_an_earlier_batch, None)
         if given.compute_labels:
             labels, squares = assign(X, self.cluster_centers_)
             squares = np.asarray(squares, np.float64)
