@@ -135,6 +135,22 @@ def test_a_far_group_does_not_swallow_the_spread_of_others(score: Callable[..., 
     assert score(X, labels) == pytest.approx(getattr(sk, score.__name__)(X, labels), rel=1e-6)
 
 
+@pytest.mark.parametrize("far", [1e16, 3e16, 1e17, 1e20, 1e22])
+def test_how_far_the_farthest_group_is_tells_not_which_others_coincide(far: float) -> None:
+    X, labels = np.array([[0.0], [1], [10], [11], [far], [far]]), np.repeat([0, 1, 2], 2)
+    assert davies_bouldin_score(X, labels) == pytest.approx(by_definition(davies_bouldin_score, X, labels), rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, jnp.float32])
+def test_one_point_very_far_away(kind: Any) -> None:
+    for seed in range(5):
+        X, labels = np.random.default_rng(seed).normal(size=(61, 3)), np.append(np.arange(60) % 3, 3)
+        X[60] = 1e18
+        given = jnp.asarray(X, kind) if kind is jnp.float32 else X.astype(kind)
+        expected = by_definition(davies_bouldin_score, np.asarray(given, np.float64), labels)
+        assert davies_bouldin_score(given, labels) == pytest.approx(expected, rel=1e-5), f"seed {seed}"
+
+
 @each_score
 @pytest.mark.parametrize("far", [1e3, 1e8])
 @pytest.mark.parametrize("kind", [np.float64, np.float32, jnp.float32])

@@ -89,8 +89,8 @@ def davies_bouldin_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     own = distances_to_own(centred, len(X))
     spread = np.bincount(labeling.codes[clustered], weights=own[clustered]) / centred.sizes
     both, gaps = spread[:, None] + spread[None], cdist(centred.centroids, centred.centroids)
-    longest = np.linalg.norm(centred.centroids, axis=1).max()
-    apart = gaps > COINCIDING[0] * both + COINCIDING[1] * longest
+    norms = np.linalg.norm(centred.centroids, axis=1)
+    apart = gaps > COINCIDING[0] * both + COINCIDING[1] * np.maximum(norms[:, None], norms[None])
     likeness = np.where(apart, both / np.where(apart, gaps, 1), 0)
     return float(likeness.max(axis=1).mean())
 
