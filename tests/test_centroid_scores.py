@@ -141,6 +141,14 @@ def test_how_far_the_farthest_group_is_tells_not_which_others_coincide(far: floa
     assert davies_bouldin_score(X, labels) == pytest.approx(by_definition(davies_bouldin_score, X, labels), rel=1e-6)
 
 
+@each_score
+@pytest.mark.parametrize("far", [1e25, 1e30, 1e36, 1e45])
+def test_spreads_too_small_to_be_squared_beside_a_far_group(score: Callable[..., float], far: float) -> None:
+    for last in (far, 1.5 * far):
+        X, labels = np.array([[0.0], [1], [10], [11], [far], [last]]), np.repeat([0, 1, 2], 2)
+        assert score(X, labels) == pytest.approx(by_definition(score, X, labels), rel=1e-5)
+
+
 @pytest.mark.parametrize("kind", [np.float64, np.float32, jnp.float32])
 def test_one_point_very_far_away(kind: Any) -> None:
     for seed in range(5):

@@ -18,11 +18,20 @@ from scipy.spatial.distance import cdist
 from scratchclust import rows
 from scratchclust.distances import PRECISION, centre_of
 from scratchclust.metrics.agreement import Labels
-from scratchclust.metrics.inputs import AnyArray, Labeling, anchors, cluster_sizes, encode_clusters, points_in_range
+from scratchclust.metrics.inputs import (
+    AnyArray,
+    Labeling,
+    anchors,
+    cluster_sizes,
+    details_in_range,
+    encode_clusters,
+    points_in_range,
+)
 
 # Centroids nearer than the rounding of their means coincide: float32's of the spread about them, and float64's of
 # where they are.
 COINCIDING = 4 * float(np.finfo(np.float32).eps), 4 * float(np.finfo(np.float64).eps)
+LEAST_UNSQUARED = 2.0**-100  # distances that float32 holds together with their lesser coordinates, if it squares none
 
 
 class Centred(NamedTuple):
@@ -58,7 +67,7 @@ def calinski_harabasz_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
-    centred = centred_on_clusters(X, labeling)
+    centred = centred_on_clusters(details_in_range(X, labeling, LEAST_UNSQUARED), labeling)
     own = distances_to_own(centred, len(X))
     within = float((own[labeling.codes >= 0] ** 2).sum())
     centroids, sizes = centred.centroids, centred.sizes
@@ -85,7 +94,8 @@ def davies_bouldin_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
-    centred, clustered = centred_on_clusters(X, labeling), labeling.codes >= 0
+    centred = centred_on_clusters(details_in_range(X, labeling, LEAST_UNSQUARED), labeling)
+    clustered = labeling.codes >= 0
     own = distances_to_own(centred, len(X))
     spread = np.bincount(labeling.codes[clustered], weights=own[clustered]) / centred.sizes
     both, gaps = spread[:, None] + spread[None], cdist(centred.centroids, centred.centroids)
@@ -156,7 +166,9 @@ def _residual_sums(data: rows.Rows, means: Array) -> Array:
 @jax.jit
 def _own(data: rows.Rows, means: Array) -> Array:
     def block(x: Array, codes: Array, means: Array) -> tuple[None, Array]:
-        return None, jnp.sqrt(((x - means[codes - 1]) ** 2).sum(axis=1))
+        left = x - means[codes - 1]
+        largest = jnp.abs(left).max(axis=1)  # very small numbers must not be squared
+        return None, largest * jnp.sqrt(((left / jnp.where(largest > 0, largest, 1)[:, None]) ** 2).sum(axis=1))
 
     return rows.map_sum(block, data, means)[1]
 

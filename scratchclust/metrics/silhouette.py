@@ -16,7 +16,14 @@ from scratchclust.distances import PRECISION
 from scratchclust.errors import InputError
 from scratchclust.metrics.agreement import Labels
 from scratchclust.metrics.centroids import centred_on_clusters, distances_to_other, distances_to_own
-from scratchclust.metrics.inputs import AnyArray, Labeling, cluster_sizes, encode_clusters, points_in_range
+from scratchclust.metrics.inputs import (
+    AnyArray,
+    Labeling,
+    cluster_sizes,
+    details_in_range,
+    encode_clusters,
+    points_in_range,
+)
 from scratchclust.metrics.pairs import FEW_SUMS, are_many, own_and_nearest, pair_scores
 from scratchclust.results import SilhouetteEstimate
 
@@ -44,6 +51,7 @@ def silhouette_samples(
     _check_metric(X, metric, labeling)
     if metric == "precomputed":
         return silhouettes(*_of_sums(_sums_of_precomputed(X, labeling), labeling), labeling)
+    X = details_in_range(X, labeling)
     few = not are_many(labeling.n_clusters, X.shape[1])
     return silhouettes_of(X, labeling, pair_scores(X, [labeling], dunn=False)[0].sums if few else None)
 
@@ -81,6 +89,7 @@ def silhouette_estimate(
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
+    X = details_in_range(X, labeling)
     sample_size = whole(2)("sample_size", sample_size)  # one point has no spread to judge the error by
     clustered = np.flatnonzero(labeling.codes >= 0)
     m = min(sample_size, len(clustered))
@@ -107,7 +116,7 @@ def simplified_silhouette_score(X: Real[AnyArray, "n d"], labels: Labels) -> flo
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
-    centred = centred_on_clusters(X, labeling)
+    centred = centred_on_clusters(details_in_range(X, labeling), labeling)
     a, b = distances_to_own(centred, len(X)), distances_to_other(centred, len(X))
     alone = centred.sizes[labeling.codes] == 1
     return float(np.mean(_ratio(a, b, alone)[labeling.codes >= 0]))
