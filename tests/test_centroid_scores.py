@@ -13,8 +13,9 @@ from sklearn.datasets import make_blobs
 
 from scratchclust import rows
 from scratchclust.errors import InputError
-from scratchclust.metrics import calinski_harabasz_score, centroids, davies_bouldin_score
+from scratchclust.metrics import calinski_harabasz_score, centroids, davies_bouldin_score, simplified_silhouette_score
 from scratchclust.metrics.inputs import encode
+from scratchclust.reference import silhouette
 
 SCORES = [calinski_harabasz_score, davies_bouldin_score]
 each_score = pytest.mark.parametrize("score", SCORES)
@@ -170,6 +171,21 @@ def test_groups_near_each_other_and_far_from_the_rest(score: Callable[..., float
         given = jnp.asarray(X, kind) if kind is jnp.float32 else X.astype(kind)
         expected = by_definition(score, np.asarray(given, np.float64), labels)
         assert score(given, labels) == pytest.approx(expected, rel=1e-5), f"seed {seed}"
+
+
+@pytest.mark.parametrize("kind", [np.float64, jnp.float32])
+def test_numbers_are_held_in_two_only_where_clusters_are_far(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    held, other = [], centroids._other
+    monkeypatch.setattr(centroids, "_other", lambda *args: held.append(args[1][1] is not None) or other(*args))
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        labels = rng.permutation(np.repeat([0, 1, 2], [40, 20, 20]))
+        for far in (3.0, 30.0, 1e6):
+            X = np.array([[0, 0], [far, 0], [far + 5, 3]])[labels] + rng.normal(size=(80, 2))
+            given = jnp.asarray(X, kind) if kind is jnp.float32 else X.astype(kind)
+            expected = silhouette.simplified_silhouette_score(np.asarray(given, np.float64), labels)
+            assert simplified_silhouette_score(given, labels) == pytest.approx(expected, rel=1e-5), f"seed {seed}"
+    assert held == 10 * [False, False, True]
 
 
 @each_score

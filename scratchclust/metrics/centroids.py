@@ -19,6 +19,7 @@ from scratchclust import rows
 from scratchclust.distances import PRECISION, centre_of
 from scratchclust.metrics.agreement import Labels
 from scratchclust.metrics.inputs import (
+    FAR,
     AnyArray,
     Labeling,
     anchors,
@@ -95,9 +96,7 @@ def davies_bouldin_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
     centred = centred_on_clusters(details_in_range(X, labeling, LEAST_UNSQUARED), labeling)
-    clustered = labeling.codes >= 0
-    own = distances_to_own(centred, len(X))
-    spread = np.bincount(labeling.codes[clustered], weights=own[clustered]) / centred.sizes
+    spread = mean_spread(distances_to_own(centred, len(X)), labeling)
     both, gaps = spread[:, None] + spread[None], cdist(centred.centroids, centred.centroids)
     norms = np.linalg.norm(centred.centroids, axis=1)
     apart = gaps > COINCIDING[0] * both + COINCIDING[1] * np.maximum(norms[:, None], norms[None])
@@ -129,27 +128,37 @@ def distances_to_own(centred: Centred, n: int) -> Float[np.ndarray, " n"]:
     return np.asarray(rows.join(_own(centred.data, _in_type_of(centred, centred.means)), n), np.float64)
 
 
-def distances_to_other(centred: Centred, n: int) -> Float[np.ndarray, " n"]:
+def distances_to_other(centred: Centred, spread: Float[np.ndarray, " k"], n: int) -> Float[np.ndarray, " n"]:
     """The distance of each point to the nearest mean of another cluster, as float64. Cost O(n k d).
 
-    With a the anchor of the point and c the other mean, both as the sum of two numbers of the device's precision,
+    With a the anchor of the point and c the other mean, x - c = ((x - a) + a) - c. Where a cluster is far from the
+    centre and small (its `mean_spread`), as `has_far_clusters` says, a and c are both the sum of two numbers of the
+    device's precision, and
 
         x - c = (x - a) + ((a_high - c_high) + (a_low - c_low))
 
-    which keeps its digits where two clusters are near to each other and far from the centre.
+    which keeps its digits where two clusters are near to each other and far from the centre, and takes twice as long.
     """
-    pairs = [_in_two(centred, values) for values in (centred.anchors, centred.centroids)]
+    away = np.linalg.norm(centred.centroids, axis=1)
+    in_two = bool(((centred.sizes > 1) & (away > FAR * spread)).any())
+    pairs = [_parts(centred, values, in_two) for values in (centred.anchors, centred.centroids)]
     return np.asarray(rows.join(_other(centred.data, *pairs), n), np.float64)
+
+
+def mean_spread(own: Float[np.ndarray, " n"], labeling: Labeling) -> Float[np.ndarray, " k"]:
+    """The mean distance of the points of each cluster to its mean, from that of each point."""
+    clustered = labeling.codes >= 0
+    return np.bincount(labeling.codes[clustered], weights=own[clustered]) / cluster_sizes(labeling)
 
 
 def _in_type_of(centred: Centred, values: np.ndarray) -> np.ndarray:
     return values.astype(centred.data.arrays[0].dtype)
 
 
-def _in_two(centred: Centred, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Values [k d] as a sum of two of the device's precision: what they round to, and the rest."""
+def _parts(centred: Centred, values: np.ndarray, in_two: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """Values [k d] as they round to the device's precision, and the rest, or None."""
     high = _in_type_of(centred, values)
-    return high, _in_type_of(centred, values - high)
+    return high, _in_type_of(centred, values - high) if in_two else None
 
 
 @jax.jit
@@ -174,11 +183,14 @@ def _own(data: rows.Rows, means: Array) -> Array:
 
 
 @jax.jit
-def _other(data: rows.Rows, anchors: tuple[Array, Array], means: tuple[Array, Array]) -> Array:
+def _other(data: rows.Rows, anchors: tuple[Array, Array | None], means: tuple[Array, Array | None]) -> Array:
     def block(x: Array, codes: Array, anchors: Any, means: Any) -> tuple[None, Array]:
-        high, low = (part[codes - 1] for part in anchors)
+        high, low = (None if part is None else part[codes - 1] for part in anchors)
+        whole = x + high
 
-        def distances_to(mean: tuple[Array, Array]) -> Array:
+        def distances_to(mean: tuple[Array, Array | None]) -> Array:
+            if low is None or mean[1] is None:
+                return jnp.sqrt(((whole - mean[0][None]) ** 2).sum(axis=1))
             there = (high - mean[0][None]) + (low - mean[1][None])
             return jnp.sqrt(((x + there) ** 2).sum(axis=1))
 

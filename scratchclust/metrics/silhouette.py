@@ -15,7 +15,7 @@ from scratchclust.checks import whole
 from scratchclust.distances import PRECISION
 from scratchclust.errors import InputError
 from scratchclust.metrics.agreement import Labels
-from scratchclust.metrics.centroids import centred_on_clusters, distances_to_other, distances_to_own
+from scratchclust.metrics.centroids import centred_on_clusters, distances_to_other, distances_to_own, mean_spread
 from scratchclust.metrics.inputs import (
     AnyArray,
     Labeling,
@@ -117,7 +117,8 @@ def simplified_silhouette_score(X: Real[AnyArray, "n d"], labels: Labels) -> flo
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
     centred = centred_on_clusters(details_in_range(X, labeling), labeling)
-    a, b = distances_to_own(centred, len(X)), distances_to_other(centred, len(X))
+    a = distances_to_own(centred, len(X))
+    b = distances_to_other(centred, mean_spread(a, labeling), len(X))
     alone = centred.sizes[labeling.codes] == 1
     return float(np.mean(_ratio(a, b, alone)[labeling.codes >= 0]))
 
