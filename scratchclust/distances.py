@@ -146,7 +146,7 @@ def exponent_of(
 
 def _is_plainly_in_range(X: AnyArray, arrays: list[AnyArray]) -> bool:
     """Whether no number is large, and a few rows of X are wide enough: faster told than the width of each feature."""
-    if not np.max([[a.max(), -a.min()] for a in arrays]) <= MOST_SPAN / 2:
+    if not np.max([[float(a.max()), -float(a.min())] for a in arrays]) <= MOST_SPAN / 2:
         return False
     few = np.asarray(X[:: -(-len(X) // 33)], np.float64)
     return float((few.max(axis=0) - few.min(axis=0)).max(initial=0)) >= 2 * LEAST_SPAN
