@@ -64,7 +64,8 @@ def calinski_harabasz_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
         The ratio; 1 when every point lies on its centroid (as in scikit-learn).
 
     Raises:
-        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths.
+        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths; clusters
+            10^45 times as far away as others are wide.
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
@@ -91,7 +92,8 @@ def davies_bouldin_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
         The mean likeness, at least 0; 0 when every point lies on its centroid. Coinciding centroids are passed over.
 
     Raises:
-        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths.
+        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths; clusters
+            10^45 times as far away as others are wide.
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
@@ -185,11 +187,11 @@ def _own(data: rows.Rows, means: Array) -> Array:
 @jax.jit
 def _other(data: rows.Rows, anchors: tuple[Array, Array | None], means: tuple[Array, Array | None]) -> Array:
     def block(x: Array, codes: Array, anchors: Any, means: Any) -> tuple[None, Array]:
-        high, low = (None if part is None else part[codes - 1] for part in anchors)
+        high, low = jax.tree.map(lambda part: part[codes - 1], anchors)
         whole = x + high
 
-        def distances_to(mean: tuple[Array, Array | None]) -> Array:
-            if low is None or mean[1] is None:
+        def distances_to(mean: Any) -> Array:
+            if low is None:
                 return jnp.sqrt(((whole - mean[0][None]) ** 2).sum(axis=1))
             there = (high - mean[0][None]) + (low - mean[1][None])
             return jnp.sqrt(((x + there) ** 2).sum(axis=1))

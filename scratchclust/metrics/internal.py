@@ -29,7 +29,8 @@ def internal_scores(X: Real[AnyArray, "n d"], labelings: Sequence[Labels]) -> li
         Cost O(n^2 (d + sum of k)) time.
 
     Raises:
-        InputError: X or labels that cannot be read, or of different lengths.
+        InputError: X or labels that cannot be read, or of different lengths; clusters 10^31 times as far away as others
+            are wide.
     """
     X = points_in_range(X)
     encoded = [encode_for(X, labels, f"labeling {i}") for i, labels in enumerate(labelings)]

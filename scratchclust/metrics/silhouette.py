@@ -44,7 +44,7 @@ def silhouette_samples(
     Raises:
         InputError: fewer than two clusters, an unknown metric, or precomputed distances that are not square or of
             which one of a point to itself is not zero, or one between points that are not noise is NaN or infinite; X
-            or labels that cannot be read, or of different lengths.
+            or labels that cannot be read, or of different lengths; clusters 10^31 times as far away as others are wide.
     """
     X = points_in_range(X, finite=not isinstance(metric, str) or metric != "precomputed")
     labeling = encode_clusters(X, labels)
@@ -112,7 +112,8 @@ def simplified_silhouette_score(X: Real[AnyArray, "n d"], labels: Labels) -> flo
         The mean of s(i); 0 for the only point of a cluster, and where a(i) = b(i) = 0.
 
     Raises:
-        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths.
+        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths; clusters
+            10^31 times as far away as others are wide.
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
