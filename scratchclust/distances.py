@@ -8,6 +8,7 @@ would use TF32 otherwise), and the few pairs on which a result hangs are compute
 them; `error_bound` tells which these are.
 """
 
+import math
 from functools import partial
 from typing import Any
 
@@ -23,8 +24,11 @@ NEAR = 2.0**-12  # of |x|^2 + |y|^2; the expanded square of nearer pairs has los
 AnyArray = Array | np.ndarray
 LEAST, MOST = 1e-15, 1e18  # coordinates whose squares float32 can hold
 LEAST_SPAN, MOST_SPAN = 2.0**-30, 2.0**50  # widths of data within which nothing need be scaled
-BITS = 40  # scaled data are about 2^40 wide: as far from the upper end of float32's squares as details need below
-FAR = 2.0**70  # so far from zero, numbers less than 2^40 apart lose nothing when one is subtracted from another
+BITS = (
+    54  # scaled rows are about 2^54 long: float32 holds the squares of their distances, and small ones have room below
+)
+LEAST_DETAIL = 2.0**-50  # distances whose squares float32 holds together with those of their lesser coordinates
+FAR = 2.0**70  # so far from zero, numbers less than 2^54 apart lose nothing when one is subtracted from another
 
 
 def mean_of(X: Any) -> Any:
@@ -111,35 +115,54 @@ def check_range(X: Any, largest: float) -> None:
         )
 
 
-def exponent_of(X: Real[np.ndarray, "n d"], others: Real[np.ndarray, "m d"] | None = None) -> int:
+def exponent_of(
+    X: Real[AnyArray, "n d"], others: Real[AnyArray, "m d"] | None = None, *, detail: float = math.inf
+) -> int:
     """The e for which squared distances of X / 2^e are well within the range of float32; 0 if those of X are.
 
     Division by a power of two rounds nothing, so that every distance is 2^e times that of the divided points. Cost: two
-    passes over X.
+    passes over X, and two more where these leave doubt.
 
     Args:
         X: at least one point; where one is not finite, e is 0.
         others: further points, to be divided alike.
+        detail: the smallest distance that matters, if it is known.
     """
     arrays = [X] if others is None or not len(others) else [X, others]
-    low = np.min([a.min(axis=0).astype(np.float64) for a in arrays], axis=0)
-    high = np.max([a.max(axis=0).astype(np.float64) for a in arrays], axis=0)
+    if detail >= LEAST_DETAIL and _is_plainly_in_range(X, arrays):
+        return 0
+    low = np.min([np.asarray(a.min(axis=0), np.float64) for a in arrays], axis=0)
+    high = np.max([np.asarray(a.max(axis=0), np.float64) for a in arrays], axis=0)
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         return 0
-    centre = centre_of(X).astype(np.float64)
+    centre = np.asarray(centre_of(X), np.float64)
     with np.errstate(over="ignore"):
         widest = float(np.maximum(high - centre, centre - low).max(initial=0))
-    if widest == 0 or LEAST_SPAN <= widest <= MOST_SPAN:
+    if widest == 0 or (LEAST_SPAN <= widest <= MOST_SPAN and detail >= LEAST_DETAIL):
         return 0
-    return (1025 if np.isinf(widest) else int(np.frexp(widest)[1])) - BITS
+    longer = math.ceil(math.log2(X.shape[1]) / 2)  # a row may be than its largest coordinate
+    return (1025 if np.isinf(widest) else int(np.frexp(widest)[1])) + longer - BITS
 
 
-def scaled(X: Real[np.ndarray, "n d"], centre: Real[np.ndarray, " d"], exponent: int) -> Float[np.ndarray, "n d"]:
-    """X / 2^exponent in float64; where the centre (`centre_of`) is too far from zero for that, less the centre."""
-    centre = centre.astype(np.float64)
+def _is_plainly_in_range(X: AnyArray, arrays: list[AnyArray]) -> bool:
+    """Whether no number is large, and a few rows of X are wide enough: faster told than the width of each feature."""
+    if not np.max([[float(a.max()), -float(a.min())] for a in arrays]) <= MOST_SPAN / 2:
+        return False
+    few = np.asarray(X[:: -(-len(X) // 33)], np.float64)
+    return float((few.max(axis=0) - few.min(axis=0)).max(initial=0)) >= 2 * LEAST_SPAN
+
+
+def scaled(X: Real[AnyArray, "n d"], centre: Real[AnyArray, " d"], exponent: int) -> Float[AnyArray, "n d"]:
+    """X / 2^exponent; where the centre (`centre_of`) is too far from zero for that, less the centre.
+
+    A NumPy array becomes float64, a JAX array keeps its type.
+    """
     with np.errstate(over="ignore"):
-        far = np.abs(np.ldexp(centre, -exponent)) > FAR
-    return np.ldexp(X.astype(np.float64) - np.where(far, centre, 0), -exponent)
+        far = np.abs(np.ldexp(np.asarray(centre, np.float64), -exponent)) > FAR
+    if isinstance(X, jax.Array):
+        half = -exponent // 2  # the whole power may be beyond float32
+        return (X - jnp.where(far, jnp.asarray(centre, X.dtype), 0)[None]) * 2.0**half * 2.0 ** (-exponent - half)
+    return np.ldexp(X.astype(np.float64) - np.where(far, np.asarray(centre, np.float64), 0), -exponent)
 
 
 def error_bound(largest_norm: float, n_features: int, dtype: Any = np.float32) -> float:

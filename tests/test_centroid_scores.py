@@ -13,8 +13,9 @@ from sklearn.datasets import make_blobs
 
 from scratchclust import rows
 from scratchclust.errors import InputError
-from scratchclust.metrics import calinski_harabasz_score, centroids, davies_bouldin_score
+from scratchclust.metrics import calinski_harabasz_score, centroids, davies_bouldin_score, simplified_silhouette_score
 from scratchclust.metrics.inputs import encode
+from scratchclust.reference import silhouette
 
 SCORES = [calinski_harabasz_score, davies_bouldin_score]
 each_score = pytest.mark.parametrize("score", SCORES)
@@ -135,6 +136,30 @@ def test_a_far_group_does_not_swallow_the_spread_of_others(score: Callable[..., 
     assert score(X, labels) == pytest.approx(getattr(sk, score.__name__)(X, labels), rel=1e-6)
 
 
+@pytest.mark.parametrize("far", [1e16, 3e16, 1e17, 1e20, 1e22])
+def test_how_far_the_farthest_group_is_tells_not_which_others_coincide(far: float) -> None:
+    X, labels = np.array([[0.0], [1], [10], [11], [far], [far]]), np.repeat([0, 1, 2], 2)
+    assert davies_bouldin_score(X, labels) == pytest.approx(by_definition(davies_bouldin_score, X, labels), rel=1e-6)
+
+
+@each_score
+@pytest.mark.parametrize("far", [1e25, 1e30, 1e36, 1e45])
+def test_spreads_too_small_to_be_squared_beside_a_far_group(score: Callable[..., float], far: float) -> None:
+    for last in (far, 1.5 * far):
+        X, labels = np.array([[0.0], [1], [10], [11], [far], [last]]), np.repeat([0, 1, 2], 2)
+        assert score(X, labels) == pytest.approx(by_definition(score, X, labels), rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, jnp.float32])
+def test_one_point_very_far_away(kind: Any) -> None:
+    for seed in range(5):
+        X, labels = np.random.default_rng(seed).normal(size=(61, 3)), np.append(np.arange(60) % 3, 3)
+        X[60] = 1e18
+        given = jnp.asarray(X, kind) if kind is jnp.float32 else X.astype(kind)
+        expected = by_definition(davies_bouldin_score, np.asarray(given, np.float64), labels)
+        assert davies_bouldin_score(given, labels) == pytest.approx(expected, rel=1e-5), f"seed {seed}"
+
+
 @each_score
 @pytest.mark.parametrize("far", [1e3, 1e8])
 @pytest.mark.parametrize("kind", [np.float64, np.float32, jnp.float32])
@@ -146,6 +171,21 @@ def test_groups_near_each_other_and_far_from_the_rest(score: Callable[..., float
         given = jnp.asarray(X, kind) if kind is jnp.float32 else X.astype(kind)
         expected = by_definition(score, np.asarray(given, np.float64), labels)
         assert score(given, labels) == pytest.approx(expected, rel=1e-5), f"seed {seed}"
+
+
+@pytest.mark.parametrize("kind", [np.float64, jnp.float32])
+def test_numbers_are_held_in_two_only_where_clusters_are_far(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    held, other = [], centroids._other
+    monkeypatch.setattr(centroids, "_other", lambda *args: held.append(args[1][1] is not None) or other(*args))
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        labels = rng.permutation(np.repeat([0, 1, 2], [40, 20, 20]))
+        for far in (3.0, 30.0, 1e6):
+            X = np.array([[0, 0], [far, 0], [far + 5, 3]])[labels] + rng.normal(size=(80, 2))
+            given = jnp.asarray(X, kind) if kind is jnp.float32 else X.astype(kind)
+            expected = silhouette.simplified_silhouette_score(np.asarray(given, np.float64), labels)
+            assert simplified_silhouette_score(given, labels) == pytest.approx(expected, rel=1e-5), f"seed {seed}"
+    assert held == 10 * [False, False, True]
 
 
 @each_score

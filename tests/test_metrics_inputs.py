@@ -180,12 +180,89 @@ def test_points_keep_their_bits_where_no_scale_is_needed() -> None:
     np.testing.assert_array_equal(inputs.points_in_range(zeros), zeros)
 
 
-@pytest.mark.parametrize("exponent", [-1000, -300, -20, 50, 200, 1000])
+@pytest.mark.parametrize("exponent", [-1000, -300, -60, 50, 200, 1000])
 def test_points_are_scaled_by_a_power_of_two(exponent: int) -> None:
     scaled = inputs.points_in_range(np.ldexp(X, exponent))
     ratio = scaled[X > 0] / X[X > 0]
     assert len(set(ratio.tolist())) == 1
     assert math.frexp(ratio[0])[0] == 0.5
-    assert 2**19 <= scaled.max() < 2**20
+    assert 2**52 <= scaled.max() < 2**54  # and the longest row at most sqrt(3) times as long
     assert silhouette.in_range(np.ldexp(X, exponent)).max() == silhouette.in_range(X).max()
     assert dunn.dunn_index(np.ldexp(X, exponent), LABELS) == dunn.dunn_index(X, LABELS)
+
+
+# Two clusters near each other, and one so far away that the squares of what is near are 10^48 and more times smaller.
+FAR = [1e20, 1e24, 1e25, 1e27, 1e30]
+NEAR_AND_FAR = np.repeat([0, 1, 2], 2)
+
+
+def near_and_far(far: float, unit: float = 1.0) -> np.ndarray:
+    return unit * np.array([[0.0], [1], [10], [11], [far], [1.001 * far]])
+
+
+@pytest.mark.parametrize("far", FAR)
+@pytest.mark.parametrize("kind", [np.float64, np.float32, jnp.float32])
+@pytest.mark.parametrize("unit", [1.0, 1e-25])
+def test_far_clusters_leave_the_squares_of_near_ones_in_range(far: float, kind: Any, unit: float) -> None:
+    X = near_and_far(far, unit)
+    given = jnp.asarray(X, kind) if kind is jnp.float32 else X.astype(kind)
+    same = np.asarray(given, np.float64)
+    expected = silhouette.silhouette_score(same, NEAR_AND_FAR)
+    for name in ("silhouette_score", "internal_scores"):
+        assert SCORES[name](given, NEAR_AND_FAR) == pytest.approx(expected, rel=1e-5), name
+    estimate = metrics.silhouette_estimate(given, NEAR_AND_FAR, sample_size=6)
+    assert estimate.mean == pytest.approx(expected, rel=1e-5)
+    expected = silhouette.simplified_silhouette_score(same, NEAR_AND_FAR)
+    assert metrics.simplified_silhouette_score(given, NEAR_AND_FAR) == pytest.approx(expected, rel=1e-5)
+    expected = dunn.dunn_index(same, NEAR_AND_FAR)
+    assert metrics.dunn_index(given, NEAR_AND_FAR) == pytest.approx(expected, rel=1e-5)
+
+
+def test_many_features_and_a_far_cluster() -> None:
+    """Squares of a row that is long in every feature are summed without leaving the range of float32."""
+    for d in (1, 7, 300, 5000):
+        X = np.random.default_rng(d).normal(size=(12, d))
+        X[8:] *= 1e22
+        for given in (X, X.astype(np.float32), jnp.asarray(X, jnp.float32)):
+            labels, same = np.repeat([0, 1, 2], 4), np.asarray(given, np.float64)
+            expected = silhouette.silhouette_samples(same, labels)
+            np.testing.assert_allclose(metrics.silhouette_samples(given, labels), expected, atol=1e-5)
+
+
+def test_coinciding_points_near_each_other() -> None:
+    """Only the distances between the clusters tell what is small: each has radius 0, or its few members have."""
+    for far in (1e25, 1e30):
+        X = np.array([[0.0], [1], [far]]).repeat(40, axis=0)
+        labels = np.arange(3).repeat(40)
+        assert metrics.silhouette_score(X, labels) == 1
+        assert metrics.simplified_silhouette_score(X, labels) == 1
+        X[1] = 0.25
+        expected = silhouette.silhouette_score(X, labels)
+        assert expected < 1
+        assert metrics.silhouette_score(X, labels) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("asarray", [np.asarray, jnp.asarray])
+def test_clusters_too_far_away_for_float32_are_refused(asarray: Callable[..., Any]) -> None:
+    X = near_and_far(1e36)
+    names = ["silhouette_score", "simplified_silhouette_score", "internal_scores"]
+    for points, labels in ((X, NEAR_AND_FAR), (X[[0, 0, 2, 2, 4, 4]], NEAR_AND_FAR), (X[::2], np.arange(3))):
+        for name in names:
+            with pytest.raises(InputError, match=r"got some 1e\+3[56] times as far away as others are wide"):
+                SCORES[name](asarray(points), labels)
+    for name in ("calinski_harabasz_score", "davies_bouldin_score"):
+        with pytest.raises(InputError, match=r"got some 1e\+60 times as far away"):
+            SCORES[name](near_and_far(1e60), NEAR_AND_FAR)
+
+
+def test_whether_clusters_are_far_is_told_alike_of_both_kinds_of_arrays() -> None:
+    found = set()
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        labels = rng.permutation(np.repeat([-1, 0, 1, 2], 20))
+        points = 10.0 ** rng.integers(0, 5) * rng.normal(size=(4, 3))[labels] + rng.normal(size=(80, 3))
+        points, labeling = points.astype(np.float32), inputs.encode(labels)
+        far = inputs.has_far_clusters(points, labeling)
+        assert inputs.has_far_clusters(jnp.asarray(points), labeling) == far, f"seed {seed}"
+        found.add(far)
+    assert found == {True, False}

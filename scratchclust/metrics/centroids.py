@@ -18,11 +18,21 @@ from scipy.spatial.distance import cdist
 from scratchclust import rows
 from scratchclust.distances import PRECISION, centre_of
 from scratchclust.metrics.agreement import Labels
-from scratchclust.metrics.inputs import AnyArray, Labeling, anchors, cluster_sizes, encode_clusters, points_in_range
+from scratchclust.metrics.inputs import (
+    FAR,
+    AnyArray,
+    Labeling,
+    anchors,
+    cluster_sizes,
+    details_in_range,
+    encode_clusters,
+    points_in_range,
+)
 
 # Centroids nearer than the rounding of their means coincide: float32's of the spread about them, and float64's of
 # where they are.
 COINCIDING = 4 * float(np.finfo(np.float32).eps), 4 * float(np.finfo(np.float64).eps)
+LEAST_UNSQUARED = 2.0**-100  # distances that float32 holds together with their lesser coordinates, if it squares none
 
 
 class Centred(NamedTuple):
@@ -54,11 +64,12 @@ def calinski_harabasz_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
         The ratio; 1 when every point lies on its centroid (as in scikit-learn).
 
     Raises:
-        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths.
+        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths; clusters
+            10^45 times as far away as others are wide.
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
-    centred = centred_on_clusters(X, labeling)
+    centred = centred_on_clusters(details_in_range(X, labeling, LEAST_UNSQUARED), labeling)
     own = distances_to_own(centred, len(X))
     within = float((own[labeling.codes >= 0] ** 2).sum())
     centroids, sizes = centred.centroids, centred.sizes
@@ -81,16 +92,16 @@ def davies_bouldin_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
         The mean likeness, at least 0; 0 when every point lies on its centroid. Coinciding centroids are passed over.
 
     Raises:
-        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths.
+        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths; clusters
+            10^45 times as far away as others are wide.
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
-    centred, clustered = centred_on_clusters(X, labeling), labeling.codes >= 0
-    own = distances_to_own(centred, len(X))
-    spread = np.bincount(labeling.codes[clustered], weights=own[clustered]) / centred.sizes
+    centred = centred_on_clusters(details_in_range(X, labeling, LEAST_UNSQUARED), labeling)
+    spread = mean_spread(distances_to_own(centred, len(X)), labeling)
     both, gaps = spread[:, None] + spread[None], cdist(centred.centroids, centred.centroids)
-    longest = np.linalg.norm(centred.centroids, axis=1).max()
-    apart = gaps > COINCIDING[0] * both + COINCIDING[1] * longest
+    norms = np.linalg.norm(centred.centroids, axis=1)
+    apart = gaps > COINCIDING[0] * both + COINCIDING[1] * np.maximum(norms[:, None], norms[None])
     likeness = np.where(apart, both / np.where(apart, gaps, 1), 0)
     return float(likeness.max(axis=1).mean())
 
@@ -119,27 +130,37 @@ def distances_to_own(centred: Centred, n: int) -> Float[np.ndarray, " n"]:
     return np.asarray(rows.join(_own(centred.data, _in_type_of(centred, centred.means)), n), np.float64)
 
 
-def distances_to_other(centred: Centred, n: int) -> Float[np.ndarray, " n"]:
+def distances_to_other(centred: Centred, spread: Float[np.ndarray, " k"], n: int) -> Float[np.ndarray, " n"]:
     """The distance of each point to the nearest mean of another cluster, as float64. Cost O(n k d).
 
-    With a the anchor of the point and c the other mean, both as the sum of two numbers of the device's precision,
+    With a the anchor of the point and c the other mean, x - c = ((x - a) + a) - c. Where a cluster is far from the
+    centre and small (its `mean_spread`), as `has_far_clusters` says, a and c are both the sum of two numbers of the
+    device's precision, and
 
         x - c = (x - a) + ((a_high - c_high) + (a_low - c_low))
 
-    which keeps its digits where two clusters are near to each other and far from the centre.
+    which keeps its digits where two clusters are near to each other and far from the centre, and takes twice as long.
     """
-    pairs = [_in_two(centred, values) for values in (centred.anchors, centred.centroids)]
+    away = np.linalg.norm(centred.centroids, axis=1)
+    in_two = bool(((centred.sizes > 1) & (away > FAR * spread)).any())
+    pairs = [_parts(centred, values, in_two) for values in (centred.anchors, centred.centroids)]
     return np.asarray(rows.join(_other(centred.data, *pairs), n), np.float64)
+
+
+def mean_spread(own: Float[np.ndarray, " n"], labeling: Labeling) -> Float[np.ndarray, " k"]:
+    """The mean distance of the points of each cluster to its mean, from that of each point."""
+    clustered = labeling.codes >= 0
+    return np.bincount(labeling.codes[clustered], weights=own[clustered]) / cluster_sizes(labeling)
 
 
 def _in_type_of(centred: Centred, values: np.ndarray) -> np.ndarray:
     return values.astype(centred.data.arrays[0].dtype)
 
 
-def _in_two(centred: Centred, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Values [k d] as a sum of two of the device's precision: what they round to, and the rest."""
+def _parts(centred: Centred, values: np.ndarray, in_two: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """Values [k d] as they round to the device's precision, and the rest, or None."""
     high = _in_type_of(centred, values)
-    return high, _in_type_of(centred, values - high)
+    return high, _in_type_of(centred, values - high) if in_two else None
 
 
 @jax.jit
@@ -156,17 +177,22 @@ def _residual_sums(data: rows.Rows, means: Array) -> Array:
 @jax.jit
 def _own(data: rows.Rows, means: Array) -> Array:
     def block(x: Array, codes: Array, means: Array) -> tuple[None, Array]:
-        return None, jnp.sqrt(((x - means[codes - 1]) ** 2).sum(axis=1))
+        left = x - means[codes - 1]
+        largest = jnp.abs(left).max(axis=1)  # very small numbers must not be squared
+        return None, largest * jnp.sqrt(((left / jnp.where(largest > 0, largest, 1)[:, None]) ** 2).sum(axis=1))
 
     return rows.map_sum(block, data, means)[1]
 
 
 @jax.jit
-def _other(data: rows.Rows, anchors: tuple[Array, Array], means: tuple[Array, Array]) -> Array:
+def _other(data: rows.Rows, anchors: tuple[Array, Array | None], means: tuple[Array, Array | None]) -> Array:
     def block(x: Array, codes: Array, anchors: Any, means: Any) -> tuple[None, Array]:
-        high, low = (part[codes - 1] for part in anchors)
+        high, low = jax.tree.map(lambda part: part[codes - 1], anchors)
+        whole = x + high
 
-        def distances_to(mean: tuple[Array, Array]) -> Array:
+        def distances_to(mean: Any) -> Array:
+            if low is None:
+                return jnp.sqrt(((whole - mean[0][None]) ** 2).sum(axis=1))
             there = (high - mean[0][None]) + (low - mean[1][None])
             return jnp.sqrt(((x + there) ** 2).sum(axis=1))
 

@@ -9,7 +9,7 @@ from jaxtyping import Real
 
 from scratchclust.metrics.agreement import Labels
 from scratchclust.metrics.dunn import HostPoints, dunn_of
-from scratchclust.metrics.inputs import AnyArray, Labeling, encode_for, points_in_range
+from scratchclust.metrics.inputs import AnyArray, Labeling, details_in_range, encode_for, points_in_range
 from scratchclust.metrics.pairs import PairScores, are_many, pair_scores
 from scratchclust.metrics.silhouette import silhouettes_of
 
@@ -29,11 +29,14 @@ def internal_scores(X: Real[AnyArray, "n d"], labelings: Sequence[Labels]) -> li
         Cost O(n^2 (d + sum of k)) time.
 
     Raises:
-        InputError: X or labels that cannot be read, or of different lengths.
+        InputError: X or labels that cannot be read, or of different lengths; clusters 10^31 times as far away as others
+            are wide.
     """
     X = points_in_range(X)
     encoded = [encode_for(X, labels, f"labeling {i}") for i, labels in enumerate(labelings)]
     defined = [labeling for labeling in encoded if labeling.n_clusters >= 2]
+    for labeling in defined:
+        X = details_in_range(X, labeling)
     passed = iter(pair_scores(X, defined) if defined else [])
     points = HostPoints(X)
     return [_scores(X, points, one, next(passed) if one.n_clusters >= 2 else None) for one in encoded]

@@ -15,8 +15,15 @@ from scratchclust.checks import whole
 from scratchclust.distances import PRECISION
 from scratchclust.errors import InputError
 from scratchclust.metrics.agreement import Labels
-from scratchclust.metrics.centroids import centred_on_clusters, distances_to_other, distances_to_own
-from scratchclust.metrics.inputs import AnyArray, Labeling, cluster_sizes, encode_clusters, points_in_range
+from scratchclust.metrics.centroids import centred_on_clusters, distances_to_other, distances_to_own, mean_spread
+from scratchclust.metrics.inputs import (
+    AnyArray,
+    Labeling,
+    cluster_sizes,
+    details_in_range,
+    encode_clusters,
+    points_in_range,
+)
 from scratchclust.metrics.pairs import FEW_SUMS, are_many, own_and_nearest, pair_scores
 from scratchclust.results import SilhouetteEstimate
 
@@ -37,13 +44,14 @@ def silhouette_samples(
     Raises:
         InputError: fewer than two clusters, an unknown metric, or precomputed distances that are not square or of
             which one of a point to itself is not zero, or one between points that are not noise is NaN or infinite; X
-            or labels that cannot be read, or of different lengths.
+            or labels that cannot be read, or of different lengths; clusters 10^31 times as far away as others are wide.
     """
     X = points_in_range(X, finite=not isinstance(metric, str) or metric != "precomputed")
     labeling = encode_clusters(X, labels)
     _check_metric(X, metric, labeling)
     if metric == "precomputed":
         return silhouettes(*_of_sums(_sums_of_precomputed(X, labeling), labeling), labeling)
+    X = details_in_range(X, labeling)
     few = not are_many(labeling.n_clusters, X.shape[1])
     return silhouettes_of(X, labeling, pair_scores(X, [labeling], dunn=False)[0].sums if few else None)
 
@@ -81,6 +89,7 @@ def silhouette_estimate(
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
+    X = details_in_range(X, labeling)
     sample_size = whole(2)("sample_size", sample_size)  # one point has no spread to judge the error by
     clustered = np.flatnonzero(labeling.codes >= 0)
     m = min(sample_size, len(clustered))
@@ -103,12 +112,14 @@ def simplified_silhouette_score(X: Real[AnyArray, "n d"], labels: Labels) -> flo
         The mean of s(i); 0 for the only point of a cluster, and where a(i) = b(i) = 0.
 
     Raises:
-        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths.
+        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths; clusters
+            10^31 times as far away as others are wide.
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
-    centred = centred_on_clusters(X, labeling)
-    a, b = distances_to_own(centred, len(X)), distances_to_other(centred, len(X))
+    centred = centred_on_clusters(details_in_range(X, labeling), labeling)
+    a = distances_to_own(centred, len(X))
+    b = distances_to_other(centred, mean_spread(a, labeling), len(X))
     alone = centred.sizes[labeling.codes] == 1
     return float(np.mean(_ratio(a, b, alone)[labeling.codes >= 0]))
 
