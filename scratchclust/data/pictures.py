@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from scratchclust.data.depth import LARGEST, to_bytes
+from scratchclust.data.profiles import to_srgb
 
 MAX_SAMPLE, BITS_PER_SAMPLE, LARGEST_SAMPLE = 281, 258, 341  # tags of TIFF
 SIZE_MARKER = b"\xff\x4f\xff\x51"  # of JPEG 2000; 42 bytes after it the bits of the first component, less one
@@ -60,6 +61,7 @@ def endings() -> frozenset[str]:
 def decode(path: Path, size: tuple[int, int] | None) -> Picture:
     """The first frame of a picture as RGB, turned as its EXIF orientation says.
 
+    Colours are brought to sRGB first, if a profile in the file says that they are others (`profiles.to_srgb`).
     Transparent pixels show white behind them. Floats in [0, 1] become round(255 x), and grey of more than 8 bits
     round(255 v / white), if the file declares its white; if it does not, its numbers are given as they are.
 
@@ -79,7 +81,7 @@ def decode(path: Path, size: tuple[int, int] | None) -> Picture:
             if picture.mode.startswith("I"):
                 return _deep(picture, size)
             is_upper_byte = "16" in _raw_mode(picture)
-            rgb = to_rgb(ImageOps.exif_transpose(picture))
+            rgb = to_rgb(to_srgb(ImageOps.exif_transpose(picture)))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(
             f"so many pixels that it may be a decompression bomb (the limit is {Image.MAX_IMAGE_PIXELS}): "
