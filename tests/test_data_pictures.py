@@ -145,3 +145,30 @@ def test_colour_of_twelve_bits_in_sixteen_is_told(tmp_path):
 def test_white_is_that_of_the_smallest_depth():
     expected = {0: 255, 255: 255, 256: 1023, 1023: 1023, 1024: 4095, 4096: 16383, 16384: 65535, 65535: 65535}
     assert {largest: white_above(largest) for largest in expected} == expected
+
+
+def test_pictures_of_all_proportions_are_whole_on_black(tmp_path):
+    for i, (height, width) in enumerate([(10, 20), (20, 10), (16, 16), (1, 1000), (1000, 1), (7, 5)]):
+        Image.new("RGB", (width, height), (200, 100, 50)).save(tmp_path / f"{i}.png")
+    images = data.load(tmp_path, size=(8, 12), fit="pad").images
+    is_inside = images[..., 0] > 0
+    assert (images[is_inside] == [200, 100, 50]).all()
+    assert not images[~is_inside].any()
+    found = [(int(np.ptp(np.nonzero(one)[0])) + 1, int(np.ptp(np.nonzero(one)[1])) + 1) for one in is_inside]
+    assert found == [(6, 12), (8, 4), (8, 8), (1, 12), (8, 1), (8, 6)]
+    for one, (height, width) in zip(is_inside, found, strict=True):  # centred
+        assert one[(8 - height) // 2 :, (12 - width) // 2 :][:height, :width].all()
+    assert (data.load(tmp_path, size=(8, 12), fit="squeeze").images == [200, 100, 50]).all()
+
+
+def test_a_squeezed_picture_is_the_resize_of_preprocessing(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 50, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    found = data.load(tmp_path, size=(12, 8), fit="squeeze").images
+    np.testing.assert_allclose(found, resize(pixels[None], (12, 8)), atol=1)
+
+
+def test_grey_of_sixteen_bits_on_black(tmp_path):
+    save_tiff(tmp_path / "a.tiff", np.full((8, 16), 65535, np.uint16))
+    image = data.load(tmp_path, size=8, fit="pad").images[0, ..., 0]
+    np.testing.assert_array_equal(image, [[0] * 8] * 2 + [[255] * 8] * 4 + [[0] * 8] * 2)

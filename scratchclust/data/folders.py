@@ -140,7 +140,7 @@ def read_picture_file(path: Path, request: Request) -> Reading:
     choose_splits(request.split, (), str(path))
     try:
         with strict_pillow():
-            picture = decode(path, request.size)
+            picture = decode(path, request.size, request.fit)
     except Exception as error:
         raise InputError(
             f"{path} cannot be read ({_reason(error, path)}): expected IDX, .npy, .npz, the binary archives of "
@@ -224,7 +224,7 @@ def _decoded(folder: Path, files: Sequence[str], request: Request) -> Generator[
         if not _is_utf8(path):
             return "its name is not UTF-8, so that no report could name it: rename it"
         try:
-            return decode(folder / path, request.size)
+            return decode(folder / path, request.size, request.fit)
         # Pillow's decoders raise nearly anything on a damaged file (OSError, SyntaxError, struct.error, ...).
         except Exception as error:
             return _reason(error, folder / path)
