@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +14,15 @@ from PIL import Image, ImageOps
 from scratchclust.data.dataset import Fit
 from scratchclust.data.depth import LARGEST, to_bytes
 from scratchclust.data.profiles import to_srgb
+from scratchclust.data.signatures import AVIF, HEIC
 
 MAX_SAMPLE, BITS_PER_SAMPLE, LARGEST_SAMPLE = 281, 258, 341  # tags of TIFF
 SIZE_MARKER = b"\xff\x4f\xff\x51"  # of JPEG 2000; 42 bytes after it the bits of the first component, less one
+
+CURES = {  # by the kinds of `signatures`: Pillow's name for the format, and what adds it
+    HEIC: ("HEIF", 'install pillow-heif, `pip install -e ".[heic]"` in the checkout'),
+    AVIF: ("AVIF", "install Pillow 11.3 or newer"),
+}
 
 
 class Picture(NamedTuple):
@@ -45,10 +51,17 @@ def strict_pillow() -> Iterator[None]:
 def formats() -> tuple[str, ...]:
     """The names of all formats that Pillow knows, in the order in which they are tried: the same in every process.
 
+    HEIC is among them where pillow-heif is installed (the extra `heic`); that is told to Pillow here, before any thread
+    starts.
+
     By itself Pillow loads a plug-in when a file's ending asks for it and tries them as they came. Some know their files
     by no signature: TGA, loaded first for another file's sake, claims certain icons. Those are tried last here.
     """
     Image.init()
+    with suppress(ImportError):
+        import pillow_heif  # pyright: ignore[reportMissingImports]
+
+        pillow_heif.register_heif_opener()
     return tuple(sorted(Image.ID, key=lambda name: (Image.OPEN[name][1] is None, name)))
 
 
@@ -57,6 +70,12 @@ def endings() -> frozenset[str]:
     """What the names of pictures end in, in small letters, with the dot."""
     known = formats()
     return frozenset(ending for ending, name in Image.registered_extensions().items() if name in known)
+
+
+def cure_of(kind: str | None) -> str:
+    """How Pillow comes to read a kind of picture; "" if it reads it already, or never will."""
+    name, cure = CURES.get(kind or "", ("", ""))
+    return "" if name in formats() else cure
 
 
 def decode(path: Path, size: tuple[int, int] | None, fit: Fit = "crop") -> Picture:
