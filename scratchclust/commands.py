@@ -48,6 +48,14 @@ class Precision(StrEnum):
     bfloat16 = "bfloat16"
 
 
+class FitOption(StrEnum):
+    """How images of other proportions come to a size."""
+
+    crop = "crop"
+    pad = "pad"
+    squeeze = "squeeze"
+
+
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no table: print only the result's place.")]
 # Every command takes these, so that a script can give the same ones to all; where nothing is computed they do nothing.
@@ -80,7 +88,12 @@ def run_recipe(
     split: Annotated[str | None, typer.Option(help="Take this split: train, test, val or all.")] = None,
     digits: Annotated[str | None, typer.Option(help="Take only these labels, as 5,6,8,9; as many clusters.")] = None,
     data: Annotated[str | None, typer.Option(help="Take other images: a data set's name, or a path.")] = None,
-    size: Annotated[int | None, typer.Option(help="Bring images to so many pixels in height and width.", min=1)] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Bring images to so many pixels: 64, or height x width, as 64x48.")
+    ] = None,
+    fit: Annotated[
+        FitOption, typer.Option(help="Other proportions than the size's: cut them, add black, or squeeze the picture.")
+    ] = FitOption.crop,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse a folder with unreadable files.")] = False,
     scan: Annotated[bool, typer.Option("--scan", help="Also try k = 2..20: elbow, silhouette, Dunn.")] = False,
     method: Annotated[
@@ -104,7 +117,8 @@ def run_recipe(
     from scratchclust.recipes import Settings, check, run
 
     logging.getLogger("scratchclust").propagate = False  # to log.txt only: some library sets up the root logger
-    images = {"data": data, "split": split, "limit": limit, "size": size, "strict": strict, "classes": _labels(digits)}
+    images = {"data": data, "split": split, "limit": limit, "classes": _labels(digits)}
+    images |= {"size": _size(size), "fit": fit.value, "strict": strict}
     settings = Settings(
         seed=seed,
         full=full,
@@ -221,6 +235,17 @@ def _labels(digits: str | None) -> tuple[int, ...] | None:
     if not all(part.strip().isdecimal() for part in parts):
         raise InputError(f"--digits expects labels between commas, as 5,6,8,9, but is {digits!r}")
     return tuple(int(part) for part in parts)
+
+
+def _size(size: str | None) -> int | tuple[int, int] | None:
+    """The pixels of --size: one number for a square, also where it was written as two."""
+    if size is None:
+        return None
+    sides = size.lower().split("x")
+    if len(sides) > 2 or not all(side.isascii() and side.isdecimal() and int(side) for side in sides):
+        raise InputError(f"--size expects pixels, as 64, or height x width, as 64x48, but is {size!r}")
+    height, width = int(sides[0]), int(sides[-1])
+    return height if height == width else (height, width)
 
 
 @contextmanager

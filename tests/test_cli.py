@@ -13,6 +13,7 @@ import pytest
 
 import scratchclust
 from scratchclust import data, rows, runs
+from scratchclust.commands import _size
 from scratchclust.devices import use_device
 from scratchclust.errors import InputError
 from scratchclust.recipes import RECIPES
@@ -177,6 +178,30 @@ def test_missing_data_and_debug(tmp_path: Path) -> None:
 
 
 # --- the small commands
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [(None, None), ("64", 64), ("64x48", (64, 48)), ("8X8", 8), ("08x9", (8, 9))]
+)
+def test_a_size(given: str | None, expected: object) -> None:
+    assert _size(given) == expected
+
+
+@pytest.mark.parametrize(
+    "given", ["0", "-8", "", "x", "64x", "x48", "64x0", "8x8x3", "6.5", "64 48", "64,48", "²", "a"]
+)
+def test_a_wrong_size(given: str) -> None:
+    with pytest.raises(InputError, match=r"--size expects pixels, as 64, or height x width, as 64x48, but is '"):
+        _size(given)
+
+
+def test_a_wrong_size_is_one_line_and_help_tells_the_right_ones(tmp_path: Path) -> None:
+    assert_refused(
+        call("run", "digits", "--size", "64x", cwd=tmp_path), "--size expects pixels, as 64, or height x width"
+    )
+    told = " ".join(call("run", "--help", cwd=tmp_path, COLUMNS="200").stdout.split())
+    assert "height x width, as 64x48" in told
+    assert "crop|pad|squeeze" in told
 
 
 def test_help_loads_nothing_heavy(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from scratchclust import data
-from scratchclust.data.dataset import check_limit, check_size, pixels_sha256
+from scratchclust.data.dataset import check_fit, check_limit, check_size, pixels_sha256
 from scratchclust.errors import InputError
 
 
@@ -82,6 +82,44 @@ def test_size_equals_the_resize_of_preprocessing_when_nothing_is_cropped():
 
     for size in (9, 24, 40):
         assert np.abs(_resized(images, (size, size)) - resize(images, size)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("fit", "expected"),
+    [
+        ("crop", [[100, 200], [100, 200]]),
+        ("pad", [[71, 126], [0, 0]]),  # whole it is two pixels by one
+        ("squeeze", [[71, 126], [71, 126]]),
+    ],
+)
+def test_fit(tmp_path, fit, expected):
+    # In halves, triangles of half width 2: (0.75 * 0 + 0.75 * 100 + 0.25 * 200) / 1.75 = 71.4, and 220 / 1.75 = 125.7.
+    row = [0, 100, 200, 60]
+    np.save(tmp_path / "wide.npy", np.array([[row, row]], np.uint8))
+    found = data.load(tmp_path / "wide.npy", size=2, fit=fit)
+    np.testing.assert_array_equal(found.images[0, ..., 0], expected)
+
+
+@pytest.mark.parametrize(
+    ("fit", "words"), [("crop", "cut to the centre"), ("pad", "whole on a black ground"), ("squeeze", "squeezed")]
+)
+def test_fit_is_told(fit, words):
+    assert data.load("digits", size=(4, 6), fit=fit).taken.endswith(f"; {words} where the proportions differ")
+    assert data.load("digits", size=4, fit=fit).taken.endswith("; resampled whole")
+    assert words not in data.load("digits").taken
+
+
+def test_fits_are_one_where_the_proportions_are_those_of_the_size():
+    found = [data.load("digits", limit=50, size=(12, 12), fit=fit).sha256 for fit in ("crop", "pad", "squeeze")]
+    assert len({*found}) == 1
+
+
+def test_a_wrong_fit():
+    with pytest.raises(InputError, match=r"fit must be 'crop', 'pad' or 'squeeze', found 'cut': it is how images"):
+        check_fit("cut", (8, 8))
+    for fit in ("pad", "squeeze"):
+        with pytest.raises(InputError, match=rf"fit='{fit}' says how images come to a size, .* for example size=64"):
+            data.load("digits", fit=fit)
 
 
 def test_channels(tmp_path):

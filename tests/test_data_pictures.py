@@ -12,8 +12,11 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from scratchclust import data
+from scratchclust.data import pictures
 from scratchclust.data.depth import white_above
 from scratchclust.data.preprocessing import resize
+from scratchclust.data.signatures import kind_of
+from scratchclust.errors import InputError
 
 READ = """
 import sys
@@ -54,6 +57,75 @@ def test_a_file_is_read_alike_beside_others(tmp_path, endings):
 def test_a_mixed_folder_is_read_alike_in_a_hundred_processes(tmp_path):
     write_mixed(tmp_path, ENDINGS)
     assert len({read(tmp_path) for _ in range(100)}) == 1
+
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"  # as a telephone's pictures begin
+WITHOUT = (
+    r"not a format that Pillow reads: it is a HEIC picture; install pillow-heif, `pip install -e \".\[heic\]\"` in "
+)
+
+
+KNOWN = pictures.formats()
+
+
+@pytest.fixture
+def without_heif(monkeypatch):
+    """As where pillow-heif is not installed."""
+    monkeypatch.setattr(pictures, "formats", lambda: tuple(name for name in KNOWN if name != "HEIF"))
+
+
+@pytest.mark.usefixtures("without_heif")
+def test_a_folder_of_nothing_but_heic_is_refused_with_the_cure(tmp_path):
+    (tmp_path / "Thumbs.db").write_bytes(b"an index")
+    for i in range(3):
+        (tmp_path / f"{i}.heic").write_bytes(HEIC)
+    with pytest.raises(
+        InputError, match=rf"none of its 4 files .* \(0.heic, {WITHOUT}.*\): do that, or give other pict"
+    ):
+        data.load(tmp_path)
+    with pytest.raises(InputError, match=rf"0.heic cannot be read \({WITHOUT}"):
+        data.load(tmp_path / "0.heic")
+
+
+@pytest.mark.usefixtures("without_heif")
+def test_skipped_heic_is_told_before_what_is_no_picture(tmp_path):
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    (tmp_path / "b.txt").write_bytes(b"a note")
+    (tmp_path / "c.HEIC").write_bytes(HEIC)
+    with pytest.warns(UserWarning, match=rf"skipped 2 of 3 files .* first c.HEIC \({WITHOUT}"):
+        skipped = data.load(tmp_path).skipped
+    assert [file.path for file in skipped] == ["b.txt", "c.HEIC"]
+
+
+@pytest.mark.parametrize(
+    ("brand", "kind"),
+    [(b"heic", "a HEIC picture"), (b"mif1", "a HEIC picture"), (b"avif", "an AVIF picture"), (b"isom", "a film")],
+)
+def test_kinds_of_one_container(brand, kind):
+    assert kind_of(b"\0\0\0\x18ftyp" + brand) == kind
+
+
+def test_avif_where_pillow_is_too_old(monkeypatch):
+    monkeypatch.setattr(pictures, "formats", lambda: ("PNG",))
+    assert pictures.cure_of("an AVIF picture") == "install Pillow 11.3 or newer"
+    assert pictures.cure_of("a film") == pictures.cure_of(None) == ""
+
+
+def test_heic(tmp_path):
+    heif = pytest.importorskip("pillow_heif", reason="the extra `heic` is not installed")
+    pictures.formats()
+    values = np.zeros((64, 96, 3), np.uint8)
+    values[:, 48:] = 200, 100, 50
+    for i in range(20):
+        heif.from_pillow(Image.fromarray(values)).save(tmp_path / f"{i}.heic", quality=95)
+    found = data.load(tmp_path, size=(32, 48))
+    assert found.skipped == ()
+    assert len(found.paths or ()) == 20
+    np.testing.assert_allclose(found.images[:, 4:-4, 4:20].astype(int), 0, atol=6)
+    np.testing.assert_allclose(found.images[:, 4:-4, 28:-4].astype(int) - [200, 100, 50], 0, atol=6)
+    (tmp_path / "cut.heic").write_bytes((tmp_path / "0.heic").read_bytes()[:200])
+    with pytest.raises(InputError, match=r"cut.heic cannot be read \((?!.*install)"):
+        data.load(tmp_path / "cut.heic")
 
 
 RAMP = np.linspace(0, 4095, 16 * 16).astype(np.uint16).reshape(16, 16)  # 12 bits in 16
@@ -145,3 +217,30 @@ def test_colour_of_twelve_bits_in_sixteen_is_told(tmp_path):
 def test_white_is_that_of_the_smallest_depth():
     expected = {0: 255, 255: 255, 256: 1023, 1023: 1023, 1024: 4095, 4096: 16383, 16384: 65535, 65535: 65535}
     assert {largest: white_above(largest) for largest in expected} == expected
+
+
+def test_pictures_of_all_proportions_are_whole_on_black(tmp_path):
+    for i, (height, width) in enumerate([(10, 20), (20, 10), (16, 16), (1, 1000), (1000, 1), (7, 5)]):
+        Image.new("RGB", (width, height), (200, 100, 50)).save(tmp_path / f"{i}.png")
+    images = data.load(tmp_path, size=(8, 12), fit="pad").images
+    is_inside = images[..., 0] > 0
+    assert (images[is_inside] == [200, 100, 50]).all()
+    assert not images[~is_inside].any()
+    found = [(int(np.ptp(np.nonzero(one)[0])) + 1, int(np.ptp(np.nonzero(one)[1])) + 1) for one in is_inside]
+    assert found == [(6, 12), (8, 4), (8, 8), (1, 12), (8, 1), (8, 6)]
+    for one, (height, width) in zip(is_inside, found, strict=True):  # centred
+        assert one[(8 - height) // 2 :, (12 - width) // 2 :][:height, :width].all()
+    assert (data.load(tmp_path, size=(8, 12), fit="squeeze").images == [200, 100, 50]).all()
+
+
+def test_a_squeezed_picture_is_the_resize_of_preprocessing(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 50, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    found = data.load(tmp_path, size=(12, 8), fit="squeeze").images
+    np.testing.assert_allclose(found, resize(pixels[None], (12, 8)), atol=1)
+
+
+def test_grey_of_sixteen_bits_on_black(tmp_path):
+    save_tiff(tmp_path / "a.tiff", np.full((8, 16), 65535, np.uint16))
+    image = data.load(tmp_path, size=8, fit="pad").images[0, ..., 0]
+    np.testing.assert_array_equal(image, [[0] * 8] * 2 + [[255] * 8] * 4 + [[0] * 8] * 2)

@@ -143,6 +143,14 @@ def test_a_prepared_set(root):
     np.testing.assert_array_equal(data.load("toy", limit=2).images, PIXELS["train"][:2])
 
 
+def test_each_fit_has_a_place_of_its_own_in_the_cache(root, decoded):
+    write_set(root)
+    sizes = {fit: data.load("toy", split="train", size=4, fit=fit).sha256 for fit in ("crop", "pad", "squeeze")}
+    assert len({*sizes.values()}) == 3
+    assert {fit: data.load("toy", split="train", size=4, fit=fit).sha256 for fit in sizes} == sizes
+    assert decoded == ["train"] * 3
+
+
 def test_train_comes_first_whatever_the_set_says(root):
     pixels = {name: np.full((1, 4, 6, 3), i, np.uint8) for i, name in enumerate(["extra", "test", "train"])}
     write_set(root, pixels=pixels, labels={key: [0] for key in pixels})

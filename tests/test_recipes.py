@@ -217,6 +217,7 @@ def test_the_seed_decides(outcome: Outcome, tmp_path: Path) -> None:
         ("zzz", Settings(), "there is no recipe 'zzz': choose one of digits, pixels"),
         ("digits", Settings(limit=10), "--limit 10 leaves too few images for 32 principal components: give 32"),
         ("pixels", Settings(limit=10), "--limit 10 leaves too few images for 10 clusters: give 11 or more"),
+        ("digits", Settings(fit="pad"), "--fit pad says how images come to a --size: give one, or leave --fit out"),
         ("digits", Settings(strict=True), "--strict is about the files of one's own folder: give --data too"),
         ("digits", Settings(seed=-1), r"--seed must be a whole number from 0 to 2\*\*32 - 1, but is -1"),
         ("digits", Settings(full=True), "recipe digits takes all its images already: leave --full out"),
@@ -282,6 +283,18 @@ def test_pictures_of_ones_own_are_read_as_asked(tmp_path: Path) -> None:
         done = run("pixels", replace(mine, size=8), output=tmp_path / "run")
     assert done.metrics["dataset"]["shape"] == [8, 8, 3]
     assert done.metrics["parameters"]["size"] == 8
+
+
+def test_size_and_fit_are_compared_with_a_finished_run(tmp_path: Path) -> None:
+    asked = Settings(limit=40, size=(6, 10), fit="pad")
+    done = run("pixels", replace(asked, data="digits"), output=tmp_path / "run")
+    assert done.metrics["dataset"]["shape"] == [6, 10, 1]
+    assert "whole on a black ground" in done.metrics["dataset"]["taken"]
+    assert {"size": [6, 10], "fit": "pad"}.items() <= done.metrics["parameters"].items()
+    assert run("pixels", replace(asked, data="digits"), output=tmp_path / "run", resume=True).was_finished
+    for other in ({"fit": "squeeze"}, {"size": (10, 6)}, {"size": 6}):
+        with pytest.raises(InputError, match="made with different parameters"):
+            run("pixels", replace(asked, data="digits", **other), output=tmp_path / "run", resume=True)
 
 
 def test_the_classes_of_a_recipe_are_those_of_its_own_data(tmp_path: Path) -> None:

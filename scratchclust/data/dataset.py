@@ -5,12 +5,14 @@ import operator
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 import numpy as np
 from jaxtyping import Int32, UInt8
 
 from scratchclust.errors import InputError
+
+Fit = Literal["crop", "pad", "squeeze"]  # how images of other proportions come to a size
 
 LARGEST_SIDE = 1 << 14  # pixels
 LARGEST_UNPACKED = 4 << 30  # bytes that a compressed file may unpack to: a small file can promise any number
@@ -47,6 +49,7 @@ class Request(NamedTuple):
     verbose: bool = False
     seed: int = 0  # decides which images a limit takes, where they lie class by class
     tell: Callable[[str], None] | None = None  # told how far slow reading has come
+    fit: Fit = "crop"
 
 
 class Reading(NamedTuple):
@@ -186,6 +189,17 @@ def check_size(size: Any) -> tuple[int, int] | None:
     if max(height, width) > LARGEST_SIDE:
         raise InputError(f"size must be at most {LARGEST_SIDE} pixels in height and width, found {size!r}: give less")
     return height, width
+
+
+def check_fit(fit: Any, size: tuple[int, int] | None) -> Fit:
+    """One of "crop", "pad" and "squeeze"; the last two only with a size."""
+    if fit not in get_args(Fit):
+        raise InputError(f"fit must be 'crop', 'pad' or 'squeeze', found {fit!r}: it is how images come to a size")
+    if size is None and fit != "crop":
+        raise InputError(
+            f"fit='{fit}' says how images come to a size, but there is none: give one, for example size=64"
+        )
+    return cast(Fit, fit)
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:

@@ -13,12 +13,13 @@ from scratchclust.data.dataset import Reading, Request, SkippedFile, choose_spli
 from scratchclust.data.depth import tell_white, to_bytes, white_above
 from scratchclust.data.layout import MOST_NAMED, Layout, find_layout, in_words
 from scratchclust.data.listing import Listing, is_run, list_files, natural_key
-from scratchclust.data.pictures import Picture, decode, endings, is_grey, strict_pillow
+from scratchclust.data.pictures import CURES, Picture, cure_of, decode, endings, is_grey, strict_pillow
 from scratchclust.data.progress import track
 from scratchclust.data.signatures import kind_of, start_of
 from scratchclust.errors import InputError
 
 N_THREADS = min(8, os.cpu_count() or 1)  # Pillow decodes without holding Python's lock
+ALL_CURES = tuple(cure for _, cure in CURES.values())
 LARGEST_UNASKED = 4 << 30  # bytes of pixels that are read without a size having been asked for
 
 
@@ -47,7 +48,7 @@ class _Known:
     def warn(self) -> None:
         """Says in one line what was skipped."""
         if self.skipped:
-            first = self.in_order()[0]
+            first = _most_telling(self.in_order())
             warnings.warn(
                 f"{self.folder}: skipped {len(self.skipped)} of {self.n_files} files that are no readable pictures, "
                 f"first {first.path} ({first.reason})",
@@ -140,7 +141,7 @@ def read_picture_file(path: Path, request: Request) -> Reading:
     choose_splits(request.split, (), str(path))
     try:
         with strict_pillow():
-            picture = decode(path, request.size)
+            picture = decode(path, request.size, request.fit)
     except Exception as error:
         raise InputError(
             f"{path} cannot be read ({_reason(error, path)}): expected IDX, .npy, .npz, the binary archives of "
@@ -152,6 +153,11 @@ def read_picture_file(path: Path, request: Request) -> Reading:
     words = depth.finish(rgb, str(path))
     pixels = rgb[..., :1] if is_grey(rgb[0]) else rgb
     return Reading(pixels, None, None, path.stem, (path.name,), taken=("one picture", *words))
+
+
+def _most_telling(skipped: Sequence[SkippedFile]) -> SkippedFile:
+    """The first file that could be read with something that can be installed, else the first of all."""
+    return next((file for file in skipped if file.reason.endswith(ALL_CURES)), skipped[0])
 
 
 def _is_utf8(path: str) -> bool:
@@ -184,10 +190,10 @@ def _read(files: Sequence[str], layout: Layout, known: _Known) -> tuple[np.ndarr
             if len(paths) == n_wanted:
                 break
     if pixels is None:
-        first = known.skipped[0]
+        first = _most_telling(known.skipped)
         raise InputError(
             f"{folder}: none of its {known.n_files} files is a readable picture ({first.path}, {first.reason}): "
-            "give pictures"
+            f"{'do that, or give other pictures' if first.reason.endswith(ALL_CURES) else 'give pictures'}"
         )
     known.warn()
     pixels = pixels[: len(paths)]
@@ -224,7 +230,7 @@ def _decoded(folder: Path, files: Sequence[str], request: Request) -> Generator[
         if not _is_utf8(path):
             return "its name is not UTF-8, so that no report could name it: rename it"
         try:
-            return decode(folder / path, request.size)
+            return decode(folder / path, request.size, request.fit)
         # Pillow's decoders raise nearly anything on a damaged file (OSError, SyntaxError, struct.error, ...).
         except Exception as error:
             return _reason(error, folder / path)
@@ -260,5 +266,6 @@ def _reason(error: BaseException, path: Path) -> str:
     # Pillow's own message repeats the path.
     if type(error).__name__ == "UnidentifiedImageError":
         kind = kind_of(start_of(path))
-        return "not a format that Pillow reads" + (f": it is {kind}" if kind else "")
+        told, cure = f": it is {kind}" if kind else "", cure_of(kind)
+        return f"not a format that Pillow reads{told}{cure and f'; {cure}'}"
     return one_line(error)

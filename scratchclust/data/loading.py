@@ -10,8 +10,10 @@ from jaxtyping import UInt8
 
 from scratchclust.data.dataset import (
     Dataset,
+    Fit,
     Reading,
     Request,
+    check_fit,
     check_limit,
     check_size,
     drawn_order,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from scratchclust.data.prepared import PreparedSet
 
 BLOCK = 1024  # images converted at once
+FITTED = {"crop": "cut to the centre", "pad": "whole on a black ground", "squeeze": "squeezed"}
 
 
 def load(
@@ -33,6 +36,7 @@ def load(
     split: str = "all",
     limit: int | None = None,
     size: int | tuple[int, int] | None = None,
+    fit: Fit = "crop",
     channels: int | None = None,
     strict: bool = False,
     data_dir: str | os.PathLike[str] | None = None,
@@ -54,8 +58,10 @@ def load(
         split: "train", "test", another split that the set has, or "all": train, then test, then the others.
         limit: only so many images: the first, but where they lie class by class (class folders, sorted labels) a sample
             over all classes.
-        size: bring every image to this height and width (pixels): the largest centred part of the wanted proportions,
-            resampled bilinearly with antialiasing. None: leave the size, which must then be the same for all.
+        size: bring every image to this height and width (pixels), or to (height, width), bilinearly with antialiasing.
+            None: leave the size, which must then be the same for all.
+        fit: how an image of other proportions comes to that size: "crop" takes the largest centred part that has them,
+            "pad" the whole image, centred on black, "squeeze" the whole image, its proportions given up.
         channels: 1 turns colour into luma grey, 3 repeats grey; None leaves what there is.
         strict: refuse a folder that holds files which are no readable pictures, instead of skipping them.
         data_dir: where prepared data sets lie; default the environment's TFDS_DATA_DIR, or ~/tensorflow_datasets.
@@ -73,7 +79,8 @@ def load(
     """
     if channels not in (None, 1, 3):
         raise InputError(f"channels must be 1 (grey), 3 (RGB) or None (as they are), found {channels!r}")
-    request = Request(split, check_limit(limit), check_size(size), strict, verbose, seed, tell)
+    pair = check_size(size)
+    request = Request(split, check_limit(limit), pair, strict, verbose, seed, tell, check_fit(fit, pair))
     try:
         reading = _read(name_or_path, request, data_dir, cache_dir)
     except PermissionError as error:
@@ -150,7 +157,7 @@ def _finish(reading: Reading, request: Request, channels: int | None, source: st
     if not images.size:
         raise InputError(f"{source} holds no pixels, its images have shape {images.shape}: give other images")
     if request.size is not None and images.shape[1:3] != request.size:
-        images = _resized(images, request.size)
+        images = _resized(images, request.size, request.fit)
     images = _with_channels(images, channels)
     if not (images.flags.writeable and images.flags.c_contiguous):  # the map of a file, or one value many times
         images = np.array(images, order="C")
@@ -174,16 +181,18 @@ def _words(images: np.ndarray, n_before: int, shape_before: tuple[int, ...], req
     words.append(f"{height}x{width} {'grey' if n_channels == 1 else 'RGB'}, values {images.min()} to {images.max()}")
     if request.size is not None:
         whole = shape_before[0] * width == shape_before[1] * height and shape_before != (height, width)
-        words.append("resampled whole" if whole else "cut to the centre where the proportions differ")
+        words.append("resampled whole" if whole else f"{FITTED[request.fit]} where the proportions differ")
     return words
 
 
-def _resized(images: UInt8[np.ndarray, "n h w c"], size: tuple[int, int]) -> UInt8[np.ndarray, "n height width c"]:
-    from scratchclust.data.pictures import fit_array
+def _resized(
+    images: UInt8[np.ndarray, "n h w c"], size: tuple[int, int], fit: Fit = "crop"
+) -> UInt8[np.ndarray, "n height width c"]:
+    from scratchclust.data.pictures import fitted_array
 
     resized = np.empty((len(images), *size, images.shape[3]), np.uint8)
     for i, image in enumerate(images):
-        resized[i] = fit_array(image, size)
+        resized[i] = fitted_array(image, size, fit)
     return resized
 
 

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,10 +11,18 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
+from scratchclust.data.dataset import Fit
 from scratchclust.data.depth import LARGEST, to_bytes
+from scratchclust.data.profiles import to_srgb
+from scratchclust.data.signatures import AVIF, HEIC
 
 MAX_SAMPLE, BITS_PER_SAMPLE, LARGEST_SAMPLE = 281, 258, 341  # tags of TIFF
 SIZE_MARKER = b"\xff\x4f\xff\x51"  # of JPEG 2000; 42 bytes after it the bits of the first component, less one
+
+CURES = {  # by the kinds of `signatures`: Pillow's name for the format, and what adds it
+    HEIC: ("HEIF", 'install pillow-heif, `pip install -e ".[heic]"` in the checkout'),
+    AVIF: ("AVIF", "install Pillow 11.3 or newer"),
+}
 
 
 class Picture(NamedTuple):
@@ -43,10 +51,17 @@ def strict_pillow() -> Iterator[None]:
 def formats() -> tuple[str, ...]:
     """The names of all formats that Pillow knows, in the order in which they are tried: the same in every process.
 
+    HEIC is among them where pillow-heif is installed (the extra `heic`); that is told to Pillow here, before any thread
+    starts.
+
     By itself Pillow loads a plug-in when a file's ending asks for it and tries them as they came. Some know their files
     by no signature: TGA, loaded first for another file's sake, claims certain icons. Those are tried last here.
     """
     Image.init()
+    with suppress(ImportError):
+        import pillow_heif  # pyright: ignore[reportMissingImports]
+
+        pillow_heif.register_heif_opener()
     return tuple(sorted(Image.ID, key=lambda name: (Image.OPEN[name][1] is None, name)))
 
 
@@ -57,15 +72,23 @@ def endings() -> frozenset[str]:
     return frozenset(ending for ending, name in Image.registered_extensions().items() if name in known)
 
 
-def decode(path: Path, size: tuple[int, int] | None) -> Picture:
+def cure_of(kind: str | None) -> str:
+    """How Pillow comes to read a kind of picture; "" if it reads it already, or never will."""
+    name, cure = CURES.get(kind or "", ("", ""))
+    return "" if name in formats() else cure
+
+
+def decode(path: Path, size: tuple[int, int] | None, fit: Fit = "crop") -> Picture:
     """The first frame of a picture as RGB, turned as its EXIF orientation says.
 
+    Colours are brought to sRGB first, if a profile in the file says that they are others (`profiles.to_srgb`).
     Transparent pixels show white behind them. Floats in [0, 1] become round(255 x), and grey of more than 8 bits
     round(255 v / white), if the file declares its white; if it does not, its numbers are given as they are.
 
     Args:
         path: the picture.
-        size: (height, width) to bring it to, see `fit`; None leaves its size.
+        size: (height, width) to bring it to; None leaves its size.
+        fit: how, see `fitted`.
 
     Raises:
         ValueError: a decompression bomb: so many pixels that Pillow suspects an attack.
@@ -77,15 +100,15 @@ def decode(path: Path, size: tuple[int, int] | None) -> Picture:
                 # JPEG can be decoded at 1/2, 1/4 or 1/8 at a fraction of the time; twice the wanted size is enough.
                 picture.draft(None, (2 * max(size), 2 * max(size)))
             if picture.mode.startswith("I"):
-                return _deep(picture, size)
+                return _deep(picture, size, fit)
             is_upper_byte = "16" in _raw_mode(picture)
-            rgb = to_rgb(ImageOps.exif_transpose(picture))
+            rgb = to_rgb(to_srgb(ImageOps.exif_transpose(picture)))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(
             f"so many pixels that it may be a decompression bomb (the limit is {Image.MAX_IMAGE_PIXELS}): "
             "save it smaller"
         ) from error
-    return Picture(np.asarray(rgb if size is None else fit(rgb, size)), is_upper_byte=is_upper_byte)
+    return Picture(np.asarray(rgb if size is None else fitted(rgb, size, fit)), is_upper_byte=is_upper_byte)
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:
@@ -104,19 +127,36 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
 
 
-def fit(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The largest centred part with the proportions of `size` = (height, width), resampled to that size.
+def fitted(picture: Image.Image, size: tuple[int, int], fit: Fit = "crop") -> Image.Image:
+    """The picture in a size that may have other proportions.
 
-    Bilinear with antialiasing: where no crop is needed it is `preprocessing.resize`, rounded.
+    Bilinear with antialiasing: where the proportions are those of the size it is `preprocessing.resize`, rounded.
+
+    Args:
+        picture: of any mode in which Pillow resamples.
+        size: (height, width).
+        fit: "crop" takes the largest centred part with the proportions of the size; "pad" the whole picture, centred on
+            black; "squeeze" the whole picture, its proportions given up.
     """
     height, width = size
-    return ImageOps.fit(picture, (width, height), method=Image.Resampling.BILINEAR)
+    if fit == "squeeze":
+        return picture.resize((width, height), Image.Resampling.BILINEAR)
+    if fit == "crop":
+        return ImageOps.fit(picture, (width, height), method=Image.Resampling.BILINEAR)
+    scale = min(width / picture.width, height / picture.height)
+    inner_width, inner_height = (max(1, round(scale * side)) for side in picture.size)
+    ground = Image.new(picture.mode, (width, height))  # zeros
+    resized = picture.resize((inner_width, inner_height), Image.Resampling.BILINEAR)
+    ground.paste(resized, ((width - inner_width) // 2, (height - inner_height) // 2))
+    return ground
 
 
-def fit_array(image: UInt8[np.ndarray, "h w c"], size: tuple[int, int]) -> UInt8[np.ndarray, "height width c"]:
-    """`fit` for an image of 1 or 3 channels."""
+def fitted_array(
+    image: UInt8[np.ndarray, "h w c"], size: tuple[int, int], fit: Fit = "crop"
+) -> UInt8[np.ndarray, "height width c"]:
+    """`fitted` for an image of 1 or 3 channels."""
     picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-    return np.asarray(fit(picture, size)).reshape(*size, image.shape[2])
+    return np.asarray(fitted(picture, size, fit)).reshape(*size, image.shape[2])
 
 
 def is_grey(rgb: UInt8[np.ndarray, "h w 3"]) -> bool:
@@ -124,14 +164,14 @@ def is_grey(rgb: UInt8[np.ndarray, "h w 3"]) -> bool:
     return bool((rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 1] == rgb[..., 2]).all())
 
 
-def _deep(picture: Any, size: tuple[int, int] | None) -> Picture:
+def _deep(picture: Any, size: tuple[int, int] | None, fit: Fit) -> Picture:
     """Grey of more than 8 bits."""
     white = _declared_white(picture)
     values = np.asarray(ImageOps.exif_transpose(picture))
     _check_range(values, LARGEST)
     largest = int(values.max())
     if size is not None:
-        values = np.rint(np.asarray(fit(Image.fromarray(values.astype(np.float32)), size)))
+        values = np.rint(np.asarray(fitted(Image.fromarray(values.astype(np.float32)), size, fit)))
     values = values.astype(np.uint16)
     if white is None:
         return Picture(values, largest)

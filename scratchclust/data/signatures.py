@@ -33,7 +33,15 @@ SIGNATURES = (
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
 )
-PLACED = ((257, b"ustar", "a tar archive"), (128, b"DICM", "a DICOM picture"), (4, b"ftyp", "a film or a HEIC picture"))
+HEIC, AVIF = "a HEIC picture", "an AVIF picture"
+PLACED = (
+    (257, b"ustar", "a tar archive"),
+    (128, b"DICM", "a DICOM picture"),
+    *((4, b"ftyp" + brand, HEIC) for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")),
+    *((4, b"ftyp" + brand, AVIF) for brand in (b"avif", b"avis")),
+    (4, b"ftypcrx ", "a camera's raw picture"),
+    (4, b"ftyp", "a film"),
+)
 
 
 def kind_of(start: bytes) -> str | None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from scratchclust.data.cache import CachedSplit, cache_root, fetch, store
 from scratchclust.data.dataset import Reading, Request, check_labels, choose_splits, join_labels, one_line
-from scratchclust.data.pictures import fit_array
+from scratchclust.data.pictures import fitted_array
 from scratchclust.data.prepared import (
     INSTALL_TO_READ,
     PreparedSet,
@@ -49,7 +49,7 @@ def read_tfds(
 ) -> Reading:
     """The wanted splits of a prepared set, from the cache or decoded into it.
 
-    The cache is keyed by name, version, split and size, and knows the files it was decoded from by size and time.
+    The cache is keyed by name, version, split, size and fit, and knows the files it was decoded from by size and time.
 
     Raises:
         InputError: not prepared, no images in it, images of different sizes without `size`, or damaged.
@@ -61,6 +61,7 @@ def read_tfds(
     source = fingerprint(folder)
     cache = cache_root(cache_dir) / "tfds" / folder.relative_to(root)
     suffix = "" if request.size is None else f"-{request.size[0]}x{request.size[1]}"
+    suffix += "" if request.fit == "crop" else f"-{request.fit}"
     parts = []
     for split in choose_splits(request.split, list(splits_of(folder)), name):
         cached = cache / f"{split}{suffix}"
@@ -114,7 +115,7 @@ def _decode(folder: Path, split: str, request: Request) -> CachedSplit:
     for i, example in enumerate(track(examples, n, f"decoding {folder.parent.name} {split}", verbose=request.verbose)):
         image = example[source.image_key]
         if request.size is not None:
-            image = fit_array(image, request.size)
+            image = fitted_array(image, request.size, request.fit)
         if image.shape != images.shape[1:]:
             raise InputError(
                 f"{folder}: image {i} of {split} has shape {image.shape}, expected {images.shape[1:]}: "

@@ -125,7 +125,7 @@ def _load(work: Work) -> Images:
     settings, recipe = work.settings, work.recipe
     test = None if settings.data is not None else recipe.test_split
     splits = (work.split, work.fit_split, test)
-    reading = {"size": settings.size, "strict": settings.strict, "seed": settings.seed}
+    reading = {"size": settings.size, "fit": settings.fit, "strict": settings.strict, "seed": settings.seed}
     source = recipe.dataset if settings.data is None else settings.data
     images = load(
         source,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import scratchclust
+from scratchclust.data.dataset import Fit
 from scratchclust.errors import InputError
 from scratchclust.recipes.definitions import Applied, Recipe, Spec, Variant
 from scratchclust.recipes.images import Images
@@ -29,7 +30,8 @@ class Settings:
     scan: bool = False  # also inertia, silhouette and Dunn's index over k = 2..20
     epochs: int | None = None  # of the networks, in the place of the recipe's own
     data: str | None = None  # other images: a name or a path that `scratchclust.data.load` takes
-    size: int | None = None  # height and width to which every image is brought
+    size: int | tuple[int, int] | None = None  # height and width, or (height, width), to which every image is brought
+    fit: Fit = "crop"  # how images of other proportions are: "crop", "pad" or "squeeze"
     strict: bool = False  # refuse a folder with files that are no readable pictures
     weights: str | None = None  # of a network that was trained before: what `PretrainedFeatures` takes
     classes: tuple[int, ...] | None = None  # only images of these labels, and as many clusters
@@ -168,6 +170,8 @@ class Work:
             raise InputError(f"recipe {self.recipe.name} takes all its images already: leave --full out")
         if settings.strict and settings.data is None:
             raise InputError("--strict is about the files of one's own folder: give --data too, or leave --strict out")
+        if settings.fit != "crop" and settings.size is None:
+            raise InputError(f"--fit {settings.fit} says how images come to a --size: give one, or leave --fit out")
         if settings.classes is not None and len(set(settings.classes)) != len(settings.classes):
             raise InputError(f"--digits names a label twice: {','.join(map(str, settings.classes))}")
         if settings.classes is not None and len(settings.classes) < 2:
