@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 
 from scratchclust import data
 from scratchclust.data import profiles
+from scratchclust.data.pictures import endings
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 # The primaries of Display P3 and of sRGB as columns: XYZ relative to D50, as profiles hold them.
@@ -100,6 +101,15 @@ def test_swapped_primaries_swap_the_numbers(tmp_path, ending):
     np.testing.assert_array_equal(data.load(tmp_path / f"a.{ending}").images[0], found)
 
 
+OLD = pytest.mark.skipif(".avif" not in endings(), reason="Pillow before 11.3 writes no AVIF")
+
+
+@pytest.mark.parametrize("ending", ["jpg", "webp", pytest.param("avif", marks=OLD)])
+def test_the_profile_of_each_format_that_holds_one(tmp_path, ending):
+    Image.new("RGB", (16, 16), (200, 100, 50)).save(tmp_path / f"a.{ending}", icc_profile=swapped(), quality=95)
+    np.testing.assert_allclose(data.load(tmp_path).images[0].astype(int) - [100, 200, 50], 0, atol=6)
+
+
 def test_display_p3(tmp_path):
     Image.fromarray(COLOURS).save(tmp_path / "a.png", icc_profile=display_p3())
     found = data.load(tmp_path).images[0]
@@ -165,6 +175,22 @@ def test_it_comes_before_the_size(tmp_path):
 def test_what_changes_nothing(tmp_path, profile):
     Image.fromarray(COLOURS).save(tmp_path / "a.png", icc_profile=profile)
     np.testing.assert_array_equal(data.load(tmp_path).images[0], COLOURS)
+
+
+def test_damage_anywhere_in_a_profile_leaves_a_picture():
+    rng = np.random.default_rng(3)
+    n_ignored = 0
+    for i in range(200):
+        whole, mode = [(display_p3(), "RGB"), (inks(), "CMYK"), (linear_grey(), "LA")][i % 3]
+        damaged = bytearray(whole)
+        for place in rng.integers(0, min(len(whole), 600), 3):
+            damaged[place] = rng.integers(256)
+        picture = Image.fromarray(COLOURS).convert(mode)
+        picture.info["icc_profile"] = bytes(damaged[: rng.integers(len(damaged))] if i % 5 == 0 else damaged)
+        found = profiles.to_srgb(picture)
+        n_ignored += found is picture
+        assert found.size == picture.size
+    assert 20 < n_ignored < 180
 
 
 @pytest.mark.filterwarnings("ignore:.*16-bit numbers")
