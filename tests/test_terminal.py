@@ -84,7 +84,9 @@ def test_an_error_shows_a_name_escaped() -> None:
     assert str(InputError(f"{EVIL} is no picture")) == f"{HARMLESS} is no picture"
 
 
-def test_a_name_forges_no_line_of_the_log(tmp_path: Path) -> None:
+def test_a_name_forges_no_line_of_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # as on the command line; and pytest's own capture cannot be sent from a worker where it holds no UTF-8
+    monkeypatch.setattr(logging.getLogger("scratchclust"), "propagate", False)
     with runs.working(tmp_path / "run") as folder:
         logger = logging.getLogger("scratchclust.recipes")
         logger.warning("skipped %s: %s", EVIL, "why")

@@ -52,7 +52,8 @@ def agglomerative(X: Real[AnyArray, "n d"], linkage: str = "ward", *, metric: st
     if not np.isfinite(X).all():
         raise InputError("X holds NaN or infinity: leave out or fill those rows first")
     exponent = exponent_of(X) if metric in ("euclidean", "manhattan") else 0
-    pairs, heights = _merges(scaled(X, centre_of(X), exponent) if exponent else X, linkage, metric)
+    near_one = np.asarray(scaled(X, centre_of(X), exponent)) if exponent else X
+    pairs, heights = _merges(near_one, linkage, metric)
     return AgglomerativeResult(linkage_matrix(pairs, np.ldexp(heights, exponent)))
 
 
