@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from scratchclust.errors import InputError
+from scratchclust.errors import InputError, InputTypeError
 
 SMALL = (np.uint8, np.int8, np.uint16, np.int16, np.bool_, np.float16)  # float32 holds all their values
 
@@ -45,7 +45,9 @@ def as_points(X: Any, *, minimum: int = 1, finite: bool = True) -> Any:
             return check_array(
                 X, dtype=kinds_of(X), ensure_min_samples=minimum, ensure_all_finite=finite, input_name="X"
             )
-    except (ValueError, TypeError) as error:
+    except TypeError as error:
+        raise InputTypeError(without_arrays(error)) from error
+    except ValueError as error:
         raise InputError(without_arrays(error)) from error
 
 

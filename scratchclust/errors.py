@@ -1,4 +1,4 @@
-"""The two exceptions of our own: what a person gave is wrong, or a training cannot go on. Both say how to mend it."""
+"""The exceptions of our own: what a person gave is wrong, or a training cannot go on. Both say how to mend it."""
 
 import errno
 import os
@@ -58,6 +58,10 @@ class InputError(ValueError):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(escaped(message))
+
+
+class InputTypeError(InputError, TypeError):
+    """An `InputError` for what is of a wrong kind altogether: sparse, a dict. scikit-learn's users catch a TypeError."""
 
 
 class TrainingError(RuntimeError):

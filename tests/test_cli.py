@@ -132,7 +132,10 @@ cli.main()
         (["--output", "taken"], "taken is there already"),
         (["--data", "nowhere/at/all"], "nowhere/at/all: no such file or folder"),
         (["--data", "taken"], "give the folder that holds them"),
-        (["classifier", "--data", "plain.npz"], "recipe classifier learns from labels, but plain.npz has none"),
+        (
+            ["classifier", "--data", "plain.npz"],
+            "recipe classifier learns from labels, but 50 of the 50 images of plain.npz have none",
+        ),
         (["--data", "taken", "--device", "cpu", "--method", "kmean"], "--method expects one of"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -153,7 +156,7 @@ def test_the_cure_for_too_many_clusters_is_one_of_the_command_line(tmp_path: Pat
     shown = call("run", "pixels", "--data", "two.npz", "--quiet", cwd=tmp_path)
     assert (shown.returncode, shown.stdout) == (0, "runs/pixels\n")
     (line,) = shown.stderr.splitlines()
-    assert line.startswith("scratchclust: warning: only 2 of ")
+    assert line.startswith("scratchclust: warning: Number of distinct clusters (2) found smaller than n_clusters (10).")
     assert line.endswith("; give more images, or take --method dbscan, which finds the number of clusters")
 
 
