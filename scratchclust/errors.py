@@ -61,7 +61,7 @@ class InputError(ValueError):
 
 
 class InputTypeError(InputError, TypeError):
-    """An `InputError` for what is of a wrong kind altogether: sparse, a dict. scikit-learn's users catch a TypeError."""
+    """An `InputError` for what is of a wrong kind altogether: sparse, a dict; scikit-learn raises a TypeError there."""
 
 
 class TrainingError(RuntimeError):
