@@ -59,7 +59,7 @@ def _explain(error: BaseException) -> int:
         _say(f"{usage()} (`scratchclust --help` and `scratchclust COMMAND --help` tell more)")
         return WRONG_INPUT
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
-        _say(_last_words())
+        _say(_last_words().removeprefix("scratchclust: "))
         return INTERRUPTED
     if type(error).__name__ == "Exit" and isinstance(code, int):
         return code
