@@ -25,10 +25,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Side by side with scikit-learn and PyTorch."
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of {', '.join(NAMES)}; all by default")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"one or more of {', '.join(NAMES)}; all by default",
+    )
     parser.add_argument("--quick", action="store_true", help="small sizes, and no result file")
-    parser.add_argument("--repeats", type=int, default=7, help="rounds, of which the median is taken (7)")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results", help="folder of result files")
+    parser.add_argument(
+        "--repeats", type=int, default=7, help="rounds, of which the median is taken (7)"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path(__file__).parent / "results",
+        help="folder of result files",
+    )
     options = parser.parse_args()
     if unknown := set(options.names) - set(NAMES):
         parser.error(f"no benchmark {', '.join(sorted(unknown))}: choose from {', '.join(NAMES)}")

@@ -1,6 +1,7 @@
 """Agglomerative clustering: scratchclust against scikit-learn, which calls SciPy.
 
-Quality is the largest relative difference of a height from SciPy's (`heights`), which should be rounding.
+Quality is the largest relative difference of a height from SciPy's (`heights`), which should be
+rounding.
 """
 
 from functools import partial
@@ -21,7 +22,11 @@ QUICK = [(300, 16)]
 def main(*, quick: bool, repeats: int) -> list[dict[str, Any]]:
     """One comparison for each size and linkage."""
     linkages = ("ward", "single", "complete", "average")
-    return [_compare(n, d, linkage, repeats) for n, d in (QUICK if quick else SIZES) for linkage in linkages]
+    return [
+        _compare(n, d, linkage, repeats)
+        for n, d in (QUICK if quick else SIZES)
+        for linkage in linkages
+    ]
 
 
 def _compare(n: int, d: int, linkage: str, repeats: int) -> dict[str, Any]:
@@ -29,7 +34,9 @@ def _compare(n: int, d: int, linkage: str, repeats: int) -> dict[str, Any]:
     expected = scipy.cluster.hierarchy.linkage(X, linkage)[:, 2]
     peer = sklearn.cluster.AgglomerativeClustering(20, linkage=linkage, compute_distances=True)
     contenders = [
-        Contender("scratchclust", partial(_fit, AgglomerativeClustering(20, linkage=linkage), X, expected)),
+        Contender(
+            "scratchclust", partial(_fit, AgglomerativeClustering(20, linkage=linkage), X, expected)
+        ),
         Contender("scikit-learn", partial(_fit, peer, X, expected)),
     ]
     return compare(f"{linkage} linkage, {n:,} x {d}, 20 clusters", contenders, repeats=repeats)

@@ -1,10 +1,12 @@
-"""Steps and an epoch of the convolutional autoencoder: our training loop against one in PyTorch, on the same device.
+"""Steps and an epoch of the convolutional autoencoder: our training loop against one in PyTorch, on
+the same device.
 
-Both have the same architecture, start, batch, optimiser (Adam, 1e-3) and precision (float32). Steps are on the same
-batch over and over; an epoch shuffles all images and takes each batch once. Quality is the loss after the last step on
-the same batch (summed over pixels, averaged over the batch), which must be the same for all. "products alone" are
-NumPy's products of the matrices that a step consists of, forward and backward, with the convolutions unrolled (im2col)
-beforehand: a floor, not a rival.
+Both have the same architecture, start, batch, optimiser (Adam, 1e-3) and precision (float32). Steps
+are on the same batch over and over; an epoch shuffles all images and takes each batch once. Quality
+is the loss after the last step on the same batch (summed over pixels, averaged over the batch),
+which must be the same for all. "products alone" are NumPy's products of the matrices that a step
+consists of, forward and backward, with the convolutions unrolled (im2col) beforehand: a floor, not
+a rival.
 """
 
 from collections.abc import Callable
@@ -24,7 +26,8 @@ from scratchclust.train.steps import unit_scale
 SPEC = ConvAutoencoderSpec()
 SHAPES = [(28, 28, 1), (32, 32, 3)]
 BATCH, N_STEPS, RATE = 128, 40, 1e-3
-WARM_UPS = 2  # the first learns how many steps to put into a program on an accelerator, the second compiles that
+# the first learns how many steps to put into a program on an accelerator, the second compiles that
+WARM_UPS = 2
 
 
 def main(*, quick: bool, repeats: int) -> list[dict[str, Any]]:
@@ -51,11 +54,20 @@ def _compare(shape: tuple[int, int, int], n_steps: int, repeats: int) -> list[di
     size = f"conv autoencoder {'x'.join(map(str, shape))}, batch {BATCH}, Adam, {n_steps} steps"
     same, all_ = (partial(_ours, job, n_steps, one_batch=one_batch) for one_batch in (True, False))
     floor = Contender("products alone", partial(_products, _matrices(shape), n_steps))
-    steps = [Contender("scratchclust", same), floor, *(Contender(name, run["steps"]) for name, run in peers.items())]
-    epoch = [Contender("scratchclust", all_), *(Contender(name, run["epoch"]) for name, run in peers.items())]
+    steps = [
+        Contender("scratchclust", same),
+        floor,
+        *(Contender(name, run["steps"]) for name, run in peers.items()),
+    ]
+    epoch = [
+        Contender("scratchclust", all_),
+        *(Contender(name, run["epoch"]) for name, run in peers.items()),
+    ]
     return [
         compare(f"{size} on one batch", steps, repeats=repeats, warm_ups=WARM_UPS),
-        compare(f"{size}: an epoch of {len(images):,} images", epoch, repeats=repeats, warm_ups=WARM_UPS),
+        compare(
+            f"{size}: an epoch of {len(images):,} images", epoch, repeats=repeats, warm_ups=WARM_UPS
+        ),
     ]
 
 
@@ -72,7 +84,9 @@ def _ours(job: Job, n_steps: int, *, one_batch: bool) -> dict[str, Any]:
 
 
 def _matrices(shape: tuple[int, int, int]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The factors of every product of a step: y = x w, dw = x' dy, dx = dy w' (but of the first layer no dx)."""
+    """The factors of every product of a step: y = x w, dw = x' dy, dx = dy w' (but of the first
+    layer no dx).
+    """
     (h, w), channels = shape[:2], shape[2]
     inner, wide = (-(-h // 2), -(-w // 2)), SPEC.widths
     code = (-(-h // 4), -(-w // 4))
@@ -88,7 +102,9 @@ def _matrices(shape: tuple[int, int, int]) -> list[tuple[np.ndarray, np.ndarray]
     ]
     factors = []
     for i, (n, n_in, n_out) in enumerate(sizes):
-        x, weights, dy = (np.ones(size, np.float32) for size in ((n, n_in), (n_in, n_out), (n, n_out)))
+        x, weights, dy = (
+            np.ones(size, np.float32) for size in ((n, n_in), (n_in, n_out), (n, n_out))
+        )
         factors += [(x, weights), (x.T, dy)] + ([(dy, weights.T)] if i else [])
     return factors
 
@@ -107,9 +123,14 @@ def _torch_contenders(
     try:
         from benchmarks.torch_autoencoder import runs
     except ImportError:
-        print('\nwithout PyTorch (pip install -e ".[peers]"): scratchclust beside its own products alone')
+        print(
+            '\nwithout PyTorch (pip install -e ".[peers]"): scratchclust beside its own products alone'
+        )
         return {}
-    return {name: runs(model, images, n_steps, BATCH, RATE, channels_last=last) for name, last in _LAYOUTS.items()}
+    return {
+        name: runs(model, images, n_steps, BATCH, RATE, channels_last=last)
+        for name, last in _LAYOUTS.items()
+    }
 
 
 _LAYOUTS = {"torch, channels last": True, "torch": False}

@@ -1,7 +1,8 @@
-"""DBSCAN: scratchclust against scikit-learn, in blocks (64 features) and on the grid (two and three features).
+"""DBSCAN: scratchclust against scikit-learn, in blocks (64 features) and on the grid (two and three
+features).
 
-Quality is the share of points with the same label as scikit-learn gives them, which should be 1, and the number of
-clusters.
+Quality is the share of points with the same label as scikit-learn gives them, which should be 1,
+and the number of clusters.
 """
 
 from functools import partial

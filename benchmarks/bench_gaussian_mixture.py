@@ -1,4 +1,5 @@
-"""EM for Gaussian mixtures: scratchclust against scikit-learn, from the same mixture, the same number of iterations.
+"""EM for Gaussian mixtures: scratchclust against scikit-learn, from the same mixture, the same
+number of iterations.
 
 Quality is the mean log-likelihood.
 """
@@ -22,7 +23,11 @@ ITERATIONS = 20
 
 def main(*, quick: bool, repeats: int) -> list[dict[str, Any]]:
     """One comparison for each type of covariance."""
-    return [_compare(*size, kind, repeats) for size in (QUICK if quick else SIZES) for kind in COVARIANCE_TYPES]
+    return [
+        _compare(*size, kind, repeats)
+        for size in (QUICK if quick else SIZES)
+        for kind in COVARIANCE_TYPES
+    ]
 
 
 def _compare(n: int, d: int, k: int, covariance_type: str, repeats: int) -> dict[str, Any]:

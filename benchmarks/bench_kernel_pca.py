@@ -20,7 +20,11 @@ KERNELS = ("rbf", "poly", "linear")
 
 def main(*, quick: bool, repeats: int) -> list[dict[str, Any]]:
     """One comparison for each kernel."""
-    return [_compare(n, d, kernel, repeats) for n, d in (QUICK if quick else SIZES) for kernel in KERNELS]
+    return [
+        _compare(n, d, kernel, repeats)
+        for n, d in (QUICK if quick else SIZES)
+        for kernel in KERNELS
+    ]
 
 
 def _compare(n: int, d: int, kernel: str, repeats: int) -> dict[str, Any]:
@@ -29,7 +33,9 @@ def _compare(n: int, d: int, kernel: str, repeats: int) -> dict[str, Any]:
         Contender("scratchclust", partial(_fit, KernelPCA, X, kernel)),
         Contender("scikit-learn", partial(_fit, sklearn.decomposition.KernelPCA, X, kernel)),
     ]
-    return compare(f"kernel PCA, {kernel}, {n:,} x {d}, 8 axes, fit and transform", contenders, repeats=repeats)
+    return compare(
+        f"kernel PCA, {kernel}, {n:,} x {d}, 8 axes, fit and transform", contenders, repeats=repeats
+    )
 
 
 def _fit(estimator: Any, X: np.ndarray, kernel: str) -> dict[str, Any]:

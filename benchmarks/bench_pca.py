@@ -1,4 +1,5 @@
-"""PCA to 50 axes: scratchclust against scikit-learn, with the solver that each chooses and with the same one.
+"""PCA to 50 axes: scratchclust against scikit-learn, with the solver that each chooses and with the
+same one.
 
 Quality is the share of the variance that the axes explain.
 """
@@ -28,10 +29,15 @@ def _compare(n: int, d: int, repeats: int) -> dict[str, Any]:
     contenders = [
         Contender("scratchclust", partial(_fit, PCA(50), X)),
         Contender("scratchclust, on device", partial(_fit, PCA(50), jnp.asarray(X))),
-        Contender("scratchclust, randomized", partial(_fit, PCA(50, svd_solver="randomized", random_state=0), X)),
+        Contender(
+            "scratchclust, randomized",
+            partial(_fit, PCA(50, svd_solver="randomized", random_state=0), X),
+        ),
         Contender("scikit-learn, randomized", partial(_fit, peer(svd_solver="randomized"), X)),
         Contender("scikit-learn, auto", partial(_fit, peer(), X)),
-        Contender("scikit-learn, covariance_eigh", partial(_fit, peer(svd_solver="covariance_eigh"), X)),
+        Contender(
+            "scikit-learn, covariance_eigh", partial(_fit, peer(svd_solver="covariance_eigh"), X)
+        ),
     ]
     return compare(f"PCA, {n:,} x {d:,}, 50 axes, fit and transform", contenders, repeats=repeats)
 

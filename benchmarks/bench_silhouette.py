@@ -23,7 +23,10 @@ def _compare(n: int, d: int, k: int, repeats: int) -> dict[str, Any]:
     X, labels = mixture(n, d, 5), np.random.default_rng(1).integers(k, size=n)
     contenders = [
         Contender("scratchclust", partial(_score, metrics.silhouette_score, X, labels)),
-        Contender("scratchclust, on device", partial(_score, metrics.silhouette_score, jnp.asarray(X), labels)),
+        Contender(
+            "scratchclust, on device",
+            partial(_score, metrics.silhouette_score, jnp.asarray(X), labels),
+        ),
         Contender("scratchclust, Dunn as well", partial(_both, X, labels)),
         Contender("scikit-learn", partial(_score, sklearn.metrics.silhouette_score, X, labels)),
     ]

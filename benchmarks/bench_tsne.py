@@ -1,10 +1,12 @@
-"""t-SNE: scratchclust against openTSNE (where it is installed) and scikit-learn, 1,000 iterations from PCA.
+"""t-SNE: scratchclust against openTSNE (where it is installed) and scikit-learn, 1,000 iterations
+from PCA.
 
-The 10,000 test digits of MNIST (or made-up clouds, where MNIST is not prepared), PCA to 50 axes, perplexity 30. Quality
-is the divergence, each library's own figure, and trustworthiness with 12 neighbours on the same 2,000 points for all.
-openTSNE is told one thread a core and its FFT; it then takes n as learning rate after the exaggeration, as it would.
-Then all 70,000 digits once, ours and openTSNE's; and the time of an iteration of ours against n, which
-`python -m benchmarks.plot_tsne` draws.
+The 10,000 test digits of MNIST (or made-up clouds, where MNIST is not prepared), PCA to 50 axes,
+perplexity 30. Quality is the divergence, each library's own figure, and trustworthiness with 12
+neighbours on the same 2,000 points for all. openTSNE is told one thread a core and its FFT; it then
+takes n as learning rate after the exaggeration, as it would. Then all 70,000 digits once, ours and
+openTSNE's; and the time of an iteration of ours against n, which `python -m benchmarks.plot_tsne`
+draws.
 """
 
 import importlib.util
@@ -47,10 +49,16 @@ def _compared(X: np.ndarray, max_iter: int, repeats: int, without: str = "") -> 
         del runs["openTSNE"]
     runs.pop(without, None)
     maps: dict[str, Any] = {}
-    contenders = [Contender(name, partial(_kept, run, X, max_iter, maps, name)) for name, run in runs.items()]
-    whole = compare(f"t-SNE, {len(X):,} x {X.shape[1]}, {max_iter} iterations", contenders, repeats=repeats)
+    contenders = [
+        Contender(name, partial(_kept, run, X, max_iter, maps, name)) for name, run in runs.items()
+    ]
+    whole = compare(
+        f"t-SNE, {len(X):,} x {X.shape[1]}, {max_iter} iterations", contenders, repeats=repeats
+    )
     for row in whole["contenders"]:
-        trust = sklearn.manifold.trustworthiness(X[:TESTED], maps[row["name"]][:TESTED], n_neighbors=12)
+        trust = sklearn.manifold.trustworthiness(
+            X[:TESTED], maps[row["name"]][:TESTED], n_neighbors=12
+        )
         row["quality"]["trustworthiness"] = float(trust)
         print(f"  {row['name']:<28} trustworthiness {trust:.4f}")
     return whole
@@ -62,10 +70,18 @@ def _per_iteration(X: np.ndarray, sizes: tuple[int, ...], iterations: int) -> di
     rows = []
     for n in sizes:
         at: list[float] = []
-        tsne(X[:n], perplexity=PERPLEXITY, max_iter=iterations, algorithm="fft", progress=partial(_note, at))
+        tsne(
+            X[:n],
+            perplexity=PERPLEXITY,
+            max_iter=iterations,
+            algorithm="fft",
+            progress=partial(_note, at),
+        )
         seconds = float(np.median(np.diff(at)[-LAST:]) / RECORD_EVERY)
         rows.append({"n": n, "seconds": seconds})
-        print(f"  {n:>7,} points  {1e3 * seconds:8.2f} ms an iteration  {1e6 * seconds / n:6.2f} us a point")
+        print(
+            f"  {n:>7,} points  {1e3 * seconds:8.2f} ms an iteration  {1e6 * seconds / n:6.2f} us a point"
+        )
     return {"problem": "t-SNE, time of an iteration against n", "per_iteration": rows}
 
 
@@ -73,7 +89,9 @@ def _note(at: list[float], iteration: int, divergence: float) -> None:
     at.append(time.perf_counter())
 
 
-def _kept(run: Callable[..., Any], X: np.ndarray, max_iter: int, maps: dict[str, Any], name: str) -> dict[str, Any]:
+def _kept(
+    run: Callable[..., Any], X: np.ndarray, max_iter: int, maps: dict[str, Any], name: str
+) -> dict[str, Any]:
     """One run; the map is kept, to be judged outside of the time that is taken."""
     maps[name], divergence = run(X, max_iter)
     return {"kl": float(divergence)}
@@ -83,7 +101,9 @@ def _digits(n: int, quick: bool) -> np.ndarray:
     try:
         from scratchclust.data import load
 
-        images = None if quick else load("mnist", split="test" if n <= COMPARED else "all").images[:n]
+        images = (
+            None if quick else load("mnist", split="test" if n <= COMPARED else "all").images[:n]
+        )
     except Exception as reason:
         print(f"without MNIST ({reason}): made-up clouds")
         images = None
@@ -97,15 +117,24 @@ def _ours(X: np.ndarray, max_iter: int) -> tuple[Any, float]:
 
 
 def _sklearn(X: np.ndarray, max_iter: int) -> tuple[Any, float]:
-    iterations: dict[str, Any] = {"max_iter": max(max_iter, 250), "n_iter_without_progress": max(max_iter, 250)}
-    model = sklearn.manifold.TSNE(perplexity=PERPLEXITY, init="pca", random_state=0, n_jobs=-1, **iterations)
+    iterations: dict[str, Any] = {
+        "max_iter": max(max_iter, 250),
+        "n_iter_without_progress": max(max_iter, 250),
+    }
+    model = sklearn.manifold.TSNE(
+        perplexity=PERPLEXITY, init="pca", random_state=0, n_jobs=-1, **iterations
+    )
     return model.fit_transform(X), model.kl_divergence_
 
 
 def _open(X: np.ndarray, max_iter: int) -> tuple[Any, float]:
     early = min(250, max_iter)
     iterations: dict[str, Any] = {"early_exaggeration_iter": early, "n_iter": max_iter - early}
-    settings: dict[str, Any] = {"negative_gradient_method": "fft", "n_jobs": os.cpu_count(), "random_state": 0}
+    settings: dict[str, Any] = {
+        "negative_gradient_method": "fft",
+        "n_jobs": os.cpu_count(),
+        "random_state": 0,
+    }
     model = importlib.import_module("openTSNE").TSNE(
         perplexity=PERPLEXITY, initialization="pca", **settings, **iterations
     )

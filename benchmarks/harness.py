@@ -18,7 +18,9 @@ PAUSE = 0.2  # seconds between runs, so that one contender's spinning threads do
 
 @dataclass
 class Contender:
-    """One way to solve a problem. `run` returns the quality of its result, by name, and must wait until it is there."""
+    """One way to solve a problem. `run` returns the quality of its result, by name, and must wait
+    until it is there.
+    """
 
     name: str
     run: Callable[[], dict[str, Any]]
@@ -27,13 +29,17 @@ class Contender:
     quality: dict[str, Any] = field(default_factory=dict)
 
 
-def compare(problem: str, contenders: list[Contender], *, repeats: int, warm_ups: int = 1) -> dict[str, Any]:
+def compare(
+    problem: str, contenders: list[Contender], *, repeats: int, warm_ups: int = 1
+) -> dict[str, Any]:
     """Time the contenders in turn; the last one is the peer that the ratios refer to.
 
     Args:
         problem: what is solved, for people.
-        contenders: at least two; each is run `warm_ups` times more than `repeats`, first to warm up.
-        repeats: rounds, in each of which every contender runs once; 0: the first run counts, compilation and all.
+        contenders: at least two; each is run `warm_ups` times more than `repeats`, first to warm
+            up.
+        repeats: rounds, in each of which every contender runs once; 0: the first run counts,
+            compilation and all.
         warm_ups: runs before the rounds, for a contender that still compiles in its second.
 
     Returns:
@@ -90,7 +96,9 @@ def environment() -> dict[str, Any]:
         "device": devices[0].device_kind,
         "platform": devices[0].platform,
         "n_devices": len(devices),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "machine": platform.machine(),
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in names},
@@ -105,7 +113,9 @@ def _version(name: str) -> str | None:
 
 
 def write(name: str, results: dict[str, Any], folder: Path) -> Path:
-    """Write the results of one benchmark to a file named after it and the device, and return its path."""
+    """Write the results of one benchmark to a file named after it and the device, and return its
+    path.
+    """
     device = results["environment"]["device"].lower().replace(" ", "-")
     path = folder / f"{name}-{device}-{results['environment']['cores']}-cores.json"
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,7 +124,9 @@ def write(name: str, results: dict[str, Any], folder: Path) -> Path:
 
 
 def mixture(n: int, d: int, n_clusters: int, seed: int = 0) -> np.ndarray:
-    """Overlapping Gaussian clouds, float32 [n d], on which k-means does not settle within the measured iterations."""
+    """Overlapping Gaussian clouds, float32 [n d], on which k-means does not settle within the
+    measured iterations.
+    """
     rng = np.random.default_rng(seed)
     centres = (rng.normal(size=(2 * n_clusters, d)) * 3 / np.sqrt(d)).astype(np.float32)
     X = rng.standard_normal(size=(n, d), dtype=np.float32)

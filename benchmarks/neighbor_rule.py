@@ -1,9 +1,10 @@
-"""How well spectral clustering's rule for the number of neighbours does: `python -m benchmarks.neighbor_rule`.
+"""How well spectral clustering's rule for the number of neighbours does: `python -m
+benchmarks.neighbor_rule`.
 
-k = ln n, rounded up, beside half and twice as many, on subsets of MNIST's test digits (features of gradients; several
-draws each), on the embedded digits (pixels) and on three small tables of scikit-learn. The accuracies are shown, they
-choose nothing. The rule was fixed after a first one, log2 n, had put two of the embedded digits into one cluster, so on
-these it is not tested blind.
+k = ln n, rounded up, beside half and twice as many, on subsets of MNIST's test digits (features of
+gradients; several draws each), on the embedded digits (pixels) and on three small tables of
+scikit-learn. The accuracies are shown, they choose nothing. The rule was fixed after a first one,
+log2 n, had put two of the embedded digits into one cluster, so on these it is not tested blind.
 """
 
 import math
@@ -32,7 +33,11 @@ def problems() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     yield "digits, pixels", PixelFeatures().fit_transform(digits.images), np.asarray(digits.labels)
     for name in ("iris", "wine", "breast_cancer"):
         X, labels = getattr(sklearn.datasets, f"load_{name}")(return_X_y=True)
-        yield name.replace("_", " "), ((X - X.mean(axis=0)) / X.std(axis=0)).astype(np.float32), labels
+        yield (
+            name.replace("_", " "),
+            ((X - X.mean(axis=0)) / X.std(axis=0)).astype(np.float32),
+            labels,
+        )
 
 
 def main() -> None:
@@ -41,11 +46,17 @@ def main() -> None:
     found: dict[str, dict[str, Any]] = {}
     for name, X, labels in problems():
         rule = math.ceil(math.log(len(X)))
-        record = found.setdefault(name, {"rule": rule, "accuracy": {k: [] for k in (rule // 2, rule, 2 * rule)}})
+        record = found.setdefault(
+            name, {"rule": rule, "accuracy": {k: [] for k in (rule // 2, rule, 2 * rule)}}
+        )
         for k, accuracies in record["accuracy"].items():
-            model = SpectralClustering(len(np.unique(labels)), n_neighbors=None if k == rule else k, random_state=0)
+            model = SpectralClustering(
+                len(np.unique(labels)), n_neighbors=None if k == rule else k, random_state=0
+            )
             accuracies.append(metrics.clustering_accuracy(labels, np.asarray(model.fit_predict(X))))
-    print(f"{'data':<16} {'half as many':>18} {'ln n, rounded up':>18} {'twice as many':>18}    (mean accuracy)")
+    print(
+        f"{'data':<16} {'half as many':>18} {'ln n, rounded up':>18} {'twice as many':>18}    (mean accuracy)"
+    )
     for name, record in found.items():
         cells = [f"{np.mean(values):.3f} (k = {k})" for k, values in record["accuracy"].items()]
         print(f"{name:<16} " + " ".join(f"{cell:>18}" for cell in cells))

@@ -1,4 +1,6 @@
-"""Draws the time of an iteration of t-SNE against n from a result file: `python -m benchmarks.plot_tsne [FILE]`."""
+"""Draws the time of an iteration of t-SNE against n from a result file: `python -m
+benchmarks.plot_tsne [FILE]`.
+"""
 
 import json
 import sys
@@ -18,7 +20,13 @@ def main(path: Path) -> Path:
     slope = (n * milliseconds).sum() / np.square(n).sum()
     ax.plot(n, milliseconds, "o-", label="measured")
     ax.plot(n, slope * n, "--", color="0.6", label=f"{1e3 * slope:.2f} microseconds a point")
-    ax.set(xlabel="points", ylabel="milliseconds", title="One iteration of t-SNE through the grid", ylim=0, xlim=0)
+    ax.set(
+        xlabel="points",
+        ylabel="milliseconds",
+        title="One iteration of t-SNE through the grid",
+        ylim=0,
+        xlim=0,
+    )
     ax.legend(frameon=False)
     place = path.with_suffix(".png")
     figure.savefig(place, dpi=120)

@@ -1,4 +1,6 @@
-"""The default convolutional autoencoder in PyTorch, with the parameters of ours, for `bench_autoencoder`."""
+"""The default convolutional autoencoder in PyTorch, with the parameters of ours, for
+`bench_autoencoder`.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,12 +19,16 @@ class Autoencoder(nn.Module):
         self.encoder = nn.ModuleList(_conv(layer.conv, stride=2) for layer in ours.encoder.layers)
         self.height, self.width, self.channels = ours.decoder.grid
         self.to_code, self.from_code = _dense(ours.to_code), _dense(ours.decoder.from_code)
-        self.decoder = nn.ModuleList(_conv(layer.conv, stride=1, to_space=True) for layer in ours.decoder.layers)
+        self.decoder = nn.ModuleList(
+            _conv(layer.conv, stride=1, to_space=True) for layer in ours.decoder.layers
+        )
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         features = images
         for conv in self.encoder:
-            features = functional.relu(conv(functional.pad(features, (0, 1, 0, 1))))  # "SAME" where sides are even
+            features = functional.relu(
+                conv(functional.pad(features, (0, 1, 0, 1)))
+            )  # "SAME" where sides are even
         flat = features.permute(0, 2, 3, 1).flatten(1)
         grid = functional.relu(self.from_code(self.to_code(flat)))
         features = grid.unflatten(1, (self.height, self.width, self.channels)).permute(0, 3, 1, 2)
@@ -33,12 +39,20 @@ class Autoencoder(nn.Module):
 
 
 def runs(
-    ours: Any, images: np.ndarray, n_steps: int, batch_size: int, learning_rate: float, *, channels_last: bool
+    ours: Any,
+    images: np.ndarray,
+    n_steps: int,
+    batch_size: int,
+    learning_rate: float,
+    *,
+    channels_last: bool,
 ) -> dict[str, Callable[[], dict[str, Any]]]:
     """The functions "steps" and "epoch", each of which trains anew from the parameters of ours."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    stored = torch.from_numpy(images.transpose(0, 3, 1, 2)).to(device).contiguous(memory_format=layout)
+    stored = (
+        torch.from_numpy(images.transpose(0, 3, 1, 2)).to(device).contiguous(memory_format=layout)
+    )
 
     def train(one_batch: bool) -> dict[str, Any]:
         torch.manual_seed(0)
@@ -65,7 +79,9 @@ def _conv(ours: Any, *, stride: int, to_space: bool = False) -> nn.Conv2d:
     if to_space:  # torch has the channels before the squares, ours after them
         kernel = kernel.reshape(*kernel.shape[:3], 4, -1).swapaxes(3, 4).reshape(kernel.shape)
         bias = bias.reshape(4, -1).T.ravel()
-    conv = nn.Conv2d(kernel.shape[2], kernel.shape[3], kernel.shape[0], stride, padding=0 if stride == 2 else 1)
+    conv = nn.Conv2d(
+        kernel.shape[2], kernel.shape[3], kernel.shape[0], stride, padding=0 if stride == 2 else 1
+    )
     conv.weight.data = torch.tensor(kernel.transpose(3, 2, 0, 1))
     conv.bias.data = torch.tensor(bias)  # pyright: ignore[reportOptionalMemberAccess]
     return conv

@@ -1,6 +1,7 @@
 """scratchclust: image clustering from scratch, in NumPy to be read and in JAX to be fast.
 
-Importing the package loads neither jax nor scikit-learn: each public name is imported when it is first used.
+Importing the package loads neither jax nor scikit-learn: each public name is imported when it is
+first used.
 """
 
 import importlib
@@ -9,15 +10,15 @@ from typing import Any
 __version__ = "0.1.0"
 
 ESTIMATORS = {
-    "KMeans": "cluster",
-    "PCA": "reduce",
-    "TSNE": "maps",
+    "KMeans": "kmeans",
+    "PCA": "pca",
+    "TSNE": "tsne",
     "SpectralClustering": "spectral",
-    "DBSCAN": "density_and_trees",
-    "AgglomerativeClustering": "density_and_trees",
-    "GaussianMixture": "mixture",
-    "MiniBatchKMeans": "minibatch",
-    "KernelPCA": "kernel",
+    "DBSCAN": "dbscan",
+    "AgglomerativeClustering": "agglomerative",
+    "GaussianMixture": "gaussian_mixture",
+    "MiniBatchKMeans": "minibatch_kmeans",
+    "KernelPCA": "kernel_pca",
     "PixelFeatures": "features",
     "GradientFeatures": "features",
     "AutoencoderFeatures": "networks",
@@ -43,6 +44,7 @@ _MODULES = (
     "cluster",
     "data",
     "errors",
+    "experiment",
     "estimators",
     "features",
     "metrics",

@@ -1,8 +1,9 @@
 """The one way in for points, and the one way out for results, of every estimator and every score.
 
-In: whatever is array-like (lists, tables, memory maps, integers of any kind) becomes [n d] of float32 or float64,
-finite, or is refused in scikit-learn's words; a JAX array stays where it is. Out: what came from NumPy gets arrays that
-are the caller's own: writable, and no view of a device's memory.
+In: whatever is array-like (lists, tables, memory maps, integers of any kind) becomes [n d] of
+float32 or float64, finite, or is refused in scikit-learn's words; a JAX array stays where it is.
+Out: what came from NumPy gets arrays that are the caller's own: writable, and no view of a device's
+memory.
 """
 
 import re
@@ -14,18 +15,29 @@ import numpy as np
 
 from scratchclust.errors import InputError, InputTypeError
 
-SMALL = (np.uint8, np.int8, np.uint16, np.int16, np.bool_, np.float16)  # float32 holds all their values
+SMALL = (
+    np.uint8,
+    np.int8,
+    np.uint16,
+    np.int16,
+    np.bool_,
+    np.float16,
+)  # float32 holds all their values
 
 
 def kinds_of(X: Any) -> Any:
-    """scikit-learn's `dtype` for X: float32 and float64 stay, small integers become float32, all others float64."""
+    """scikit-learn's `dtype` for X: float32 and float64 stay, small integers become float32, all
+    others float64.
+    """
     return np.float32 if getattr(X, "dtype", None) in SMALL else [np.float64, np.float32]
 
 
 def as_points(X: Any, *, minimum: int = 1, finite: bool = True) -> Any:
-    """X [n d] as a finite float array: a JAX array stays where it is, everything else becomes a NumPy array.
+    """X [n d] as a finite float array: a JAX array stays where it is, everything else becomes a
+    NumPy array.
 
-    float32 and float64 stay as they are; small integers (uint8 pixels) become float32, wide ones float64.
+    float32 and float64 stay as they are; small integers (uint8 pixels) become float32, wide ones
+    float64.
 
     Args:
         X: array-like.
@@ -33,8 +45,8 @@ def as_points(X: Any, *, minimum: int = 1, finite: bool = True) -> Any:
         finite: whether NaN and infinity are refused.
 
     Raises:
-        InputError: not two-dimensional, no real numbers, not finite, sparse, too few rows. The message is
-            scikit-learn's where X is no JAX array.
+        InputError: not two-dimensional, no real numbers, not finite, sparse, too few rows. The
+            message is scikit-learn's where X is no JAX array.
     """
     if isinstance(X, jax.Array):
         return device_points(X, minimum=minimum, finite=finite)
@@ -43,7 +55,11 @@ def as_points(X: Any, *, minimum: int = 1, finite: bool = True) -> Any:
     try:
         with np.errstate(invalid="ignore"):  # infinity minus infinity, in its look for either
             return check_array(
-                X, dtype=kinds_of(X), ensure_min_samples=minimum, ensure_all_finite=finite, input_name="X"
+                X,
+                dtype=kinds_of(X),
+                ensure_min_samples=minimum,
+                ensure_all_finite=finite,
+                input_name="X",
             )
     except TypeError as error:
         raise InputTypeError(without_arrays(error)) from error
@@ -69,14 +85,20 @@ def device_points(X: jax.Array, *, minimum: int = 1, finite: bool = True) -> jax
         )
     if jnp.issubdtype(X.dtype, jnp.complexfloating):
         raise InputError(f"Complex data not supported, got {X.dtype}: take X.real, or abs(X)")
-    X = X if jnp.issubdtype(X.dtype, jnp.floating) and X.dtype.itemsize >= 4 else X.astype(jnp.float32)
+    X = (
+        X
+        if jnp.issubdtype(X.dtype, jnp.floating) and X.dtype.itemsize >= 4
+        else X.astype(jnp.float32)
+    )
     if finite and not bool(jnp.isfinite(X).all()):
         raise InputError("Input X contains NaN or infinity: drop or fill those rows first")
     return X
 
 
 def like(X: Any, values: Any, dtype: Any = None) -> Any:
-    """`values` as a JAX array if X is one, else as a NumPy array of the caller's own, of `dtype` if it is given."""
+    """`values` as a JAX array if X is one, else as a NumPy array of the caller's own, of `dtype` if
+    it is given.
+    """
     if isinstance(X, jax.Array):
         values = jnp.asarray(values)
         return values if dtype is None else values.astype(dtype)
@@ -84,9 +106,11 @@ def like(X: Any, values: Any, dtype: Any = None) -> Any:
 
 
 def own(values: Any, dtype: Any = None) -> np.ndarray:
-    """A NumPy array of these values that shares no memory with a device and is writable; copied only where needed.
+    """A NumPy array of these values that shares no memory with a device and is writable; copied
+    only where needed.
 
-    A NumPy array that is writable already comes back itself: whoever keeps the array of a caller copies it first.
+    A NumPy array that is writable already comes back itself: whoever keeps the array of a caller
+    copies it first.
     """
     array = np.asarray(values)
     if dtype is not None and array.dtype != dtype:
@@ -95,5 +119,7 @@ def own(values: Any, dtype: Any = None) -> np.ndarray:
 
 
 def kept(X: Any) -> Any:
-    """X for an estimator to keep: a copy of a NumPy array, which its caller may change; a JAX array cannot change."""
+    """X for an estimator to keep: a copy of a NumPy array, which its caller may change; a JAX array
+    cannot change.
+    """
     return X if isinstance(X, jax.Array) else np.array(X)

@@ -1,7 +1,9 @@
-"""What every check of a parameter says: what was expected and what came. Nothing but Python and NumPy.
+"""What every check of a parameter says: what was expected and what came. Nothing but Python and
+NumPy.
 
-A rule is a sentence and a function that turns a value that it accepts into Python's own type (NumPy's int64 becomes an
-int, its bool_ a bool), so that whoever comes after meets one kind of number. Rules are joined by `|`:
+A rule is a sentence and a function that turns a value that it accepts into Python's own type
+(NumPy's int64 becomes an int, its bool_ a bool), so that whoever comes after meets one kind of
+number. Rules are joined by `|`:
 
     RULES = {"n_clusters": whole(1), "n_init": whole(1) | one_of("auto"), "tol": number(least=0)}
     given = checked(RULES, {"n_clusters": np.int64(3), "n_init": "auto", "tol": 0})
@@ -125,7 +127,9 @@ def number(
     """
 
     def accept(value: Any) -> float:
-        scalar = value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+        scalar = (
+            value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+        )
         if isinstance(scalar, bool | np.bool_) or not isinstance(scalar, numbers.Real):
             raise Refused
         try:

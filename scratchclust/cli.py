@@ -1,7 +1,9 @@
-"""The program `scratchclust`: its exit code, and what it says when it ends otherwise than it should.
+"""The program `scratchclust`: its exit code, and what it says when it ends otherwise than it
+should.
 
-Exit codes: 0 done, 1 failed, 2 wrong use or input, 130 interrupted. An error is one line on standard error; --debug
-shows the traceback as well. What the commands do is in `commands`, which is imported late: Ctrl-C comes first.
+Exit codes: 0 done, 1 failed, 2 wrong use or input, 130 interrupted. An error is one line on
+standard error; --debug shows the traceback as well. What the commands do is in `commands`, which is
+imported late: Ctrl-C comes first.
 """
 
 import os
@@ -22,12 +24,17 @@ def main() -> None:
     import warnings
 
     debug = "--debug" in sys.argv
-    # The host decomposes small matrices only; on a busy machine the threads of its BLAS wait for each other instead.
+    # The host decomposes small matrices only; on a busy machine the threads of its BLAS wait for
+    # each other instead.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    logging.raiseExceptions = debug  # a log that cannot be written (a full disk) is no news beside the error itself
+    # a log that cannot be written (a full disk) is no news beside the error itself
+    logging.raiseExceptions = debug
     if not debug:
-        # What we say goes by a descriptor of its own: that of libraries in C, which write past Python, can be silenced.
-        sys.stderr = os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding, errors="backslashreplace", buffering=1)
+        # What we say goes by a descriptor of its own: that of libraries in C, which write past
+        # Python, can be silenced.
+        sys.stderr = os.fdopen(
+            os.dup(2), "w", encoding=sys.stderr.encoding, errors="backslashreplace", buffering=1
+        )
         warnings.showwarning = _show_warning
         logging.lastResort = _handler_of_others()
     try:
@@ -64,7 +71,11 @@ def _explain(error: BaseException) -> int:
     if type(error).__name__ == "Exit" and isinstance(code, int):
         return code
     if isinstance(error, OSError) and error.errno in FULL and error.filename is not None:
-        cure = "make room, then the same command with --resume continues the run" if _is_run() else "make room"
+        cure = (
+            "make room, then the same command with --resume continues the run"
+            if _is_run()
+            else "make room"
+        )
         _say(f"failed: there is no room on the disk for {error.filename}: {cure}")
         return FAILED
     text = " ".join(str(error).split())
@@ -80,7 +91,7 @@ def _say(line: str) -> None:
 
 def _in_options(text: str) -> str:
     """The library's cures in words of the command line."""
-    from scratchclust.recipes.images import in_options
+    from scratchclust.experiment.images import in_options
 
     return in_options(text)
 
@@ -97,7 +108,9 @@ def _last_words() -> str:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    """Shows a warning of our own, once; one of another library says nothing to the user, and goes to log.txt."""
+    """Shows a warning of our own, once; one of another library says nothing to the user, and goes
+    to log.txt.
+    """
     import logging
 
     if str(message) in _warned:
@@ -111,7 +124,9 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
 
 
 def _who_warns() -> str:
-    """The name of the module that has called `warnings.warn`; stacklevel, and so the file that is told, may mislead."""
+    """The name of the module that has called `warnings.warn`; stacklevel, and so the file that is
+    told, may mislead.
+    """
     frame = sys._getframe(2)
     while frame.f_back is not None and frame.f_globals.get("__name__") == "warnings":
         frame = frame.f_back
@@ -119,7 +134,9 @@ def _who_warns() -> str:
 
 
 def _handler_of_others() -> Any:
-    """What becomes of the log lines of other libraries: to log.txt, but what JAX says of devices to the user."""
+    """What becomes of the log lines of other libraries: to log.txt, but what JAX says of devices to
+    the user.
+    """
     import logging
 
     def pass_on(record: logging.LogRecord) -> None:

@@ -21,8 +21,8 @@ import scratchclust
 from scratchclust.errors import InputError, escaped
 
 if TYPE_CHECKING:
-    from scratchclust.recipes import Outcome
-    from scratchclust.recipes.definitions import Recipe
+    from scratchclust.experiment import Outcome
+    from scratchclust.recipes.recipe import Recipe
 
 
 app = typer.Typer(
@@ -57,8 +57,11 @@ class FitOption(StrEnum):
 
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no table: print only the result's place.")]
-# Every command takes these, so that a script can give the same ones to all; where nothing is computed they do nothing.
+Quiet = Annotated[
+    bool, typer.Option("--quiet", help="No progress and no table: print only the result's place.")
+]
+# Every command takes these, so that a script can give the same ones to all; where nothing is
+# computed they do nothing.
 NoDevice = Annotated[Device | None, typer.Option("--device", hidden=True)]
 NoPrecision = Annotated[Precision, typer.Option("--precision", hidden=True)]
 NoResume = Annotated[bool, typer.Option("--resume", hidden=True)]
@@ -79,44 +82,82 @@ def _without_command(
 
 @app.command("run")
 def run_recipe(
-    recipe: Annotated[str, typer.Argument(help="Its name; `scratchclust recipes` lists them.")] = "digits",
-    output: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/RECIPE")] = None,
+    recipe: Annotated[
+        str, typer.Argument(help="Its name; `scratchclust recipes` lists them.")
+    ] = "digits",
+    output: Annotated[
+        Path | None, typer.Option(help="The run's folder.", show_default="runs/RECIPE")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Decides every random choice.")] = 0,
     limit: Annotated[int | None, typer.Option(help="Take only so many images.", min=1)] = None,
-    epochs: Annotated[int | None, typer.Option(help="Train networks for so many epochs.", min=1)] = None,
-    full: Annotated[bool, typer.Option("--full", help="The recipe in full size: all images, all epochs.")] = False,
-    split: Annotated[str | None, typer.Option(help="Take this split: train, test, val or all.")] = None,
-    digits: Annotated[str | None, typer.Option(help="Take only these labels, as 5,6,8,9; as many clusters.")] = None,
-    data: Annotated[str | None, typer.Option(help="Take other images: a data set's name, or a path.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Train networks for so many epochs.", min=1)
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="The recipe in full size: all images, all epochs.")
+    ] = False,
+    split: Annotated[
+        str | None, typer.Option(help="Take this split: train, test, val or all.")
+    ] = None,
+    digits: Annotated[
+        str | None, typer.Option(help="Take only these labels, as 5,6,8,9; as many clusters.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Take other images: a data set's name, or a path.")
+    ] = None,
     size: Annotated[
-        str | None, typer.Option(help="Bring images to so many pixels: 64, or height x width, as 64x48.")
+        str | None,
+        typer.Option(help="Bring images to so many pixels: 64, or height x width, as 64x48."),
     ] = None,
     fit: Annotated[
-        FitOption, typer.Option(help="Other proportions than the size's: cut them, add black, or squeeze the picture.")
+        FitOption,
+        typer.Option(
+            help="Other proportions than the size's: cut them, add black, or squeeze the picture."
+        ),
     ] = FitOption.crop,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse a folder with unreadable files.")] = False,
-    scan: Annotated[bool, typer.Option("--scan", help="Also try k = 2..20: elbow, silhouette, Dunn.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse a folder with unreadable files.")
+    ] = False,
+    scan: Annotated[
+        bool, typer.Option("--scan", help="Also try k = 2..20: elbow, silhouette, Dunn.")
+    ] = False,
     method: Annotated[
-        str | None, typer.Option(help="Cluster by: kmeans, gmm, dbscan[:EPS], agglomerative[:LINKAGE], spectral.")
+        str | None,
+        typer.Option(
+            help="Cluster by: kmeans, gmm, dbscan[:EPS], agglomerative[:LINKAGE], spectral."
+        ),
     ] = None,
     reduce: Annotated[
-        str | None, typer.Option(help="Reduce the features before: none, pca:50, kernel-pca:200, tsne.")
+        str | None,
+        typer.Option(help="Reduce the features before: none, pca:50, kernel-pca:200, tsne."),
     ] = None,
     weights: Annotated[
-        str | None, typer.Option(help="Take another pretrained network: a file, a folder, or a name on the hub.")
+        str | None,
+        typer.Option(
+            help="Take another pretrained network: a file, a folder, or a name on the hub."
+        ),
     ] = None,
-    device: Annotated[Device | None, typer.Option(help="Where to compute.", show_default="JAX's choice")] = None,
-    precision: Annotated[Precision, typer.Option(help="In which networks are trained.")] = Precision.float32,
+    device: Annotated[
+        Device | None, typer.Option(help="Where to compute.", show_default="JAX's choice")
+    ] = None,
+    precision: Annotated[
+        Precision, typer.Option(help="In which networks are trained.")
+    ] = Precision.float32,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder that is there.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a folder that is there.")
+    ] = False,
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
     """Run a recipe: cluster its images, score the clusters, draw them, and keep it all in a folder."""
     from scratchclust.devices import keep_compiled_programs, use_device
-    from scratchclust.recipes import Settings, check, run
+    from scratchclust.experiment import check, run
+    from scratchclust.recipes import Settings
 
-    logging.getLogger("scratchclust").propagate = False  # to log.txt only: some library sets up the root logger
+    logging.getLogger(
+        "scratchclust"
+    ).propagate = False  # to log.txt only: some library sets up the root logger
     images = {"data": data, "split": split, "limit": limit, "classes": _labels(digits)}
     images |= {"size": _size(size), "fit": fit.value, "strict": strict}
     settings = Settings(
@@ -163,7 +204,9 @@ def run_recipe(
 
 @app.command("recipes")
 def list_recipes(
-    name: Annotated[str | None, typer.Argument(help="Tell all of this one.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Tell all of this one.", show_default=False)
+    ] = None,
     debug: Debug = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only the names.")] = False,
     device: NoDevice = None,
@@ -171,7 +214,9 @@ def list_recipes(
     resume: NoResume = False,
     overwrite: NoOverwrite = False,
 ) -> None:
-    """List the recipes, a line each; or tell all of one: data, method, what it should reach, and how long it takes."""
+    """List the recipes, a line each; or tell all of one: data, method, what it should reach, and
+    how long it takes.
+    """
     from scratchclust.recipes import RECIPES, find
 
     if name is not None:
@@ -181,8 +226,12 @@ def list_recipes(
     if quiet:
         typer.echo("\n".join(RECIPES))
         return
-    for recipe in RECIPES.values():  # of 80 columns at most, so that a plain terminal keeps a recipe on its line
-        typer.echo(f"{recipe.name:<14}  {recipe.summary:<41}  {recipe.duration.split(';')[0]}".rstrip())
+    for recipe in (
+        RECIPES.values()
+    ):  # of 80 columns at most, so that a plain terminal keeps a recipe on its line
+        typer.echo(
+            f"{recipe.name:<14}  {recipe.summary:<41}  {recipe.duration.split(';')[0]}".rstrip()
+        )
     typer.echo("\n`scratchclust recipes NAME` tells all of one, `scratchclust run NAME` runs it.")
 
 
@@ -193,21 +242,29 @@ def _all_of(recipe: "Recipe") -> str:
         "method": recipe.method,
         "should reach": recipe.target,
         "takes": f"{recipe.duration}, on two cores",
-        "labels": "used in training" if recipe.labels_used else "not used: they serve to score only",
+        "labels": "used in training"
+        if recipe.labels_used
+        else "not used: they serve to score only",
         "run it": f"scratchclust run {recipe.name}",
     }
     width = min(shutil.get_terminal_size().columns, 100)
     lines = [f"{recipe.name}: {recipe.summary}", ""]
     for what, text in parts.items():
         lines += textwrap.wrap(
-            text, width, break_on_hyphens=False, initial_indent=f"{what:<14}", subsequent_indent=" " * 14
+            text,
+            width,
+            break_on_hyphens=False,
+            initial_indent=f"{what:<14}",
+            subsequent_indent=" " * 14,
         )
     return "\n".join(lines)
 
 
 @app.command("data")
 def prepare_data(
-    name: Annotated[str, typer.Argument(help="digits, mnist, fashion_mnist, cifar10, or another of TFDS.")],
+    name: Annotated[
+        str, typer.Argument(help="digits, mnist, fashion_mnist, cifar10, or another of TFDS.")
+    ],
     debug: Debug = False,
     quiet: Quiet = False,
     device: NoDevice = None,
@@ -242,17 +299,23 @@ def _size(size: str | None) -> int | tuple[int, int] | None:
     if size is None:
         return None
     sides = size.lower().split("x")
-    if len(sides) > 2 or not all(side.isascii() and side.isdecimal() and int(side) for side in sides):
-        raise InputError(f"--size expects pixels, as 64, or height x width, as 64x48, but is {size!r}")
+    if len(sides) > 2 or not all(
+        side.isascii() and side.isdecimal() and int(side) for side in sides
+    ):
+        raise InputError(
+            f"--size expects pixels, as 64, or height x width, as 64x48, but is {size!r}"
+        )
     height, width = int(sides[0]), int(sides[-1])
     return height if height == width else (height, width)
 
 
 @contextmanager
 def _libraries_silenced(debug: bool) -> Iterator[None]:
-    """Inside, descriptor 2 leads nowhere. Python's own sys.stderr goes by another one (see `cli.main`).
+    """Inside, descriptor 2 leads nowhere. Python's own sys.stderr goes by another one (see
+    `cli.main`).
 
-    Libraries in C that decode pictures (libtiff) write their remarks there, past everything that Python could do.
+    Libraries in C that decode pictures (libtiff) write their remarks there, past everything that
+    Python could do.
     """
     if debug:
         yield
@@ -269,7 +332,9 @@ def _libraries_silenced(debug: bool) -> Iterator[None]:
 
 @contextmanager
 def _telling(quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A spinner with the present step and its time on standard error; nothing when quiet or not on a terminal."""
+    """A spinner with the present step and its time on standard error; nothing when quiet or not on
+    a terminal.
+    """
     if quiet or not sys.stderr.isatty():
         yield lambda line: None
         return
@@ -285,7 +350,9 @@ def _telling(quiet: bool) -> Iterator[Callable[[str], None]]:
 
         def tell(line: str) -> None:
             step = progress.tasks[0].description.split(":")[0]
-            if escaped(line).split(":")[0] == step:  # only the count behind it has changed: the time goes on
+            if (
+                escaped(line).split(":")[0] == step
+            ):  # only the count behind it has changed: the time goes on
                 progress.update(task, description=escaped(line))
             else:
                 progress.reset(task, description=escaped(line))
@@ -295,15 +362,21 @@ def _telling(quiet: bool) -> Iterator[Callable[[str], None]]:
 
 def _show(outcome: "Outcome") -> None:
     """Prints the table of results."""
-    from scratchclust.recipes.doubts import why_untrained
+    from scratchclust.experiment.doubts import why_untrained
 
     metrics = outcome.metrics
     dataset, seconds = metrics["dataset"], metrics["seconds"]["total"]
     if outcome.was_finished:
         typer.echo("this run is complete already: nothing was computed")
-    typer.echo(_table(metrics["results"], shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
+    typer.echo(
+        _table(
+            metrics["results"], shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        )
+    )
     labels = " Labels took part in training." if metrics["labels_used"] else ""
-    without = [result["name"] for result in metrics["results"] if result.get("labels_used") is False]
+    without = [
+        result["name"] for result in metrics["results"] if result.get("labels_used") is False
+    ]
     if labels and without:
         labels = f" Labels took part in training, but for {' and '.join(map(repr, without))}."
     source = f"{escaped(dataset['name'])} ({dataset['split']})"
@@ -313,25 +386,35 @@ def _show(outcome: "Outcome") -> None:
     for result in metrics["results"]:
         applied = result.get("applied", {})
         if "accuracy" in applied:
-            found = f"accuracy {applied['accuracy']:.3f}, standard error {applied['accuracy_se']:.3f}"
+            found = (
+                f"accuracy {applied['accuracy']:.3f}, standard error {applied['accuracy_se']:.3f}"
+            )
             typer.echo(
                 f"{result['name']}, applied to {applied['n_scored']:,} other images: {found} "
                 f"(one cluster for all: {applied['majority']:.3f})"
             )
         why = why_untrained(result)
         if why is not None:
-            typer.echo(f"{result['name']}: the network has learned nothing: {why}; more --epochs or images may help")
+            typer.echo(
+                f"{result['name']}: the network has learned nothing: {why}; more --epochs or images may help"
+            )
         if "test_accuracy" in result:
             purity, unseen = result["mean_cluster_purity"], result.get("test_mean_cluster_purity")
-            alone = "" if unseen in (None, purity) else f" ({unseen:.4f} among the test images alone)"
-            typer.echo(f"test accuracy {result['test_accuracy']:.4f}, mean purity of the clusters {purity:.4f}{alone}")
+            alone = (
+                "" if unseen in (None, purity) else f" ({unseen:.4f} among the test images alone)"
+            )
+            typer.echo(
+                f"test accuracy {result['test_accuracy']:.4f}, mean purity of the clusters {purity:.4f}{alone}"
+            )
     if metrics.get("scan"):
         ks, chosen = metrics["scan"]["n_clusters"], metrics["scan"]["chosen"]
         typer.echo(f"scan over k = {ks[0]}..{ks[-1]}: the silhouette is largest at k = {chosen}")
 
 
 def _table(results: list[dict[str, Any]], width: int | None) -> str:
-    """A line for each result; where the width has no room for that, a paragraph with each number beside its name."""
+    """A line for each result; where the width has no room for that, a paragraph with each number
+    beside its name.
+    """
     keys = {"accuracy": "accuracy", "purity": "purity", "NMI": "nmi", "ARI": "ari"}
     keys |= {"silhouette": "silhouette", "Dunn": "dunn"}
     rows = []
@@ -341,12 +424,19 @@ def _table(results: list[dict[str, Any]], width: int | None) -> str:
     header = ["variant", *keys, "seconds"]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     if width is None or sum(widths) + 2 * len(widths) - 2 <= width:
-        lines = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in [header, *rows]]
+        lines = [
+            [row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]
+            for row in [header, *rows]
+        ]
         return "\n".join("  ".join(line) for line in lines)
     lines = []
     for row in rows:
         lines += textwrap.wrap(row[0], width)
-        known = [f"{name}\xa0{cell}" for name, cell in zip(header[1:], row[1:], strict=True) if cell != "-"]
+        known = [
+            f"{name}\xa0{cell}"
+            for name, cell in zip(header[1:], row[1:], strict=True)
+            if cell != "-"
+        ]
         text = ", ".join(known) or "no score is known"
         paragraph = textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="  ")
         lines += [line.replace("\xa0", " ") for line in paragraph]
@@ -358,7 +448,9 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _print_path(folder: Path) -> None:
-    """The path as one would type it here: safe to look at on a terminal, and byte for byte for a program."""
+    """The path as one would type it here: safe to look at on a terminal, and byte for byte for a
+    program.
+    """
     try:
         here = Path.cwd()
     except OSError:  # the working folder is gone

@@ -1,6 +1,8 @@
-"""Sets JAX up for a program that is ours alone, as the command line is: the device, all cores, compiled programs kept.
+"""Sets JAX up for a program that is ours alone, as the command line is: the device, all cores,
+compiled programs kept.
 
-These are settings of the whole process that come before the first use of JAX, so the library itself never makes them.
+These are settings of the whole process that come before the first use of JAX, so the library itself
+never makes them.
 """
 
 import os
@@ -14,7 +16,8 @@ WORTH_KEEPING = 0.05  # seconds that a program took to compile
 
 
 def use_device(device: str | None) -> None:
-    """Computes on "cpu", "gpu" or "tpu" (None: what JAX prefers), with one XLA device for each CPU core.
+    """Computes on "cpu", "gpu" or "tpu" (None: what JAX prefers), with one XLA device for each CPU
+    core.
 
     Raises:
         InputError: if there is no such device here.
@@ -26,7 +29,8 @@ def use_device(device: str | None) -> None:
     rows.use_all_cores()
     if device is None:
         return
-    # "gpu" as a platform means CUDA and ROCm, both of them; without a platform JAX takes the GPU that is there
+    # "gpu" as a platform means CUDA and ROCm, both of them; without a platform JAX takes the GPU
+    # that is there
     jax.config.update("jax_platforms", None if device == "gpu" else device)
     try:
         found = jax.default_backend()
@@ -39,15 +43,19 @@ def use_device(device: str | None) -> None:
 
 
 def keep_compiled_programs() -> None:
-    """Keeps what XLA compiles in the user's own cache folder: the next run of the same shapes need not compile again.
+    """Keeps what XLA compiles in the user's own cache folder: the next run of the same shapes need
+    not compile again.
 
-    Not in SCRATCHCLUST_CACHE, which people may share: these are programs. Whatever goes wrong with such files (a full
-    disk, a process killed while it wrote) costs time and nothing else, so nothing is said. JAX's own settings come
-    first: JAX_COMPILATION_CACHE_DIR for another folder, or JAX_ENABLE_COMPILATION_CACHE=false for none.
+    Not in SCRATCHCLUST_CACHE, which people may share: these are programs. Whatever goes wrong with
+    such files (a full disk, a process killed while it wrote) costs time and nothing else, so
+    nothing is said. JAX's own settings come first: JAX_COMPILATION_CACHE_DIR for another folder, or
+    JAX_ENABLE_COMPILATION_CACHE=false for none.
     """
     import jax
 
-    warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")
+    warnings.filterwarnings(
+        "ignore", message="Error (reading|writing) persistent compilation cache"
+    )
     if jax.config.values["jax_compilation_cache_dir"] is not None:
         return
     try:
@@ -69,9 +77,12 @@ def keep_compiled_programs() -> None:
 def _drop_the_oldest(folder: Path) -> None:
     """Deletes the oldest files beyond KEPT_BYTES.
 
-    JAX can limit the folder itself, but then keeps nothing more once a process was killed between two of its writes.
+    JAX can limit the folder itself, but then keeps nothing more once a process was killed between
+    two of its writes.
     """
-    files = [(entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in os.scandir(folder)]
+    files = [
+        (entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in os.scandir(folder)
+    ]
     kept = 0
     for _, size, path in sorted(files, reverse=True):
         kept += size

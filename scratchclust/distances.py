@@ -1,11 +1,12 @@
-"""Squared Euclidean distances of a block of rows, as one matrix product that does not lose its digits.
+"""Squared Euclidean distances of a block of rows, as one matrix product that does not lose its
+digits.
 
     |x - y|^2 = |x|^2 - 2 x.y + |y|^2
 
-cancels when x and y are far from zero and near to each other. So callers centre their data first (`centre_of`, and
-the `offset` of `rows.split`), negative results are clipped, the product is taken in full float32 (recent NVIDIA chips
-would use TF32 otherwise), and the few pairs on which a result hangs are computed again in float64 by those who need
-them; `error_bound` tells which these are.
+cancels when x and y are far from zero and near to each other. So callers centre their data first
+(`centre_of`, and the `offset` of `rows.split`), negative results are clipped, the product is taken
+in full float32 (recent NVIDIA chips would use TF32 otherwise), and the few pairs on which a result
+hangs are computed again in float64 by those who need them; `error_bound` tells which these are.
 """
 
 import math
@@ -24,17 +25,23 @@ NEAR = 2.0**-12  # of |x|^2 + |y|^2; the expanded square of nearer pairs has los
 AnyArray = Array | np.ndarray
 LEAST, MOST = 1e-15, 1e18  # coordinates whose squares float32 can hold
 LEAST_SPAN, MOST_SPAN = 2.0**-30, 2.0**50  # widths of data within which nothing need be scaled
-BITS = (
-    54  # scaled rows are about 2^54 long: float32 holds the squares of their distances, and small ones have room below
-)
-LEAST_DETAIL = 2.0**-50  # distances whose squares float32 holds together with those of their lesser coordinates
-FAR = 2.0**70  # so far from zero, numbers less than 2^54 apart lose nothing when one is subtracted from another
+# scaled rows are about 2^54 long: float32 holds the squares of their distances, and small ones have
+# room below
+BITS = 54
+LEAST_DETAIL = (
+    2.0**-50
+)  # distances whose squares float32 holds together with those of their lesser coordinates
+FAR = (
+    2.0**70
+)  # so far from zero, numbers less than 2^54 apart lose nothing when one is subtracted from another
 
 
 def mean_of(X: Any) -> Any:
-    """The mean row [d] of X [n d], to be subtracted before distances are taken; float64 for a NumPy array.
+    """The mean row [d] of X [n d], to be subtracted before distances are taken; float64 for a NumPy
+    array.
 
-    A float32 sum over many rows far from zero stops growing, so a JAX array is summed relative to its first row.
+    A float32 sum over many rows far from zero stops growing, so a JAX array is summed relative to
+    its first row.
     """
     return X.mean(axis=0, dtype=np.float64) if isinstance(X, np.ndarray) else _mean_from_first(X)
 
@@ -46,11 +53,12 @@ def _mean_from_first(X: Array) -> Array:
 
 
 def centre_of(X: Any) -> Any:
-    """A point [d] amid the rows of X [n d], to be subtracted before distances are taken: no pass over all of X.
+    """A point [d] amid the rows of X [n d], to be subtracted before distances are taken: no pass
+    over all of X.
 
-    The lower median, feature by feature, of at most 33 evenly spaced rows: any point among the data keeps as many
-    digits as the mean would, and a median no outlier can drag away (the lower one: it is a value of the data, not half
-    way between two of them).
+    The lower median, feature by feature, of at most 33 evenly spaced rows: any point among the data
+    keeps as many digits as the mean would, and a median no outlier can drag away (the lower one: it
+    is a value of the data, not half way between two of them).
     """
     rows_in_between = X[:: -(-len(X) // 33)]
     middle = (len(rows_in_between) - 1) // 2
@@ -65,7 +73,9 @@ def _sorted_row(X: Array, i: int) -> Array:
 
 
 def unit_rows(X: Real[AnyArray, "n d"], what: str = "row") -> Float[AnyArray, "n d"]:
-    """Every row scaled to length 1; an InputError names the first that is all zero, as `what` and its number."""
+    """Every row scaled to length 1; an InputError names the first that is all zero, as `what` and
+    its number.
+    """
     xp = np if isinstance(X, np.ndarray) else jnp
     largest = xp.abs(X).max(axis=1, keepdims=True)
     if (largest == 0).any():
@@ -116,12 +126,16 @@ def check_range(X: Any, largest: float) -> None:
 
 
 def exponent_of(
-    X: Real[AnyArray, "n d"], others: Real[AnyArray, "m d"] | None = None, *, detail: float = math.inf
+    X: Real[AnyArray, "n d"],
+    others: Real[AnyArray, "m d"] | None = None,
+    *,
+    detail: float = math.inf,
 ) -> int:
-    """The e for which squared distances of X / 2^e are well within the range of float32; 0 if those of X are.
+    """The e for which squared distances of X / 2^e are well within the range of float32; 0 if those
+    of X are.
 
-    Division by a power of two rounds nothing, so that every distance is 2^e times that of the divided points. Cost: two
-    passes over X, and two more where these leave doubt.
+    Division by a power of two rounds nothing, so that every distance is 2^e times that of the
+    divided points. Cost: two passes over X, and two more where these leave doubt.
 
     Args:
         X: at least one point; where one is not finite, e is 0.
@@ -145,15 +159,20 @@ def exponent_of(
 
 
 def _is_plainly_in_range(X: AnyArray, arrays: list[AnyArray]) -> bool:
-    """Whether no number is large, and a few rows of X are wide enough: faster told than the width of each feature."""
+    """Whether no number is large, and a few rows of X are wide enough: faster told than the width
+    of each feature.
+    """
     if not np.max([[float(a.max()), -float(a.min())] for a in arrays]) <= MOST_SPAN / 2:
         return False
     few = np.asarray(X[:: -(-len(X) // 33)], np.float64)
     return float((few.max(axis=0) - few.min(axis=0)).max(initial=0)) >= 2 * LEAST_SPAN
 
 
-def scaled(X: Real[AnyArray, "n d"], centre: Real[AnyArray, " d"], exponent: int) -> Float[AnyArray, "n d"]:
-    """X / 2^exponent; where the centre (`centre_of`) is too far from zero for that, less the centre.
+def scaled(
+    X: Real[AnyArray, "n d"], centre: Real[AnyArray, " d"], exponent: int
+) -> Float[AnyArray, "n d"]:
+    """X / 2^exponent; where the centre (`centre_of`) is too far from zero for that, less the
+    centre.
 
     A NumPy array becomes float64, a JAX array keeps its type.
     """
@@ -161,15 +180,22 @@ def scaled(X: Real[AnyArray, "n d"], centre: Real[AnyArray, " d"], exponent: int
         far = np.abs(np.ldexp(np.asarray(centre, np.float64), -exponent)) > FAR
     if isinstance(X, jax.Array):
         half = -exponent // 2  # the whole power may be beyond float32
-        return (X - jnp.where(far, jnp.asarray(centre, X.dtype), 0)[None]) * 2.0**half * 2.0 ** (-exponent - half)
-    return np.ldexp(X.astype(np.float64) - np.where(far, np.asarray(centre, np.float64), 0), -exponent)
+        return (
+            (X - jnp.where(far, jnp.asarray(centre, X.dtype), 0)[None])
+            * 2.0**half
+            * 2.0 ** (-exponent - half)
+        )
+    return np.ldexp(
+        X.astype(np.float64) - np.where(far, np.asarray(centre, np.float64), 0), -exponent
+    )
 
 
 def error_bound(largest_norm: float, n_features: int, dtype: Any = np.float32) -> float:
-    """A bound on the rounding error of `squared_distances` between rows no longer than `largest_norm`.
+    """A bound on the rounding error of `squared_distances` between rows no longer than
+    `largest_norm`.
 
-    The classical gamma_{d+4} (|x| + |y|)^2 with gamma_m = m u / (1 - m u) and u half the machine epsilon
-    (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1).
+    The classical gamma_{d+4} (|x| + |y|)^2 with gamma_m = m u / (1 - m u) and u half the machine
+    epsilon (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1).
     """
     m_u = (n_features + 4) * float(np.finfo(dtype).eps) / 2
     return m_u / (1 - m_u) * (2 * largest_norm) ** 2

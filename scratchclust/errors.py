@@ -1,4 +1,6 @@
-"""The exceptions of our own: what a person gave is wrong, or a training cannot go on. Both say how to mend it."""
+"""The exceptions of our own: what a person gave is wrong, or a training cannot go on. Both say how
+to mend it.
+"""
 
 import errno
 import os
@@ -11,25 +13,31 @@ FULL = (errno.ENOSPC, errno.EDQUOT)  # no room on the disk, or none that this us
 
 
 def escaped(text: str) -> str:
-    """The text on one line that is safe to show: what a file's name may hold beside letters is written as in Python.
+    """The text on one line that is safe to show: what a file's name may hold beside letters is
+    written as in Python.
 
-    Such are newlines, which would forge a line, the escape sequences of terminals, marks that turn the direction of
-    writing, and bytes that are not UTF-8. Letters of all scripts and all spaces stay as they are.
+    Such are newlines, which would forge a line, the escape sequences of terminals, marks that turn
+    the direction of writing, and bytes that are not UTF-8. Letters of all scripts and all spaces
+    stay as they are.
     """
     if text.isprintable():
         return text
     return "".join(
-        letter if letter.isprintable() or unicodedata.category(letter) == "Zs" else repr(letter)[1:-1]
+        letter
+        if letter.isprintable() or unicodedata.category(letter) == "Zs"
+        else repr(letter)[1:-1]
         for letter in text
     )
 
 
 @contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Inside, an error of writing names the file: Python does so when it opens one, but not when the disk is full.
+    """Inside, an error of writing names the file: Python does so when it opens one, but not when
+    the disk is full.
 
     Raises:
-        OSError: with the path as `filename`; what NumPy and safetensors raise for a full disk becomes one too.
+        OSError: with the path as `filename`; what NumPy and safetensors raise for a full disk
+            becomes one too.
     """
     try:
         yield
@@ -43,7 +51,9 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
 def _number_of(error: Exception) -> int | None:
     if isinstance(error, OSError):
         # NumPy: "16384 requested and 12288 written", without a number
-        return errno.ENOSPC if error.errno is None and " requested and " in str(error) else error.errno
+        return (
+            errno.ENOSPC if error.errno is None and " requested and " in str(error) else error.errno
+        )
     if type(error).__name__ == "SafetensorError":
         return next((number for number in FULL if f"(os error {number})" in str(error)), None)
     return None
@@ -52,8 +62,8 @@ def _number_of(error: Exception) -> int | None:
 class InputError(ValueError):
     """A file, an argument or a combination of arguments that cannot be used.
 
-    The message is one line: what was expected, what came, and the cure. The command line prints it and ends with
-    exit code 2; every other exception is a failure of the program and ends with 1.
+    The message is one line: what was expected, what came, and the cure. The command line prints it
+    and ends with exit code 2; every other exception is a failure of the program and ends with 1.
     """
 
     def __init__(self, message: str = "") -> None:
@@ -61,7 +71,9 @@ class InputError(ValueError):
 
 
 class InputTypeError(InputError, TypeError):
-    """An `InputError` for what is of a wrong kind altogether: sparse, a dict; scikit-learn raises a TypeError there."""
+    """An `InputError` for what is of a wrong kind altogether: sparse, a dict; scikit-learn raises a
+    TypeError there.
+    """
 
 
 class TrainingError(RuntimeError):
@@ -70,12 +82,15 @@ class TrainingError(RuntimeError):
     The message is one line: what happened, at which step, and what to try.
 
     Attributes:
-        model: the model after the last epoch that was whole and finite (the one that came in, before the first).
+        model: the model after the last epoch that was whole and finite (the one that came in,
+            before the first).
         history: each loss term of the epochs up to there, name -> list.
         epoch: the epoch in which it ended, from 1.
         step: the step of that epoch, from 1; 0 where none is to blame.
     """
 
-    def __init__(self, message: str, *, model: Any = None, history: Any = None, epoch: int = 0, step: int = 0) -> None:
+    def __init__(
+        self, message: str, *, model: Any = None, history: Any = None, epoch: int = 0, step: int = 0
+    ) -> None:
         super().__init__(message)
         self.model, self.history, self.epoch, self.step = model, history, epoch, step

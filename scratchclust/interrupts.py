@@ -7,25 +7,32 @@ from collections.abc import Callable
 from types import FrameType
 
 LATEST = 0.5  # seconds that the last words may take
-_CLEARED = "\r\x1b[2K\x1b[?25h"  # the line of a spinner deleted, and the cursor shown that it has hidden
+# the line of a spinner deleted, and the cursor shown that it has hidden
+_CLEARED = "\r\x1b[2K\x1b[?25h"
 
 
 def end_at_ctrl_c(last_words: Callable[[], str], code: int) -> None:
-    """From here on Ctrl-C ends the process with this code: no exception is raised, and nothing is unwound.
+    """From here on Ctrl-C ends the process with this code: no exception is raised, and nothing is
+    unwound.
 
-    That is as safe as it is to kill a run, whose folder is whole at every moment, and safer than KeyboardInterrupt: one
-    that meets C++ code half-way through an import makes it abort, and one in a callback is lost. For one process only,
-    the program's own, since nothing is restored but by `die_of_ctrl_c`.
+    That is as safe as it is to kill a run, whose folder is whole at every moment, and safer than
+    KeyboardInterrupt: one that meets C++ code half-way through an import makes it abort, and one in
+    a callback is lost. For one process only, the program's own, since nothing is restored but by
+    `die_of_ctrl_c`.
 
-    Python calls a handler only when the main thread is back in Python, and one compiled stretch may last. Its C code
-    writes the signal's number to the wakeup socket at once, though: a thread waits for that. Until that thread is
-    there, which takes some imports, the handler itself ends the process.
+    Python calls a handler only when the main thread is back in Python, and one compiled stretch may
+    last. Its C code writes the signal's number to the wakeup socket at once, though: a thread waits
+    for that. Until that thread is there, which takes some imports, the handler itself ends the
+    process.
 
     Args:
         last_words: the line to leave on standard error.
         code: the exit code.
     """
-    if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):  # in the background of a shell: to be left alone
+    if signal.getsignal(signal.SIGINT) in (
+        signal.SIG_IGN,
+        None,
+    ):  # in the background of a shell: to be left alone
         return
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -42,7 +49,9 @@ def end_at_ctrl_c(last_words: Callable[[], str], code: int) -> None:
     def wait() -> None:
         while signal.SIGINT not in reader.recv(16):
             pass
-        threading.Timer(LATEST, os._exit, (code,)).start()  # whatever waits for the terminal, or for the log's lock
+        threading.Timer(
+            LATEST, os._exit, (code,)
+        ).start()  # whatever waits for the terminal, or for the log's lock
         logging.getLogger("scratchclust").info("interrupted")
         _end(last_words, code)
 
@@ -52,9 +61,11 @@ def end_at_ctrl_c(last_words: Callable[[], str], code: int) -> None:
 
 
 def die_of_ctrl_c() -> None:
-    """From here on Ctrl-C kills the process without a word, as it does a program that knows no better.
+    """From here on Ctrl-C kills the process without a word, as it does a program that knows no
+    better.
 
-    For the end, where Python tidies up: all is said then, and KeyboardInterrupt would show a traceback.
+    For the end, where Python tidies up: all is said then, and KeyboardInterrupt would show a
+    traceback.
     """
     if signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -64,7 +75,11 @@ def die_of_ctrl_c() -> None:
 def _descriptor() -> int:
     try:
         return sys.stderr.fileno()
-    except (AttributeError, OSError, ValueError):  # there is none, or something else stands in its place
+    except (
+        AttributeError,
+        OSError,
+        ValueError,
+    ):  # there is none, or something else stands in its place
         return 2
 
 
@@ -74,8 +89,11 @@ def _end(last_words: Callable[[], str], code: int) -> None:
         stderr = _descriptor()
         on_terminal = os.isatty(stderr) and os.environ.get("TERM") not in ("dumb", "unknown")
         terminal = os.dup(stderr)
-        # The main thread, and the one that turns a spinner, are still at work: what they write now goes nowhere.
+        # The main thread, and the one that turns a spinner, are still at work: what they write now
+        # goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stderr)
-        os.write(terminal, ((_CLEARED if on_terminal else "") + line).encode(errors="backslashreplace"))
+        os.write(
+            terminal, ((_CLEARED if on_terminal else "") + line).encode(errors="backslashreplace")
+        )
     finally:
         os._exit(code)

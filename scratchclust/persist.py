@@ -1,12 +1,14 @@
-"""Fitted estimators and pipelines as a folder of plain files, and back: safetensors for arrays, JSON for the rest.
+"""Fitted estimators and pipelines as a folder of plain files, and back: safetensors for arrays,
+JSON for the rest.
 
     model.json             what it is: public class names, parameters, fitted values; arrays by their key
     arrays.safetensors     the arrays
     manifest.json          schema version, version of the package, and the SHA-256 of the other two
 
-Nothing is pickled, so a file from a stranger can at worst be refused. Folders that a fit would write to or unpickle
-from (`checkpoint_dir`, a Pipeline's `memory`) are not saved, and not believed. This module knows no class: it finds
-the estimators by their public names in the package, and `Pipeline` in scikit-learn.
+Nothing is pickled, so a file from a stranger can at worst be refused. Folders that a fit would
+write to or unpickle from (`checkpoint_dir`, a Pipeline's `memory`) are not saved, and not believed.
+This module knows no class: it finds the estimators by their public names in the package, and
+`Pipeline` in scikit-learn.
 """
 
 import dataclasses
@@ -40,7 +42,8 @@ def save(estimator: Any, path: str | Path) -> None:
         path: a folder that does not exist yet.
 
     Raises:
-        InputError: the folder exists, or the estimator holds something that cannot be written without pickle.
+        InputError: the folder exists, or the estimator holds something that cannot be written
+            without pickle.
     """
     path = Path(path)
     if path.exists():
@@ -61,22 +64,30 @@ def load(path: str | Path) -> Any:
     """The estimator or Pipeline that `save` wrote.
 
     Raises:
-        InputError: no such folder; a file that is missing, damaged, a link, or of a later schema; an unknown class; or
-            contents that `save` does not write.
+        InputError: no such folder; a file that is missing, damaged, a link, or of a later schema;
+            an unknown class; or contents that `save` does not write.
     """
     path = Path(path)
     for name in (MODEL, ARRAYS, MANIFEST):
         if (path / name).is_symlink():
-            raise InputError(f"{path / name} is a link, which may lead anywhere: put the file itself there")
+            raise InputError(
+                f"{path / name} is a link, which may lead anywhere: put the file itself there"
+            )
     if not (path / MANIFEST).is_file():
-        raise InputError(f"{path} is no saved model: expected a folder with {MANIFEST}, as `save` writes it")
+        raise InputError(
+            f"{path} is no saved model: expected a folder with {MANIFEST}, as `save` writes it"
+        )
     try:
         manifest = json.loads((path / MANIFEST).read_bytes())
         schema, digests = manifest["schema"], dict(manifest["sha256"])
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path / MANIFEST} is damaged: restore it from a backup, or save the model again") from error
+        raise InputError(
+            f"{path / MANIFEST} is damaged: restore it from a backup, or save the model again"
+        ) from error
     if schema != SCHEMA:
-        raise InputError(f"{path} has schema {schema}, this version reads {SCHEMA}: install the version that saved it")
+        raise InputError(
+            f"{path} has schema {schema}, this version reads {SCHEMA}: install the version that saved it"
+        )
     _check_digests(path, digests)
     from safetensors.numpy import load_file
 
@@ -87,7 +98,9 @@ def load(path: str | Path) -> Any:
     # The digests agree, so it is not damage; what else is in it may fail in any way.
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        raise InputError(f"{path} was not written by `save` ({reason}): save the model again") from error
+        raise InputError(
+            f"{path} was not written by `save` ({reason}): save the model again"
+        ) from error
     if not isinstance(estimator, BaseEstimator):
         raise InputError(f"{path} holds no estimator: save the model again")
     return estimator
@@ -107,9 +120,13 @@ def _write(folder: Path, model: str, arrays: dict[str, np.ndarray]) -> None:
 def _check_digests(folder: Path, digests: dict[str, str]) -> None:
     for name in (MODEL, ARRAYS):
         if not (folder / name).is_file():
-            raise InputError(f"{folder / name} is missing: restore it from a backup, or save the model again")
+            raise InputError(
+                f"{folder / name} is missing: restore it from a backup, or save the model again"
+            )
         if _sha256(folder / name) != digests.get(name):
-            raise InputError(f"{folder / name} is damaged (its SHA-256 differs from the manifest's): save it again")
+            raise InputError(
+                f"{folder / name} is damaged (its SHA-256 differs from the manifest's): save it again"
+            )
 
 
 def _sha256(file: Path) -> str:
@@ -131,28 +148,40 @@ def _encode(value: Any, where: str, arrays: dict[str, np.ndarray]) -> Any:
         items = [_encode(item, f"{where}.{i}", arrays) for i, item in enumerate(value)]
         return {"tuple": items} if isinstance(value, tuple) else items
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {"dict": {key: _encode(item, f"{where}.{key}", arrays) for key, item in value.items()}}
+        return {
+            "dict": {key: _encode(item, f"{where}.{key}", arrays) for key, item in value.items()}
+        }
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, np.ndarray) and value.dtype.kind == "U":
         return {"words": value.tolist()}  # classes_
-    if isinstance(value, np.ndarray) and value.dtype == object and all(isinstance(item, str) for item in value.flat):
+    if (
+        isinstance(value, np.ndarray)
+        and value.dtype == object
+        and all(isinstance(item, str) for item in value.flat)
+    ):
         return {"strings": value.tolist()}  # feature_names_in_
     if hasattr(value, "__array__") and np.asarray(value).dtype.kind in "biuf":
         arrays[where] = np.asarray(value, order="C")
         return {"array": where, "jax": type(value).__module__.startswith("jax")}
-    raise InputError(f"{where} is a {type(value).__name__}, which cannot be saved: set it to a number, word or array")
+    raise InputError(
+        f"{where} is a {type(value).__name__}, which cannot be saved: set it to a number, word or array"
+    )
 
 
 def _encode_estimator(estimator: Any, where: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     name = type(estimator).__name__
     if _class_of(name) is not type(estimator):
-        raise InputError(f"{where} is a {type(estimator)}: only estimators of scratchclust, and Pipeline, can be saved")
+        raise InputError(
+            f"{where} is a {type(estimator)}: only estimators of scratchclust, and Pipeline, can be saved"
+        )
     parameters = estimator.get_params(deep=False)
     fitted = {k: v for k, v in vars(estimator).items() if _is_fitted_name(k)}
     record = {
         "estimator": name,
-        "parameters": {k: _encode(v, f"{where}.{k}", arrays) for k, v in parameters.items() if k not in FOLDERS},
+        "parameters": {
+            k: _encode(v, f"{where}.{k}", arrays) for k, v in parameters.items() if k not in FOLDERS
+        },
         "fitted": {k: _encode(v, f"{where}.{k}", arrays) for k, v in fitted.items()},
     }
     output = getattr(estimator, "_sklearn_output_config", None)  # of set_output
@@ -169,9 +198,13 @@ def _decode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     if not isinstance(value, dict):
         return value
     if "estimator" in value:
-        parameters = {k: _decode(v, arrays) for k, v in value["parameters"].items() if k not in FOLDERS}
+        parameters = {
+            k: _decode(v, arrays) for k, v in value["parameters"].items() if k not in FOLDERS
+        }
         estimator = _class_of(value["estimator"])(**parameters)
-        vars(estimator).update({k: _decode(v, arrays) for k, v in value["fitted"].items() if _is_fitted_name(k)})
+        vars(estimator).update(
+            {k: _decode(v, arrays) for k, v in value["fitted"].items() if _is_fitted_name(k)}
+        )
         return estimator.set_output(transform=value["output"]) if "output" in value else estimator
     if "spec" in value:
         fields = {name: _decode(field, arrays) for name, field in value["fields"].items()}
@@ -199,11 +232,15 @@ def _class_of(name: str) -> type:
     if name == "Pipeline":
         return Pipeline
     if name not in scratchclust.ESTIMATORS:
-        raise InputError(f"{name!r} is no public estimator of scratchclust {scratchclust.__version__}: is it newer?")
+        raise InputError(
+            f"{name!r} is no public estimator of scratchclust {scratchclust.__version__}: is it newer?"
+        )
     return getattr(scratchclust, name)
 
 
 def _spec_of(name: str) -> Any:
     if name not in scratchclust.SPECS:
-        raise InputError(f"{name!r} is no public spec of scratchclust {scratchclust.__version__}: is it newer?")
+        raise InputError(
+            f"{name!r} is no public spec of scratchclust {scratchclust.__version__}: is it newer?"
+        )
     return getattr(scratchclust, name)

@@ -1,29 +1,37 @@
-"""What the algorithms return: one NamedTuple each, the same for the NumPy reference and for its JAX twin."""
+"""What the algorithms return: one NamedTuple each, the same for the NumPy reference and for its JAX
+twin.
+"""
 
 from typing import Any, NamedTuple
 
 Array = Any
-"""A NumPy array when the reference made it; a JAX array when its twin did, but a NumPy array where the twin computed it
-on the host in float64 (the variances of PCA, centroids and means of float64 data). The comments give shape and type."""
+"""A NumPy array when the reference made it; a JAX array when its twin did, but a NumPy array where
+the twin computed it on the host in float64 (the variances of PCA, centroids and means of float64
+data). The comments give shape and type."""
 
 
 class KMeansHistory(NamedTuple):
     """One entry for each iteration, so that a curve can be drawn and convergence be seen.
 
-    The JAX twin takes the inertia from expanded squares: it is good to a few units in the last place of sum w |x|^2, of
-    the centred points. `KMeansResult.inertia` is computed by the definition.
+    The JAX twin takes the inertia from expanded squares: it is good to a few units in the last
+    place of sum w |x|^2, of the centred points. `KMeansResult.inertia` is computed by the
+    definition.
     """
 
-    inertia: Array  # [n_iter] before the update: sum of w |x - c|^2 over points and their nearest centroid
-    shift: Array  # [n_iter] sum over the centroids of the squared distance that the update moved them
-    n_moved: Array  # [n_iter] int32, points (of weight above 0) whose label differs from the iteration before
+    # [n_iter] before the update: sum of w |x - c|^2 over points and their nearest centroid
+    inertia: Array
+    # [n_iter] sum over the centroids of the squared distance that the update moved them
+    shift: Array
+    # [n_iter] int32, points (of weight above 0) whose label differs from the iteration before
+    n_moved: Array
 
 
 class KMeansResult(NamedTuple):
     """A clustering by k-means. `labels` and `inertia` belong to the returned `centroids`."""
 
     centroids: Array  # [k d]
-    labels: Array  # [n] int32, the nearest centroid of each point (the lowest index where two are equally near)
+    # [n] int32, the nearest centroid of each point (the lowest index where two are equally near)
+    labels: Array
     inertia: float  # sum of w |x - c|^2 over points and their nearest centroid
     n_iter: int
     converged: bool  # False when max_iter ended it
@@ -34,7 +42,9 @@ class PCAResult(NamedTuple):
     """The q leading principal axes, ordered by falling variance."""
 
     mean: Array  # [d]
-    components: Array  # [q d], orthonormal rows (of zeros if n < d and no variance is left); the largest entry positive
+    # [q d], orthonormal rows (of zeros if n < d and no variance is left); the largest entry
+    # positive
+    components: Array
     explained_variance: Array  # [q], eigenvalues of the covariance with divisor n - 1
     explained_variance_ratio: Array  # [q], shares of total_variance
     singular_values: Array  # [q], sqrt((n - 1) explained_variance)
@@ -58,7 +68,8 @@ class Neighbors(NamedTuple):
 class SpectralEmbeddingResult(NamedTuple):
     """The smoothest functions on the graph of neighbours of n points."""
 
-    embedding: Array  # [n q], orthonormal columns; in each the entry of largest magnitude is positive
+    # [n q], orthonormal columns; in each the entry of largest magnitude is positive
+    embedding: Array
     eigenvalues: Array  # [q] of the Laplacian, rising from 0
     n_connected_components: int  # parts of the graph that no edge joins
     n_neighbors: int  # k of the graph
@@ -75,16 +86,20 @@ class DBSCANResult(NamedTuple):
 class AgglomerativeResult(NamedTuple):
     """A tree of clusters: point i is cluster i < n, and merge m makes cluster n + m."""
 
-    linkage_matrix: Array  # [n - 1, 4] float64, SciPy's: the two merged, their distance (rising), points in both
+    # [n - 1, 4] float64, SciPy's: the two merged, their distance (rising), points in both
+    linkage_matrix: Array
 
 
 class Mixture(NamedTuple):
-    """A Gaussian mixture: what EM turns over. The type of its covariances is an argument of those who use it."""
+    """A Gaussian mixture: what EM turns over. The type of its covariances is an argument of those
+    who use it.
+    """
 
     weights: Array  # [k], sum to 1
     means: Array  # [k d]
     covariances: Array  # [k d d] full, [d d] tied, [k d] diag, [k] spherical
-    precisions_cholesky: Array  # the same shape: P of S^-1 = P P^T, upper triangular; 1 / sqrt(S) of a diagonal
+    # the same shape: P of S^-1 = P P^T, upper triangular; 1 / sqrt(S) of a diagonal
+    precisions_cholesky: Array
 
 
 class GaussianMixtureResult(NamedTuple):
@@ -107,11 +122,14 @@ class MiniBatchState(NamedTuple):
 
 
 class MiniBatchKMeansResult(NamedTuple):
-    """A clustering by mini-batch k-means. `labels` and `inertia` belong to the centroids of `state`."""
+    """A clustering by mini-batch k-means. `labels` and `inertia` belong to the centroids of
+    `state`.
+    """
 
     state: MiniBatchState
     labels: Array  # [n] int32; None without compute_labels
-    inertia: float  # sum of w |x - c|^2 over all points and their nearest centroid, or an estimate from the batches
+    # sum of w |x - c|^2 over all points and their nearest centroid, or an estimate from the batches
+    inertia: float
     n_iter: int  # passes over the data that the steps amount to, rounded up
     n_steps: int
     converged: bool  # False when max_iter ended it
@@ -121,15 +139,19 @@ class MiniBatchKMeansResult(NamedTuple):
 class KernelPCAResult(NamedTuple):
     """The q leading principal axes of the images of the points under a kernel, and the kernel."""
 
-    landmarks: Array  # [m d], the points themselves, or those that stand for them ([n 0] of a kernel that was given)
+    # [m d], the points themselves, or those that stand for them ([n 0] of a kernel that was given)
+    landmarks: Array
     kernel_means: Array  # [m], mean over the points of k(x, landmark)
-    coefficients: Array  # [m q]: a point has the coordinates (k(x, landmarks) - kernel_means) coefficients
+    # [m q]: a point has the coordinates (k(x, landmarks) - kernel_means) coefficients
+    coefficients: Array
     eigenvalues: Array  # [q] of the centred kernel matrix, falling
-    kernel: Any  # "linear", "rbf", "poly", "sigmoid", "cosine", "precomputed" or a function of two points
+    # "linear", "rbf", "poly", "sigmoid", "cosine", "precomputed" or a function of two points
+    kernel: Any
     gamma: float
     degree: float
     coef0: float
-    centre: Array = None  # [d], taken from the points (from their directions, if "cosine") first; None: nothing is
+    # [d], taken from the points (from their directions, if "cosine") first; None: nothing is
+    centre: Array = None
 
 
 class TSNEHistory(NamedTuple):

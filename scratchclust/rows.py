@@ -1,12 +1,15 @@
-"""Apply a function to blocks of rows on every local device: the one place that knows devices, blocks and memory.
+"""Apply a function to blocks of rows on every local device: the one place that knows devices,
+blocks and memory.
 
-Nearly everything heavy in this package is a sum or a map over the rows of a matrix. Such a function is written once,
-for one block of rows; `map_sum` runs it over all blocks, one share of them on each device, joined by a sum over the
-mesh. The same program runs on one core, on all cores (one XLA device each), and on eight GPUs.
+Nearly everything heavy in this package is a sum or a map over the rows of a matrix. Such a function
+is written once, for one block of rows; `map_sum` runs it over all blocks, one share of them on each
+device, joined by a sum over the mesh. The same program runs on one core, on all cores (one XLA
+device each), and on eight GPUs.
 
     X [n d]  --split-->  Rows of [n_blocks block d]  --map_sum-->  total (on all devices), kept [n_blocks block ...]
 
-The last block is filled up with zeros, and every `Rows` carries a weight for each row that is zero in the filling.
+The last block is filled up with zeros, and every `Rows` carries a weight for each row that is zero
+in the filling.
 """
 
 import ctypes
@@ -29,34 +32,43 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from scratchclust.errors import InputError
 
 AXIS = "rows"
-# Of a block, at most so many rows, and so many elements of its widest intermediate. On a CPU 1 MB in float32, which
-# stays in a core's cache (measured from 128 to 4,096 rows); a GPU wants few large blocks.
+# Of a block, at most so many rows, and so many elements of its widest intermediate. On a CPU 1 MB
+# in float32, which stays in a core's cache (measured from 128 to 4,096 rows); a GPU wants few large
+# blocks.
 MAX_BLOCK = {"cpu": 2048}
 MAX_BLOCK_ELEMENTS = {"cpu": 2**18}
 MIN_PART = 2**20  # elements that are worth a thread
-ALONE = 2**20  # elements below which one device is faster than several, where many short steps follow each other
+# elements below which one device is faster than several, where many short steps follow each other
+ALONE = 2**20
 MAX_BLOCK_ELSEWHERE, MAX_BLOCK_ELEMENTS_ELSEWHERE = 2**16, 2**26
 
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8  # malloc.h: options of mallopt(3)
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = (
+    -1,
+    -2,
+    -4,
+    -8,
+)  # malloc.h: options of mallopt(3)
 
 _devices: ContextVar[tuple[jax.Device, ...] | None] = ContextVar("devices", default=None)  # pyright: ignore[reportInvalidTypeForm]
 
 
 def use_all_cores() -> None:
-    """Make every CPU core an XLA device of its own, and keep memory that was freed for the next step.
+    """Make every CPU core an XLA device of its own, and keep memory that was freed for the next
+    step.
 
-    One device a core is faster here than one device with many threads. And glibc gives arrays beyond 32 MB back to the
-    system at once, which then clears the pages of the next one: a sixth to two fifths of a training's time.
-    The process then holds as much as it ever needed at a time.
+    One device a core is faster here than one device with many threads. And glibc gives arrays
+    beyond 32 MB back to the system at once, which then clears the pages of the next one: a sixth to
+    two fifths of a training's time. The process then holds as much as it ever needed at a time.
 
-    These are settings of the whole process, the first of which must come before the first use of JAX; so the library
-    never makes them by itself: the command line and the benchmarks do.
+    These are settings of the whole process, the first of which must come before the first use of
+    JAX; so the library never makes them by itself: the command line and the benchmarks do.
 
     Raises:
         RuntimeError: JAX has been used before (the message is JAX's own).
     """
     jax.config.update(
-        "jax_num_cpu_devices", len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        "jax_num_cpu_devices",
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
     )
     _keep_memory()
 
@@ -67,13 +79,20 @@ def _keep_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, TypeError, AttributeError):  # not Linux, or another C library
         return
-    for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, -1), (M_TOP_PAD, 1 << 26), (M_ARENA_MAX, 1)):
+    for option, value in (
+        (M_MMAP_MAX, 0),
+        (M_TRIM_THRESHOLD, -1),
+        (M_TOP_PAD, 1 << 26),
+        (M_ARENA_MAX, 1),
+    ):
         mallopt(option, value)
 
 
 @contextmanager
 def on(devices: list[jax.Device]) -> Iterator[None]:  # pyright: ignore[reportInvalidTypeForm]
-    """Run what is inside on these devices instead of all local ones: `with rows.on(jax.local_devices()[:2]): ...`."""
+    """Run what is inside on these devices instead of all local ones: `with
+    rows.on(jax.local_devices()[:2]): ...`.
+    """
     token = _devices.set(tuple(devices))
     try:
         yield
@@ -87,7 +106,9 @@ def mesh() -> Mesh:
 
 
 def worthwhile(n_elements: int) -> list[jax.Device]:  # pyright: ignore[reportInvalidTypeForm]
-    """The devices for many passes over so many elements: one alone where joining the sums of several takes longer."""
+    """The devices for many passes over so many elements: one alone where joining the sums of
+    several takes longer.
+    """
     return list(mesh().devices.flat)[: 1 if n_elements < ALONE else None]
 
 
@@ -96,7 +117,9 @@ def worthwhile(n_elements: int) -> list[jax.Device]:  # pyright: ignore[reportIn
 class Rows:
     """Arrays with one entry a row, cut into blocks that are spread over the mesh."""
 
-    arrays: tuple[Any, ...]  # JAX arrays (and what JAX puts in their place), [n_blocks block ...], sharded by blocks
+    arrays: tuple[
+        Any, ...
+    ]  # JAX arrays (and what JAX puts in their place), [n_blocks block ...], sharded by blocks
     mesh: Mesh = field(metadata={"static": True})
 
 
@@ -119,17 +142,23 @@ def block_size(n: int, columns: int) -> int:
     """
     platform = mesh().devices.flat[0].platform
     share = math.ceil(n / mesh().size)
-    fitting = max(MAX_BLOCK_ELEMENTS.get(platform, MAX_BLOCK_ELEMENTS_ELSEWHERE) // max(columns, 1), 8)
+    fitting = max(
+        MAX_BLOCK_ELEMENTS.get(platform, MAX_BLOCK_ELEMENTS_ELSEWHERE) // max(columns, 1), 8
+    )
     most = MAX_BLOCK.get(platform, MAX_BLOCK_ELSEWHERE)
     return min(most, 1 << (fitting.bit_length() - 1), 1 << max(share - 1, 0).bit_length())
 
 
-def split(X: Any, *, block: int, offset: Any = None, group: Any = None, dtype: Any = None) -> jax.Array:
-    """Cut X [n ...] into blocks [n_blocks block ...] on the mesh, filled up with zeros, less `offset` if it is given.
+def split(
+    X: Any, *, block: int, offset: Any = None, group: Any = None, dtype: Any = None
+) -> jax.Array:
+    """Cut X [n ...] into blocks [n_blocks block ...] on the mesh, filled up with zeros, less
+    `offset` if it is given.
 
-    With `group` [n], NumPy's integers, row i loses offset[group[i]]; all lose the same without. A NumPy array is
-    shifted in its own precision before it is rounded to `dtype`, so that float64 data far from zero lose nothing. A JAX
-    array stays on its devices (on a CPU it is read where it is, as a NumPy array would be).
+    With `group` [n], NumPy's integers, row i loses offset[group[i]]; all lose the same without. A
+    NumPy array is shifted in its own precision before it is rounded to `dtype`, so that float64
+    data far from zero lose nothing. A JAX array stays on its devices (on a CPU it is read where it
+    is, as a NumPy array would be).
     """
     dtype = np.dtype(dtype or float_type(X))
     n_devices = mesh().size
@@ -137,7 +166,9 @@ def split(X: Any, *, block: int, offset: Any = None, group: Any = None, dtype: A
     sharding = NamedSharding(mesh(), PartitionSpec(AXIS))
     if isinstance(X, jax.Array):
         if not (X.dtype == dtype and all(device.platform == "cpu" for device in X.devices())):
-            return jax.device_put(_split_on_device(X, offset, group, n_blocks, block, dtype), sharding)
+            return jax.device_put(
+                _split_on_device(X, offset, group, n_blocks, block, dtype), sharding
+            )
         X = np.asarray(X)
     filled = aligned((n_blocks * block, *X.shape[1:]), dtype)
     filled[len(X) :] = 0
@@ -145,20 +176,34 @@ def split(X: Any, *, block: int, offset: Any = None, group: Any = None, dtype: A
         filled[: len(X)] = X
     else:
         shift, shifted = np.asarray(offset).astype(offset_type(X)), filled[: len(X)]
-        _in_threads(lambda part: _subtract(X[part], shift, None if group is None else group[part], shifted[part]), X)
+        _in_threads(
+            lambda part: _subtract(
+                X[part], shift, None if group is None else group[part], shifted[part]
+            ),
+            X,
+        )
     return jax.device_put(filled.reshape(n_blocks, block, *X.shape[1:]), sharding)
 
 
 def _subtract(X: np.ndarray, shift: np.ndarray, group: np.ndarray | None, out: np.ndarray) -> None:
-    """X less the shift, or each row less that of its group, a few rows at a time: these shifts are as large as X."""
+    """X less the shift, or each row less that of its group, a few rows at a time: these shifts are
+    as large as X.
+    """
     step = len(X) if group is None else max(1, MIN_PART // max(X[:1].size, 1))
     for first in range(0, len(X), step or 1):
         part = slice(first, first + step)
-        np.subtract(X[part], shift if group is None else shift[group[part]], out=out[part], casting="same_kind")
+        np.subtract(
+            X[part],
+            shift if group is None else shift[group[part]],
+            out=out[part],
+            casting="same_kind",
+        )
 
 
 def on_every_device(array: Any, mesh: Mesh) -> jax.Array:
-    """The array whole on every device of the mesh. CPU devices share one copy, which is theirs alone."""
+    """The array whole on every device of the mesh. CPU devices share one copy, which is theirs
+    alone.
+    """
     if mesh.devices.flat[0].platform == "cpu":
         shared = aligned(array.shape, jax.dtypes.canonicalize_dtype(array.dtype))
         shared[...] = np.asarray(array)
@@ -175,7 +220,9 @@ def _in_threads(f: Callable[[slice], Any], X: np.ndarray) -> None:
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An uninitialised array that begins at a multiple of 64 bytes: such a one CPU devices take without a copy."""
+    """An uninitialised array that begins at a multiple of 64 bytes: such a one CPU devices take
+    without a copy.
+    """
     n_bytes = math.prod(shape) * dtype.itemsize
     raw = np.empty(n_bytes + 64, np.uint8)
     begin = -raw.ctypes.data % 64
@@ -183,7 +230,9 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 @partial(jax.jit, static_argnames=("n_blocks", "block", "dtype"))
-def _split_on_device(X: jax.Array, offset: Any, group: Any, n_blocks: int, block: int, dtype: Any) -> jax.Array:
+def _split_on_device(
+    X: jax.Array, offset: Any, group: Any, n_blocks: int, block: int, dtype: Any
+) -> jax.Array:
     X = X.astype(dtype)
     if offset is not None:
         X = X - jnp.asarray(offset, dtype)[None if group is None else group]
@@ -192,10 +241,12 @@ def _split_on_device(X: jax.Array, offset: Any, group: Any, n_blocks: int, block
 
 
 def join(blocks: jax.Array, n: int) -> jax.Array:
-    """The first n rows of [n_blocks block ...] as one array on one device: the way back from `split`.
+    """The first n rows of [n_blocks block ...] as one array on one device: the way back from
+    `split`.
 
     Raises:
-        InputError: some of the blocks lie on devices of another process, which this one cannot read.
+        InputError: some of the blocks lie on devices of another process, which this one cannot
+            read.
     """
     if not blocks.is_fully_addressable:
         raise InputError(
@@ -218,13 +269,15 @@ def map_sum(f: Callable[..., tuple[Any, Any]], rows: Rows, *shared: Any) -> tupl
         total = sum_b f(*block_b, *shared)[0]        kept[b] = f(*block_b, *shared)[1]
 
     Args:
-        f: a function of one block of each array in `rows`, [block ...], and of `shared`; either result can be None.
+        f: a function of one block of each array in `rows`, [block ...], and of `shared`; either
+            result can be None.
         rows: the blocks.
-        shared: arrays that every device holds whole. Those without elements are made anew on each device; what f closes
-            over must have elements, though it cannot be seen from here.
+        shared: arrays that every device holds whole. Those without elements are made anew on each
+            device; what f closes over must have elements, though it cannot be seen from here.
 
     Returns:
-        total, the same on every device, and kept [n_blocks block ...], spread as the rows are. Memory: one block.
+        total, the same on every device, and kept [n_blocks block ...], spread as the rows are.
+        Memory: one block.
 
     Raises:
         ValueError: the rows have no elements.
@@ -246,26 +299,38 @@ def map_sum(f: Callable[..., tuple[Any, Any]], rows: Rows, *shared: Any) -> tupl
 
     spread, whole = PartitionSpec(AXIS), PartitionSpec()
     run = jax.shard_map(
-        on_one_device, mesh=rows.mesh, in_specs=(spread, whole), out_specs=(whole, spread), check_vma=False
+        on_one_device,
+        mesh=rows.mesh,
+        in_specs=(spread, whole),
+        out_specs=(whole, spread),
+        check_vma=False,
     )
     return run(rows.arrays, operands)
 
 
 def _refuse_empty(operands: Any) -> None:
-    """jaxlib 0.11.2 ends the process where an operand of a program over several devices has no elements."""
+    """jaxlib 0.11.2 ends the process where an operand of a program over several devices has no
+    elements.
+    """
     empty = [np.shape(operand) for operand in jax.tree.leaves(operands) if 0 in np.shape(operand)]
     if empty:
-        raise ValueError(f"expected operands with elements, got one of shape {list(empty[0])}: leave it out")
+        raise ValueError(
+            f"expected operands with elements, got one of shape {list(empty[0])}: leave it out"
+        )
 
 
 def _without_empty(operands: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
-    """The arrays with elements, in a list, and the function that puts them and the empty ones in their places again."""
+    """The arrays with elements, in a list, and the function that puts them and the empty ones in
+    their places again.
+    """
     leaves, tree = jax.tree.flatten(operands)
     empty = [jax.eval_shape(jnp.asarray, leaf) if 0 in np.shape(leaf) else None for leaf in leaves]
 
     def whole_again(given: list[Any]) -> Any:
         rest = iter(given)
-        return tree.unflatten([next(rest) if e is None else jnp.zeros(e.shape, e.dtype) for e in empty])
+        return tree.unflatten(
+            [next(rest) if e is None else jnp.zeros(e.shape, e.dtype) for e in empty]
+        )
 
     return [leaf for leaf, e in zip(leaves, empty, strict=True) if e is None], whole_again
 
@@ -273,8 +338,8 @@ def _without_empty(operands: Any) -> tuple[list[Any], Callable[[list[Any]], Any]
 def finished(results: Any) -> Any:
     """The results of a compiled program that sums over the mesh, once every device has ended it.
 
-    Several CPU devices can lock up when such a program starts before the last one has ended (XLA then aborts the
-    process after 40 seconds), so whoever calls one from Python waits for it here.
+    Several CPU devices can lock up when such a program starts before the last one has ended (XLA
+    then aborts the process after 40 seconds), so whoever calls one from Python waits for it here.
     """
     return jax.block_until_ready(results)
 
@@ -286,11 +351,13 @@ def constrain(arrays: Any, mesh: Mesh, *, spread: bool = False) -> Any:
 
 
 def take(blocks: jax.Array, index: tuple[jax.Array, ...], mesh: Mesh) -> jax.Array:
-    """blocks[index] of an array that is spread over the mesh by its first axis; each device gives what it has.
+    """blocks[index] of an array that is spread over the mesh by its first axis; each device gives
+    what it has.
 
     Args:
         blocks: [n_blocks ...].
-        index: one integer array [m] for the first axis, or one for each of the first axes; m is at least 1.
+        index: one integer array [m] for the first axis, or one for each of the first axes; m is at
+            least 1.
         mesh: where the blocks are.
 
     Raises:
@@ -305,7 +372,9 @@ def take(blocks: jax.Array, index: tuple[jax.Array, ...], mesh: Mesh) -> jax.Arr
         return jax.lax.psum(jnp.where(mine.reshape(-1, *[1] * (found.ndim - 1)), found, 0), AXIS)
 
     spread, whole = PartitionSpec(AXIS), PartitionSpec()
-    run = jax.shard_map(on_one_device, mesh=mesh, in_specs=(spread, whole), out_specs=whole, check_vma=False)
+    run = jax.shard_map(
+        on_one_device, mesh=mesh, in_specs=(spread, whole), out_specs=whole, check_vma=False
+    )
     return run(blocks, index)
 
 

@@ -1,20 +1,29 @@
-"""Every test runs on simulated CPU devices, with rank promotion an error and shapes checked by beartype."""
+"""Every test runs on simulated CPU devices, with rank promotion an error and shapes checked by
+beartype.
+"""
 
 import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-# NumPy's linear algebra on the host is of small matrices here. Its threads wait for each other in circles: on a machine
-# whose cores are busy with other workers an eigh of 648 x 648 took 4 s with two of them, and 0.02 s with one.
+# NumPy's linear algebra on the host is of small matrices here. Its threads wait for each other in
+# circles: on a machine whose cores are busy with other workers an eigh of 648 x 648 took 4 s with
+# two of them, and 0.02 s with one.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# What one test compiled, no other need compile again: neither in this process, nor in its other workers, nor in the
-# programs that tests start. Some of these are killed, and may leave half a file: that costs time, and nothing is said.
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "compiled"))
+# What one test compiled, no other need compile again: neither in this process, nor in its other
+# workers, nor in the programs that tests start. Some of these are killed, and may leave half a
+# file: that costs time, and nothing is said.
+os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "compiled")
+)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 os.environ.setdefault(
-    "PYTHONWARNINGS", ",".join(f"ignore:Error {what} persistent compilation cache" for what in ("reading", "writing"))
+    "PYTHONWARNINGS",
+    ",".join(
+        f"ignore:Error {what} persistent compilation cache" for what in ("reading", "writing")
+    ),
 )
 
 import jax
@@ -42,11 +51,16 @@ def all_devices() -> None:
 def room_for_programs() -> Iterator[None]:
     """Forgets compiled programs before there are too many of them.
 
-    XLA:CPU maps each program into memory in several pieces, and a process may have 65,530 pieces on Linux: beyond, the
-    compiler dies of a segmentation fault. Two processes that share all tests come to that number.
+    XLA:CPU maps each program into memory in several pieces, and a process may have 65,530 pieces on
+    Linux: beyond, the compiler dies of a segmentation fault. Two processes that share all tests
+    come to that number.
     """
     yield
-    if next(tests_done) % 20 == 0 and MAPS.exists() and MAPS.read_text().count("\n") > int(MOST_MAPS.read_text()) // 2:
+    if (
+        next(tests_done) % 20 == 0
+        and MAPS.exists()
+        and MAPS.read_text().count("\n") > int(MOST_MAPS.read_text()) // 2
+    ):
         jax.clear_caches()
 
 
@@ -55,5 +69,7 @@ def tfds_dir() -> Path:
     """The folder of prepared data sets, or a skip with its reason."""
     folder = os.environ.get("TFDS_DATA_DIR", "")
     if not folder or not (Path(folder) / "mnist").is_dir():
-        pytest.skip("needs prepared MNIST and CIFAR-10: set TFDS_DATA_DIR to a folder that `scratchclust data` made")
+        pytest.skip(
+            "needs prepared MNIST and CIFAR-10: set TFDS_DATA_DIR to a folder that `scratchclust data` made"
+        )
     return Path(folder)

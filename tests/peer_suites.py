@@ -8,7 +8,13 @@ import importlib
 import scratchclust
 
 HOMES = {
-    "sklearn.cluster": ["KMeans", "MiniBatchKMeans", "DBSCAN", "AgglomerativeClustering", "SpectralClustering"],
+    "sklearn.cluster": [
+        "KMeans",
+        "MiniBatchKMeans",
+        "DBSCAN",
+        "AgglomerativeClustering",
+        "SpectralClustering",
+    ],
     "sklearn.decomposition": ["PCA", "KernelPCA"],
     "sklearn.mixture": ["GaussianMixture"],
     "sklearn.manifold": ["TSNE"],
@@ -16,7 +22,9 @@ HOMES = {
 
 
 def pytest_configure() -> None:
-    """Before a test module is imported, and after scikit-learn's own modules have taken what they need."""
+    """Before a test module is imported, and after scikit-learn's own modules have taken what they
+    need.
+    """
     for module in HOMES:
         importlib.import_module(module)
     for home, names in HOMES.items():

@@ -689,7 +689,7 @@ titled(
 )
 
 # %%
-from scratchclust.reduce.tsne_fft import grid_for, repulsion_of
+from scratchclust.reduce.tsne_parts.fft import grid_for, repulsion_of
 
 w, _ = student_affinities(Y.astype(np.float64))
 directly = (w**2).sum(axis=1, keepdims=True) * Y - w**2 @ Y  # sum_j w_ij^2 (y_i - y_j)
@@ -1102,9 +1102,10 @@ assert timings["all pairs"][-1] / timings["all pairs"][0] > timings["grid"][-1] 
 #   [scratchclust/reduce/pca.py](../scratchclust/reduce/pca.py).
 # - Those of t-SNE: [scratchclust/reference/tsne.py](../scratchclust/reference/tsne.py), the definition, and its twin
 #   [scratchclust/reduce/tsne.py](../scratchclust/reduce/tsne.py), with
-#   [tsne_affinities.py](../scratchclust/reduce/tsne_affinities.py) (who is a neighbour of whom),
-#   [tsne_exact.py](../scratchclust/reduce/tsne_exact.py) (all pairs), [tsne_fft.py](../scratchclust/reduce/tsne_fft.py)
-#   (the grid) and [tsne_new_points.py](../scratchclust/reduce/tsne_new_points.py).
+#   [affinities.py](../scratchclust/reduce/tsne_parts/affinities.py) (who is a neighbour of whom),
+#   [exact.py](../scratchclust/reduce/tsne_parts/exact.py) (all pairs),
+#   [fft.py](../scratchclust/reduce/tsne_parts/fft.py)
+#   (the grid) and [new_points.py](../scratchclust/reduce/tsne_parts/new_points.py).
 # - I. T. Jolliffe, *Principal Component Analysis*, 2nd edition, 2002.
 # - L. van der Maaten and G. Hinton, *Visualizing data using t-SNE*, Journal of Machine Learning Research, 2008. Its
 #   ancestor: G. Hinton and S. Roweis, *Stochastic neighbor embedding*, NIPS 2002.

@@ -1,14 +1,17 @@
-"""Make the notebooks: execute each tutorial's .py and write the .ipynb beside it, with its pictures.
+"""Make the notebooks: execute each tutorial's .py and write the .ipynb beside it, with its
+pictures.
 
     TFDS_DATA_DIR=... python tutorials/execute.py                     all, with real data: what is committed
     TFDS_DATA_DIR=... python tutorials/execute.py 01_kmeans           one
     python tutorials/execute.py --data bundled --output FOLDER        in fast mode, without data or network, elsewhere
 
-A tutorial is written in its .py (jupytext's percent format); the .ipynb is made from it and never edited. What would
-differ from run to run without need (execution times, versions, random cell ids) is left out, so that differences stay
-small. `--solutions` also runs the Python code that is folded away in the text, right after it.
+A tutorial is written in its .py (jupytext's percent format); the .ipynb is made from it and never
+edited. What would differ from run to run without need (execution times, versions, random cell ids)
+is left out, so that differences stay small. `--solutions` also runs the Python code that is folded
+away in the text, right after it.
 
-A cell that fails, or takes longer than its limit, ends the program with exit code 1 and names the cell.
+A cell that fails, or takes longer than its limit, ends the program with exit code 1 and names the
+cell.
 """
 
 import argparse
@@ -80,7 +83,9 @@ def with_stable_ids(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def pack_pictures(notebook: nbformat.NotebookNode) -> None:
-    """Write every PNG in fewer bytes, with the same pixels; matplotlib adds an opaque fourth channel."""
+    """Write every PNG in fewer bytes, with the same pixels; matplotlib adds an opaque fourth
+    channel.
+    """
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
         if "image/png" in output.get("data", {}):
             packed = io.BytesIO()

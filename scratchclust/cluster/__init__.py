@@ -1,1 +1,3 @@
-"""Clustering algorithms in JAX; each file has its definition in `scratchclust/reference/` under the same name."""
+"""Clustering algorithms in JAX; each file has its definition in `scratchclust/reference/` under the
+same name.
+"""

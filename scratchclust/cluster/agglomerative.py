@@ -1,26 +1,27 @@
-"""Agglomerative clustering, fast: the twin of `scratchclust/reference/agglomerative.py`, which explains the linkages.
+"""Agglomerative clustering, fast: the twin of `scratchclust/reference/agglomerative.py`, which
+explains the linkages.
 
     single              the merges are the edges of a minimum spanning tree   `spanning_tree.py`    O(n d) memory
     ward                clusters that are each other's nearest merge, many    `ward.py`             O(n d) memory
                         pairs at a time; distances from the means
     complete, average   the nearest-neighbour chain on all distances          `neighbor_chain.py`   8 n^2 bytes
 
-The cosine metric of single linkage is the Euclidean one of the directions; other metrics than these two go by all
-distances (`metric_distances.py`) and the chain.
+The cosine metric of single linkage is the Euclidean one of the directions; other metrics than these
+two go by all distances (`metric_distances.py`) and the chain.
 
-The first nearest neighbours, most of the work of the first two, are found on all devices. What comes after is one
-decision after another, in ever smaller parts, and a wrong one changes the tree above it: that runs on the host in
-float64.
+The first nearest neighbours, most of the work of the first two, are found on all devices. What
+comes after is one decision after another, in ever smaller parts, and a wrong one changes the tree
+above it: that runs on the host in float64.
 """
 
 import numpy as np
 from jaxtyping import Array, Float, Int, Real
 
-from scratchclust.cluster.merges import linkage_matrix
-from scratchclust.cluster.metric_distances import metric_distances
-from scratchclust.cluster.neighbor_chain import chain_merges, check_memory
-from scratchclust.cluster.spanning_tree import spanning_tree
-from scratchclust.cluster.ward import ward_merges
+from scratchclust.cluster.agglomerative_parts.merges import linkage_matrix
+from scratchclust.cluster.agglomerative_parts.metric_distances import metric_distances
+from scratchclust.cluster.agglomerative_parts.neighbor_chain import chain_merges, check_memory
+from scratchclust.cluster.agglomerative_parts.spanning_tree import spanning_tree
+from scratchclust.cluster.agglomerative_parts.ward import ward_merges
 from scratchclust.distances import centre_of, exponent_of, scaled, unit_rows
 from scratchclust.errors import InputError
 from scratchclust.results import AgglomerativeResult
@@ -30,7 +31,9 @@ LINKAGES = ("ward", "complete", "average", "single")
 METRICS = ("euclidean", "cosine", "manhattan", "precomputed")
 
 
-def agglomerative(X: Real[AnyArray, "n d"], linkage: str = "ward", *, metric: str = "euclidean") -> AgglomerativeResult:
+def agglomerative(
+    X: Real[AnyArray, "n d"], linkage: str = "ward", *, metric: str = "euclidean"
+) -> AgglomerativeResult:
     """The tree of merges. Of equally near pairs any is merged first.
 
     Args:
@@ -39,13 +42,14 @@ def agglomerative(X: Real[AnyArray, "n d"], linkage: str = "ward", *, metric: st
         metric: "euclidean", "cosine", "manhattan" or "precomputed"; for "ward" the first alone.
 
     Returns:
-        The linkage matrix (a NumPy array). Cost O(n^2 d) time as a rule; memory O(n d) for "ward" and for "single" with
-        the metric "euclidean" or "cosine", else 8 n^2 bytes. However large or small the numbers are, they are scaled by
-        a power of two before squares are taken.
+        The linkage matrix (a NumPy array). Cost O(n^2 d) time as a rule; memory O(n d) for "ward"
+        and for "single" with the metric "euclidean" or "cosine", else 8 n^2 bytes. However large or
+        small the numbers are, they are scaled by a power of two before squares are taken.
 
     Raises:
-        InputError: no points, an unknown linkage or metric, NaN or infinity in X, a row of zeros with "cosine", no
-            distances with "precomputed", or more points than the memory of `neighbor_chain.MOST_BYTES` holds.
+        InputError: no points, an unknown linkage or metric, NaN or infinity in X, a row of zeros
+            with "cosine", no distances with "precomputed", or more points than the memory of
+            `neighbor_chain.MOST_BYTES` holds.
     """
     _check(X, linkage, metric)
     X = np.asarray(X)
@@ -81,9 +85,13 @@ def cut(tree: AgglomerativeResult, n_clusters: int) -> Int[np.ndarray, " n"]:
     """
     n = len(tree.linkage_matrix) + 1
     if not 1 <= n_clusters <= n:
-        raise InputError(f"expected n_clusters within 1 and {n}, the number of points, got {n_clusters}")
+        raise InputError(
+            f"expected n_clusters within 1 and {n}, the number of points, got {n_clusters}"
+        )
     top = np.arange(2 * n - 1)
-    for step in range(n - n_clusters - 1, -1, -1):  # from the top down, so that a merge knows its own top
+    for step in range(
+        n - n_clusters - 1, -1, -1
+    ):  # from the top down, so that a merge knows its own top
         top[tree.linkage_matrix[step, :2].astype(int)] = top[n + step]
     _, first, inverse = np.unique(top[:n], return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse].astype(np.int32)
@@ -98,15 +106,21 @@ def _check(X: Real[AnyArray, "n d"], linkage: str, metric: str) -> None:
     check_words(linkage, metric)
     if not len(X):
         raise InputError("expected at least one point, got none")
-    if linkage in ("complete", "average") or (linkage == "single" and metric in ("manhattan", "precomputed")):
+    if linkage in ("complete", "average") or (
+        linkage == "single" and metric in ("manhattan", "precomputed")
+    ):
         check_memory(len(X), linkage, metric)
 
 
 def check_words(linkage: str, metric: str) -> None:
-    """Refuse a linkage or a metric that is not known, and metrics in which Ward's linkage has no meaning."""
+    """Refuse a linkage or a metric that is not known, and metrics in which Ward's linkage has no
+    meaning.
+    """
     for name, value, words in (("linkage", linkage, LINKAGES), ("metric", metric, METRICS)):
         if value not in words:
-            raise InputError(f"expected {name} to be one of {', '.join(map(repr, words))}, got {value!r}")
+            raise InputError(
+                f"expected {name} to be one of {', '.join(map(repr, words))}, got {value!r}"
+            )
     if linkage == "ward" and metric != "euclidean":
         raise InputError(
             f"{metric} was provided as metric. Ward can only work with euclidean distances (its heights are distances "

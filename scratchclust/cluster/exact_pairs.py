@@ -1,7 +1,8 @@
 """Distances in float64 on the host, for the rows on which a decision hangs.
 
-The expansion |x|^2 - 2 x.y + |y|^2 as on the devices, in float64; the pairs that even this leaves in doubt are
-computed by the definition sum_f (x_f - y_f)^2. So what is decided here is what the NumPy reference decides.
+The expansion |x|^2 - 2 x.y + |y|^2 as on the devices, in float64; the pairs that even this leaves
+in doubt are computed by the definition sum_f (x_f - y_f)^2. So what is decided here is what the
+NumPy reference decides.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ from jaxtyping import Bool, Float, Int, Real
 from scratchclust.distances import centre_of, error_bound
 from scratchclust.neighbors import nearest_neighbors
 
-STRIP = 2**19  # distances that are held at a time: few MB, so that caches help and products are not too thin
+STRIP = (
+    2**19
+)  # distances that are held at a time: few MB, so that caches help and products are not too thin
 NEAR = 2.0**-20  # of |x|^2 + |y|^2; nearer pairs are computed by the definition
 PAIRS = 2**18  # numbers of the differences that are held at a time
 
@@ -46,7 +49,9 @@ def near_rows(
 
 
 def centred(X: Real[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-    """X relative to a point amid its rows, in float64; one of its own values, so that whole numbers stay whole."""
+    """X relative to a point amid its rows, in float64; one of its own values, so that whole numbers
+    stay whole.
+    """
     return X.astype(np.float64) - centre_of(X).astype(np.float64)
 
 
@@ -58,7 +63,9 @@ def pair_squares(
     step = max(PAIRS // X.shape[1], 1)
     for begin in range(0, len(i), step):
         part = slice(begin, begin + step)
-        differences = X[i[part]].astype(np.float64, copy=False) - X[j[part]].astype(np.float64, copy=False)
+        differences = X[i[part]].astype(np.float64, copy=False) - X[j[part]].astype(
+            np.float64, copy=False
+        )
         squares[part] = np.square(differences, out=differences).sum(axis=1)
     return squares
 
@@ -80,7 +87,9 @@ def all_distances(X: Real[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
     return distances
 
 
-def first_neighbors(X: Real[np.ndarray, "n d"]) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+def first_neighbors(
+    X: Real[np.ndarray, "n d"],
+) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """The nearest other point of each, and its squared distance in float64, found on all devices.
 
     Two candidates that differ by less than rounding in float32 are decided in float64.
@@ -90,7 +99,9 @@ def first_neighbors(X: Real[np.ndarray, "n d"]) -> tuple[Int[np.ndarray, " n"], 
     everyone, nearest = np.arange(len(X)), found.indices[:, 0].astype(np.int64)
     squares = pair_squares(x, everyone, nearest)
     tie = 4 * (X.shape[1] + 4) * float(np.finfo(np.float32).eps)
-    doubtful = np.flatnonzero(found.distances[:, -1] - found.distances[:, 0] <= tie * found.distances[:, -1])
+    doubtful = np.flatnonzero(
+        found.distances[:, -1] - found.distances[:, 0] <= tie * found.distances[:, -1]
+    )
     if len(X) > 2 and len(doubtful):
         nearest[doubtful], squares[doubtful] = nearest_among(x, doubtful, everyone)
     return nearest, squares
@@ -110,7 +121,8 @@ def nearest_among(
         x: rows, centred.
         asking: which rows ask.
         among: which rows may be the answer; rising, the lowest of equally near ones is taken.
-        groups: no row of the same group is an answer; None: only the row itself is none (`among` holds `asking` then).
+        groups: no row of the same group is an answer; None: only the row itself is none (`among`
+            holds `asking` then).
         sizes: for Ward's distance, 2 s_i s_j / (s_i + s_j) |x_i - x_j|^2; None: |x_i - x_j|^2.
 
     Returns:

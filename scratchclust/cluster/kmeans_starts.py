@@ -1,4 +1,5 @@
-"""Where k-means starts: the twins of the starts in `scratchclust/reference/kmeans_starts.py`, explained there.
+"""Where k-means starts: the twins of the starts in `scratchclust/reference/kmeans_starts.py`,
+explained there.
 
 Inside, a start is the indices of the points it chose; only the public functions look the points up.
 """
@@ -13,7 +14,13 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Real, ScalarLike
 
 from scratchclust import rows
-from scratchclust.cluster.nearest_centroid import AnyArray, Points, as_jax, nearest, points_in_blocks
+from scratchclust.cluster.kmeans_parts.nearest_centroid import (
+    AnyArray,
+    Points,
+    as_jax,
+    nearest,
+    points_in_blocks,
+)
 from scratchclust.distances import NEAR, PRECISION, centre_of, product, squared_norms
 from scratchclust.errors import InputError
 
@@ -28,13 +35,15 @@ def random_points(
     key: PRNGKeyArray,
     sample_weight: Float[AnyArray, " n"] | None = None,
 ) -> Real[AnyArray, "k d"]:
-    """k points drawn at random, distinct in value as long as there are distinct ones, with probability as their weight.
+    """k points drawn at random, distinct in value as long as there are distinct ones, with
+    probability as their weight.
 
     Args:
         X: points.
         n_clusters: k.
         key: source of randomness.
-        sample_weight: relative probability of each point; None means equal. Points of weight 0 come last of all.
+        sample_weight: relative probability of each point; None means equal. Points of weight 0 come
+            last of all.
     """
     return _points(random_indices, X, n_clusters, key, sample_weight)
 
@@ -46,7 +55,8 @@ def plus_plus(
     key: PRNGKeyArray,
     sample_weight: Float[AnyArray, " n"] | None = None,
 ) -> Real[AnyArray, "k d"]:
-    """Greedy k-means++: each next centroid is a point drawn far from those chosen before, the best of a few.
+    """Greedy k-means++: each next centroid is a point drawn far from those chosen before, the best
+    of a few.
 
     Args:
         X: points.
@@ -55,7 +65,8 @@ def plus_plus(
         sample_weight: w; None means 1 for every point.
 
     Returns:
-        The chosen points. Cost O(n d k log k) time, n floats of memory for each of the 2 + log k candidates.
+        The chosen points. Cost O(n d k log k) time, n floats of memory for each of the 2 + log k
+        candidates.
     """
     return _points(plus_plus_indices, X, n_clusters, key, sample_weight)
 
@@ -76,7 +87,8 @@ def scalable_plus_plus(
         sample_weight: w; None means 1 for every point.
 
     Returns:
-        The chosen points. Cost O(n d k) time, but in passes over the data that use whole matrix products.
+        The chosen points. Cost O(n d k) time, but in passes over the data that use whole matrix
+        products.
     """
     return _points(scalable_plus_plus_indices, X, n_clusters, key, sample_weight)
 
@@ -84,12 +96,18 @@ def scalable_plus_plus(
 def check_n_clusters(n_clusters: int, n: int) -> None:
     """Refuse more clusters than points, or none."""
     if not 1 <= n_clusters <= n:
-        raise InputError(f"n_clusters={n_clusters}: expected 1 to {n}, the number of points; choose among these")
+        raise InputError(
+            f"n_clusters={n_clusters}: expected 1 to {n}, the number of points; choose among these"
+        )
 
 
-def _points(start: Callable, X: AnyArray, n_clusters: int, key: Array, sample_weight: AnyArray | None) -> AnyArray:
+def _points(
+    start: Callable, X: AnyArray, n_clusters: int, key: Array, sample_weight: AnyArray | None
+) -> AnyArray:
     check_n_clusters(n_clusters, len(X))
-    points = points_in_blocks(X, offset=centre_of(X), n_clusters=n_clusters, sample_weight=sample_weight)
+    points = points_in_blocks(
+        X, offset=centre_of(X), n_clusters=n_clusters, sample_weight=sample_weight
+    )
     return as_jax(X[np.asarray(start(points, n_clusters, key))])
 
 
@@ -106,7 +124,9 @@ def random_indices(points: Points, n_clusters: int, key: Array) -> Int[np.ndarra
     begin, end = 0, max(n_clusters, 64)
     while len(found) < n_clusters and begin < n_with_weight:
         index = order[begin : min(end, n_with_weight)]
-        for i, row in zip(index, np.asarray(_take(points.rows, index)) + 0.0, strict=True):  # + 0.0: -0.0 is 0.0
+        for i, row in zip(
+            index, np.asarray(_take(points.rows, index)) + 0.0, strict=True
+        ):  # + 0.0: -0.0 is 0.0
             found.setdefault(row.tobytes(), i)
         begin, end = end, 2 * end
     distinct = np.array(list(found.values()))
@@ -119,16 +139,24 @@ def plus_plus_indices(points: Points, n_clusters: int, key: Array) -> Int[Array,
     chosen, remaining = _nothing_chosen(points.rows, n_clusters)
     for begin in range(0, n_clusters, STRETCH):
         end = min(begin + STRETCH, n_clusters)
-        chosen, remaining = rows.finished(_choose(points.rows, chosen, remaining, keys, begin, end, n_candidates))
+        chosen, remaining = rows.finished(
+            _choose(points.rows, chosen, remaining, keys, begin, end, n_candidates)
+        )
     return chosen
 
 
-def scalable_plus_plus_indices(points: Points, n_clusters: int, key: Array) -> Int[np.ndarray, " k"]:
+def scalable_plus_plus_indices(
+    points: Points, n_clusters: int, key: Array
+) -> Int[np.ndarray, " k"]:
     """Indices of the points that k-means|| chooses."""
     keys = jax.random.split(key, ROUNDS + 2)
-    candidates, remaining = rows.finished(_choose(points.rows, *_nothing_chosen(points.rows, 1), keys, 0, 1, 1))
+    candidates, remaining = rows.finished(
+        _choose(points.rows, *_nothing_chosen(points.rows, 1), keys, 0, 1, 1)
+    )
     for round_key in keys[1:-1]:
-        drawn, remaining = rows.finished(_oversample(points.rows, remaining, round_key, 2 * n_clusters))
+        drawn, remaining = rows.finished(
+            _oversample(points.rows, remaining, round_key, 2 * n_clusters)
+        )
         candidates = jnp.concatenate([candidates, drawn])
     centroids = rows.finished(_take(points.rows, candidates))
     few = points_in_blocks(
@@ -142,7 +170,9 @@ def scalable_plus_plus_indices(points: Points, n_clusters: int, key: Array) -> I
 
 @jax.jit
 def _race(key: Array, weights: Array) -> Array:
-    """The exponential race: ordering by E_i / w_i draws without replacement, each time in proportion to w."""
+    """The exponential race: ordering by E_i / w_i draws without replacement, each time in
+    proportion to w.
+    """
     return jnp.argsort(jax.random.exponential(key, weights.shape) / weights)
 
 
@@ -155,9 +185,11 @@ def _take(data: rows.Rows, index: Array) -> Array:
 
 
 def _draw(mass: Array, uniform: Array, mesh: rows.Mesh) -> Array:
-    """Indices drawn in proportion to `mass` [n_blocks block], one for each number of `uniform` [m] in [0, 1).
+    """Indices drawn in proportion to `mass` [n_blocks block], one for each number of `uniform` [m]
+    in [0, 1).
 
-    The first index at which the running sum of the mass exceeds u times the total: first the block, then the row.
+    The first index at which the running sum of the mass exceeds u times the total: first the block,
+    then the row.
     """
     of_blocks = mass.sum(axis=1)
     ends = jnp.cumsum(of_blocks)
@@ -170,10 +202,11 @@ def _draw(mass: Array, uniform: Array, mesh: rows.Mesh) -> Array:
 
 
 def _first_beyond(mass: Array, running: Array, target: Array) -> Array:
-    """In each row of `mass` [m b], or in its only one, the first index with mass at which the running sum exceeds
-    `target` [m].
+    """In each row of `mass` [m b], or in its only one, the first index with mass at which the
+    running sum exceeds `target` [m].
 
-    The sums are rounded, and need not even rise from index to index; an index without mass is never returned.
+    The sums are rounded, and need not even rise from index to index; an index without mass is never
+    returned.
     """
     beyond = (running > target[:, None]) & (mass > 0)
     last = mass.shape[1] - 1 - jnp.argmax(mass[:, ::-1] > 0, axis=1)
@@ -184,11 +217,15 @@ def _nothing_chosen(data: rows.Rows, n_clusters: int) -> tuple[Array, Array]:
     """No index yet [k], and every point infinitely far from the centroids, [n_blocks block]."""
     weights = data.arrays[2]
     infinite = np.full(weights.shape, np.inf, weights.dtype)
-    return jax.device_put((np.zeros(n_clusters, np.int32), infinite), (rows.whole(), weights.sharding))
+    return jax.device_put(
+        (np.zeros(n_clusters, np.int32), infinite), (rows.whole(), weights.sharding)
+    )
 
 
 def _mass(data: rows.Rows, remaining: Array) -> Array:
-    """w D^2, by which the next point is drawn; the first one, and the next when all coincide with one, by w alone."""
+    """w D^2, by which the next point is drawn; the first one, and the next when all coincide with
+    one, by w alone.
+    """
     mass = data.arrays[2] * remaining
     total = mass.sum()
     return jnp.where((total > 0) & (total < jnp.inf), mass, data.arrays[2])
@@ -196,11 +233,19 @@ def _mass(data: rows.Rows, remaining: Array) -> Array:
 
 @partial(jax.jit, static_argnames="n_candidates")
 def _choose(
-    data: rows.Rows, chosen: Array, remaining: Array, keys: Array, begin: ScalarLike, end: ScalarLike, n_candidates: int
+    data: rows.Rows,
+    chosen: Array,
+    remaining: Array,
+    keys: Array,
+    begin: ScalarLike,
+    end: ScalarLike,
+    n_candidates: int,
 ) -> tuple[Array, Array]:
-    """Fill chosen[begin:end], each with the best of `n_candidates`, but the first with the first one that is drawn.
+    """Fill chosen[begin:end], each with the best of `n_candidates`, but the first with the first
+    one that is drawn.
 
-    `remaining` is D^2 [n_blocks block]. The first key is for the first draw, the second for all others.
+    `remaining` is D^2 [n_blocks block]. The first key is for the first draw, the second for all
+    others.
     """
     first = jax.random.uniform(keys[0], (1,))
     _, marks = rows.map_sum(lambda x, *_: (None, _marks(x)), data)
@@ -223,22 +268,31 @@ def _oversample(data: rows.Rows, remaining: Array, key: Array, n_draws: int) -> 
     """One round of k-means||: many draws at once, and the squared distances that they leave."""
     index = _draw(_mass(data, remaining), jax.random.uniform(key, (n_draws,)), data.mesh)
     _, to_drawn = rows.map_sum(
-        lambda x, x_norms, weights, drawn: (None, nearest(x, x_norms, drawn)[1]), data, _take(data, index)
+        lambda x, x_norms, weights, drawn: (None, nearest(x, x_norms, drawn)[1]),
+        data,
+        _take(data, index),
     )
     return index, jnp.minimum(remaining, to_drawn)
 
 
 @partial(jax.jit, static_argnames="n_at_once")
 def _weight_nearest(data: rows.Rows, centroids: Array, n_at_once: int) -> Array:
-    """The weight of the points nearest to each centroid; a block meets so many at once, as its size allows for."""
+    """The weight of the points nearest to each centroid; a block meets so many at once, as its size
+    allows for.
+    """
     m, d = centroids.shape
     parts = jnp.pad(centroids, ((0, -m % n_at_once), (0, 0)), mode="edge").reshape(-1, n_at_once, d)
 
     def block(x: Array, x_norms: Array, weights: Array, parts: Array) -> tuple[Array, None]:
-        def meet(best: tuple[Array, Array], part: tuple[Array, Array]) -> tuple[tuple[Array, Array], None]:
+        def meet(
+            best: tuple[Array, Array], part: tuple[Array, Array]
+        ) -> tuple[tuple[Array, Array], None]:
             labels, distances = nearest(x, x_norms, part[1])
             nearer = distances < best[1]
-            return (jnp.where(nearer, part[0] + labels, best[0]), jnp.where(nearer, distances, best[1])), None
+            return (
+                jnp.where(nearer, part[0] + labels, best[0]),
+                jnp.where(nearer, distances, best[1]),
+            ), None
 
         start = jnp.zeros(len(x), jnp.int32), jnp.full(len(x), jnp.inf, x.dtype)
         begins = jnp.arange(len(parts), dtype=jnp.int32) * n_at_once
@@ -249,12 +303,16 @@ def _weight_nearest(data: rows.Rows, centroids: Array, n_at_once: int) -> Array:
 
 
 def _marks(x: Array) -> Array:
-    """A number for each row [m d], the same for equal rows and for others as good as never: sum_j mixed(x_j) r_j.
+    """A number for each row [m d], the same for equal rows and for others as good as never: sum_j
+    mixed(x_j) r_j.
 
-    Integers wrap around, so that the sum is exact in whatever order; r holds random odd numbers. The bits of each x_j
-    are mixed first (two steps of MurmurHash3), because those of small whole numbers differ in the highest alone.
+    Integers wrap around, so that the sum is exact in whatever order; r holds random odd numbers.
+    The bits of each x_j are mixed first (two steps of MurmurHash3), because those of small whole
+    numbers differ in the highest alone.
     """
-    bits = jax.lax.bitcast_convert_type(jnp.where(x == 0, 0, x), jnp.uint32).reshape(len(x), -1)  # -0.0 is 0.0
+    bits = jax.lax.bitcast_convert_type(jnp.where(x == 0, 0, x), jnp.uint32).reshape(
+        len(x), -1
+    )  # -0.0 is 0.0
     bits = (bits ^ (bits >> 16)) * np.uint32(0x85EBCA6B)
     bits = bits ^ (bits >> 13)
     odd = 2 * np.random.default_rng(0).integers(2**31, size=bits.shape[1], dtype=np.uint32) + 1
@@ -266,7 +324,8 @@ def _left_by_each(
 ) -> tuple[Array, Array]:
     """The inertia of one block, and D^2 [candidates block], that each candidate would leave.
 
-    D^2 is exactly 0 for the points that equal the candidate: what coincides with a centroid must not be drawn again.
+    D^2 is exactly 0 for the points that equal the candidate: what coincides with a centroid must
+    not be drawn again.
     """
     norms = squared_norms(candidates)[:, None] + x_norms[None, :]
     distances = jnp.maximum(norms - 2 * product(candidates, x), 0)
@@ -275,4 +334,8 @@ def _left_by_each(
     return jnp.matmul(left, weights, precision=PRECISION), left
 
 
-STARTS = {"random": random_indices, "k-means++": plus_plus_indices, "k-means||": scalable_plus_plus_indices}
+STARTS = {
+    "random": random_indices,
+    "k-means++": plus_plus_indices,
+    "k-means||": scalable_plus_plus_indices,
+}

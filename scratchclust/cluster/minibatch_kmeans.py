@@ -1,11 +1,14 @@
-"""Mini-batch k-means, fast: the twin of `scratchclust/reference/minibatch_kmeans.py`, which explains the mathematics.
+"""Mini-batch k-means, fast: the twin of `scratchclust/reference/minibatch_kmeans.py`, which
+explains the mathematics.
 
-The data are read batch by batch, so a memory map of a file larger than memory will do. The host draws and gathers the
-points of a few batches at a time; their steps, with the reassignment and the rule that ends them, are one compiled loop
-(`minibatch_steps.py`). Of X as a whole there are only labels, made at the end a part at a time.
+The data are read batch by batch, so a memory map of a file larger than memory will do. The host
+draws and gathers the points of a few batches at a time; their steps, with the reassignment and the
+rule that ends them, are one compiled loop (`minibatch_steps.py`). Of X as a whole there are only
+labels, made at the end a part at a time.
 
-The steps of `minibatch_kmeans` are in float32, and so are the digits of its centroids; labels and inertia are those of
-these centroids in float64 where X is. `minibatch_step` and `reassign`, for streams, keep all digits of float64 data.
+The steps of `minibatch_kmeans` are in float32, and so are the digits of its centroids; labels and
+inertia are those of these centroids in float64 where X is. `minibatch_step` and `reassign`, for
+streams, keep all digits of float64 data.
 """
 
 from dataclasses import replace
@@ -18,12 +21,17 @@ from jaxtyping import Array, Float, PRNGKeyArray, Real
 
 from scratchclust import rows
 from scratchclust.checks import check_weights
-from scratchclust.cluster.assignment import rows_of
-from scratchclust.cluster.exact_centroids import is_exact, means_exactly
 from scratchclust.cluster.kmeans import assign
+from scratchclust.cluster.kmeans_parts.assignment import rows_of
+from scratchclust.cluster.kmeans_parts.exact_centroids import is_exact, means_exactly
+from scratchclust.cluster.kmeans_parts.minibatch_steps import beginning, move, reassigned, stretch
+from scratchclust.cluster.kmeans_parts.nearest_centroid import (
+    AnyArray,
+    Points,
+    as_jax,
+    points_in_blocks,
+)
 from scratchclust.cluster.kmeans_starts import STARTS, check_n_clusters, draw_start
-from scratchclust.cluster.minibatch_steps import beginning, move, reassigned, stretch
-from scratchclust.cluster.nearest_centroid import AnyArray, Points, as_jax, points_in_blocks
 from scratchclust.distances import centre_of
 from scratchclust.errors import InputError
 from scratchclust.results import MiniBatchKMeansResult, MiniBatchState
@@ -47,15 +55,20 @@ def minibatch_step(
         sample_weight: w; None means 1 for every point.
 
     Returns:
-        The state after it, and the inertia of the batch before it: sum of w |x - c|^2. Cost O(b k d).
+        The state after it, and the inertia of the batch before it: sum of w |x - c|^2. Cost O(b k
+        d).
     """
     if isinstance(X, np.ndarray) and is_exact(X):
         return _exact_step(X, state, sample_weight)
     points = _points_of_batch(X, state, sample_weight)
     counts = jnp.asarray(np.asarray(state.counts) / points.unit, points.rows.arrays[0].dtype)
-    centroids, counts, inertia = rows.finished(move(points.rows, points.centred(state.centroids), counts))
+    centroids, counts, inertia = rows.finished(
+        move(points.rows, points.centred(state.centroids), counts)
+    )
     found = MiniBatchState(
-        points.uncentred(centroids), as_jax(np.asarray(counts) * points.unit), state.n_since_reassigned + len(X)
+        points.uncentred(centroids),
+        as_jax(np.asarray(counts) * points.unit),
+        state.n_since_reassigned + len(X),
     )
     return found, float(inertia) * points.unit
 
@@ -68,10 +81,12 @@ def reassign(
     reassignment_ratio: float = 0.01,
     sample_weight: Float[AnyArray, " b"] | None = None,
 ) -> MiniBatchState:
-    """Put each centroid that has won less than `reassignment_ratio` of the most onto a random point of the batch.
+    """Put each centroid that has won less than `reassignment_ratio` of the most onto a random point
+    of the batch.
 
-    Only when it is time: some centroid has won nothing, or 10 k points have passed since the last time. At most half as
-    many as the batch has points are moved, those that have won least; their weight becomes the least of the others.
+    Only when it is time: some centroid has won nothing, or 10 k points have passed since the last
+    time. At most half as many as the batch has points are moved, those that have won least; their
+    weight becomes the least of the others.
 
     Args:
         X: the batch.
@@ -86,7 +101,9 @@ def reassign(
     points = _points_of_batch(X, state, sample_weight)
     counts = jnp.asarray(state.counts, points.rows.arrays[0].dtype)
     given = jnp.asarray(points.centred(state.centroids)), counts
-    centroids, counts, index = rows.finished(reassigned(points.rows, *given, key, reassignment_ratio))
+    centroids, counts, index = rows.finished(
+        reassigned(points.rows, *given, key, reassignment_ratio)
+    )
     if isinstance(X, np.ndarray) and is_exact(X):
         index = np.asarray(index)
         centroids = np.where(index[:, None] < 0, np.asarray(state.centroids), X[index])
@@ -124,20 +141,31 @@ def minibatch_kmeans(
         sample_weight: w; None means 1 for every point.
         batch_size: b; points are drawn with replacement.
         max_iter: passes over the data at most, n / b steps each.
-        tol: it has converged when the centroids move no more than tol times the mean variance of the features (squared,
-            in sum) in a step; with 0 that does not count. The variance is that of the random sample.
+        tol: it has converged when the centroids move no more than tol times the mean variance of
+            the features (squared, in sum) in a step; with 0 that does not count. The variance is
+            that of the random sample.
         max_no_improvement: steps without progress after which it ends; None: never.
         init_size: points in the random sample; None: 3 batches, or 3 k where that is more.
         reassignment_ratio: as for `reassign`.
-        compute_labels: False leaves the last pass over the data away: no labels, and for the inertia n times the
-            smoothed inertia of a batch, by the point.
+        compute_labels: False leaves the last pass over the data away: no labels, and for the
+            inertia n times the smoothed inertia of a batch, by the point.
 
     Raises:
-        InputError: an argument that cannot be used; NaN, infinity, or numbers whose squares leave the range of float32.
+        InputError: an argument that cannot be used; NaN, infinity, or numbers whose squares leave
+            the range of float32.
     """
     n = len(X)
     _check_arguments(
-        n, n_clusters, init, sample_weight, n_init, batch_size, max_iter, tol, reassignment_ratio, init_size
+        n,
+        n_clusters,
+        init,
+        sample_weight,
+        n_init,
+        batch_size,
+        max_iter,
+        tol,
+        reassignment_ratio,
+        init_size,
     )
     batch_size, (key_start, key_steps) = min(batch_size, n), jax.random.split(key)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
@@ -151,14 +179,29 @@ def minibatch_kmeans(
         at_once = int(np.clip(GATHERED // (batch_size * X.shape[1]), 1, MOST_STEPS))
         patience = most + 1 if max_no_improvement is None else max_no_improvement
         while not progress.settled and len(inertias) < most:
-            limit, index = min(at_once, most - len(inertias)), rng.integers(n, size=(at_once, batch_size))
+            limit, index = (
+                min(at_once, most - len(inertias)),
+                rng.integers(n, size=(at_once, batch_size)),
+            )
             batches = _gathered(X, index, weights, sample)
-            progress, found = rows.finished(stretch(batches, progress, limit, threshold, patience, reassignment_ratio))
+            progress, found = rows.finished(
+                stretch(batches, progress, limit, threshold, patience, reassignment_ratio)
+            )
             del batches  # not held while the next ones are gathered
-            inertias.extend((np.asarray(found, np.float64) * sample.unit / batch_size).tolist()[: int(progress.i)])
-    counts = as_jax(np.asarray(progress.state.counts, np.float64).astype(sample.dtype) * sample.unit)
-    state = MiniBatchState(sample.uncentred(progress.state.centroids), counts, int(progress.state.n_since))
-    average = float(progress.average) * sample.unit / batch_size if len(inertias) > 1 else inertias[0]
+            inertias.extend(
+                (np.asarray(found, np.float64) * sample.unit / batch_size).tolist()[
+                    : int(progress.i)
+                ]
+            )
+    counts = as_jax(
+        np.asarray(progress.state.counts, np.float64).astype(sample.dtype) * sample.unit
+    )
+    state = MiniBatchState(
+        sample.uncentred(progress.state.centroids), counts, int(progress.state.n_since)
+    )
+    average = (
+        float(progress.average) * sample.unit / batch_size if len(inertias) > 1 else inertias[0]
+    )
     labels, inertia = None, average * n
     if compute_labels:
         labels, inertia = _assigned(X, state.centroids, weights)
@@ -178,22 +221,32 @@ def start_of_batch(
     """Centroids for the first batch of a stream: drawn from it, or those that were given."""
     if not isinstance(init, str):
         return init
-    points = points_in_blocks(X, offset=centre_of(X), n_clusters=n_clusters, sample_weight=sample_weight)
+    points = points_in_blocks(
+        X, offset=centre_of(X), n_clusters=n_clusters, sample_weight=sample_weight
+    )
     return points.uncentred(draw_start(STARTS[init], points, n_clusters, key))
 
 
-def _exact_step(X: np.ndarray, state: MiniBatchState, sample_weight: AnyArray | None) -> tuple[MiniBatchState, float]:
+def _exact_step(
+    X: np.ndarray, state: MiniBatchState, sample_weight: AnyArray | None
+) -> tuple[MiniBatchState, float]:
     """`minibatch_step` in float64 on the host."""
     weights = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
     centroids = np.asarray(state.centroids)
     labels, squares = map(np.asarray, assign(X, centroids))
-    centroids, counts = means_exactly(X, centroids, labels, weights, np.asarray(state.counts, np.float64))
-    return MiniBatchState(centroids, counts, state.n_since_reassigned + len(X)), float(weights @ squares)
+    centroids, counts = means_exactly(
+        X, centroids, labels, weights, np.asarray(state.counts, np.float64)
+    )
+    return MiniBatchState(centroids, counts, state.n_since_reassigned + len(X)), float(
+        weights @ squares
+    )
 
 
 def _points_of_batch(X: AnyArray, state: MiniBatchState, sample_weight: AnyArray | None) -> Points:
     offset = centre_of(state.centroids)
-    return points_in_blocks(X, offset=offset, n_clusters=len(state.centroids), sample_weight=sample_weight)
+    return points_in_blocks(
+        X, offset=offset, n_clusters=len(state.centroids), sample_weight=sample_weight
+    )
 
 
 def _best_start(
@@ -206,13 +259,17 @@ def _best_start(
     weights: np.ndarray | None,
     size: int,
 ) -> tuple[Points, AnyArray]:
-    """A random sample of the points, and the start (centred as they are) of least inertia on another sample."""
+    """A random sample of the points, and the start (centred as they are) of least inertia on
+    another sample.
+    """
     size, offset = min(size, len(X)), centre_of(X)
     trial, found = np.sort(rng.integers(len(X), size=size)), []
     for start_key in jax.random.split(key, n_init):
         index = np.sort(rng.choice(len(X), size=size, replace=False))
         of_sample = None if weights is None or not weights[index].any() else weights[index]
-        sample = points_in_blocks(X[index], offset=offset, n_clusters=n_clusters, sample_weight=of_sample)
+        sample = points_in_blocks(
+            X[index], offset=offset, n_clusters=n_clusters, sample_weight=of_sample
+        )
         if not isinstance(init, str):
             found = [(0.0, sample, sample.centred(init))]
             break
@@ -226,19 +283,32 @@ def _best_start(
     return replace(sample, unit=float(2 ** np.floor(np.log2(heaviest)))), best
 
 
-def _gathered(X: AnyArray, index: np.ndarray, weights: np.ndarray | None, sample: Points) -> rows.Rows:
-    """The points at `index` [steps b] as blocks [n_blocks steps block d] on all devices, and their weights."""
+def _gathered(
+    X: AnyArray, index: np.ndarray, weights: np.ndarray | None, sample: Points
+) -> rows.Rows:
+    """The points at `index` [steps b] as blocks [n_blocks steps block d] on all devices, and their
+    weights.
+    """
     (steps, b), d, dtype = index.shape, len(sample.offset), sample.rows.arrays[0].dtype
     block = rows.block_size(b, d)
     n_blocks = -(-b // (block * rows.mesh().size)) * rows.mesh().size
-    # The filling repeats the last point, without weight. Points are gathered where they are to lie, in one pass.
+    # The filling repeats the last point, without weight. Points are gathered where they are to lie,
+    # in one pass.
     index = np.pad(index, ((0, 0), (0, n_blocks * block - b)), mode="edge")
-    given = np.ones(index.shape, dtype) if weights is None else (weights[index] / sample.unit).astype(dtype)
+    given = (
+        np.ones(index.shape, dtype)
+        if weights is None
+        else (weights[index] / sample.unit).astype(dtype)
+    )
     given[:, b:] = 0
-    index, given = (array.reshape(steps, n_blocks, block).swapaxes(0, 1) for array in (index, given))
+    index, given = (
+        array.reshape(steps, n_blocks, block).swapaxes(0, 1) for array in (index, given)
+    )
     x = rows.aligned((*index.shape, d), dtype)
     if isinstance(X, np.ndarray) and X.dtype == dtype == sample.offset.dtype:
-        np.take(X, index, axis=0, out=x, mode="clip")  # in place, and so without another copy: no index is outside
+        np.take(
+            X, index, axis=0, out=x, mode="clip"
+        )  # in place, and so without another copy: no index is outside
         np.subtract(x, sample.offset, out=x)
     else:
         np.subtract(rows_of(X, index), sample.offset, out=x, casting="same_kind")
@@ -272,16 +342,22 @@ def _check_arguments(
     init_size: int | None,
 ) -> None:
     if isinstance(init, str) and init not in STARTS:
-        raise InputError(f"init={init!r} is unknown: expected one of {', '.join(map(repr, STARTS))}, or centroids")
+        raise InputError(
+            f"init={init!r} is unknown: expected one of {', '.join(map(repr, STARTS))}, or centroids"
+        )
     check_n_clusters(n_clusters, n)
     if not isinstance(init, str) and len(init) != n_clusters:
-        raise InputError(f"expected {n_clusters} starting centroids, one for each cluster, got {len(init)}")
+        raise InputError(
+            f"expected {n_clusters} starting centroids, one for each cluster, got {len(init)}"
+        )
     if n_init < 1 or batch_size < 1 or max_iter < 1:
         raise InputError(
             f"n_init={n_init}, batch_size={batch_size}, max_iter={max_iter}: expected at least 1 for all three"
         )
     if not (tol >= 0 and reassignment_ratio >= 0):
-        raise InputError(f"tol={tol}, reassignment_ratio={reassignment_ratio}: expected at least 0 for both")
+        raise InputError(
+            f"tol={tol}, reassignment_ratio={reassignment_ratio}: expected at least 0 for both"
+        )
     if init_size is not None and init_size < n_clusters:
         raise InputError(
             f"init_size={init_size}: expected at least n_clusters={n_clusters}, one point for each cluster"

@@ -1,6 +1,8 @@
-"""A Gaussian mixture itself: the twin of `scratchclust/reference/mixtures.py`, where the mathematics is explained.
+"""A Gaussian mixture itself: the twin of `scratchclust/reference/mixtures.py`, where the
+mathematics is explained.
 
-What depends on the components alone is host code in float64, as in the reference; only what is drawn comes from a key.
+What depends on the components alone is host code in float64, as in the reference; only what is
+drawn comes from a key.
 """
 
 from typing import Any
@@ -16,7 +18,9 @@ from scratchclust.results import Mixture
 NORMALISED = 1e-6  # by which given weights may miss the sum of 1: rounding of float32
 
 
-def precisions_cholesky(covariances: Float[np.ndarray, "..."], covariance_type: str) -> Float[np.ndarray, "..."]:
+def precisions_cholesky(
+    covariances: Float[np.ndarray, "..."], covariance_type: str
+) -> Float[np.ndarray, "..."]:
     """P of S^-1 = P P^T, in the shape of the covariances.
 
     Raises:
@@ -41,7 +45,9 @@ def precisions(mixture: Mixture, *, covariance_type: str = "full") -> Float[np.n
     return P @ np.swapaxes(P, -1, -2) if covariance_type in ("full", "tied") else P**2
 
 
-def spheres(means: Float[np.ndarray, "k d"], variance: float, *, covariance_type: str = "full") -> Mixture:
+def spheres(
+    means: Float[np.ndarray, "k d"], variance: float, *, covariance_type: str = "full"
+) -> Mixture:
     """Components of equal weight about these means, round and all of one variance.
 
     Raises:
@@ -75,7 +81,8 @@ def given_parts(
         covariance_type: "full", "tied", "diag" or "spherical".
         weights_init: [k], at least 0, sum to 1.
         means_init: [k d].
-        precisions_init: S^-1, [k d d] full, [d d] tied, [k d] diag, [k] spherical; symmetric and positive definite.
+        precisions_init: S^-1, [k d d] full, [d d] tied, [k d] diag, [k] spherical; symmetric and
+            positive definite.
 
     Raises:
         InputError: another shape, no numbers, weights or precisions that are none.
@@ -108,19 +115,27 @@ def sample(
         covariance_type: the one the mixture was made with.
 
     Returns:
-        The points, and the component of each, rising. Cost O(n d^2), but O(n d) for "diag" and "spherical".
+        The points, and the component of each, rising. Cost O(n d^2), but O(n d) for "diag" and
+        "spherical".
     """
     key_of_labels, key_of_normal = jax.random.split(key)
     k, d = mixture.means.shape
     with jax.enable_x64(True):
         weights = jnp.asarray(mixture.weights, jnp.float64)
-        labels = np.sort(np.asarray(jax.random.choice(key_of_labels, k, (n_samples,), p=weights))).astype(np.int32)
+        labels = np.sort(
+            np.asarray(jax.random.choice(key_of_labels, k, (n_samples,), p=weights))
+        ).astype(np.int32)
         normal = np.asarray(jax.random.normal(key_of_normal, (n_samples, d), jnp.float64))
-    return mixture.means[labels] + _shaped(normal, labels, mixture.covariances, covariance_type), labels
+    return mixture.means[labels] + _shaped(
+        normal, labels, mixture.covariances, covariance_type
+    ), labels
 
 
 def _shaped(
-    normal: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"], covariances: np.ndarray, covariance_type: str
+    normal: Float[np.ndarray, "n d"],
+    labels: Int[np.ndarray, " n"],
+    covariances: np.ndarray,
+    covariance_type: str,
 ) -> Float[np.ndarray, "n d"]:
     """L z of each row z of standard normal numbers."""
     if covariance_type == "tied":
@@ -132,7 +147,9 @@ def _shaped(
     return normal * (deviations[labels] if covariance_type == "diag" else deviations[labels, None])
 
 
-def _cholesky_of_precisions(inverse: Float[np.ndarray, "..."], covariance_type: str) -> Float[np.ndarray, "..."]:
+def _cholesky_of_precisions(
+    inverse: Float[np.ndarray, "..."], covariance_type: str
+) -> Float[np.ndarray, "..."]:
     """P of S^-1 = P P^T, from S^-1."""
     if covariance_type in ("diag", "spherical"):
         if (inverse > 0).all():
@@ -142,8 +159,14 @@ def _cholesky_of_precisions(inverse: Float[np.ndarray, "..."], covariance_type: 
             return np.linalg.cholesky(inverse[..., ::-1, ::-1])[..., ::-1, ::-1].copy()
         except np.linalg.LinAlgError:
             pass
-    kind = "positive numbers" if covariance_type in ("diag", "spherical") else "symmetric, positive-definite matrices"
-    raise InputError(f"expected precisions_init to be {kind}, got others: give the inverse of covariances")
+    kind = (
+        "positive numbers"
+        if covariance_type in ("diag", "spherical")
+        else "symmetric, positive-definite matrices"
+    )
+    raise InputError(
+        f"expected precisions_init to be {kind}, got others: give the inverse of covariances"
+    )
 
 
 def _covariances(P: Float[np.ndarray, "..."], covariance_type: str) -> Float[np.ndarray, "..."]:
@@ -164,5 +187,7 @@ def _numbers(name: str, value: Any, shape: tuple[int, ...]) -> Any:
         array = np.empty(0)
     if array.shape != shape or not np.isfinite(array).all():
         got = f"the shape {list(np.shape(value))}" if array.shape != shape else "NaN or infinity"
-        raise InputError(f"expected {name} to be finite numbers of the shape {list(shape)}, got {got}")
+        raise InputError(
+            f"expected {name} to be finite numbers of the shape {list(shape)}, got {got}"
+        )
     return array

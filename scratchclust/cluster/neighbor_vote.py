@@ -8,7 +8,10 @@ from scratchclust.neighbors import nearest_neighbors
 
 
 def neighbor_vote(
-    X: Real[AnyArray, "m d"], points: Real[AnyArray, "n d"], labels: Int[np.ndarray, " n"], n_neighbors: int
+    X: Real[AnyArray, "m d"],
+    points: Real[AnyArray, "n d"],
+    labels: Int[np.ndarray, " n"],
+    n_neighbors: int,
 ) -> Int[np.ndarray, " m"]:
     """The label of largest weight among the nearest points, each with the weight 1 / distance.
 
@@ -25,8 +28,11 @@ def neighbor_vote(
     """
     near = nearest_neighbors(points, n_neighbors, queries=X)
     away = near.distances > 0
-    # relative to the nearest, so that no distance is too small or too large; at distance 0 nobody else has a vote
+    # relative to the nearest, so that no distance is too small or too large; at distance 0 nobody
+    # else has a vote
     weights = np.divide(near.distances[:, :1], near.distances, out=np.ones(away.shape), where=away)
     of_neighbors = labels[near.indices]
-    votes = np.stack([(weights * (of_neighbors == j)).sum(axis=1) for j in range(int(labels.max()) + 1)], axis=1)
+    votes = np.stack(
+        [(weights * (of_neighbors == j)).sum(axis=1) for j in range(int(labels.max()) + 1)], axis=1
+    )
     return votes.argmax(axis=1).astype(np.int32)

@@ -1,4 +1,6 @@
-"""The rules for reading members of an archive: nothing is extracted, and no name may leave the archive's folder."""
+"""The rules for reading members of an archive: nothing is extracted, and no name may leave the
+archive's folder.
+"""
 
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -6,7 +8,8 @@ from scratchclust.errors import InputError
 
 
 def check_member_name(name: str, archive: Path) -> None:
-    """Refuse an archive that holds an absolute path or `..`, even though its members are only read in memory.
+    """Refuse an archive that holds an absolute path or `..`, even though its members are only read
+    in memory.
 
     Such a name comes from an attack or from a broken tool; neither archive deserves trust.
 
@@ -15,4 +18,6 @@ def check_member_name(name: str, archive: Path) -> None:
     """
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
     if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
-        raise InputError(f"{archive} holds the unsafe path {name!r}: do not use this archive; fetch the original one")
+        raise InputError(
+            f"{archive} holds the unsafe path {name!r}: do not use this archive; fetch the original one"
+        )

@@ -1,4 +1,6 @@
-"""A folder of arrays that NumPy saved, one file a split: trainX.npy, trainY.npy, valX.npy, valY.npy."""
+"""A folder of arrays that NumPy saved, one file a split: trainX.npy, trainY.npy, valX.npy,
+valY.npy.
+"""
 
 from pathlib import Path
 
@@ -19,11 +21,12 @@ def find_folder(path: Path) -> Path | None:
 def read_folder(folder: Path, request: Request) -> Reading:
     """Images of `trainX.npy`, `testX.npy` and `valX.npy`, by split; labels of the same with a Y.
 
-    Where there is no `testX.npy`, `valX.npy` is also the split "test". A split may be without labels; then "all" is
-    refused, because it would have labels for some images only.
+    Where there is no `testX.npy`, `valX.npy` is also the split "test". A split may be without
+    labels; then "all" is refused, because it would have labels for some images only.
 
     Raises:
-        InputError: no such split, a damaged file, not images as `as_pixels` wants them, or labels that do not fit.
+        InputError: no such split, a damaged file, not images as `as_pixels` wants them, or labels
+            that do not fit.
     """
     found = _splits(folder)
     images, labels = [], []
@@ -34,13 +37,17 @@ def read_folder(folder: Path, request: Request) -> Reading:
         images.append(read_npy(found[split], Request()).images)
         place = found[split].with_name(found[split].name.replace("X", "Y"))
         n_images = len(np.load(found[split], mmap_mode="r"))
-        labels.append(check_labels(read_vector(place), n_images, str(place)) if place.is_file() else None)
+        labels.append(
+            check_labels(read_vector(place), n_images, str(place)) if place.is_file() else None
+        )
     if len({part.shape[1:] for part in images}) > 1:
         raise InputError(f"{folder}: its splits differ in shape: load one split at a time")
     pixels = images[0] if len(images) == 1 else np.concatenate(images)
     joined = join_labels(labels, str(folder))
     words.append("no labels" if joined is None else "labels from the files with Y")
-    return Reading(pixels, joined, None, folder.name, taken=(f"splits {', '.join(words[:-1])}", words[-1]))
+    return Reading(
+        pixels, joined, None, folder.name, taken=(f"splits {', '.join(words[:-1])}", words[-1])
+    )
 
 
 def _splits(folder: Path) -> dict[str, Path]:

@@ -28,7 +28,8 @@ from scratchclust.data.depth import LARGEST, tell_white, to_bytes, white_above
 from scratchclust.data.idx import MAX_DEFLATE_RATIO
 from scratchclust.errors import InputError
 
-# The names of arrays in a .npz, in any case; with a split's name before or behind, as x_train or train_images.
+# The names of arrays in a .npz, in any case; with a split's name before or behind, as x_train or
+# train_images.
 IMAGE_KEYS = ("images", "image", "x", "data", "arr_0")
 LABEL_KEYS = ("labels", "label", "y", "targets", "target", "arr_1")
 SPLIT_KEYS = {"train": "train", "test": "test", "val": "val", "valid": "val", "validation": "val"}
@@ -57,14 +58,17 @@ def read_npy(path: Path, request: Request) -> Reading:
     with path.open("rb") as stream:
         _check_header(stream, path.stat().st_size, str(path))
     array = np.load(path, mmap_mode="r", allow_pickle=False)
-    return Reading(as_pixels(array[: request.limit] if array.ndim else array, str(path)), None, None, path.stem)
+    return Reading(
+        as_pixels(array[: request.limit] if array.ndim else array, str(path)), None, None, path.stem
+    )
 
 
 def read_npy_gz(path: Path, request: Request) -> Reading:
     """One gzipped array of images, without labels.
 
     Raises:
-        InputError: damaged, objects inside, too large when unpacked, or not images as `as_pixels` wants them.
+        InputError: damaged, objects inside, too large when unpacked, or not images as `as_pixels`
+            wants them.
     """
     choose_splits(request.split, (), str(path))
     try:
@@ -78,7 +82,9 @@ def read_npy_gz(path: Path, request: Request) -> Reading:
                 )
             content = stream.read(n_bytes + 1)
     except (EOFError, OSError, zlib.error) as error:
-        raise InputError(f"{path} is a damaged gzip file ({one_line(error)}): fetch it again") from error
+        raise InputError(
+            f"{path} is a damaged gzip file ({one_line(error)}): fetch it again"
+        ) from error
     _check_size(len(content), n_bytes, shape, str(path))
     array = np.frombuffer(content, dtype).reshape(shape, order="F" if is_fortran else "C")
     name = path.name.split(".")[0]
@@ -95,10 +101,10 @@ def read_vector(path: Path) -> np.ndarray:
 def read_npz(path: Path, request: Request) -> Reading:
     """Images and labels under the usual names, in any case.
 
-    Images: `images`, `image`, `x`, `data` or `arr_0`; labels, if any: `labels`, `label`, `y`, `targets`, `target`, or
-    `arr_1`, if it is one whole number for each image. Or divided, as in Keras' mnist.npz: `x_train`, `y_train`,
-    `x_test`, `y_test`, also `x_val`, `train_images` and the like. Optional: `label_names`, strings. What else lies
-    there is named in a warning.
+    Images: `images`, `image`, `x`, `data` or `arr_0`; labels, if any: `labels`, `label`, `y`,
+    `targets`, `target`, or `arr_1`, if it is one whole number for each image. Or divided, as in
+    Keras' mnist.npz: `x_train`, `y_train`, `x_test`, `y_test`, also `x_val`, `train_images` and the
+    like. Optional: `label_names`, strings. What else lies there is named in a warning.
 
     Raises:
         InputError: damaged, no such names, objects inside, or not images as `as_pixels` wants them.
@@ -112,25 +118,31 @@ def read_npz(path: Path, request: Request) -> Reading:
     except InputError:
         raise
     except DAMAGED as error:
-        raise InputError(f"{path} is a damaged .npz file ({one_line(error)}): save or fetch it again") from error
+        raise InputError(
+            f"{path} is a damaged .npz file ({one_line(error)}): save or fetch it again"
+        ) from error
 
 
-def as_pixels(array: np.ndarray, source: str, *, n_labels: int | None = None) -> UInt8[np.ndarray, "n h w c"]:
+def as_pixels(
+    array: np.ndarray, source: str, *, n_labels: int | None = None
+) -> UInt8[np.ndarray, "n h w c"]:
     """Images as uint8 [n, h, w, c].
 
-    uint8 stays. Floats x in [0, 1] become round(255 x), ties to even, which is the exact inverse of x = pixel / 255.
-    False and True become 0 and 255. Whole numbers of other types are bytes, if none is above 255; up to 65535 they
-    become round(255 x / white), where white is that of the smallest usual depth that holds them all (10, 12, 14 or 16
-    bits), which a warning tells. What is all 0 or 1 becomes 0 and 255.
+    uint8 stays. Floats x in [0, 1] become round(255 x), ties to even, which is the exact inverse of
+    x = pixel / 255. False and True become 0 and 255. Whole numbers of other types are bytes, if
+    none is above 255; up to 65535 they become round(255 x / white), where white is that of the
+    smallest usual depth that holds them all (10, 12, 14 or 16 bits), which a warning tells. What is
+    all 0 or 1 becomes 0 and 255.
 
     Args:
         array: [n, h, w] or [n, h, w, 1 or 3], bool, whole numbers from 0 to 65535, or float.
         source: the file that holds it, for the message.
-        n_labels: how many labels there are beside it, which tells one colour picture from many grey images.
+        n_labels: how many labels there are beside it, which tells one colour picture from many grey
+            images.
 
     Raises:
-        InputError: another shape, or one that may as well be a single colour picture; another type; numbers out of
-            range.
+        InputError: another shape, or one that may as well be a single colour picture; another type;
+            numbers out of range.
     """
     array = _as_images(array, source, is_many=array.ndim > 0 and n_labels == len(array))
     if array.dtype == np.uint8:
@@ -140,7 +152,9 @@ def as_pixels(array: np.ndarray, source: str, *, n_labels: int | None = None) ->
     if array.dtype.kind in "iu":
         return _whole_as_pixels(array, source)
     if array.dtype.kind != "f":
-        raise InputError(f"{source}: expected whole numbers, or floats from 0 to 1, found {array.dtype}: save pixels")
+        raise InputError(
+            f"{source}: expected whole numbers, or floats from 0 to 1, found {array.dtype}: save pixels"
+        )
     # Written so that NaN is refused too.
     if array.size and not (array.min() >= 0 and array.max() <= 1):
         raise InputError(
@@ -156,7 +170,9 @@ def as_pixels(array: np.ndarray, source: str, *, n_labels: int | None = None) ->
 
 def _as_images(array: np.ndarray, source: str, *, is_many: bool) -> np.ndarray:
     """The array as [n, h, w, 1 or 3], or a refusal with the cure."""
-    expected = f"{source}: expected images [n, h, w] or [n, h, w, 1 or 3], found shape {array.shape}"
+    expected = (
+        f"{source}: expected images [n, h, w] or [n, h, w, 1 or 3], found shape {array.shape}"
+    )
     if array.ndim == 2:
         raise InputError(
             f"{source}: expected images [n, h, w], found rows of shape {array.shape}: reshape them to [n, h, w]"
@@ -175,7 +191,9 @@ def _as_images(array: np.ndarray, source: str, *, is_many: bool) -> np.ndarray:
             )
         return array[..., None]
     if array.ndim == 4 and array.shape[3] not in (1, 3) and array.shape[1] in (1, 3):
-        raise InputError(f"{expected}, which looks like [n, channels, h, w]: save numpy.moveaxis(images, 1, -1)")
+        raise InputError(
+            f"{expected}, which looks like [n, channels, h, w]: save numpy.moveaxis(images, 1, -1)"
+        )
     if array.ndim == 4 and array.shape[3] == 4:
         raise InputError(f"{expected}, which looks like RGB and transparency: save images[..., :3]")
     if array.ndim != 4 or array.shape[3] not in (1, 3):
@@ -198,12 +216,16 @@ def _whole_as_pixels(array: np.ndarray, source: str) -> np.ndarray:
     tell_white(source, largest, white)
     pixels = np.empty(array.shape, np.uint8)
     for start in range(0, len(array), BLOCK):
-        pixels[start : start + BLOCK] = to_bytes(array[start : start + BLOCK].astype(np.uint16), white)
+        pixels[start : start + BLOCK] = to_bytes(
+            array[start : start + BLOCK].astype(np.uint16), white
+        )
     return pixels
 
 
 def _scaling(array: np.ndarray) -> str:
-    """The cure for numbers out of range: one that neither wraps around nor turns most of them to black."""
+    """The cure for numbers out of range: one that neither wraps around nor turns most of them to
+    black.
+    """
     smallest, largest = array.min(), array.max()
     if not (np.isfinite(smallest) and np.isfinite(largest)):
         return "after numpy.nan_to_num"
@@ -214,7 +236,9 @@ def _read_members(
     archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], path: Path, request: Request
 ) -> Reading:
     keys = _keys_by_split(members, path)
-    splits = choose_splits(request.split, [split for split in keys if split != "all"], str(path)) or ("all",)
+    splits = choose_splits(
+        request.split, [split for split in keys if split != "all"], str(path)
+    ) or ("all",)
     names = _read_label_names(archive, members, path)
     n_classes = None if names is None else len(names)
     images, labels, words = [], [], []
@@ -229,17 +253,27 @@ def _read_members(
         if label_key is None or found is None:
             labels.append(None)
         else:
-            labels.append(check_labels(found, len(images[-1]), f"{path}[{label_key}]", n_classes=n_classes))
-        words.append(f"images from {image_key}, {f'labels from {label_key}' if label_key else 'no labels'}")
+            labels.append(
+                check_labels(found, len(images[-1]), f"{path}[{label_key}]", n_classes=n_classes)
+            )
+        words.append(
+            f"images from {image_key}, {f'labels from {label_key}' if label_key else 'no labels'}"
+        )
     if len({part.shape[1:] for part in images}) > 1:
-        raise InputError(f"{path}: its splits ({', '.join(splits)}) differ in shape: load one split at a time")
-    unused = sorted(set(members) - {key for pair in keys.values() for key in pair} - {"label_names"})
+        raise InputError(
+            f"{path}: its splits ({', '.join(splits)}) differ in shape: load one split at a time"
+        )
+    unused = sorted(
+        set(members) - {key for pair in keys.values() for key in pair} - {"label_names"}
+    )
     if unused:
         words.append(f"not used: {', '.join(unused)}")
         warnings.warn(f"{path}: {'; '.join(words)}", stacklevel=2)
     joined = join_labels(labels, str(path))
     pixels = images[0] if len(images) == 1 else np.concatenate(images)
-    return Reading(pixels, joined, names if joined is not None else None, path.stem, taken=tuple(words))
+    return Reading(
+        pixels, joined, names if joined is not None else None, path.stem, taken=tuple(words)
+    )
 
 
 def _fits(labels: np.ndarray | None, n: int) -> bool:
@@ -254,7 +288,11 @@ def _keys_by_split(members: dict[str, Any], path: Path) -> dict[str, tuple[str, 
             split, word = _parts(key)
             if word in words:
                 found.setdefault(split, {}).setdefault(kind, key)
-    keys = {split: (kinds["images"], kinds.get("labels")) for split, kinds in found.items() if "images" in kinds}
+    keys = {
+        split: (kinds["images"], kinds.get("labels"))
+        for split, kinds in found.items()
+        if "images" in kinds
+    }
     if not keys:
         names = ", ".join(sorted(members)) or "nothing"
         raise InputError(
@@ -269,7 +307,9 @@ def _rank(key: str, words: tuple[str, ...]) -> tuple[int, str]:
 
 
 def _parts(key: str) -> tuple[str, str]:
-    """The split and the word in an array's name: ("train", "x") of x_train, X_train, train_x and trainX."""
+    """The split and the word in an array's name: ("train", "x") of x_train, X_train, train_x and
+    trainX.
+    """
     lower = key.casefold()
     for name, split in sorted(SPLIT_KEYS.items(), key=lambda item: -len(item[0])):
         if lower.startswith(name) or lower.endswith(name):
@@ -285,13 +325,18 @@ def _read_label_names(
         return None
     names = _read_member(archive, members["label_names"], path)
     if names.dtype.kind != "U" or names.ndim != 1:
-        raise InputError(f"{path}[label_names]: expected a list of strings, found {names.dtype} of shape {names.shape}")
+        raise InputError(
+            f"{path}[label_names]: expected a list of strings, found {names.dtype} of shape {names.shape}"
+        )
     return tuple(names.tolist())
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> np.ndarray:
     source = f"{path}[{info.filename.removesuffix('.npy')}]"
-    if info.compress_size > path.stat().st_size or info.file_size > MAX_DEFLATE_RATIO * info.compress_size:
+    if (
+        info.compress_size > path.stat().st_size
+        or info.file_size > MAX_DEFLATE_RATIO * info.compress_size
+    ):
         raise InputError(
             f"{source} claims {info.file_size} bytes, more than its compressed bytes can hold: save it again"
         )
@@ -316,16 +361,30 @@ def _read_header(stream: BufferedIOBase, source: str) -> tuple[tuple[int, ...], 
     """Shape, whether the first axis is the fastest, and type; objects are refused."""
     try:
         version = npy_format.read_magic(stream)
-        readers = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
-        # Version 3 differs only in that names of structured types may be in any script; we use no such types.
+        readers = {
+            (1, 0): npy_format.read_array_header_1_0,
+            (2, 0): npy_format.read_array_header_2_0,
+        }
+        # Version 3 differs only in that names of structured types may be in any script; we use no
+        # such types.
         shape, is_fortran, dtype = readers[version](stream)
-    except (OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError):  # not the header, but the file around it
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+    ):  # not the header, but the file around it
         raise
-    # ValueError and EOFError as a rule; but a damaged header is parsed as Python, which fails in many ways.
+    # ValueError and EOFError as a rule; but a damaged header is parsed as Python, which fails in
+    # many ways.
     except Exception as error:
-        raise InputError(f"{source} is no .npy array ({one_line(error)}): save it again with numpy.save") from error
+        raise InputError(
+            f"{source} is no .npy array ({one_line(error)}): save it again with numpy.save"
+        ) from error
     if dtype.hasobject:
-        raise InputError(f"{source} holds Python objects, which may run code when loaded: save a plain uint8 array")
+        raise InputError(
+            f"{source} holds Python objects, which may run code when loaded: save a plain uint8 array"
+        )
     return shape, is_fortran, dtype
 
 

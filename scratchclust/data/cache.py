@@ -1,7 +1,8 @@
 """Decoded splits on disk, so that the second load of a data set is a matter of milliseconds.
 
-A split is a folder with `images.npy`, `labels.npy` (if there are labels) and `manifest.json`. It appears at once,
-complete, by a rename; what does not agree with its manifest is treated as absent and written anew.
+A split is a folder with `images.npy`, `labels.npy` (if there are labels) and `manifest.json`. It
+appears at once, complete, by a rename; what does not agree with its manifest is treated as absent
+and written anew.
 """
 
 import contextlib
@@ -34,7 +35,8 @@ class CachedSplit(NamedTuple):
 
 
 def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """The cache's folder: the argument, the environment's SCRATCHCLUST_CACHE, or the user's cache folder.
+    """The cache's folder: the argument, the environment's SCRATCHCLUST_CACHE, or the user's cache
+    folder.
 
     Raises:
         InputError: neither is given, and the package that knows the user's cache folder is missing.
@@ -66,10 +68,14 @@ def store(folder: Path, split: CachedSplit, source: str) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     _clear_abandoned(folder.parent)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
-    partial.chmod(folder.parent.stat().st_mode & 0o777)  # mkdtemp's is its maker's alone; the cache may be shared
+    partial.chmod(
+        folder.parent.stat().st_mode & 0o777
+    )  # mkdtemp's is its maker's alone; the cache may be shared
     try:
         arrays = {
-            key: array for key, array in (("images", split.images), ("labels", split.labels)) if array is not None
+            key: array
+            for key, array in (("images", split.images), ("labels", split.labels))
+            if array is not None
         }
         for key, array in arrays.items():
             np.save(partial / f"{key}.npy", array)
@@ -97,7 +103,9 @@ def fetch(folder: Path, source: str) -> CachedSplit | None:
             if _describe(arrays[key]) != expected:
                 return None
         names = manifest["label_names"]
-        return CachedSplit(arrays["images"], arrays.get("labels"), None if names is None else tuple(names))
+        return CachedSplit(
+            arrays["images"], arrays.get("labels"), None if names is None else tuple(names)
+        )
     # Whatever a half-written or damaged file leads to: it is decoded again.
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError):
         return None
@@ -112,7 +120,9 @@ def _clear_abandoned(parent: Path) -> None:
 
 
 def _describe(array: np.ndarray) -> dict[str, str | int | Sequence[int]]:
-    """What must agree. CRC-32 finds damage, at several gigabytes a second; it is no defence against an attacker."""
+    """What must agree. CRC-32 finds damage, at several gigabytes a second; it is no defence against
+    an attacker.
+    """
     return {
         "dtype": str(array.dtype),
         "shape": list(array.shape),

@@ -1,7 +1,9 @@
-"""The binary versions of CIFAR-10 and CIFAR-100, as a folder or as the archive itself. The pickled ones are refused.
+"""The binary versions of CIFAR-10 and CIFAR-100, as a folder or as the archive itself. The pickled
+ones are refused.
 
-A batch is a sequence of records: a byte for the label (CIFAR-100: one for the coarse label, one for the fine one, which
-is taken), then 32 x 32 bytes each of red, green and blue. Source: the description on the CIFAR-10 site.
+A batch is a sequence of records: a byte for the label (CIFAR-100: one for the coarse label, one for
+the fine one, which is taken), then 32 x 32 bytes each of red, green and blue. Source: the
+description on the CIFAR-10 site.
 """
 
 import lzma
@@ -57,7 +59,10 @@ CIFAR10 = Kind(
     title="CIFAR-10",
     archive="cifar-10-binary.tar.gz",
     folder="cifar-10-batches-bin",
-    batches={"train": tuple(f"data_batch_{i}.bin" for i in range(1, 6)), "test": ("test_batch.bin",)},
+    batches={
+        "train": tuple(f"data_batch_{i}.bin" for i in range(1, 6)),
+        "test": ("test_batch.bin",),
+    },
     meta="batches.meta.txt",
     n_label_bytes=1,
     n_classes=10,
@@ -83,7 +88,8 @@ def find_folder(path: Path) -> Path | None:
     """The folder of batches in `path`: itself, or the one of the archive; None if there is none.
 
     Raises:
-        InputError: a pickled version lies there, or STL-10, which has the same look and is not read.
+        InputError: a pickled version lies there, or STL-10, which has the same look and is not
+            read.
     """
     for kind in KINDS:
         for folder in (path, path / kind.folder):
@@ -106,7 +112,9 @@ def read_folder(folder: Path, request: Request) -> Reading:
     Raises:
         InputError: a batch is missing or damaged.
     """
-    kind = next(kind for kind in KINDS if any(_is_batch(folder / name, kind) for name in kind.files))
+    kind = next(
+        kind for kind in KINDS if any(_is_batch(folder / name, kind) for name in kind.files)
+    )
     files = {name: folder / name for name in (*kind.files, kind.meta) if (folder / name).is_file()}
     contents = {name: _read_small(path, kind) for name, path in files.items()}
     return _read_batches(kind, contents, request, str(folder))
@@ -137,12 +145,16 @@ def read_archive(path: Path, request: Request) -> Reading:
             kind, contents = _read_members(archive, path)
     # MemoryError: a header that claims more than there is memory for.
     except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError, MemoryError) as error:
-        raise InputError(f"{path} is a damaged archive ({one_line(error)}): fetch it again") from error
+        raise InputError(
+            f"{path} is a damaged archive ({one_line(error)}): fetch it again"
+        ) from error
     return _read_batches(kind, contents, request, str(path))
 
 
 def _is_batch(path: Path, kind: Kind) -> bool:
-    """Whether the file is there; of CIFAR-100, whose names are those of many files, also whether it has the length."""
+    """Whether the file is there; of CIFAR-100, whose names are those of many files, also whether it
+    has the length.
+    """
     return path.is_file() and (kind is CIFAR10 or path.stat().st_size % kind.record == 0)
 
 
@@ -183,7 +195,11 @@ def _read_members(archive: tarfile.TarFile, path: Path) -> tuple[Kind, dict[str,
         if folder in PICKLED_FOLDERS or (folder == "." and name in PICKLED):
             kind = CIFAR100 if folder == "cifar-100-python" else CIFAR10
             raise InputError(f"{path} {ADVICE.format(kind.archive)}")
-        wanted = [kind for kind in KINDS if name in (*kind.files, kind.meta) and folder in (kind.folder, ".")]
+        wanted = [
+            kind
+            for kind in KINDS
+            if name in (*kind.files, kind.meta) and folder in (kind.folder, ".")
+        ]
         # Before the archive goes on: skipping a member means unpacking it.
         if member.size > (wanted[0].largest if wanted else CIFAR10.largest) or i >= MOST_MEMBERS:
             raise InputError(
@@ -194,23 +210,35 @@ def _read_members(archive: tarfile.TarFile, path: Path) -> tuple[Kind, dict[str,
         stream = archive.extractfile(member) if member.isfile() and wanted else None
         if stream is not None:
             found[wanted[0].name][name] = stream.read()
-    return next((kind, found[kind.name]) for kind in reversed(KINDS) if found[kind.name] or kind is CIFAR10)
+    return next(
+        (kind, found[kind.name]) for kind in reversed(KINDS) if found[kind.name] or kind is CIFAR10
+    )
 
 
-def _read_batches(kind: Kind, contents: Mapping[str, bytes], request: Request, source: str) -> Reading:
+def _read_batches(
+    kind: Kind, contents: Mapping[str, bytes], request: Request, source: str
+) -> Reading:
     """Images and labels of the wanted splits, from the files' contents by name."""
-    available = [split for split, names in kind.batches.items() if any(name in contents for name in names)]
+    available = [
+        split for split, names in kind.batches.items() if any(name in contents for name in names)
+    ]
     if not available:
         files = "; ".join(f"{', '.join(kind.files)} of {kind.title}" for kind in KINDS)
         raise InputError(f"{source} holds no batch of CIFAR-10 or CIFAR-100: expected {files}")
-    names = [name for split in choose_splits(request.split, available, source) for name in kind.batches[split]]
+    names = [
+        name
+        for split in choose_splits(request.split, available, source)
+        for name in kind.batches[split]
+    ]
     missing = [name for name in names if name not in contents]
     if missing:
         raise InputError(f"{source}: {', '.join(missing)} missing: unpack {kind.archive} again")
     parts = [_parse_batch(kind, contents[name], f"{source}/{name}") for name in names]
     images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     label_names = _label_names(kind, contents.get(kind.meta), f"{source}/{kind.meta}")
-    return Reading(images, labels, label_names, kind.name, taken=(f"{kind.title}'s binary version",))
+    return Reading(
+        images, labels, label_names, kind.name, taken=(f"{kind.title}'s binary version",)
+    )
 
 
 def _parse_batch(kind: Kind, content: bytes, source: str) -> tuple[np.ndarray, np.ndarray]:
@@ -219,7 +247,9 @@ def _parse_batch(kind: Kind, content: bytes, source: str) -> tuple[np.ndarray, n
             f"{source} has {len(content)} bytes, expected a multiple of {kind.record}: cut short; fetch it again"
         )
     records = np.frombuffer(content, np.uint8).reshape(-1, kind.record)
-    labels = check_labels(records[:, kind.n_label_bytes - 1], len(records), source, n_classes=kind.n_classes)
+    labels = check_labels(
+        records[:, kind.n_label_bytes - 1], len(records), source, n_classes=kind.n_classes
+    )
     planes = records[:, kind.n_label_bytes :].reshape(-1, 3, 32, 32)
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels
 

@@ -15,7 +15,9 @@ from scratchclust.errors import InputError
 Fit = Literal["crop", "pad", "squeeze"]  # how images of other proportions come to a size
 
 LARGEST_SIDE = 1 << 14  # pixels
-LARGEST_UNPACKED = 4 << 30  # bytes that a compressed file may unpack to: a small file can promise any number
+LARGEST_UNPACKED = (
+    4 << 30
+)  # bytes that a compressed file may unpack to: a small file can promise any number
 
 
 class SkippedFile(NamedTuple):
@@ -34,7 +36,8 @@ class Dataset(NamedTuple):
     name: str  # the data set's name, or the file's or folder's without the path to it
     sha256: str  # of exactly these pixels, see `pixels_sha256`
     split: str = "all"
-    paths: tuple[str, ...] | None = None  # [n], folders of pictures: each picture's path relative to the folder
+    # [n], folders of pictures: each picture's path relative to the folder
+    paths: tuple[str, ...] | None = None
     skipped: tuple[SkippedFile, ...] = ()  # folders of pictures: what could not be read
     taken: str = ""  # one line, for people: what was taken for what
 
@@ -53,7 +56,9 @@ class Request(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a reader found: a `Dataset` before it is cut to its limit, brought to its size and hashed."""
+    """What a reader found: a `Dataset` before it is cut to its limit, brought to its size and
+    hashed.
+    """
 
     images: UInt8[np.ndarray, "n h w c"]
     labels: Int32[np.ndarray, " n"] | None
@@ -65,7 +70,9 @@ class Reading(NamedTuple):
 
 
 def pixels_sha256(images: UInt8[np.ndarray, "n h w c"]) -> str:
-    """SHA-256 of the images: of the line `uint8 (n, h, w, c)` and a newline, then the pixels in C order."""
+    """SHA-256 of the images: of the line `uint8 (n, h, w, c)` and a newline, then the pixels in C
+    order.
+    """
     digest = hashlib.sha256(f"{images.dtype} {images.shape}\n".encode())
     digest.update(np.ascontiguousarray(images).data)
     return digest.hexdigest()
@@ -74,7 +81,8 @@ def pixels_sha256(images: UInt8[np.ndarray, "n h w c"]) -> str:
 def drawn_order(classes: Any, seed: int) -> np.ndarray:
     """An order of images whose first so many, for any number, are a random sample over all classes.
 
-    First one of each class, larger classes before smaller; then each class in proportion to its size.
+    First one of each class, larger classes before smaller; then each class in proportion to its
+    size.
 
     Args:
         classes: of each image, a number or a name.
@@ -95,7 +103,9 @@ def drawn_order(classes: Any, seed: int) -> np.ndarray:
 
 
 def is_class_by_class(labels: Int32[np.ndarray, " n"]) -> bool:
-    """Whether images lie class by class, so that the first ones are of few classes: labels that rise, and also stay."""
+    """Whether images lie class by class, so that the first ones are of few classes: labels that
+    rise, and also stay.
+    """
     steps = np.diff(labels)
     return bool((steps >= 0).all() and (steps == 0).any() and (steps > 0).any())
 
@@ -117,9 +127,13 @@ def choose_splits(split: str, available: Sequence[str], source: str) -> tuple[st
     if split in available:
         return (split,)
     if not available:
-        raise InputError(f"{source} has no train and test split, but split={split!r} was asked for: use split='all'")
+        raise InputError(
+            f"{source} has no train and test split, but split={split!r} was asked for: use split='all'"
+        )
     known = ", ".join(repr(name) for name in available)
-    raise InputError(f"{source} has no split {split!r}: it has {known}; use one of them or split='all'")
+    raise InputError(
+        f"{source} has no split {split!r}: it has {known}; use one of them or split='all'"
+    )
 
 
 def join_labels(parts: Iterable[np.ndarray | None], source: str) -> Int32[np.ndarray, " n"] | None:
@@ -133,7 +147,9 @@ def join_labels(parts: Iterable[np.ndarray | None], source: str) -> Int32[np.nda
     if not known:
         return None
     if len(known) < len(parts):
-        raise InputError(f"{source} has labels for only some of its splits: add the missing labels or load one split")
+        raise InputError(
+            f"{source} has labels for only some of its splits: add the missing labels or load one split"
+        )
     return np.concatenate(known).astype(np.int32)
 
 
@@ -152,7 +168,9 @@ def check_labels(
         InputError: not whole numbers, a wrong number of them, or one out of range.
     """
     if labels.dtype.kind not in "iu":
-        raise InputError(f"{source}: expected labels as whole numbers from 0, found {labels.dtype}: save them as int32")
+        raise InputError(
+            f"{source}: expected labels as whole numbers from 0, found {labels.dtype}: save them as int32"
+        )
     if labels.shape not in {(n_images,), (n_images, 1)}:
         raise InputError(
             f"{source}: expected {n_images} labels, one for each image, found shape {labels.shape}: "
@@ -174,7 +192,9 @@ def check_limit(limit: Any) -> int | None:
     """None, or a whole number of at least 1."""
     if limit is None:
         return None
-    return _whole_number(limit, f"limit must be a whole number of at least 1, found {limit!r}: it is how many images")
+    return _whole_number(
+        limit, f"limit must be a whole number of at least 1, found {limit!r}: it is how many images"
+    )
 
 
 def check_size(size: Any) -> tuple[int, int] | None:
@@ -187,14 +207,18 @@ def check_size(size: Any) -> tuple[int, int] | None:
         raise InputError(message)
     height, width = _whole_number(pair[0], message), _whole_number(pair[1], message)
     if max(height, width) > LARGEST_SIDE:
-        raise InputError(f"size must be at most {LARGEST_SIDE} pixels in height and width, found {size!r}: give less")
+        raise InputError(
+            f"size must be at most {LARGEST_SIDE} pixels in height and width, found {size!r}: give less"
+        )
     return height, width
 
 
 def check_fit(fit: Any, size: tuple[int, int] | None) -> Fit:
     """One of "crop", "pad" and "squeeze"; the last two only with a size."""
     if fit not in get_args(Fit):
-        raise InputError(f"fit must be 'crop', 'pad' or 'squeeze', found {fit!r}: it is how images come to a size")
+        raise InputError(
+            f"fit must be 'crop', 'pad' or 'squeeze', found {fit!r}: it is how images come to a size"
+        )
     if size is None and fit != "crop":
         raise InputError(
             f"fit='{fit}' says how images come to a size, but there is none: give one, for example size=64"
@@ -211,7 +235,9 @@ def expanded(path: str | os.PathLike[str]) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise InputError(f"{os.fspath(path)}: its ~ is nobody's home folder: write the path out") from error
+        raise InputError(
+            f"{os.fspath(path)}: its ~ is nobody's home folder: write the path out"
+        ) from error
 
 
 def one_line(error: BaseException) -> str:

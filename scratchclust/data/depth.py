@@ -1,4 +1,6 @@
-"""Grey of 10, 12, 14 or 16 bits to bytes, where a file of 16-bit numbers does not say which of them is white."""
+"""Grey of 10, 12, 14 or 16 bits to bytes, where a file of 16-bit numbers does not say which of them
+is white.
+"""
 
 import warnings
 
@@ -10,9 +12,11 @@ LARGEST = (1 << 16) - 1
 
 
 def white_above(largest: int) -> int:
-    """The white of the smallest usual depth that holds the largest value of a set: 255, 1023, 4095, 16383 or 65535.
+    """The white of the smallest usual depth that holds the largest value of a set: 255, 1023, 4095,
+    16383 or 65535.
 
-    Not the largest value itself: so the pictures of another day, a little darker, come out on the same scale.
+    Not the largest value itself: so the pictures of another day, a little darker, come out on the
+    same scale.
     """
     return next((1 << bits) - 1 for bits in DEPTHS if largest < 1 << bits)
 

@@ -15,8 +15,9 @@ STEP = 15  # a digit's ink, a whole number from 0 to 16, times this is its pixel
 def read_digits(request: Request) -> Reading:
     """The digits as uint8: pixel = 15 * ink, with ink from 0 to 16.
 
-    15 is the largest whole factor that fits in a byte. The ink comes back exactly as `images // 15`, and every distance
-    is exactly 15 times that of scikit-learn's array, so every clustering is the same; white is 240.
+    15 is the largest whole factor that fits in a byte. The ink comes back exactly as `images //
+    15`, and every distance is exactly 15 times that of scikit-learn's array, so every clustering is
+    the same; white is 240.
 
     Raises:
         InputError: a split was asked for; the set has none.

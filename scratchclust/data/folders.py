@@ -1,4 +1,6 @@
-"""Folders of pictures: decoded by threads into one array; files that are no pictures are listed and skipped."""
+"""Folders of pictures: decoded by threads into one array; files that are no pictures are listed and
+skipped.
+"""
 
 import os
 import warnings
@@ -9,11 +11,26 @@ from pathlib import Path
 
 import numpy as np
 
-from scratchclust.data.dataset import Reading, Request, SkippedFile, choose_splits, drawn_order, one_line
+from scratchclust.data.dataset import (
+    Reading,
+    Request,
+    SkippedFile,
+    choose_splits,
+    drawn_order,
+    one_line,
+)
 from scratchclust.data.depth import tell_white, to_bytes, white_above
 from scratchclust.data.layout import MOST_NAMED, Layout, find_layout, in_words
 from scratchclust.data.listing import Listing, is_run, list_files, natural_key
-from scratchclust.data.pictures import CURES, Picture, cure_of, decode, endings, is_grey, strict_pillow
+from scratchclust.data.pictures import (
+    CURES,
+    Picture,
+    cure_of,
+    decode,
+    endings,
+    is_grey,
+    strict_pillow,
+)
 from scratchclust.data.progress import track
 from scratchclust.data.signatures import kind_of, start_of
 from scratchclust.errors import InputError
@@ -24,13 +41,21 @@ LARGEST_UNASKED = 4 << 30  # bytes of pixels that are read without a size having
 
 
 class _Known:
-    """What is known of a folder while it is read: what could not be used, and what else is to be told."""
+    """What is known of a folder while it is read: what could not be used, and what else is to be
+    told.
+    """
 
     def __init__(self, folder: Path, request: Request, listing: Listing) -> None:
-        self.folder, self.request, self.n_files = folder, request, len(listing.files) + len(listing.unusable)
+        self.folder, self.request, self.n_files = (
+            folder,
+            request,
+            len(listing.files) + len(listing.unusable),
+        )
         self.skipped: list[SkippedFile] = []
         more = ", ..." if len(listing.runs) > MOST_NAMED else ""
-        self.words = [f"left out runs: {', '.join(listing.runs[:MOST_NAMED])}{more}"] if listing.runs else []
+        self.words = (
+            [f"left out runs: {', '.join(listing.runs[:MOST_NAMED])}{more}"] if listing.runs else []
+        )
         for file in listing.unusable:
             self.skip(*file)
 
@@ -62,7 +87,9 @@ class _Depth:
     def __init__(self) -> None:
         self.waiting: dict[int, np.ndarray] = {}  # 16-bit numbers [h, w], by the picture's place
         self.largest = 0  # of them all
-        self.upper_bytes: list[int] = []  # the largest value of each picture that lost its lower eight bits
+        self.upper_bytes: list[
+            int
+        ] = []  # the largest value of each picture that lost its lower eight bits
 
     def put(self, picture: Picture, pixels: np.ndarray, place: int) -> None:
         if picture.is_upper_byte:
@@ -94,23 +121,30 @@ class _Depth:
 def read_folder(folder: Path, request: Request) -> Reading:
     """Every picture below a folder, in natural order of their paths (img2 before img10).
 
-    What the folders mean, `layout.find_layout` says: train, test and val (by their usual names) are splits, the
-    folders below are classes, numbered in natural order. A picture beside the class folders has the label -1, not
-    known. A folder without a readable picture is no class, nor is one alone. With a limit, what lies in classes is
-    drawn by the seed, from all of them. Hidden files and the folders of runs are ignored, links are followed. The
-    pictures are RGB unless all are grey.
+    What the folders mean, `layout.find_layout` says: train, test and val (by their usual names) are
+    splits, the folders below are classes, numbered in natural order. A picture beside the class
+    folders has the label -1, not known. A folder without a readable picture is no class, nor is one
+    alone. With a limit, what lies in classes is drawn by the seed, from all of them. Hidden files
+    and the folders of runs are ignored, links are followed. The pictures are RGB unless all are
+    grey.
 
     Raises:
-        InputError: no picture, different sizes without `size`, the folder of a run, or with `strict` a file that
-            cannot be read.
+        InputError: no picture, different sizes without `size`, the folder of a run, or with
+            `strict` a file that cannot be read.
         PermissionError: a subfolder that cannot be listed.
     """
     if is_run(folder):
-        raise InputError(f"{folder} is the folder of a run, its pictures are figures: give the folder of the pictures")
+        raise InputError(
+            f"{folder} is the folder of a run, its pictures are figures: give the folder of the pictures"
+        )
     listing = list_files(folder)
     if not listing.files and not listing.unusable:
-        raise InputError(f"{folder} is an empty folder, expected pictures: give the folder that holds them")
-    layout = find_layout([path for path in listing.files if _is_utf8(path)] or listing.files, endings())
+        raise InputError(
+            f"{folder} is an empty folder, expected pictures: give the folder that holds them"
+        )
+    layout = find_layout(
+        [path for path in listing.files if _is_utf8(path)] or listing.files, endings()
+    )
     wanted = choose_splits(request.split, list(layout.splits), str(folder))
     known = _Known(folder, request, listing)
     files = listing.files
@@ -128,7 +162,11 @@ def read_folder(folder: Path, request: Request) -> Reading:
         name=folder.resolve().name,
         paths=tuple(paths),
         skipped=known.in_order(),
-        taken=(f"{len(paths)} pictures of {len(listing.files)} files", *in_words(layout, names), *known.words),
+        taken=(
+            f"{len(paths)} pictures of {len(listing.files)} files",
+            *in_words(layout, names),
+            *known.words,
+        ),
     )
 
 
@@ -156,16 +194,22 @@ def read_picture_file(path: Path, request: Request) -> Reading:
 
 
 def _most_telling(skipped: Sequence[SkippedFile]) -> SkippedFile:
-    """The first file that could be read with something that can be installed, else the first of all."""
+    """The first file that could be read with something that can be installed, else the first of
+    all.
+    """
     return next((file for file in skipped if file.reason.endswith(ALL_CURES)), skipped[0])
 
 
 def _is_utf8(path: str) -> bool:
-    return not any("\udc80" <= letter <= "\udcff" for letter in path)  # how Python holds the bytes that are not
+    return not any(
+        "\udc80" <= letter <= "\udcff" for letter in path
+    )  # how Python holds the bytes that are not
 
 
 def _read(files: Sequence[str], layout: Layout, known: _Known) -> tuple[np.ndarray, list[str]]:
-    """Pixels [n h w 1 or 3] and paths of the files, or of so many as the limit says, in natural order in each split."""
+    """Pixels [n h w 1 or 3] and paths of the files, or of so many as the limit says, in natural
+    order in each split.
+    """
     folder, request = known.folder, known.request
     n_wanted = min(len(files), request.limit or len(files))
     is_drawn = request.limit is not None and bool(layout.names)
@@ -176,7 +220,9 @@ def _read(files: Sequence[str], layout: Layout, known: _Known) -> tuple[np.ndarr
     pixels, depth = None, _Depth()
     paths: list[str] = []
     with strict_pillow(), closing(_decoded(folder, tried, request)) as results:
-        for path, found in track(results, n_wanted, "reading pictures", verbose=request.verbose, tell=request.tell):
+        for path, found in track(
+            results, n_wanted, "reading pictures", verbose=request.verbose, tell=request.tell
+        ):
             if isinstance(found, str):
                 known.skip(path, found)
                 continue
@@ -205,10 +251,15 @@ def _read(files: Sequence[str], layout: Layout, known: _Known) -> tuple[np.ndarr
     return pixels[..., :1] if all(map(is_grey, pixels)) else pixels, paths
 
 
-def _labels(paths: Sequence[str], layout: Layout, known: _Known) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """The labels of the pictures, -1 beside the class folders, and the classes' names; None and () without classes."""
+def _labels(
+    paths: Sequence[str], layout: Layout, known: _Known
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """The labels of the pictures, -1 beside the class folders, and the classes' names; None and ()
+    without classes.
+    """
     classes = [layout.class_of(path) for path in paths]
-    # Only what was tried and found to be no picture takes a class away: with a limit or a split, others are not tried.
+    # Only what was tried and found to be no picture takes a class away: with a limit or a split,
+    # others are not tried.
     without = {layout.class_of(file.path) for file in known.skipped} - {*classes}
     names = tuple(sorted({*layout.names, *classes} - without - {""}, key=natural_key))
     if len(names) < 2 or not any(classes):
@@ -217,13 +268,17 @@ def _labels(paths: Sequence[str], layout: Layout, known: _Known) -> tuple[np.nda
     labels = np.array([number.get(name, -1) for name in classes], np.int32)
     beside = [path for path, label in zip(paths, labels, strict=True) if label < 0]
     if beside:
-        words = f"{len(beside)} pictures beside the class folders have no label (-1), first {beside[0]}"
+        words = (
+            f"{len(beside)} pictures beside the class folders have no label (-1), first {beside[0]}"
+        )
         known.words.append(words)
         warnings.warn(f"{known.folder}: {words}", stacklevel=2)
     return labels, names
 
 
-def _decoded(folder: Path, files: Sequence[str], request: Request) -> Generator[tuple[str, Picture | str]]:
+def _decoded(
+    folder: Path, files: Sequence[str], request: Request
+) -> Generator[tuple[str, Picture | str]]:
     """For each file its pixels, or the reason why there are none."""
 
     def attempt(path: str) -> Picture | str:
@@ -231,13 +286,15 @@ def _decoded(folder: Path, files: Sequence[str], request: Request) -> Generator[
             return "its name is not UTF-8, so that no report could name it: rename it"
         try:
             return decode(folder / path, request.size, request.fit)
-        # Pillow's decoders raise nearly anything on a damaged file (OSError, SyntaxError, struct.error, ...).
+        # Pillow's decoders raise nearly anything on a damaged file (OSError, SyntaxError,
+        # struct.error, ...).
         except Exception as error:
             return _reason(error, folder / path)
 
     pool = ThreadPoolExecutor(N_THREADS)
     try:
-        # By windows: decoding must not run far ahead of the caller, who may stop or run short of memory.
+        # By windows: decoding must not run far ahead of the caller, who may stop or run short of
+        # memory.
         for start in range(0, len(files), 16 * N_THREADS):
             window = files[start : start + 16 * N_THREADS]
             yield from zip(window, pool.map(attempt, window), strict=True)
@@ -255,7 +312,9 @@ def _allocate(n: int, shape: tuple[int, ...], folder: Path, request: Request) ->
     return np.empty((n, *shape), np.uint8)
 
 
-def _mixed_sizes(folder: Path, first: str, shape: tuple[int, ...], other: str, found: tuple[int, ...]) -> str:
+def _mixed_sizes(
+    folder: Path, first: str, shape: tuple[int, ...], other: str, found: tuple[int, ...]
+) -> str:
     return (
         f"{folder / other} has {found[0]}x{found[1]} pixels (height x width), but {first} has "
         f"{shape[1]}x{shape[2]}: give one size for all, for example size=64"

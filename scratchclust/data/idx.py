@@ -1,7 +1,7 @@
 """IDX, the format of the MNIST files, plain or gzipped.
 
-A file is two zero bytes, a byte for the type (8: uint8), a byte for the number of axes, each axis's length as a
-big-endian uint32, then the values. Source: the description on the MNIST site.
+A file is two zero bytes, a byte for the type (8: uint8), a byte for the number of axes, each axis's
+length as a big-endian uint32, then the values. Source: the description on the MNIST site.
 """
 
 import gzip
@@ -43,9 +43,24 @@ SPLITS = {"train": "train", "t10k": "test", "test": "test"}
 # torchvision's folders, by the name that TensorFlow Datasets uses.
 FOLDER_NAMES = {"mnist": "mnist", "fashionmnist": "fashion_mnist", "kmnist": "kmnist"}
 DIGITS = tuple("0123456789")
-GARMENTS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+GARMENTS = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
 LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-MERGED = (*DIGITS, *LETTERS, *"abdefghnqrt")  # small letters that look like their capitals are these
+MERGED = (
+    *DIGITS,
+    *LETTERS,
+    *"abdefghnqrt",
+)  # small letters that look like their capitals are these
 LABEL_NAMES = {
     "mnist": DIGITS,
     "fashion_mnist": GARMENTS,
@@ -57,7 +72,11 @@ LABEL_NAMES = {
     "emnist-bymerge": MERGED,
     "emnist-byclass": (*DIGITS, *LETTERS, *map(str.lower, LETTERS)),
 }
-N_CLASSES = {"mnist": 10, "fashion_mnist": 10, "kmnist": 10}  # by the folder's name: a larger label is damage
+N_CLASSES = {
+    "mnist": 10,
+    "fashion_mnist": 10,
+    "kmnist": 10,
+}  # by the folder's name: a larger label is damage
 
 
 class _Set(NamedTuple):
@@ -69,7 +88,8 @@ class _Set(NamedTuple):
 
 
 def find_folder(path: Path) -> Path | None:
-    """The folder of IDX images in `path`: itself, its `raw`, or torchvision's `NAME/raw`; None if there is none.
+    """The folder of IDX images in `path`: itself, its `raw`, or torchvision's `NAME/raw`; None if
+    there is none.
 
     Raises:
         InputError: several such folders, so that one must be chosen.
@@ -80,7 +100,9 @@ def find_folder(path: Path) -> Path | None:
     found = [folder for folder in sorted(path.glob("*/raw")) if _holds_images(folder)]
     if len(found) > 1:
         names = ", ".join(folder.parent.name for folder in found)
-        raise InputError(f"{path} holds several data sets ({names}): give one of them, for example {found[0].parent}")
+        raise InputError(
+            f"{path} holds several data sets ({names}): give one of them, for example {found[0].parent}"
+        )
     return found[0] if found else None
 
 
@@ -90,12 +112,15 @@ def is_named_so(path: Path) -> bool:
 
 
 def looks_like_idx(start: bytes) -> bool:
-    """Whether a file that begins so is IDX: two zero bytes, a type of whole numbers, at most four axes."""
+    """Whether a file that begins so is IDX: two zero bytes, a type of whole numbers, at most four
+    axes.
+    """
     return len(start) >= 4 and start[:2] == b"\0\0" and start[2] in TYPES and 1 <= start[3] <= 4
 
 
 def read_folder(folder: Path, request: Request) -> Reading:
-    """Train and test images with their labels, as the sites of MNIST, EMNIST and QMNIST and torchvision name the files.
+    """Train and test images with their labels, as the sites of MNIST, EMNIST and QMNIST and
+    torchvision name the files.
 
     Raises:
         InputError: a file is damaged, labels do not fit the images, or several sets lie there.
@@ -114,17 +139,25 @@ def read_folder(folder: Path, request: Request) -> Reading:
         images = read_images(found.images[split])
         labels = found.labels.get(split)
         n_classes = N_CLASSES.get(name)
-        parts.append((images, None if labels is None else read_labels(labels, len(images), n_classes=n_classes)))
+        parts.append(
+            (
+                images,
+                None if labels is None else read_labels(labels, len(images), n_classes=n_classes),
+            )
+        )
     if len({images.shape[1:] for images, _ in parts}) > 1:
         shapes = " and ".join(str(images.shape[1:]) for images, _ in parts)
-        raise InputError(f"{folder}: train and test images differ in shape, {shapes}: load one split at a time")
+        raise InputError(
+            f"{folder}: train and test images differ in shape, {shapes}: load one split at a time"
+        )
     labels = join_labels([labels for _, labels in parts], str(folder))
     images = parts[0][0] if len(parts) == 1 else np.concatenate([images for images, _ in parts])
     return _reading(images, labels, name, folder)
 
 
 def read_file(path: Path, request: Request) -> Reading:
-    """A single IDX file of images; the labels come from the file beside it whose name says so, if there is one.
+    """A single IDX file of images; the labels come from the file beside it whose name says so, if
+    there is one.
 
     Raises:
         InputError: damaged, or no images, or a split was asked for.
@@ -145,8 +178,14 @@ def read_file(path: Path, request: Request) -> Reading:
 
 
 def _reading(images: np.ndarray, labels: np.ndarray | None, name: str, folder: Path) -> Reading:
-    """With the names of the labels; the images of EMNIST upright, since its files hold them transposed."""
-    names = None if labels is None else _read_mapping(folder / f"{name}-mapping.txt") or LABEL_NAMES.get(name)
+    """With the names of the labels; the images of EMNIST upright, since its files hold them
+    transposed.
+    """
+    names = (
+        None
+        if labels is None
+        else _read_mapping(folder / f"{name}-mapping.txt") or LABEL_NAMES.get(name)
+    )
     if names is not None and labels is not None and labels.size and labels.max() >= len(names):
         names = None
     is_transposed = name.startswith("emnist")
@@ -157,14 +196,23 @@ def _reading(images: np.ndarray, labels: np.ndarray | None, name: str, folder: P
 
 
 def _read_mapping(path: Path) -> tuple[str, ...] | None:
-    """The names of the labels as EMNIST has them: on each line a label and the codes of its letters; the first counts.
+    """The names of the labels as EMNIST has them: on each line a label and the codes of its
+    letters; the first counts.
 
     None if there is no such file, or it does not say that.
     """
     try:
-        rows = [[int(word) for word in line.split()] for line in path.read_text(encoding="ascii").splitlines() if line]
+        rows = [
+            [int(word) for word in line.split()]
+            for line in path.read_text(encoding="ascii").splitlines()
+            if line
+        ]
         names = {row[0]: chr(row[1]) for row in rows}
-        return tuple(names.get(label, "none") for label in range(max(names) + 1)) if min(names) >= 0 else None
+        return (
+            tuple(names.get(label, "none") for label in range(max(names) + 1))
+            if min(names) >= 0
+            else None
+        )
     except (OSError, ValueError, IndexError):
         return None
 
@@ -177,15 +225,21 @@ def read_images(path: Path) -> UInt8[np.ndarray, "n h w c"]:
     """
     array = _read_array(path)
     if array.ndim == 1:
-        raise InputError(f"{path} holds labels (magic number 2049), expected images (2051): give the file of images")
+        raise InputError(
+            f"{path} holds labels (magic number 2049), expected images (2051): give the file of images"
+        )
     if array.ndim == 3:
         array = array[..., None]
     if array.ndim != 4 or array.shape[3] not in (1, 3):
-        raise InputError(f"{path}: expected images [n, h, w] or [n, h, w, 1 or 3], found shape {array.shape}")
+        raise InputError(
+            f"{path}: expected images [n, h, w] or [n, h, w, 1 or 3], found shape {array.shape}"
+        )
     return array
 
 
-def read_labels(path: Path, n_images: int, *, n_classes: int | None = None) -> Int32[np.ndarray, " n"]:
+def read_labels(
+    path: Path, n_images: int, *, n_classes: int | None = None
+) -> Int32[np.ndarray, " n"]:
     """The labels of an IDX file, one for each image; of rows, as QMNIST has them, the first number.
 
     Raises:
@@ -195,7 +249,9 @@ def read_labels(path: Path, n_images: int, *, n_classes: int | None = None) -> I
     if array.ndim == 2 and array.dtype.itemsize > 1:
         array = array[:, 0]
     if array.ndim != 1:
-        raise InputError(f"{path} holds an array of {array.ndim} axes, expected labels (magic number 2049), one axis")
+        raise InputError(
+            f"{path} holds an array of {array.ndim} axes, expected labels (magic number 2049), one axis"
+        )
     return check_labels(array, n_images, str(path), n_classes=n_classes)
 
 
@@ -204,12 +260,16 @@ def _holds_images(folder: Path) -> bool:
 
 
 def _sets(folder: Path) -> dict[str, _Set]:
-    """The data sets in a folder that have a file of images, by what the names of their files begin with."""
+    """The data sets in a folder that have a file of images, by what the names of their files begin
+    with.
+    """
     if not folder.is_dir():
         return {}
     sets: dict[str, _Set] = {}
     matches = [match for name in os.listdir(folder) if (match := FILE.fullmatch(name)) is not None]
-    for match in sorted(matches, key=lambda match: match.string):  # the unpacked file before the packed one
+    for match in sorted(
+        matches, key=lambda match: match.string
+    ):  # the unpacked file before the packed one
         place = folder / match.string
         if place.is_file():
             found = sets.setdefault(match["set"], _Set(match["set"], {}, {}))
@@ -225,10 +285,14 @@ def _read_array(path: Path, types: Mapping[int, str] = IMAGE_TYPES) -> np.ndarra
         with gzip.open(path) if gzipped else path.open("rb") as stream:
             return _parse(stream, path, gzipped, types)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path} is a damaged gzip file ({one_line(error)}): fetch it again") from error
+        raise InputError(
+            f"{path} is a damaged gzip file ({one_line(error)}): fetch it again"
+        ) from error
 
 
-def _parse(stream: BufferedIOBase, path: Path, gzipped: bool, types: Mapping[int, str]) -> np.ndarray:
+def _parse(
+    stream: BufferedIOBase, path: Path, gzipped: bool, types: Mapping[int, str]
+) -> np.ndarray:
     """The array in the stream."""
     dtype, shape = _read_header(stream, path, types)
     expected = math.prod(shape) * dtype.itemsize
@@ -243,17 +307,25 @@ def _parse(stream: BufferedIOBase, path: Path, gzipped: bool, types: Mapping[int
             "allowed: if that is meant, unpack it with gunzip first"
         )
     if not expected:
-        raise InputError(f"{path} holds no pixels, its header says shape {shape}: fetch it again, or give another file")
+        raise InputError(
+            f"{path} holds no pixels, its header says shape {shape}: fetch it again, or give another file"
+        )
     values = bytearray()
     while len(values) <= expected and (chunk := stream.read(CHUNK)):
         values += chunk
     if len(values) != expected:
-        problem, found = ("cut short", len(values)) if len(values) < expected else ("too long", "more")
-        raise InputError(f"{path} is {problem}: its header promises {expected} values, found {found}: fetch it again")
+        problem, found = (
+            ("cut short", len(values)) if len(values) < expected else ("too long", "more")
+        )
+        raise InputError(
+            f"{path} is {problem}: its header promises {expected} values, found {found}: fetch it again"
+        )
     return np.frombuffer(values, dtype).reshape(shape)
 
 
-def _read_header(stream: BufferedIOBase, path: Path, types: Mapping[int, str]) -> tuple[np.dtype, tuple[int, ...]]:
+def _read_header(
+    stream: BufferedIOBase, path: Path, types: Mapping[int, str]
+) -> tuple[np.dtype, tuple[int, ...]]:
     start = stream.read(4)
     if len(start) < 4 or start[:2] != b"\0\0" or not 1 <= start[3] <= 4:
         found = int.from_bytes(start, "big")
@@ -262,8 +334,12 @@ def _read_header(stream: BufferedIOBase, path: Path, types: Mapping[int, str]) -
             "it is no IDX file, or damaged; fetch it again"
         )
     if start[2] not in types:
-        raise InputError(f"{path}: its values have IDX type {start[2]:#04x}, expected 0x08 (uint8): save it as .npy")
+        raise InputError(
+            f"{path}: its values have IDX type {start[2]:#04x}, expected 0x08 (uint8): save it as .npy"
+        )
     lengths = stream.read(4 * start[3])
     if len(lengths) < 4 * start[3]:
-        raise InputError(f"{path} is cut short within its header of {4 + 4 * start[3]} bytes: fetch it again")
+        raise InputError(
+            f"{path} is cut short within its header of {4 + 4 * start[3]} bytes: fetch it again"
+        )
     return np.dtype(types[start[2]]), struct.unpack(f">{start[3]}I", lengths)

@@ -1,4 +1,6 @@
-"""What the folders above pictures mean, told by paths alone: a wrapper around all of them, splits, classes."""
+"""What the folders above pictures mean, told by paths alone: a wrapper around all of them, splits,
+classes.
+"""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -22,8 +24,11 @@ MOST_NAMED = 4  # classes, or runs, in the line that tells what was taken for wh
 class Layout(NamedTuple):
     """Which folders are splits and which are classes."""
 
-    wrapper: str  # the folders around everything that were looked through, "" or such as "photos/2024/"
-    splits: dict[str, tuple[str, ...]]  # the folders of each split, as "photos/train/"; empty if it is not divided
+    # the folders around everything that were looked through, "" or such as "photos/2024/"
+    wrapper: str
+    splits: dict[
+        str, tuple[str, ...]
+    ]  # the folders of each split, as "photos/train/"; empty if it is not divided
     level: int  # at which class folders lie: 0 is the folder itself
     names: tuple[str, ...]  # of the classes, in natural order; empty unless there are two
 
@@ -33,21 +38,27 @@ class Layout(NamedTuple):
 
     def split_of(self, path: str) -> str:
         """The split of a file, "" if it lies beside them all."""
-        return next((split for split, folders in self.splits.items() if path.startswith(folders)), "")
+        return next(
+            (split for split, folders in self.splits.items() if path.startswith(folders)), ""
+        )
 
 
 def find_layout(files: Sequence[str], endings: frozenset[str]) -> Layout:
     """What the folders mean.
 
-    A folder that alone holds all pictures is looked through, unless it is named like a split. Folders named like two
-    splits are splits, and so is one that is alone; below them there may be another wrapper, the same in all. The
-    folders that then follow are the classes, if there are two.
+    A folder that alone holds all pictures is looked through, unless it is named like a split.
+    Folders named like two splits are splits, and so is one that is alone; below them there may be
+    another wrapper, the same in all. The folders that then follow are the classes, if there are
+    two.
 
     Args:
         files: paths with `/`.
-        endings: what the names of pictures end in, such as ".png"; other files decide nothing, but those without.
+        endings: what the names of pictures end in, such as ".png"; other files decide nothing, but
+            those without.
     """
-    likely = [path for path in files if PurePosixPath(path).suffix.lower() in endings | {""}] or list(files)
+    likely = [
+        path for path in files if PurePosixPath(path).suffix.lower() in endings | {""}
+    ] or list(files)
     level = _through_wrappers(likely, 0)
     wrapper = "".join(f"{part}/" for part in likely[0].split("/")[:level]) if likely else ""
     folders = {folder_at(path, level) for path in likely} - {""}
@@ -83,7 +94,9 @@ def in_words(layout: Layout, names: Sequence[str]) -> list[str]:
 
 
 def _through_wrappers(files: Sequence[str], level: int) -> int:
-    """The first level at which the files do not all lie in the same folder, or in one named like a split."""
+    """The first level at which the files do not all lie in the same folder, or in one named like a
+    split.
+    """
     while len(folders := {folder_at(path, level) for path in files}) == 1:
         folder = next(iter(folders))
         if not folder or folder.casefold() in SPLIT_NAMES:

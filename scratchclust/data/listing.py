@@ -1,4 +1,6 @@
-"""The files below a folder: in natural order, without the folders of runs, with what cannot be opened named."""
+"""The files below a folder: in natural order, without the folders of runs, with what cannot be
+opened named.
+"""
 
 import os
 import re
@@ -19,7 +21,9 @@ class Listing(NamedTuple):
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is that of a run, finished or at work: its figures and its table are no pictures to cluster."""
+    """Whether a folder is that of a run, finished or at work: its figures and its table are no
+    pictures to cluster.
+    """
     if folder.name.endswith(".partial"):
         return any((folder / name).is_file() for name in (".lock", "log.txt"))
     return (folder / "metrics.json").is_file() and any(
@@ -30,7 +34,8 @@ def is_run(folder: Path) -> bool:
 def list_files(folder: Path) -> Listing:
     """The visible files below a folder.
 
-    What links lead to is listed under each of their names, but in each class folder once: so loops end.
+    What links lead to is listed under each of their names, but in each class folder once: so loops
+    end.
 
     Raises:
         PermissionError: a folder that cannot be listed.
@@ -71,7 +76,8 @@ def list_files(folder: Path) -> Listing:
 def natural_key(path: str) -> list[tuple[list[tuple[str, int, str]], str]]:
     """A sorting key that compares folder by folder, and numbers in names by their value."""
     return [
-        ([(*_number(piece), piece) for piece in re.findall(r"[0-9]+|[^0-9]+", part)], part) for part in path.split("/")
+        ([(*_number(piece), piece) for piece in re.findall(r"[0-9]+|[^0-9]+", part)], part)
+        for part in path.split("/")
     ]
 
 

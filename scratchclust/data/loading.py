@@ -1,4 +1,6 @@
-"""`load`: from a name or a path to a `Dataset`; it finds the reader and does what is the same for all of them."""
+"""`load`: from a name or a path to a `Dataset`; it finds the reader and does what is the same for
+all of them.
+"""
 
 import os
 from collections.abc import Callable
@@ -47,40 +49,52 @@ def load(
 ) -> Dataset:
     """Read a data set, a file or a folder of pictures.
 
-    What exists as a path is read as a file or folder: IDX (the format of MNIST, EMNIST and QMNIST), `.npy`, `.npy.gz`,
-    `.npz`, a folder with trainX.npy (and testX.npy, valX.npy, and the same with a Y for labels), the binary versions of
-    CIFAR-10 and CIFAR-100, pictures. Any other name without a path separator is a data set: `digits` (embedded) or one
-    prepared with TensorFlow Datasets, such as `mnist`, `fashion_mnist`, `cifar10`. A version may follow
-    (`mnist:3.0.1`), and a prepared set's configuration too (`cifar10_corrupted/fog_1`).
+    What exists as a path is read as a file or folder: IDX (the format of MNIST, EMNIST and QMNIST),
+    `.npy`, `.npy.gz`, `.npz`, a folder with trainX.npy (and testX.npy, valX.npy, and the same with
+    a Y for labels), the binary versions of CIFAR-10 and CIFAR-100, pictures. Any other name without
+    a path separator is a data set: `digits` (embedded) or one prepared with TensorFlow Datasets,
+    such as `mnist`, `fashion_mnist`, `cifar10`. A version may follow (`mnist:3.0.1`), and a
+    prepared set's configuration too (`cifar10_corrupted/fog_1`).
 
     Args:
         name_or_path: the name or path.
-        split: "train", "test", another split that the set has, or "all": train, then test, then the others.
-        limit: only so many images: the first, but where they lie class by class (class folders, sorted labels) a sample
-            over all classes.
-        size: bring every image to this height and width (pixels), or to (height, width), bilinearly with antialiasing.
-            None: leave the size, which must then be the same for all.
-        fit: how an image of other proportions comes to that size: "crop" takes the largest centred part that has them,
-            "pad" the whole image, centred on black, "squeeze" the whole image, its proportions given up.
+        split: "train", "test", another split that the set has, or "all": train, then test, then the
+            others.
+        limit: only so many images: the first, but where they lie class by class (class folders,
+            sorted labels) a sample over all classes.
+        size: bring every image to this height and width (pixels), or to (height, width), bilinearly
+            with antialiasing. None: leave the size, which must then be the same for all.
+        fit: how an image of other proportions comes to that size: "crop" takes the largest centred
+            part that has them, "pad" the whole image, centred on black, "squeeze" the whole image,
+            its proportions given up.
         channels: 1 turns colour into luma grey, 3 repeats grey; None leaves what there is.
-        strict: refuse a folder that holds files which are no readable pictures, instead of skipping them.
-        data_dir: where prepared data sets lie; default the environment's TFDS_DATA_DIR, or ~/tensorflow_datasets.
-        cache_dir: where decoded data sets are kept; default the environment's SCRATCHCLUST_CACHE, or the user's cache.
+        strict: refuse a folder that holds files which are no readable pictures, instead of skipping
+            them.
+        data_dir: where prepared data sets lie; default the environment's TFDS_DATA_DIR, or
+            ~/tensorflow_datasets.
+        cache_dir: where decoded data sets are kept; default the environment's SCRATCHCLUST_CACHE,
+            or the user's cache.
         verbose: show progress of slow reading on standard error.
         seed: decides which images that sample holds.
-        tell: called with a line that says how far slow reading has come, a few times a second, in place of `verbose`.
+        tell: called with a line that says how far slow reading has come, a few times a second, in
+            place of `verbose`.
 
     Returns:
-        A `Dataset`. Its images are a new array that the caller may change; its `taken` says in one line what was taken
-        for what.
+        A `Dataset`. Its images are a new array that the caller may change; its `taken` says in one
+        line what was taken for what.
 
     Raises:
-        InputError: nothing of that name, or something that cannot be used; the line says which file and what to do.
+        InputError: nothing of that name, or something that cannot be used; the line says which file
+            and what to do.
     """
     if channels not in (None, 1, 3):
-        raise InputError(f"channels must be 1 (grey), 3 (RGB) or None (as they are), found {channels!r}")
+        raise InputError(
+            f"channels must be 1 (grey), 3 (RGB) or None (as they are), found {channels!r}"
+        )
     pair = check_size(size)
-    request = Request(split, check_limit(limit), pair, strict, verbose, seed, tell, check_fit(fit, pair))
+    request = Request(
+        split, check_limit(limit), pair, strict, verbose, seed, tell, check_fit(fit, pair)
+    )
     try:
         reading = _read(name_or_path, request, data_dir, cache_dir)
     except PermissionError as error:
@@ -96,7 +110,8 @@ def prepare(
     data_dir: str | os.PathLike[str] | None = None,
     verbose: bool = False,
 ) -> "PreparedSet":
-    """Check a data set that is there, or prepare it with TensorFlow Datasets (extra `prepare`, and the network).
+    """Check a data set that is there, or prepare it with TensorFlow Datasets (extra `prepare`, and
+    the network).
 
     Args:
         name: a data set of TensorFlow Datasets, or `digits`.
@@ -104,7 +119,8 @@ def prepare(
         verbose: show TensorFlow Datasets' progress.
 
     Raises:
-        InputError: it cannot be prepared here; the line says what to install or which files to put where.
+        InputError: it cannot be prepared here; the line says what to install or which files to put
+            where.
     """
     if name == "digits":
         from scratchclust.data.digits import describe
@@ -125,15 +141,19 @@ def _read(
         raise InputError("the name of the data is empty: give a data set's name or a path")
     path = expanded(name_or_path)
     if _exists(path):
-        from scratchclust.data.files import read_path
+        from scratchclust.data.formats import read_path
 
         return read_path(path, request)
     from scratchclust.data.prepared import NAME, is_prepared
 
     name = os.fspath(name_or_path)
-    if isinstance(name_or_path, os.PathLike) or (os.sep in name and not is_prepared(name, data_dir)):
+    if isinstance(name_or_path, os.PathLike) or (
+        os.sep in name and not is_prepared(name, data_dir)
+    ):
         known = " (a prepared data set's configuration is named like this too: `scratchclust data NAME` prepares it)"
-        raise InputError(f"{name}: no such file or folder: check the path{known if NAME.fullmatch(name) else ''}")
+        raise InputError(
+            f"{name}: no such file or folder: check the path{known if NAME.fullmatch(name) else ''}"
+        )
     if name == "digits":
         from scratchclust.data.digits import read_digits
 
@@ -155,11 +175,15 @@ def _finish(reading: Reading, request: Request, channels: int | None, source: st
         images = np.array(images[chosen])
     n_before, shape_before = len(reading.images), images.shape[1:3]
     if not images.size:
-        raise InputError(f"{source} holds no pixels, its images have shape {images.shape}: give other images")
+        raise InputError(
+            f"{source} holds no pixels, its images have shape {images.shape}: give other images"
+        )
     if request.size is not None and images.shape[1:3] != request.size:
         images = _resized(images, request.size, request.fit)
     images = _with_channels(images, channels)
-    if not (images.flags.writeable and images.flags.c_contiguous):  # the map of a file, or one value many times
+    if not (
+        images.flags.writeable and images.flags.c_contiguous
+    ):  # the map of a file, or one value many times
         images = np.array(images, order="C")
     return Dataset(
         images=images,
@@ -174,14 +198,23 @@ def _finish(reading: Reading, request: Request, channels: int | None, source: st
     )
 
 
-def _words(images: np.ndarray, n_before: int, shape_before: tuple[int, ...], request: Request) -> list[str]:
+def _words(
+    images: np.ndarray, n_before: int, shape_before: tuple[int, ...], request: Request
+) -> list[str]:
     """What was done to the images, for people."""
     n, height, width, n_channels = images.shape
     words = [f"{n} of {n_before} images" if n < n_before else f"{n} images"]
-    words.append(f"{height}x{width} {'grey' if n_channels == 1 else 'RGB'}, values {images.min()} to {images.max()}")
+    words.append(
+        f"{height}x{width} {'grey' if n_channels == 1 else 'RGB'}, values {images.min()} to {images.max()}"
+    )
     if request.size is not None:
-        whole = shape_before[0] * width == shape_before[1] * height and shape_before != (height, width)
-        words.append("resampled whole" if whole else f"{FITTED[request.fit]} where the proportions differ")
+        whole = shape_before[0] * width == shape_before[1] * height and shape_before != (
+            height,
+            width,
+        )
+        words.append(
+            "resampled whole" if whole else f"{FITTED[request.fit]} where the proportions differ"
+        )
     return words
 
 
@@ -196,7 +229,9 @@ def _resized(
     return resized
 
 
-def _with_channels(images: UInt8[np.ndarray, "n h w c"], channels: int | None) -> UInt8[np.ndarray, "n h w d"]:
+def _with_channels(
+    images: UInt8[np.ndarray, "n h w c"], channels: int | None
+) -> UInt8[np.ndarray, "n h w d"]:
     if channels == 3 and images.shape[3] == 1:
         return np.broadcast_to(images, (*images.shape[:3], 3))
     if channels == 1 and images.shape[3] == 3:

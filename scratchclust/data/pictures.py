@@ -1,4 +1,6 @@
-"""One picture: from a file that Pillow reads to uint8 RGB pixels, or to 16-bit grey whose white is not declared."""
+"""One picture: from a file that Pillow reads to uint8 RGB pixels, or to 16-bit grey whose white is
+not declared.
+"""
 
 import warnings
 from collections.abc import Iterator
@@ -17,7 +19,8 @@ from scratchclust.data.profiles import to_srgb
 from scratchclust.data.signatures import AVIF, HEIC
 
 MAX_SAMPLE, BITS_PER_SAMPLE, LARGEST_SAMPLE = 281, 258, 341  # tags of TIFF
-SIZE_MARKER = b"\xff\x4f\xff\x51"  # of JPEG 2000; 42 bytes after it the bits of the first component, less one
+# of JPEG 2000; 42 bytes after it the bits of the first component, less one
+SIZE_MARKER = b"\xff\x4f\xff\x51"
 
 CURES = {  # by the kinds of `signatures`: Pillow's name for the format, and what adds it
     HEIC: ("HEIF", 'install pillow-heif, `pip install -e ".[heic]"` in the checkout'),
@@ -28,20 +31,25 @@ CURES = {  # by the kinds of `signatures`: Pillow's name for the format, and wha
 class Picture(NamedTuple):
     """What `decode` gives."""
 
-    pixels: np.ndarray  # [h, w, 3] uint8; or [h, w] uint16, if it depends on the whole set which value is white
+    pixels: (
+        np.ndarray
+    )  # [h, w, 3] uint8; or [h, w] uint16, if it depends on the whole set which value is white
     largest: int = 0  # of those 16-bit numbers, before they were brought to a size
     is_upper_byte: bool = False  # 16-bit colour, of which Pillow gives the upper eight bits
 
 
 @contextmanager
 def strict_pillow() -> Iterator[None]:
-    """Make Pillow's doubt about a decompression bomb an error, and keep its remarks on odd files from the user.
+    """Make Pillow's doubt about a decompression bomb an error, and keep its remarks on odd files
+    from the user.
 
-    Warning filters belong to the process, not to a thread: enter this once around the threads that decode.
+    Warning filters belong to the process, not to a thread: enter this once around the threads that
+    decode.
     """
     formats()  # here, so that no thread loads a plug-in while another looks for it
     with warnings.catch_warnings():
-        # Remarks on metadata that does not change the pixels: corrupt EXIF, odd transparency, truncated tags.
+        # Remarks on metadata that does not change the pixels: corrupt EXIF, odd transparency,
+        # truncated tags.
         warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
@@ -49,13 +57,15 @@ def strict_pillow() -> Iterator[None]:
 
 @cache
 def formats() -> tuple[str, ...]:
-    """The names of all formats that Pillow knows, in the order in which they are tried: the same in every process.
+    """The names of all formats that Pillow knows, in the order in which they are tried: the same in
+    every process.
 
-    HEIC is among them where pillow-heif is installed (the extra `heic`); that is told to Pillow here, before any thread
-    starts.
+    HEIC is among them where pillow-heif is installed (the extra `heic`); that is told to Pillow
+    here, before any thread starts.
 
-    By itself Pillow loads a plug-in when a file's ending asks for it and tries them as they came. Some know their files
-    by no signature: TGA, loaded first for another file's sake, claims certain icons. Those are tried last here.
+    By itself Pillow loads a plug-in when a file's ending asks for it and tries them as they came.
+    Some know their files by no signature: TGA, loaded first for another file's sake, claims certain
+    icons. Those are tried last here.
     """
     Image.init()
     with suppress(ImportError):
@@ -69,7 +79,9 @@ def formats() -> tuple[str, ...]:
 def endings() -> frozenset[str]:
     """What the names of pictures end in, in small letters, with the dot."""
     known = formats()
-    return frozenset(ending for ending, name in Image.registered_extensions().items() if name in known)
+    return frozenset(
+        ending for ending, name in Image.registered_extensions().items() if name in known
+    )
 
 
 def cure_of(kind: str | None) -> str:
@@ -81,9 +93,10 @@ def cure_of(kind: str | None) -> str:
 def decode(path: Path, size: tuple[int, int] | None, fit: Fit = "crop") -> Picture:
     """The first frame of a picture as RGB, turned as its EXIF orientation says.
 
-    Colours are brought to sRGB first, if a profile in the file says that they are others (`profiles.to_srgb`).
-    Transparent pixels show white behind them. Floats in [0, 1] become round(255 x), and grey of more than 8 bits
-    round(255 v / white), if the file declares its white; if it does not, its numbers are given as they are.
+    Colours are brought to sRGB first, if a profile in the file says that they are others
+    (`profiles.to_srgb`). Transparent pixels show white behind them. Floats in [0, 1] become
+    round(255 x), and grey of more than 8 bits round(255 v / white), if the file declares its white;
+    if it does not, its numbers are given as they are.
 
     Args:
         path: the picture.
@@ -97,7 +110,8 @@ def decode(path: Path, size: tuple[int, int] | None, fit: Fit = "crop") -> Pictu
     try:
         with Image.open(path, formats=formats()) as picture:
             if size is not None:
-                # JPEG can be decoded at 1/2, 1/4 or 1/8 at a fraction of the time; twice the wanted size is enough.
+                # JPEG can be decoded at 1/2, 1/4 or 1/8 at a fraction of the time; twice the wanted
+                # size is enough.
                 picture.draft(None, (2 * max(size), 2 * max(size)))
             if picture.mode.startswith("I"):
                 return _deep(picture, size, fit)
@@ -108,7 +122,9 @@ def decode(path: Path, size: tuple[int, int] | None, fit: Fit = "crop") -> Pictu
             f"so many pixels that it may be a decompression bomb (the limit is {Image.MAX_IMAGE_PIXELS}): "
             "save it smaller"
         ) from error
-    return Picture(np.asarray(rgb if size is None else fitted(rgb, size, fit)), is_upper_byte=is_upper_byte)
+    return Picture(
+        np.asarray(rgb if size is None else fitted(rgb, size, fit)), is_upper_byte=is_upper_byte
+    )
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:
@@ -130,13 +146,14 @@ def to_rgb(picture: Image.Image) -> Image.Image:
 def fitted(picture: Image.Image, size: tuple[int, int], fit: Fit = "crop") -> Image.Image:
     """The picture in a size that may have other proportions.
 
-    Bilinear with antialiasing: where the proportions are those of the size it is `preprocessing.resize`, rounded.
+    Bilinear with antialiasing: where the proportions are those of the size it is
+    `preprocessing.resize`, rounded.
 
     Args:
         picture: of any mode in which Pillow resamples.
         size: (height, width).
-        fit: "crop" takes the largest centred part with the proportions of the size; "pad" the whole picture, centred on
-            black; "squeeze" the whole picture, its proportions given up.
+        fit: "crop" takes the largest centred part with the proportions of the size; "pad" the whole
+            picture, centred on black; "squeeze" the whole picture, its proportions given up.
     """
     height, width = size
     if fit == "squeeze":
@@ -179,7 +196,9 @@ def _deep(picture: Any, size: tuple[int, int] | None, fit: Fit) -> Picture:
 
 
 def _declared_white(picture: Any) -> int | None:
-    """The value that the file says is white; None if it says no more than that its numbers have 16 bits."""
+    """The value that the file says is white; None if it says no more than that its numbers have 16
+    bits.
+    """
     if picture.format == "PPM":  # Pillow has brought the file's own white to 65535
         return LARGEST
     if picture.format == "JPEG2000":
@@ -204,4 +223,6 @@ def _raw_mode(picture: Any) -> str:
 def _check_range(values: np.ndarray, white: int) -> None:
     # Written so that NaN is refused too.
     if not (values.min() >= 0 and values.max() <= white):
-        raise ValueError(f"its values run from {values.min():g} to {values.max():g}, expected 0 to {white}")
+        raise ValueError(
+            f"its values run from {values.min():g} to {values.max():g}, expected 0 to {white}"
+        )

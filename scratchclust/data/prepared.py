@@ -46,9 +46,7 @@ WELL_KNOWN = (
     "imagenette",
 )
 IDX_SETS = ("mnist", "fashion_mnist", "kmnist")
-IDX_FILES = (
-    "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz"
-)
+IDX_FILES = "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz"
 
 
 class PreparedSet(NamedTuple):
@@ -68,12 +66,15 @@ class PreparedSet(NamedTuple):
 
 
 def data_root(data_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Where prepared sets lie: the argument, the environment's TFDS_DATA_DIR, or TensorFlow Datasets' own default."""
+    """Where prepared sets lie: the argument, the environment's TFDS_DATA_DIR, or TensorFlow
+    Datasets' own default.
+    """
     return expanded(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
 
 
 def find_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path | None:
-    """The folder of a prepared set: `name`, `name/configuration`, `name:1.2.3`; None if there is none.
+    """The folder of a prepared set: `name`, `name/configuration`, `name:1.2.3`; None if there is
+    none.
 
     Without a version it is the newest; without a configuration the only one that is there.
 
@@ -82,17 +83,24 @@ def find_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> 
     """
     match = NAME.fullmatch(name)
     if match is None or len(name) > LONGEST_NAME:
-        raise InputError(f"{name!r} is neither a file, a folder, nor a possible name of a data set: check it")
+        raise InputError(
+            f"{name!r} is neither a file, a folder, nor a possible name of a data set: check it"
+        )
     folder = data_root(data_dir) / match["name"]
     found = _versions(folder, match["version"])
     if not found:
-        configurations = {path.parent.name: _versions(path.parent, match["version"]) for path in folder.glob("*/*.*.*")}
+        configurations = {
+            path.parent.name: _versions(path.parent, match["version"])
+            for path in folder.glob("*/*.*.*")
+        }
         configurations = {key: versions for key, versions in configurations.items() if versions}
         if len(configurations) > 1:
             choices = ", ".join(f"{match['name']}/{key}" for key in sorted(configurations))
             raise InputError(f"{name} is prepared in several configurations: name one of {choices}")
         found = next(iter(configurations.values()), [])
-    return max(found, key=lambda path: [int(number) for number in path.name.split(".")], default=None)
+    return max(
+        found, key=lambda path: [int(number) for number in path.name.split(".")], default=None
+    )
 
 
 def is_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> bool:
@@ -112,7 +120,9 @@ def splits_of(folder: Path) -> dict[str, int]:
         info: dict[str, Any] = json.loads(info_file.read_text(encoding="utf-8"))
         splits = {split["name"]: sum(map(int, split["shardLengths"])) for split in info["splits"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{info_file} is damaged ({error!r}): delete {folder} and prepare the set again") from error
+        raise InputError(
+            f"{info_file} is damaged ({error!r}): delete {folder} and prepare the set again"
+        ) from error
     if info.get("fileFormat") != "array_record":
         raise InputError(
             f"{folder} is in the format {info.get('fileFormat')!r}, expected array_record, which needs no TensorFlow: "
@@ -127,10 +137,14 @@ def name_of(folder: Path, root: Path) -> str:
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 of a prepared set's description and its files' names, sizes and times; cheap, not of their contents."""
+    """SHA-256 of a prepared set's description and its files' names, sizes and times; cheap, not of
+    their contents.
+    """
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        status = path.stat()  # records are padded: a set prepared anew may well have the old one's sizes
+        status = (
+            path.stat()
+        )  # records are padded: a set prepared anew may well have the old one's sizes
         digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
         if path.suffix == ".json":
             digest.update(path.read_bytes())
@@ -151,10 +165,13 @@ def check_or_prepare(
 
 
 def why_no_tfds() -> str | None:
-    """None if TensorFlow Datasets can be imported, else what is wrong with it: it is missing, or broken."""
+    """None if TensorFlow Datasets can be imported, else what is wrong with it: it is missing, or
+    broken.
+    """
     try:
         import tensorflow_datasets  # noqa: F401
-    # Broken: what it imports in turn is missing or of a version that it does not bear, and that fails in many ways.
+    # Broken: what it imports in turn is missing or of a version that it does not bear, and that
+    # fails in many ways.
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and error.name == "tensorflow_datasets":
             return "is not installed"
@@ -163,7 +180,9 @@ def why_no_tfds() -> str | None:
 
 
 def missing(name: str, root: Path) -> InputError:
-    """The error for a set that is not there: in one line what was looked for, and every way to get it."""
+    """The error for a set that is not there: in one line what was looked for, and every way to get
+    it.
+    """
     if unknown := _unknown(name):
         return unknown
     problem = why_no_tfds()
@@ -193,7 +212,9 @@ def _idx_way(root: Path) -> str:
 
 
 def _unknown(name: str) -> InputError | None:
-    """The error for a name that TensorFlow Datasets does not know; None if it does, or cannot be asked."""
+    """The error for a name that TensorFlow Datasets does not know; None if it does, or cannot be
+    asked.
+    """
     base = re.split("[:/]", name)[0]
     try:
         import tensorflow_datasets as tfds
@@ -201,7 +222,9 @@ def _unknown(name: str) -> InputError | None:
         known, is_complete = tfds.list_builders(with_community_datasets=False), True
     except Exception:  # `why_no_tfds` tells; a name that looks like another can be told without it
         known, is_complete = [*WELL_KNOWN], False
-    similar = difflib.get_close_matches(base, ["digits", *known], n=3, cutoff=0.6 if is_complete else 0.75)
+    similar = difflib.get_close_matches(
+        base, ["digits", *known], n=3, cutoff=0.6 if is_complete else 0.75
+    )
     if base in known or not (similar or is_complete):
         return None
     meant = ", ".join(dict.fromkeys(similar))
@@ -227,15 +250,20 @@ def _prepare(name: str, root: Path, *, verbose: bool) -> Path:
         with _few_retries(), _messages(verbose):
             builder = tfds.builder(name, data_dir=root)
             builder.download_and_prepare(file_format="array_record")
-    # Among others no network (requests' errors are OSErrors), a refused or a broken download, a set that wants files
-    # put by hand, a package that only this set needs, a version or a configuration that does not exist.
+    # Among others no network (requests' errors are OSErrors), a refused or a broken download, a set
+    # that wants files put by hand, a package that only this set needs, a version or a configuration
+    # that does not exist.
     except Exception as error:
         # requests' own ConnectionError quotes addresses and pools at length.
         reason = "no connection" if type(error).__name__ == "ConnectionError" else one_line(error)
         by_network = isinstance(error, OSError | tfds.download.DownloadError)
-        cure = "check the network and try again" if by_network else "mend what it says and try again"
+        cure = (
+            "check the network and try again" if by_network else "mend what it says and try again"
+        )
         retry = f"TensorFlow Datasets failed ({reason}), so {cure}"
-        raise InputError(f"{name!r} is not prepared in {root}: {_ways(retry, name, root)}") from error
+        raise InputError(
+            f"{name!r} is not prepared in {root}: {_ways(retry, name, root)}"
+        ) from error
     return Path(builder.data_dir)
 
 
@@ -245,7 +273,9 @@ def _why_no_tensorflow() -> str | None:
 
 @contextmanager
 def _few_retries() -> Iterator[None]:
-    """Give up after seconds without a network: TensorFlow Datasets would try ten times, for five minutes."""
+    """Give up after seconds without a network: TensorFlow Datasets would try ten times, for five
+    minutes.
+    """
     from tensorflow_datasets.core.download import downloader
 
     before = downloader.MAX_RETRIES
@@ -258,7 +288,9 @@ def _few_retries() -> Iterator[None]:
 
 @contextmanager
 def _messages(shown: bool) -> Iterator[None]:
-    """Send what TensorFlow Datasets tells to standard error, or nowhere; standard output is for results."""
+    """Send what TensorFlow Datasets tells to standard error, or nowhere; standard output is for
+    results.
+    """
     import tensorflow_datasets as tfds
 
     # It warns of each failed attempt; the error that follows the last one says it all.
@@ -277,5 +309,9 @@ def _messages(shown: bool) -> Iterator[None]:
 
 def _versions(folder: Path, version: str | None) -> list[Path]:
     """The prepared versions in a folder, or only the one that is wanted."""
-    found = [path.parent for path in folder.glob("*/dataset_info.json") if VERSION.fullmatch(path.parent.name)]
+    found = [
+        path.parent
+        for path in folder.glob("*/dataset_info.json")
+        if VERSION.fullmatch(path.parent.name)
+    ]
     return [path for path in found if version in (None, path.name)]

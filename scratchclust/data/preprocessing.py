@@ -1,7 +1,8 @@
 """Preprocessing as plain functions: images in, float32 out.
 
-Images are [n, h, w, c] with pixel values from 0 (black) to 255 (white), as uint8 or as floats on that same scale; the
-grey functions and `resize` keep the scale, `to_unit` and `to_symmetric` change it.
+Images are [n, h, w, c] with pixel values from 0 (black) to 255 (white), as uint8 or as floats on
+that same scale; the grey functions and `resize` keep the scale, `to_unit` and `to_symmetric` change
+it.
 """
 
 from typing import NamedTuple
@@ -69,18 +70,21 @@ def standardise(
 ) -> Standardised:
     """Each feature to mean 0 and standard deviation 1: (x - mean) / scale.
 
-    mean_j = (1/n) sum_i x_ij and scale_j = sqrt((1/n) sum_i (x_ij - mean_j)^2), in float64. A constant feature has
-    scale 1, so that it becomes 0 and not 0/0.
+    mean_j = (1/n) sum_i x_ij and scale_j = sqrt((1/n) sum_i (x_ij - mean_j)^2), in float64. A
+    constant feature has scale 1, so that it becomes 0 and not 0/0.
 
     Args:
         X: [n, d].
-        mean, scale: [d], from an earlier call, to bring new rows to the same scale; both or neither.
+        mean, scale: [d], from an earlier call, to bring new rows to the same scale; both or
+            neither.
 
     Raises:
         InputError: only one of the two was given, or X has no rows to learn them from.
     """
     if (mean is None) != (scale is None):
-        raise InputError("standardise needs mean and scale together, found only one: pass both of an earlier call")
+        raise InputError(
+            "standardise needs mean and scale together, found only one: pass both of an earlier call"
+        )
     if mean is None or scale is None:
         mean, scale = _mean_and_scale(X)
     standard = X - mean  # in float64
@@ -88,11 +92,14 @@ def standardise(
     return Standardised(standard.astype(np.float32), mean, scale)
 
 
-def resize(images: Num[np.ndarray, "n h w c"], size: int | tuple[int, int]) -> Float32[np.ndarray, "n height width c"]:
+def resize(
+    images: Num[np.ndarray, "n h w c"], size: int | tuple[int, int]
+) -> Float32[np.ndarray, "n height width c"]:
     """Resample to another height and width: bilinear, antialiased when it shrinks.
 
-    Rows and columns are resampled one after the other, by one matrix each: out = R_h image R_w^T; see
-    `resampling_matrix`. The whole image is used; the proportions change if those of `size` differ.
+    Rows and columns are resampled one after the other, by one matrix each: out = R_h image R_w^T;
+    see `resampling_matrix`. The whole image is used; the proportions change if those of `size`
+    differ.
 
     Args:
         images: [n, h, w, c].
@@ -114,9 +121,9 @@ def resize(images: Num[np.ndarray, "n h w c"], size: int | tuple[int, int]) -> F
 def resampling_matrix(n: int, size: int) -> Float32[np.ndarray, "size n_old"]:
     """Weights R of n old pixels in `size` new ones, along one axis; each row sums to 1.
 
-    A new pixel i has its centre at u_i = (i + 1/2) n / size - 1/2 on the old axis. It sees the old pixels under a
-    triangle of half width s = max(1, n / size), which is linear interpolation when growing and a weighted mean over
-    the covered pixels when shrinking:
+    A new pixel i has its centre at u_i = (i + 1/2) n / size - 1/2 on the old axis. It sees the old
+    pixels under a triangle of half width s = max(1, n / size), which is linear interpolation when
+    growing and a weighted mean over the covered pixels when shrinking:
 
         R_ij = max(0, 1 - |j - u_i| / s) / sum_k max(0, 1 - |k - u_i| / s)
     """
@@ -128,7 +135,9 @@ def resampling_matrix(n: int, size: int) -> Float32[np.ndarray, "size n_old"]:
 
 def _mean_and_scale(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if not len(X):
-        raise InputError("standardise found no rows to learn the mean and scale from: give at least one")
+        raise InputError(
+            "standardise found no rows to learn the mean and scale from: give at least one"
+        )
     mean = X.mean(axis=0, dtype=np.float64)
     scale = np.sqrt(np.square(X - mean).mean(axis=0))
     # Not `scale == 0`: the mean of equal values may differ from them in its last bit.
@@ -139,5 +148,7 @@ def _n_channels(images: np.ndarray) -> int:
     """1 or 3, or a refusal."""
     n_channels = images.shape[3]
     if n_channels not in (1, 3):
-        raise InputError(f"expected images with 1 or 3 channels, found {n_channels} in shape {images.shape}: give RGB")
+        raise InputError(
+            f"expected images with 1 or 3 channels, found {n_channels} in shape {images.shape}: give RGB"
+        )
     return n_channels

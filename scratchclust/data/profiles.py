@@ -1,7 +1,8 @@
 """Colour profiles: a picture whose numbers mean other colours than sRGB's is brought to sRGB.
 
-Cameras and telephones save in Display P3 or Adobe RGB, printers in a CMYK of their own: by the numbers alone these look
-pale, or too dark. The profile (ICC) that lies in the file says what they mean.
+Cameras and telephones save in Display P3 or Adobe RGB, printers in a CMYK of their own: by the
+numbers alone these look pale, or too dark. The profile (ICC) that lies in the file says what they
+mean.
 """
 
 import io
@@ -10,18 +11,24 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageCms
 
-TOLERANCE = 2  # of 255: profiles that differ less from sRGB are other editions of it, and nothing is to be done
+# of 255: profiles that differ less from sRGB are other editions of it, and nothing is to be done
+TOLERANCE = 2
 N_LEVELS = 9  # of each channel, in the colours on which a profile is compared with sRGB
 
 
 def to_srgb(picture: Image.Image) -> Image.Image:
     """The picture as its profile says, in sRGB: relative to white, with black brought to black.
 
-    As it is: a picture without a profile, or with one that is sRGB's, broken or not for these channels; also black and
-    white, L*a*b*, floats and grey of 16 bits. Transparency stays. Safe in several threads.
+    As it is: a picture without a profile, or with one that is sRGB's, broken or not for these
+    channels; also black and white, L*a*b*, floats and grey of 16 bits. Transparency stays. Safe in
+    several threads.
     """
     profile = picture.info.get("icc_profile")
-    if not isinstance(profile, bytes) or picture.mode in ("1", "F", "LAB") or picture.mode.startswith("I"):
+    if (
+        not isinstance(profile, bytes)
+        or picture.mode in ("1", "F", "LAB")
+        or picture.mode.startswith("I")
+    ):
         return picture
     if picture.mode not in ("L", "LA", "CMYK"):
         wanted = "RGBA" if picture.has_transparency_data else "RGB"
@@ -32,7 +39,11 @@ def to_srgb(picture: Image.Image) -> Image.Image:
         picture = picture.convert("LA")
     if picture.mode in ("L", "LA"):
         table = _grey_table(profile)
-        return picture if table is None else picture.point(table + [*range(256)] * (picture.mode == "LA"))
+        return (
+            picture
+            if table is None
+            else picture.point(table + [*range(256)] * (picture.mode == "LA"))
+        )
     transform = _transform(profile, picture.mode)
     return picture if transform is None else transform.apply(picture)
 
@@ -42,7 +53,9 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """From the profile to sRGB; None if it is broken, of other channels, or sRGB itself."""
     output = mode if mode == "RGBA" else "RGB"
     flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
-    if mode == "L":  # of which only a table is made: no short cuts, which are coarse where it is dark
+    if (
+        mode == "L"
+    ):  # of which only a table is made: no short cuts, which are coarse where it is dark
         flags |= ImageCms.Flags.NOOPTIMIZE
     try:
         transform = ImageCms.ImageCmsTransform(
@@ -55,7 +68,8 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         )
         if mode == "RGB" and _is_identity(transform):
             return None
-    # OSError: not a profile; ValueError, PyCMSError: of other channels; ImportError: a Pillow built without LittleCMS.
+    # OSError: not a profile; ValueError, PyCMSError: of other channels; ImportError: a Pillow built
+    # without LittleCMS.
     except (OSError, ValueError, ImportError, ImageCms.PyCMSError):
         return None
     return transform

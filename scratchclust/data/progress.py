@@ -25,7 +25,8 @@ def track(
         total: how many there are.
         description: what is being done, in a few words.
         verbose: False yields the items and shows nothing.
-        tell: is told a line with the number of items that are done, a few times a second; then nothing is shown.
+        tell: is told a line with the number of items that are done, a few times a second; then
+            nothing is shown.
     """
     if tell is not None:
         yield from _told(items, total, description, tell)
@@ -34,9 +35,20 @@ def track(
         yield from items
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     progress = Progress(*columns, console=Console(stderr=True), transient=True)
     task = progress.add_task(description, total=total)
     start = time.monotonic()
@@ -50,7 +62,9 @@ def track(
         progress.stop()
 
 
-def _told(items: Iterable[T], total: int, description: str, tell: Callable[[str], None]) -> Iterator[T]:
+def _told(
+    items: Iterable[T], total: int, description: str, tell: Callable[[str], None]
+) -> Iterator[T]:
     last = time.monotonic()
     for done, item in enumerate(items, 1):
         yield item

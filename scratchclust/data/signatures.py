@@ -1,4 +1,6 @@
-"""What a file is, by the bytes that it starts with: to say of files that are not read what they are."""
+"""What a file is, by the bytes that it starts with: to say of files that are not read what they
+are.
+"""
 
 import gzip
 import zlib
@@ -28,7 +30,10 @@ SIGNATURES = (
     (b"\x80\x05", "a pickle, which may run code when loaded"),
     (b"\x5c\x01\x00\x00", "a NIfTI volume"),
     (b"\x00\x00\x01\x5c", "a NIfTI volume"),
-    (b"version https://git-lfs", "a pointer of Git LFS, in whose place `git lfs pull` puts the file"),
+    (
+        b"version https://git-lfs",
+        "a pointer of Git LFS, in whose place `git lfs pull` puts the file",
+    ),
     (b"/annex/objects", "a pointer of git-annex, in whose place `git annex get` puts the file"),
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
@@ -37,7 +42,10 @@ HEIC, AVIF = "a HEIC picture", "an AVIF picture"
 PLACED = (
     (257, b"ustar", "a tar archive"),
     (128, b"DICM", "a DICOM picture"),
-    *((4, b"ftyp" + brand, HEIC) for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")),
+    *(
+        (4, b"ftyp" + brand, HEIC)
+        for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+    ),
     *((4, b"ftyp" + brand, AVIF) for brand in (b"avif", b"avis")),
     (4, b"ftypcrx ", "a camera's raw picture"),
     (4, b"ftyp", "a film"),
@@ -49,7 +57,10 @@ def kind_of(start: bytes) -> str | None:
     for signature, words in SIGNATURES:
         if start.startswith(signature):
             return words
-    return next((words for at, signature, words in PLACED if start[at : at + len(signature)] == signature), None)
+    return next(
+        (words for at, signature, words in PLACED if start[at : at + len(signature)] == signature),
+        None,
+    )
 
 
 def start_of(path: Path) -> bytes:

@@ -1,4 +1,6 @@
-"""Images from prepared TensorFlow Datasets, decoded once without TensorFlow, then read from the cache."""
+"""Images from prepared TensorFlow Datasets, decoded once without TensorFlow, then read from the
+cache.
+"""
 
 import logging
 import os
@@ -11,7 +13,14 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from scratchclust.data.cache import CachedSplit, cache_root, fetch, store
-from scratchclust.data.dataset import Reading, Request, check_labels, choose_splits, join_labels, one_line
+from scratchclust.data.dataset import (
+    Reading,
+    Request,
+    check_labels,
+    choose_splits,
+    join_labels,
+    one_line,
+)
 from scratchclust.data.pictures import fitted_array
 from scratchclust.data.prepared import (
     INSTALL_TO_READ,
@@ -49,10 +58,12 @@ def read_tfds(
 ) -> Reading:
     """The wanted splits of a prepared set, from the cache or decoded into it.
 
-    The cache is keyed by name, version, split, size and fit, and knows the files it was decoded from by size and time.
+    The cache is keyed by name, version, split, size and fit, and knows the files it was decoded
+    from by size and time.
 
     Raises:
-        InputError: not prepared, no images in it, images of different sizes without `size`, or damaged.
+        InputError: not prepared, no images in it, images of different sizes without `size`, or
+            damaged.
     """
     root = data_root(data_dir)
     folder = find_prepared(name, root)
@@ -65,9 +76,13 @@ def read_tfds(
     parts = []
     for split in choose_splits(request.split, list(splits_of(folder)), name):
         cached = cache / f"{split}{suffix}"
-        parts.append(fetch(cached, source) or _decode_into_cache(folder, split, request, cached, source))
+        parts.append(
+            fetch(cached, source) or _decode_into_cache(folder, split, request, cached, source)
+        )
     if len({part.images.shape[1:] for part in parts}) > 1:
-        raise InputError(f"{name} has images of different sizes in its splits: give a size, for example size=64")
+        raise InputError(
+            f"{name} has images of different sizes in its splits: give a size, for example size=64"
+        )
     images = parts[0].images if len(parts) == 1 else np.concatenate([part.images for part in parts])
     labels = join_labels([part.labels for part in parts], name)
     return Reading(images, labels, parts[0].label_names, name_of(folder, root))
@@ -87,7 +102,9 @@ def describe(folder: Path, name: str) -> PreparedSet:
     return PreparedSet(name, folder.name, folder, lengths, source.shape, source.label_names)
 
 
-def _decode_into_cache(folder: Path, split: str, request: Request, cached: Path, source: str) -> CachedSplit:
+def _decode_into_cache(
+    folder: Path, split: str, request: Request, cached: Path, source: str
+) -> CachedSplit:
     decoded = _decode(folder, split, request)
     try:
         store(cached, decoded, source)
@@ -107,12 +124,18 @@ def _decode(folder: Path, split: str, request: Request) -> CachedSplit:
     if not n:
         raise InputError(f"{folder}: its split {split!r} is empty: load another split")
     if request.size is None and None in source.shape:
-        raise InputError(f"{folder} has images of different sizes: give one size for all, for example size=64")
+        raise InputError(
+            f"{folder} has images of different sizes: give one size for all, for example size=64"
+        )
     height, width = request.size or source.shape[:2]
-    images = np.empty((n, cast(int, height), cast(int, width), cast(int, source.shape[2])), np.uint8)
+    images = np.empty(
+        (n, cast(int, height), cast(int, width), cast(int, source.shape[2])), np.uint8
+    )
     labels = np.empty(n, np.int64)
     examples = _examples(source, folder, split, range(n))
-    for i, example in enumerate(track(examples, n, f"decoding {folder.parent.name} {split}", verbose=request.verbose)):
+    for i, example in enumerate(
+        track(examples, n, f"decoding {folder.parent.name} {split}", verbose=request.verbose)
+    ):
         image = example[source.image_key]
         if request.size is not None:
             image = fitted_array(image, request.size, request.fit)
@@ -144,12 +167,22 @@ def _open(folder: Path) -> _Source:
         features: dict[str, Any] = dict(cast(Any, builder.info.features))
     # What a damaged description leads to: errors of JSON, of protobuf, of TensorFlow Datasets.
     except Exception as error:
-        raise InputError(f"{folder} is damaged ({one_line(error)}): delete it and prepare the set again") from error
+        raise InputError(
+            f"{folder} is damaged ({one_line(error)}): delete it and prepare the set again"
+        ) from error
     supervised = builder.info.supervised_keys or ()
     image_key = _only(features, supervised, tfds.features.Image)
-    if image_key is None or features[image_key].np_dtype != np.uint8 or features[image_key].shape[-1] not in (1, 3):
-        found = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in sorted(features.items()))
-        raise InputError(f"{folder} is no set of 8-bit grey or RGB images, it has {found}: give another set")
+    if (
+        image_key is None
+        or features[image_key].np_dtype != np.uint8
+        or features[image_key].shape[-1] not in (1, 3)
+    ):
+        found = ", ".join(
+            f"{key} ({type(feature).__name__})" for key, feature in sorted(features.items())
+        )
+        raise InputError(
+            f"{folder} is no set of 8-bit grey or RGB images, it has {found}: give another set"
+        )
     label_key = _only(features, supervised, tfds.features.ClassLabel)
     names = None if label_key is None else tuple(features[label_key].names)
     return _Source(builder, image_key, label_key, names, features[image_key].shape)
@@ -162,7 +195,9 @@ def _only(features: dict[str, Any], supervised: Sequence[Any], kind: type) -> st
     return chosen[0] if len(chosen) == 1 else None
 
 
-def _examples(source: _Source, folder: Path, split: str, indices: Sequence[int]) -> Iterator[dict[str, Any]]:
+def _examples(
+    source: _Source, folder: Path, split: str, indices: Sequence[int]
+) -> Iterator[dict[str, Any]]:
     """Decoded examples, read in blocks."""
     try:
         records = source.builder.as_data_source(split=split)
@@ -179,7 +214,9 @@ def _examples(source: _Source, folder: Path, split: str, indices: Sequence[int])
 
 @contextmanager
 def _without_advice() -> Iterator[None]:
-    """Keep one line of TensorFlow Datasets from the user: that OpenCV would decode faster. Pillow does, once."""
+    """Keep one line of TensorFlow Datasets from the user: that OpenCV would decode faster. Pillow
+    does, once.
+    """
 
     def is_news(record: logging.LogRecord) -> bool:
         return "OpenCV is not installed" not in record.getMessage()

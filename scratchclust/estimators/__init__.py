@@ -1,1 +1,3 @@
-"""scikit-learn-shaped classes over the functions; import them from the package: `from scratchclust import KMeans`."""
+"""scikit-learn-shaped classes over the functions; import them from the package: `from scratchclust
+import KMeans`.
+"""

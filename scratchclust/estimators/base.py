@@ -40,15 +40,18 @@ class Estimator(BaseEstimator):
             path: a folder that does not exist yet.
 
         Raises:
-            InputError: the folder exists, or a parameter (a function, a generator) cannot be written.
+            InputError: the folder exists, or a parameter (a function, a generator) cannot be
+                written.
         """
         persist.save(self, path)
 
 
 def check_matrix(estimator: Any, X: Any, *, reset: bool, minimum: int = 1) -> Any:
-    """X [n d] as a finite float array: a JAX array stays where it is, everything else becomes a NumPy array.
+    """X [n d] as a finite float array: a JAX array stays where it is, everything else becomes a
+    NumPy array.
 
-    float32 and float64 stay as they are; small integers (uint8 pixels) become float32, wide ones float64.
+    float32 and float64 stay as they are; small integers (uint8 pixels) become float32, wide ones
+    float64.
 
     Args:
         estimator: whose `n_features_in_` and feature names are set (`reset`) or checked.

@@ -1,4 +1,6 @@
-"""What KMeans and MiniBatchKMeans share: all that centroids tell of points, and the parameters of both."""
+"""What KMeans and MiniBatchKMeans share: all that centroids tell of points, and the parameters of
+both.
+"""
 
 import warnings
 from collections.abc import Callable
@@ -10,8 +12,8 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, Transfor
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from scratchclust.checks import Rule, array, function, number, one_of, seed, verbosity, whole
-from scratchclust.cluster.distances_to_centroids import distances_to_centroids
 from scratchclust.cluster.kmeans import assign
+from scratchclust.cluster.kmeans_parts.distances_to_centroids import distances_to_centroids
 from scratchclust.cluster.kmeans_starts import STARTS
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import Estimator, check_matrix, like
@@ -40,16 +42,22 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         return self.fit(X, sample_weight=sample_weight).labels_
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
-        """The distance of each row of X [n d] to each centroid that `fit` found, [n k]; y is ignored."""
+        """The distance of each row of X [n d] to each centroid that `fit` found, [n k]; y is
+        ignored.
+        """
         return self.fit(X, sample_weight=sample_weight).transform(X)
 
     def predict(self, X: Any) -> Any:
-        """The nearest centroid of each row of X [n d], int32 [n]: for the points of fit `labels_`, to the last one."""
+        """The nearest centroid of each row of X [n d], int32 [n]: for the points of fit `labels_`,
+        to the last one.
+        """
         X = self._points(X)
         return like(X, assign(X, self.cluster_centers_)[0])
 
     def transform(self, X: Any) -> Any:
-        """The distance of each row of X [n d] to each centroid, [n k]; exactly 0 for a row that is one."""
+        """The distance of each row of X [n d] to each centroid, [n k]; exactly 0 for a row that is
+        one.
+        """
         X = self._points(X)
         return like(X, distances_to_centroids(X, self.cluster_centers_), X.dtype)
 
@@ -89,7 +97,8 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
 
 
 def checked_weights(sample_weight: Any, X: Any) -> np.ndarray | None:
-    """The weights of the rows of X in float64, one for all if it is a number; None where none were given.
+    """The weights of the rows of X in float64, one for all if it is a number; None where none were
+    given.
 
     Raises:
         ValueError: another number of them than rows, not finite, negative, or none above 0.
@@ -99,7 +108,9 @@ def checked_weights(sample_weight: Any, X: Any) -> np.ndarray | None:
     given = sample_weight if np.isscalar(sample_weight) else np.asarray(sample_weight)
     weights = _check_sample_weight(given, np.empty((len(X), 1)), dtype=np.float64)
     if (weights < 0).any():
-        raise InputError("expected sample_weight >= 0, got negative weights: use 0 to leave a point out")
+        raise InputError(
+            "expected sample_weight >= 0, got negative weights: use 0 to leave a point out"
+        )
     return weights
 
 
@@ -112,7 +123,9 @@ def checked_start(start: Any, n_clusters: int, X: Any) -> Any:
     try:
         start = start if isinstance(start, jax.Array) else np.array(start, X.dtype)
     except (ValueError, TypeError) as error:
-        raise InputError(f"expected starting centroids of numbers, got {type(start).__name__}: {error}") from None
+        raise InputError(
+            f"expected starting centroids of numbers, got {type(start).__name__}: {error}"
+        ) from None
     if start.shape != (n_clusters, X.shape[1]):
         raise InputError(
             f"expected starting centroids of shape {[n_clusters, X.shape[1]]} (clusters, features), "
@@ -126,4 +139,6 @@ def checked_start(start: Any, n_clusters: int, X: Any) -> Any:
 def check_enough(X: Any, n_clusters: int) -> None:
     """An InputError if there are fewer points than clusters."""
     if len(X) < n_clusters:
-        raise InputError(f"n_samples={len(X)} should be >= n_clusters={n_clusters}: ask for fewer clusters")
+        raise InputError(
+            f"n_samples={len(X)} should be >= n_clusters={n_clusters}: ask for fewer clusters"
+        )

@@ -17,7 +17,8 @@ def check_images(X: Any, *, like_fit: tuple[int, ...] | None = None) -> np.ndarr
     """Images [n h w c] as a NumPy array.
 
     Raises:
-        InputError: another number of dimensions, no image, no real numbers, or another size or channels than in fit.
+        InputError: another number of dimensions, no image, no real numbers, or another size or
+            channels than in fit.
     """
     images = np.asarray(X)
     if images.ndim != 4 or 0 in images.shape:
@@ -40,7 +41,9 @@ def check_images(X: Any, *, like_fit: tuple[int, ...] | None = None) -> np.ndarr
 
 
 class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
-    """Base of the estimators that take images [n h w c], which scikit-learn's own checks do not know."""
+    """Base of the estimators that take images [n h w c], which scikit-learn's own checks do not
+    know.
+    """
 
     n_features_out_: int
 
@@ -59,10 +62,12 @@ class PixelFeatures(ImageFeatures):
     """The pixels of an image as one vector of float32.
 
     Args:
-        color: "rgb" keeps the channels as they are; "luma" (0.299 r + 0.587 g + 0.114 b) and "mean" make grey.
-        scale: "unit" gives [0, 1], "symmetric" [-1, 1], "standard" mean 0 and variance 1 of each feature over the
-            images of the fit (a constant feature becomes 0).
-        size: height and width to resize to; None keeps the images' own, which must then be those of the fit.
+        color: "rgb" keeps the channels as they are; "luma" (0.299 r + 0.587 g + 0.114 b) and "mean"
+            make grey.
+        scale: "unit" gives [0, 1], "symmetric" [-1, 1], "standard" mean 0 and variance 1 of each
+            feature over the images of the fit (a constant feature becomes 0).
+        size: height and width to resize to; None keeps the images' own, which must then be those of
+            the fit.
 
     Attributes:
         image_shape_: (height, width, channels) of the images that the vectors stand for.
@@ -83,7 +88,9 @@ class PixelFeatures(ImageFeatures):
         self.size = size
 
     def fit(self, X: Any, y: Any = None) -> "PixelFeatures":
-        """Learn the shape of the images X [n h w c], and for "standard" their mean and scale; y is ignored."""
+        """Learn the shape of the images X [n h w c], and for "standard" their mean and scale; y is
+        ignored.
+        """
         self._fit(X)
         return self
 
@@ -101,11 +108,14 @@ class PixelFeatures(ImageFeatures):
         like_fit = self.input_shape_ if self.size is None else None
         images = self._prepared(check_images(X, like_fit=like_fit))
         if images.shape[1:] != self.image_shape_:
-            raise InputError(f"expected {self.image_shape_[2]} channels as in fit, got {images.shape[3]}")
+            raise InputError(
+                f"expected {self.image_shape_[2]} channels as in fit, got {images.shape[3]}"
+            )
         return like(X, self._standardised(flatten(images)))
 
     def inverse_transform(self, X: Any) -> Any:
-        """Vectors [n d] as images [n h w c] of float32 in [0, 1]; beyond that range they are clipped.
+        """Vectors [n d] as images [n h w c] of float32 in [0, 1]; beyond that range they are
+        clipped.
 
         Raises:
             InputError: no vectors, or of another length than those of the fit.
@@ -114,7 +124,9 @@ class PixelFeatures(ImageFeatures):
         vectors = np.asarray(X, np.float32)
         if vectors.ndim != 2 or vectors.shape[1] != self._n_features_out:
             shape = f"[n, {self._n_features_out}]"
-            raise InputError(f"expected vectors of shape {shape}, got {list(vectors.shape)}: give what transform gave")
+            raise InputError(
+                f"expected vectors of shape {shape}, got {list(vectors.shape)}: give what transform gave"
+            )
         if self.mean_ is not None and self.scale_ is not None:
             vectors = vectors * self.scale_ + self.mean_
         if self.scale == "symmetric":
@@ -135,7 +147,9 @@ class PixelFeatures(ImageFeatures):
 
     def _prepared(self, images: np.ndarray) -> np.ndarray:
         given = self._checked()
-        return pixels(images, color=given.color, size=given.size, symmetric=given.scale == "symmetric")
+        return pixels(
+            images, color=given.color, size=given.size, symmetric=given.scale == "symmetric"
+        )
 
     def _standardised(self, vectors: np.ndarray) -> np.ndarray:
         return vectors if self.mean_ is None else standardise(vectors, self.mean_, self.scale_).X
@@ -146,16 +160,19 @@ class PixelFeatures(ImageFeatures):
 
 
 class GradientFeatures(ImageFeatures):
-    """Images set upright, and the histograms of their edges by place and direction, as one vector of length 1.
+    """Images set upright, and the histograms of their edges by place and direction, as one vector
+    of length 1.
 
-    Colours become grey first (luma). `scratchclust.reference.gradients` has the mathematics. No label and no training
-    is needed, and no shift or slant of a drawing matters much: made for figures on an empty (black) ground.
+    Colours become grey first (luma). `scratchclust.reference.gradients` has the mathematics. No
+    label and no training is needed, and no shift or slant of a drawing matters much: made for
+    figures on an empty (black) ground.
 
     Args:
-        straighten: whether to move each image's mass to the centre and to shear it upright; for photographs, whose
-            brightness is no mass, rather not.
+        straighten: whether to move each image's mass to the centre and to shear it upright; for
+            photographs, whose brightness is no mass, rather not.
         n_orientations: directions that are told apart.
-        cell_size: pixels from one place of the grid to the next; None: 3 for images of 28 pixels, and in proportion.
+        cell_size: pixels from one place of the grid to the next; None: 3 for images of 28 pixels,
+            and in proportion.
         sigma: of the Gaussian around each place, in pixels; None: half a cell.
 
     Attributes:
@@ -194,7 +211,9 @@ class GradientFeatures(ImageFeatures):
         shape = check_images(X).shape[1:]
         side = min(shape[:2])
         if side < 3:
-            raise InputError(f"expected images of at least 3x3, got {shape[0]}x{shape[1]}: smaller ones have no edges")
+            raise InputError(
+                f"expected images of at least 3x3, got {shape[0]}x{shape[1]}: smaller ones have no edges"
+            )
         self.input_shape_ = tuple(shape)
         self.cell_size_ = given.cell_size or max(1, round(3 * side / 28))
         self.sigma_ = self.cell_size_ / 2 if given.sigma is None else given.sigma
@@ -211,11 +230,17 @@ class GradientFeatures(ImageFeatures):
         grey = pixels(check_images(X, like_fit=self.input_shape_), color="luma")[..., 0]
         upright = straighten(grey) if given.straighten else grey
         vectors = oriented_gradients(
-            upright, n_orientations=given.n_orientations, cell_size=self.cell_size_, sigma=self.sigma_
+            upright,
+            n_orientations=given.n_orientations,
+            cell_size=self.cell_size_,
+            sigma=self.sigma_,
         )
         return like(X, np.asarray(vectors))
 
     @property
     def _n_features_out(self) -> int:
-        of_side = [-(-(pixels - self.cell_size_ // 2) // self.cell_size_) for pixels in self.input_shape_[:2]]
+        of_side = [
+            -(-(pixels - self.cell_size_ // 2) // self.cell_size_)
+            for pixels in self.input_shape_[:2]
+        ]
         return self.n_orientations * of_side[0] * of_side[1]

@@ -1,4 +1,6 @@
-"""The features of networks that were trained before, over the functions of `scratchclust.features.pretrained`."""
+"""The features of networks that were trained before, over the functions of
+`scratchclust.features.pretrained`.
+"""
 
 from typing import Any, ClassVar, no_type_check
 
@@ -16,20 +18,24 @@ from scratchclust.features.pixels import pixels
 
 
 class PretrainedFeatures(ImageFeatures):
-    """A layer of a network that learned from other images; the fit looks at nothing but the shape of its own.
+    """A layer of a network that learned from other images; the fit looks at nothing but the shape
+    of its own.
 
-    The labels of those other images took part in the training of the network; those of the fit never do. Images are
-    resized to what the network was trained on, and grey ones repeated in each channel.
+    The labels of those other images took part in the training of the network; those of the fit
+    never do. Images are resized to what the network was trained on, and grey ones repeated in each
+    channel.
 
     Args:
-        weights: "cifar10-resnet20" (ResNet-20, trained on CIFAR-10 by `scratchclust run pretrain`, shipped with the
-            package); a file that `ClassifierFeatures.save_weights` wrote; a folder with an ImageNet ResNet-18, -34 or
-            -50 in Hugging Face's layout (config.json and model.safetensors); or its name on the hub, as
-            "microsoft/resnet-18".
-        layer: "pool" (64 numbers of a ResNet-20, 512 of a ResNet-18 or -34, 2048 of a ResNet-50), "last_conv" (the
-            last picture before it, flattened), or another of the network's `layer_names`.
-        size: height and width that the images are resized to; None takes those that the network was trained on (32
-            for CIFAR-10, 224 for ImageNet: on a CPU some 20 images a second with ResNet-18; a smaller size is faster).
+        weights: "cifar10-resnet20" (ResNet-20, trained on CIFAR-10 by `scratchclust run pretrain`,
+            shipped with the package); a file that `ClassifierFeatures.save_weights` wrote; a folder
+            with an ImageNet ResNet-18, -34 or -50 in Hugging Face's layout (config.json and
+            model.safetensors); or its name on the hub, as "microsoft/resnet-18".
+        layer: "pool" (64 numbers of a ResNet-20, 512 of a ResNet-18 or -34, 2048 of a ResNet-50),
+            "last_conv" (the last picture before it, flattened), or another of the network's
+            `layer_names`.
+        size: height and width that the images are resized to; None takes those that the network was
+            trained on (32 for CIFAR-10, 224 for ImageNet: on a CPU some 20 images a second with
+            ResNet-18; a smaller size is faster).
 
     Attributes:
         spec_: the spec of the network.
@@ -52,7 +58,9 @@ class PretrainedFeatures(ImageFeatures):
     }
 
     @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it
-    def __init__(self, weights: Any = "cifar10-resnet20", *, layer: str = "pool", size: int | None = None) -> None:
+    def __init__(
+        self, weights: Any = "cifar10-resnet20", *, layer: str = "pool", size: int | None = None
+    ) -> None:
         self.weights = weights
         self.layer = layer
         self.size = size
@@ -66,13 +74,19 @@ class PretrainedFeatures(ImageFeatures):
         given = self._checked()
         images = check_images(X)
         if images.shape[3] not in (1, 3):
-            raise InputError(f"expected images of 1 or 3 channels, got {images.shape[3]}: choose among the channels")
+            raise InputError(
+                f"expected images of 1 or 3 channels, got {images.shape[3]}: choose among the channels"
+            )
         found = pretrained.read(given.weights)
         one_of(*pretrained.feature_layers(found))("layer", given.layer)
         self.network_shape_ = pretrained.shape_seen(found, given.size)
         layer = pretrained.layer_named(given.layer, found.spec, self.network_shape_)
         self.n_features_out_ = layer_length(found.spec, self.network_shape_, layer)
-        self.input_shape_, self.spec_, self.parameters_ = tuple(images.shape[1:]), found.spec, found.arrays
+        self.input_shape_, self.spec_, self.parameters_ = (
+            tuple(images.shape[1:]),
+            found.spec,
+            found.arrays,
+        )
         return self
 
     def transform(self, X: Any) -> Any:

@@ -1,4 +1,6 @@
-"""Spectral clustering: the embedding of `scratchclust.reduce` and the k-means of `scratchclust.cluster`, joined."""
+"""Spectral clustering: the embedding of `scratchclust.reduce` and the k-means of
+`scratchclust.cluster`, joined.
+"""
 
 from types import SimpleNamespace
 from typing import Any, ClassVar, no_type_check
@@ -12,34 +14,41 @@ from scratchclust.cluster.kmeans import kmeans
 from scratchclust.cluster.neighbor_vote import neighbor_vote
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import Estimator, check_matrix, kept, key_of, like, own
-from scratchclust.reduce.spectral_embedding import AFFINITIES, default_n_neighbors, spectral_embedding
+from scratchclust.reduce.spectral_embedding import (
+    AFFINITIES,
+    default_n_neighbors,
+    spectral_embedding,
+)
 
 
 class SpectralClustering(ClusterMixin, Estimator):
     """Clusters of a graph, as a rule of nearest neighbours: k-means on its smoothest functions.
 
     The first eigenvectors of the symmetric normalised Laplacian are the coordinates
-    (`scratchclust.reference.spectral_embedding` explains how); each point is scaled to length 1 there, and k-means
-    finds the clusters (Ng, Jordan and Weiss, 2002). What belongs together need not lie around a centre: a chain of
-    neighbours is enough. scikit-learn divides each point by the root of its degree instead of its length, which gives
-    the same clusters where they are clear; its default of `affinity` is "rbf".
+    (`scratchclust.reference.spectral_embedding` explains how); each point is scaled to length 1
+    there, and k-means finds the clusters (Ng, Jordan and Weiss, 2002). What belongs together need
+    not lie around a centre: a chain of neighbours is enough. scikit-learn divides each point by the
+    root of its degree instead of its length, which gives the same clusters where they are clear;
+    its default of `affinity` is "rbf".
 
-    Not here: `assign_labels="discretize"` and `"cluster_qr"`; `eigen_solver` other than ARPACK, which takes no
-    `eigen_tol` (parts of the graph of more than 500 points have eigenvalues right to 1e-8, smaller ones to rounding);
-    the affinities "precomputed_nearest_neighbors" and the kernels but "rbf", with their `degree`, `coef0` and
-    `kernel_params` (give any matrix as "precomputed"); `n_jobs`, as all devices take part; `affinity_matrix_`, as the
-    graph is not kept. Sparse input is refused: give X.toarray().
+    Not here: `assign_labels="discretize"` and `"cluster_qr"`; `eigen_solver` other than ARPACK,
+    which takes no `eigen_tol` (parts of the graph of more than 500 points have eigenvalues right to
+    1e-8, smaller ones to rounding); the affinities "precomputed_nearest_neighbors" and the kernels
+    but "rbf", with their `degree`, `coef0` and `kernel_params` (give any matrix as "precomputed");
+    `n_jobs`, as all devices take part; `affinity_matrix_`, as the graph is not kept. Sparse input
+    is refused: give X.toarray().
 
     Args:
         n_clusters: k.
         eigen_solver: None or "arpack", the same.
-        n_components: eigenvectors; None: as many as clusters. The first alone tells no points of a connected graph
-            apart.
+        n_components: eigenvectors; None: as many as clusters. The first alone tells no points of a
+            connected graph apart.
         random_state: seed of k-means; the graph and its eigenvectors know no chance.
         n_init: starts of k-means, the best of which is kept.
         gamma: of "rbf".
-        affinity: "nearest_neighbors", with self-tuned weights; "rbf", exp(-gamma |x - y|^2) for all pairs, 8 n^2 bytes;
-            or "precomputed": X is the matrix of affinities, of at least 0, the larger the nearer.
+        affinity: "nearest_neighbors", with self-tuned weights; "rbf", exp(-gamma |x - y|^2) for all
+            pairs, 8 n^2 bytes; or "precomputed": X is the matrix of affinities, of at least 0, the
+            larger the nearer.
         n_neighbors: of each point in the graph; None: ln n, rounded up.
         assign_labels: "kmeans".
         verbose: 1 prints what is done, and how k-means ended.
@@ -47,12 +56,14 @@ class SpectralClustering(ClusterMixin, Estimator):
     Attributes:
         labels_: [n] int32, the cluster of each point.
         embedding_: [n n_components], the eigenvectors.
-        eigenvalues_: [n_components] of the Laplacian, rising from 0; a gap after the k-th speaks for k clusters.
+        eigenvalues_: [n_components] of the Laplacian, rising from 0; a gap after the k-th speaks
+            for k clusters.
         n_neighbors_: of the graph that was used; with "rbf" of the vote in `predict`.
         n_connected_components_: parts of the graph that no edge joins.
         distances_to_centroids_: [n k] of each point, in the embedding.
         inertia_, n_iter_, converged_, history_: of k-means in the embedding.
-        points_: [n d] of the fit (None for "precomputed"), and n_features_in_, feature_names_in_ as in scikit-learn.
+        points_: [n d] of the fit (None for "precomputed"), and n_features_in_, feature_names_in_ as
+            in scikit-learn.
     """
 
     parameter_rules: ClassVar[dict[str, Rule]] = {
@@ -101,8 +112,8 @@ class SpectralClustering(ClusterMixin, Estimator):
             InputError: a parameter or X cannot be used; the message says what was expected.
 
         Warns:
-            UserWarning: the graph fell into more parts than clusters, and more neighbours were taken; or those of
-                `spectral_embedding` for a given graph.
+            UserWarning: the graph fell into more parts than clusters, and more neighbours were
+                taken; or those of `spectral_embedding` for a given graph.
         """
         given = self._checked()
         X = check_matrix(self, X, reset=True, minimum=2)
@@ -119,32 +130,45 @@ class SpectralClustering(ClusterMixin, Estimator):
         )
         if given.verbose:
             print(f"Computing label assignment using {given.assign_labels}")
-        found = kmeans(directions, given.n_clusters, key=key_of(given.random_state), n_init=given.n_init)
+        found = kmeans(
+            directions, given.n_clusters, key=key_of(given.random_state), n_init=given.n_init
+        )
         if given.verbose:
-            print(f"k-means ended after {found.n_iter} iterations with inertia {float(found.inertia):.6g}")
+            print(
+                f"k-means ended after {found.n_iter} iterations with inertia {float(found.inertia):.6g}"
+            )
         self.labels_ = like(X, found.labels)
-        self.embedding_, self.eigenvalues_ = like(X, graph.embedding, X.dtype), own(graph.eigenvalues)
+        self.embedding_, self.eigenvalues_ = (
+            like(X, graph.embedding, X.dtype),
+            own(graph.eigenvalues),
+        )
         self.n_neighbors_ = graph.n_neighbors or default_n_neighbors(len(X))
         self.n_connected_components_ = graph.n_connected_components
         centroids = np.asarray(found.centroids, directions.dtype)
-        self.distances_to_centroids_ = np.stack([np.linalg.norm(directions - c, axis=1) for c in centroids], axis=1)
+        self.distances_to_centroids_ = np.stack(
+            [np.linalg.norm(directions - c, axis=1) for c in centroids], axis=1
+        )
         self.inertia_, self.n_iter_, self.converged_ = found.inertia, found.n_iter, found.converged
         self.history_ = {name: own(entries) for name, entries in found.history._asdict().items()}
         self.points_ = None if given.affinity == "precomputed" else kept(X)
         return self
 
     def predict(self, X: Any) -> Any:
-        """The cluster of each row of X [n d], int32 [n]: its nearest fitted points vote, each with weight 1 / distance.
+        """The cluster of each row of X [n d], int32 [n]: its nearest fitted points vote, each with
+        weight 1 / distance.
 
-        A fitted point is its own nearest neighbour and keeps its cluster; equal ones that the fit put into several
-        clusters, as it may where they are more than clusters need, get the one that most of them have.
+        A fitted point is its own nearest neighbour and keeps its cluster; equal ones that the fit
+        put into several clusters, as it may where they are more than clusters need, get the one
+        that most of them have.
 
         Raises:
             InputError: the fit saw affinities and no points.
         """
         check_is_fitted(self)
         if self.points_ is None:
-            raise InputError('predict needs points, and affinity="precomputed" had none: fit on the points themselves')
+            raise InputError(
+                'predict needs points, and affinity="precomputed" had none: fit on the points themselves'
+            )
         X = check_matrix(self, X, reset=False)
         k = min(self.n_neighbors_, len(self.points_))
         return like(X, neighbor_vote(X, self.points_, np.asarray(self.labels_), k))
@@ -161,11 +185,19 @@ def _check_against(given: SimpleNamespace, n: int) -> None:
         value = getattr(given, name)
         if value is not None and n < value:
             raise InputError(f"n_samples={n} should be >= {name}={value}: ask for fewer")
-    if given.affinity == "nearest_neighbors" and given.n_neighbors is not None and given.n_neighbors >= n:
-        raise InputError(f"expected n_neighbors < n_samples={n}, got {given.n_neighbors}: ask for fewer")
+    if (
+        given.affinity == "nearest_neighbors"
+        and given.n_neighbors is not None
+        and given.n_neighbors >= n
+    ):
+        raise InputError(
+            f"expected n_neighbors < n_samples={n}, got {given.n_neighbors}: ask for fewer"
+        )
 
 
 def _directions(embedding: np.ndarray) -> np.ndarray:
-    """Every row scaled to length 1; one of zeros (a part of the graph that has no coordinate) stays as it is."""
+    """Every row scaled to length 1; one of zeros (a part of the graph that has no coordinate) stays
+    as it is.
+    """
     lengths = np.linalg.norm(embedding, axis=1, keepdims=True)
     return embedding / np.where(lengths > 0, lengths, 1)

@@ -1,4 +1,6 @@
-"""What the estimators that train a network share: images, labels, the settings of a training, callbacks."""
+"""What the estimators that train a network share: images, labels, the settings of a training,
+callbacks.
+"""
 
 import logging
 from collections.abc import Callable
@@ -14,7 +16,14 @@ from scratchclust.estimators.base import like
 from scratchclust.estimators.features import ImageFeatures, check_images
 from scratchclust.features.networks import arrays_of, model_of
 from scratchclust.features.pixels import COLORS, pixels
-from scratchclust.features.training import OPTIMIZERS, SCHEDULES, Stopped, checkpoints_in, optimizer_of, tell_epochs
+from scratchclust.features.training import (
+    OPTIMIZERS,
+    SCHEDULES,
+    Stopped,
+    checkpoints_in,
+    optimizer_of,
+    tell_epochs,
+)
 
 logger = logging.getLogger("scratchclust.train")
 TRAINING_RULES: dict[str, Rule] = {
@@ -35,9 +44,11 @@ TRAINING_RULES: dict[str, Rule] = {
 
 
 class NetworkFeatures(CallbackSupportMixin, ImageFeatures):
-    """Base of the estimators that train a network: images in, colours, the settings of a training, its callbacks.
+    """Base of the estimators that train a network: images in, colours, the settings of a training,
+    its callbacks.
 
-    What one is for stands in `fit` and in `_features`, which makes the features of images that `_prepared` has seen.
+    What one is for stands in `fit` and in `_features`, which makes the features of images that
+    `_prepared` has seen.
     """
 
     color: str
@@ -71,7 +82,9 @@ class NetworkFeatures(CallbackSupportMixin, ImageFeatures):
         color = self.parameter_rules["color"]("color", self.color)
         images = check_images(X, like_fit=None if reset else self.input_shape_)
         if reset:
-            vars(self).pop("parameters_", None)  # a fit that fails must not leave the old network with new classes
+            vars(self).pop(
+                "parameters_", None
+            )  # a fit that fails must not leave the old network with new classes
             self.input_shape_ = tuple(images.shape[1:])
         if color == "rgb" and images.dtype == np.uint8:
             return images  # they are cast on the device, batch by batch
@@ -96,7 +109,8 @@ class NetworkFeatures(CallbackSupportMixin, ImageFeatures):
             y: likewise.
             what: comes before each line that is told.
             folder: of the checkpoints, within `checkpoint_dir`.
-            usable: whether this estimator with the network's arrays as `parameters_` could transform.
+            usable: whether this estimator with the network's arrays as `parameters_` could
+                transform.
         """
         given = self._checked()
         checkpoints, resume = checkpoints_in(given.checkpoint_dir, folder, given.epochs)
@@ -112,19 +126,26 @@ class NetworkFeatures(CallbackSupportMixin, ImageFeatures):
         }
 
     def _each_epoch(self, context: Any, X: Any, y: Any, usable: bool) -> Callable[..., None]:
-        """What tells scikit-learn's callbacks that an epoch is over, and ends the training if one of them says so."""
+        """What tells scikit-learn's callbacks that an epoch is over, and ends the training if one
+        of them says so.
+        """
 
         def each_epoch(epoch: int, model: Any, history: Any) -> None:
             if not getattr(self, "_skl_callbacks", None):
                 return
 
             def fitted() -> dict[str, Any]:
-                return {"parameters_": arrays_of(model), "history_": {k: list(v) for k, v in history.items()}}
+                return {
+                    "parameters_": arrays_of(model),
+                    "history_": {k: list(v) for k, v in history.items()},
+                }
 
             task = context.subcontext(task_name=f"epoch {epoch}")
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
             attributes = fitted if usable else None
-            if task.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=attributes):
+            if task.call_on_fit_task_end(
+                estimator=self, X=X, y=y, reconstruction_attributes=attributes
+            ):
                 raise Stopped(model, history)
 
         return each_epoch
@@ -137,13 +158,17 @@ def checked_classes(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
         InputError: no labels, another number than images, unknown ones (-1), or only one class.
     """
     if y is None:
-        raise InputError("these features are learned from labels, but none came: call fit(images, labels)")
+        raise InputError(
+            "these features are learned from labels, but none came: call fit(images, labels)"
+        )
     y = checked_labels(y, n)
     if y.dtype == object and all(isinstance(label, int) for label in y):
         y = y.astype(np.int64)
     if y.dtype.kind in "if" and (~np.isfinite(y) | (y < 0)).any():
         raise InputError("some labels are unknown (-1 or NaN): leave those images out of the fit")
-    if y.dtype.kind not in "biufU" and not (y.dtype == object and all(isinstance(label, str) for label in y)):
+    if y.dtype.kind not in "biufU" and not (
+        y.dtype == object and all(isinstance(label, str) for label in y)
+    ):
         raise InputError(
             f"expected labels that are all integers or all strings, got {y.dtype}: name the unknown ones, or leave "
             "them out"
@@ -164,5 +189,7 @@ def checked_labels(y: Any, n: int) -> np.ndarray:
     """
     y = np.asarray(y)
     if y.shape != (n,):
-        raise InputError(f"expected {n} labels, one for each image, got shape {list(y.shape)}: give as many as images")
+        raise InputError(
+            f"expected {n} labels, one for each image, got shape {list(y.shape)}: give as many as images"
+        )
     return y

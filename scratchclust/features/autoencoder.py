@@ -35,7 +35,10 @@ __all__ = [
 ]
 
 MODELS: dict[str, Any] = {"conv": ConvAutoencoderSpec, "unet": UNetSpec, "vae": VAESpec}
-LIKELIHOODS = {"mse": "gaussian", "bernoulli": "bernoulli"}  # of a pixel in a VAE, by the word for the loss
+LIKELIHOODS = {
+    "mse": "gaussian",
+    "bernoulli": "bernoulli",
+}  # of a pixel in a VAE, by the word for the loss
 
 
 def spec_of(model: Any, *, latent_dim: int | None = None, loss: str = "mse") -> Any:
@@ -44,7 +47,8 @@ def spec_of(model: Any, *, latent_dim: int | None = None, loss: str = "mse") -> 
     Args:
         model: "conv", "unet", "vae" or a spec of one of them.
         latent_dim: numbers in the code; None leaves the spec's own.
-        loss: for the word "vae" it decides the likelihood: "mse" is Gaussian, "bernoulli" is Bernoulli.
+        loss: for the word "vae" it decides the likelihood: "mse" is Gaussian, "bernoulli" is
+            Bernoulli.
 
     Raises:
         InputError: an unknown word, or no spec of an autoencoder.
@@ -53,7 +57,9 @@ def spec_of(model: Any, *, latent_dim: int | None = None, loss: str = "mse") -> 
     if isinstance(model, tuple(MODELS.values())):
         return model if latent_dim is None else replace(model, latent_dim=latent_dim)
     if not isinstance(model, str) or model not in MODELS:
-        raise InputError(f"expected model to be one of {', '.join(map(repr, MODELS))} or a spec of them, got {model!r}")
+        raise InputError(
+            f"expected model to be one of {', '.join(map(repr, MODELS))} or a spec of them, got {model!r}"
+        )
     fields: dict[str, Any] = {} if latent_dim is None else {"latent_dim": latent_dim}
     if model == "vae":
         fields["likelihood"] = LIKELIHOODS[loss]
@@ -61,10 +67,12 @@ def spec_of(model: Any, *, latent_dim: int | None = None, loss: str = "mse") -> 
 
 
 def loss_of(spec: Any, loss: str) -> Loss:
-    """The loss of a model: `loss` ("mse" or "bernoulli") for autoencoders, the ELBO that its spec says for a VAE.
+    """The loss of a model: `loss` ("mse" or "bernoulli") for autoencoders, the ELBO that its spec
+    says for a VAE.
 
     Raises:
-        InputError: an unknown loss, a VAE whose likelihood is another one, or "bernoulli" without a sigmoid at the end.
+        InputError: an unknown loss, a VAE whose likelihood is another one, or "bernoulli" without a
+            sigmoid at the end.
     """
     _check_loss(loss)
     if isinstance(spec, VAESpec):
@@ -75,9 +83,13 @@ def loss_of(spec: Any, loss: str) -> Loss:
             )
         return vae_loss(spec.likelihood, spec.beta)
     if loss == "bernoulli" and getattr(spec, "symmetric", False):
-        raise InputError("loss='bernoulli' wants logits of [0, 1], the spec has symmetric=True: change one of them")
+        raise InputError(
+            "loss='bernoulli' wants logits of [0, 1], the spec has symmetric=True: change one of them"
+        )
     if loss == "bernoulli" and spec.output != "sigmoid":
-        raise InputError(f"loss='bernoulli' wants output='sigmoid', the spec has {spec.output!r}: change one of them")
+        raise InputError(
+            f"loss='bernoulli' wants output='sigmoid', the spec has {spec.output!r}: change one of them"
+        )
     return reconstruction_loss(loss)
 
 
@@ -108,7 +120,9 @@ def encode(model: nnx.Module, images: Num[np.ndarray, "n h w c"]) -> Float32[np.
     return in_batches(model, _codes, images)
 
 
-def decode(model: ConvAutoencoder | UNet | VAE, codes: Float32[np.ndarray, "n d"]) -> Float32[np.ndarray, "n h w c"]:
+def decode(
+    model: ConvAutoencoder | UNet | VAE, codes: Float32[np.ndarray, "n d"]
+) -> Float32[np.ndarray, "n h w c"]:
     """The image of each code, in [0, 1] (or what `output` of the spec says).
 
     Args:
@@ -122,7 +136,9 @@ def decode(model: ConvAutoencoder | UNet | VAE, codes: Float32[np.ndarray, "n d"
         raise InputError(
             "a U-Net draws from its skip connections too, so codes alone cannot be decoded: use another model"
         )
-    return in_batches(model, _images, codes.reshape(len(codes), *model.decoder.code_shape), prepare=_as_it_is)
+    return in_batches(
+        model, _images, codes.reshape(len(codes), *model.decoder.code_shape), prepare=_as_it_is
+    )
 
 
 def reconstruct(
@@ -133,7 +149,8 @@ def reconstruct(
     Args:
         model: ConvAutoencoder, UNet or VAE.
         images: uint8, or float in [0, 1].
-        zero_code: put zeros in the place of the code; what is still drawn came by the skips of a U-Net.
+        zero_code: put zeros in the place of the code; what is still drawn came by the skips of a
+            U-Net.
     """
     return in_batches(model, _without_code if zero_code else reconstructions, images)
 
@@ -149,7 +166,9 @@ def _images(model: Any, codes: Array) -> Array:
 
 
 def reconstructions(model: Any, images: Array) -> Array:
-    """Each image of a batch [n h w c] in float as the network draws it again, to be used inside `jit`."""
+    """Each image of a batch [n h w c] in float as the network draws it again, to be used inside
+    `jit`.
+    """
     if isinstance(model, UNet):
         return model(images)
     code = model.encode(images)

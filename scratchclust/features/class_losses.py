@@ -1,15 +1,18 @@
-"""How badly each of several autoencoders, one for each class, draws an image: its losses are the image's features.
+"""How badly each of several autoencoders, one for each class, draws an image: its losses are the
+image's features.
 
-An autoencoder that has only ever seen sevens draws sevens well and fives badly. With one network for each of c
-classes, the c losses of an image say which class it looks like:
+An autoencoder that has only ever seen sevens draws sevens well and fives badly. With one network
+for each of c classes, the c losses of an image say which class it looks like:
 
     f_j(x) = mean over pixels of (x - decode_j(encode_j(x)))^2                       "raw"
     g_j(x) = log f_j(x) - 1/c sum_i log f_i(x)                                       "log-centred"
 
-Some images are hard for every network, which moves all their raw losses together, far more than the difference between
-the networks; the logarithm makes that a shift, and the centring takes the shift away.
+Some images are hard for every network, which moves all their raw losses together, far more than the
+difference between the networks; the logarithm makes that a shift, and the centring takes the shift
+away.
 
-The labels decide which network sees which image, so whatever is made of these features has used labels.
+The labels decide which network sees which image, so whatever is made of these features has used
+labels.
 """
 
 import jax
@@ -25,8 +28,12 @@ LOSSES = ("raw", "log-centred")
 LEAST = 1e-8  # a picture that is drawn exactly has loss 0, and that no logarithm
 
 
-def image_losses(model: nnx.Module, images: Num[np.ndarray, "n h w c"]) -> Float32[np.ndarray, " n"]:
-    """The mean squared error over the pixels and channels of each image, whatever loss the model was trained on."""
+def image_losses(
+    model: nnx.Module, images: Num[np.ndarray, "n h w c"]
+) -> Float32[np.ndarray, " n"]:
+    """The mean squared error over the pixels and channels of each image, whatever loss the model
+    was trained on.
+    """
     return in_batches(model, _losses, images)
 
 

@@ -1,6 +1,8 @@
-"""The inner activations of a classifier as features: what a network that was taught the classes looks at.
+"""The inner activations of a classifier as features: what a network that was taught the classes
+looks at.
 
-The labels decide everything here: clusters of these features are clusters of what the classifier was taught.
+The labels decide everything here: clusters of these features are clusters of what the classifier
+was taught.
 """
 
 from functools import cache
@@ -43,7 +45,9 @@ def spec_of(model: Any, n_classes: int) -> Any:
     if model is None:
         return ClassifierSpec(n_classes=n_classes)
     if not isinstance(model, SPECS):
-        raise InputError(f"expected model to be None, a ClassifierSpec or a ResNetSpec, got {model!r}")
+        raise InputError(
+            f"expected model to be None, a ClassifierSpec or a ResNetSpec, got {model!r}"
+        )
     if model.n_classes != n_classes:
         raise InputError(
             f"the labels have {n_classes} classes, but {model} has {model.n_classes}: "
@@ -53,7 +57,8 @@ def spec_of(model: Any, n_classes: int) -> Any:
 
 
 def augmentation(name: str | None) -> Prepare:
-    """What prepares the images of a training: "crop", "flip-crop", or None for the images as they are.
+    """What prepares the images of a training: "crop", "flip-crop", or None for the images as they
+    are.
 
     Raises:
         InputError: an unknown word.
@@ -61,7 +66,9 @@ def augmentation(name: str | None) -> Prepare:
     if name is None:
         return unit_scale
     if name not in AUGMENTATIONS:
-        raise InputError(f"expected augment to be None or {', '.join(map(repr, AUGMENTATIONS))}, got {name!r}")
+        raise InputError(
+            f"expected augment to be None or {', '.join(map(repr, AUGMENTATIONS))}, got {name!r}"
+        )
     return AUGMENTATIONS[name]
 
 
@@ -71,7 +78,9 @@ def layers_of(spec: Any, image_shape: tuple[int, int, int]) -> tuple[str, ...]:
 
 
 def layer_length(spec: Any, image_shape: tuple[int, int, int], layer: str) -> int:
-    """How many numbers a layer answers to an image of (height, width, channels); nothing is computed for it."""
+    """How many numbers a layer answers to an image of (height, width, channels); nothing is
+    computed for it.
+    """
 
     def answer() -> Array:
         model = spec.build(image_shape, rngs=nnx.Rngs(0))
@@ -82,7 +91,12 @@ def layer_length(spec: Any, image_shape: tuple[int, int, int], layer: str) -> in
 
 
 def fit_classifier(
-    images: Num[np.ndarray, "n h w c"], labels: Int[np.ndarray, " n"], spec: Any, *, key: Any, **settings: Any
+    images: Num[np.ndarray, "n h w c"],
+    labels: Int[np.ndarray, " n"],
+    spec: Any,
+    *,
+    key: Any,
+    **settings: Any,
 ) -> TrainingResult:
     """A classifier that was trained on images and their classes 0, 1, ...
 
@@ -97,18 +111,26 @@ def fit_classifier(
         InputError: a label that is no class of the spec; and those of `train`.
     """
     if np.max(labels) >= spec.n_classes:
-        raise InputError(f"expected labels below {spec.n_classes}, got {np.max(labels)}: number the classes from 0")
+        raise InputError(
+            f"expected labels below {spec.n_classes}, got {np.max(labels)}: number the classes from 0"
+        )
     build_key, train_key = jax.random.split(key)
     model = spec.build(images.shape[1:], rngs=nnx.Rngs(build_key))
-    return train(model, images, labels=labels, loss=classification_loss(), key=train_key, **settings)
+    return train(
+        model, images, labels=labels, loss=classification_loss(), key=train_key, **settings
+    )
 
 
-def activations(model: nnx.Module, images: Num[np.ndarray, "n h w c"], layer: str) -> Float32[np.ndarray, "n d"]:
+def activations(
+    model: nnx.Module, images: Num[np.ndarray, "n h w c"], layer: str
+) -> Float32[np.ndarray, "n d"]:
     """What a layer answers to each image, as one vector; `model.layer_names` lists the layers."""
     return in_batches(model, of_layer(layer), images)
 
 
-def class_scores(model: nnx.Module, images: Num[np.ndarray, "n h w c"]) -> Float32[np.ndarray, "n k"]:
+def class_scores(
+    model: nnx.Module, images: Num[np.ndarray, "n h w c"]
+) -> Float32[np.ndarray, "n k"]:
     """The logit of each class, for each image."""
     return in_batches(model, _logits, images)
 

@@ -1,7 +1,9 @@
-"""Gradient features, fast: the twin of `scratchclust/reference/gradients.py`, where the mathematics is explained.
+"""Gradient features, fast: the twin of `scratchclust/reference/gradients.py`, where the mathematics
+is explained.
 
-The same functions by blocks of images on all devices. Moving a picture by fractions of a pixel is done for the rows,
-then for the columns; smoothing and reading off the grid are two small products for each plane.
+The same functions by blocks of images on all devices. Moving a picture by fractions of a pixel is
+done for the rows, then for the columns; smoothing and reading off the grid are two small products
+for each plane.
 """
 
 import math
@@ -29,7 +31,11 @@ def straighten(images: Float[AnyArray, "n h w"]) -> Float[AnyArray, "n h w"]:
 
 
 def oriented_gradients(
-    images: Float[AnyArray, "n h w"], *, n_orientations: int = 8, cell_size: int = 3, sigma: float = 1.5
+    images: Float[AnyArray, "n h w"],
+    *,
+    n_orientations: int = 8,
+    cell_size: int = 3,
+    sigma: float = 1.5,
 ) -> Float[AnyArray, "n d"]:
     """The histogram of oriented gradients of each image, scaled to length 1.
 
@@ -40,21 +46,25 @@ def oriented_gradients(
         sigma: of the Gaussian, in pixels; 0 smooths nothing.
 
     Returns:
-        d = B ceil((h - c // 2) / c) ceil((w - c // 2) / c) features with c = cell_size, ordered by direction, row,
-        column; 648 for 28x28.
+        d = B ceil((h - c // 2) / c) ceil((w - c // 2) / c) features with c = cell_size, ordered by
+        direction, row, column; 648 for 28x28.
     """
     _, h, w = images.shape
     over_rows, over_columns = smoothing(h, cell_size, sigma), smoothing(w, cell_size, sigma)
     data = _in_blocks(images)
     dtype = data.arrays[0].dtype
-    found = _histogram_blocks(data, jnp.asarray(over_rows, dtype), jnp.asarray(over_columns, dtype), n_orientations)
+    found = _histogram_blocks(
+        data, jnp.asarray(over_rows, dtype), jnp.asarray(over_columns, dtype), n_orientations
+    )
     return rows.join(found, len(images))
 
 
 def smoothing(n_pixels: int, cell_size: int, sigma: float) -> Float[np.ndarray, "cells n_pixels"]:
-    """A Gaussian around the middle of each cell, as weights of the pixels: smoothed = weights @ pixels.
+    """A Gaussian around the middle of each cell, as weights of the pixels: smoothed = weights @
+    pixels.
 
-    At most 4 sigma wide to either side; beyond its ends the line of pixels is repeated as in a mirror.
+    At most 4 sigma wide to either side; beyond its ends the line of pixels is repeated as in a
+    mirror.
     """
     middles = np.arange(cell_size // 2, n_pixels, cell_size)
     radius = int(4 * sigma + 0.5)
@@ -78,7 +88,9 @@ def _straighten_blocks(data: rows.Rows) -> Array:
 
 
 @partial(jax.jit, static_argnames="n_orientations")
-def _histogram_blocks(data: rows.Rows, over_rows: Array, over_columns: Array, n_orientations: int) -> Array:
+def _histogram_blocks(
+    data: rows.Rows, over_rows: Array, over_columns: Array, n_orientations: int
+) -> Array:
     def block(images: Array, over_rows: Array, over_columns: Array) -> tuple[None, Array]:
         return None, _histograms(images, over_rows, over_columns, n_orientations)
 
@@ -92,15 +104,21 @@ def _straightened(images: Float[Array, "b h w"]) -> Float[Array, "b h w"]:
     mass = by_row.sum(axis=1) + EPS
     r, c = (y * by_row).sum(axis=1) / mass, (x * by_column).sum(axis=1) / mass
     v_rr = (jnp.square(y - r[:, None]) * by_row).sum(axis=1) / mass
-    across = ((x - c[:, None])[:, None, :] * images).sum(axis=2)  # [b h] of each row, its mass times its distance to c
+    across = ((x - c[:, None])[:, None, :] * images).sum(
+        axis=2
+    )  # [b h] of each row, its mass times its distance to c
     v_rc = ((y - r[:, None]) * across).sum(axis=1) / mass
     up = y - (h - 1) / 2
     slope, shift = (v_rc / (v_rr + EPS))[:, None], (c - (w - 1) / 2)[:, None]
-    centred = _moved(images.swapaxes(1, 2), jnp.broadcast_to((r - (h - 1) / 2)[:, None], by_column.shape))
+    centred = _moved(
+        images.swapaxes(1, 2), jnp.broadcast_to((r - (h - 1) / 2)[:, None], by_column.shape)
+    )
     return _moved(centred.swapaxes(1, 2), shift + slope * up)
 
 
-def _moved(lines: Float[Array, "b lines pixels"], by: Float[Array, "b lines"]) -> Float[Array, "b lines pixels"]:
+def _moved(
+    lines: Float[Array, "b lines pixels"], by: Float[Array, "b lines"]
+) -> Float[Array, "b lines pixels"]:
     """lines[..., j + by] between the pixels, linearly; 0 outside."""
     n_pixels = lines.shape[2]
     at = jnp.arange(n_pixels, dtype=lines.dtype)[None, None, :] + by[:, :, None]
@@ -122,8 +140,12 @@ def _histograms(
     gy = jnp.pad(images[:, 2:] - images[:, :-2], ((0, 0), (1, 1), (0, 0)))
     size, angle = jnp.hypot(gx, gy), jnp.arctan2(gy, gx) / (2 * np.pi) * n_orientations
     directions = jnp.arange(n_orientations, dtype=angle.dtype)[None, :, None, None]
-    apart = jnp.abs((angle[:, None] - directions + n_orientations / 2) % n_orientations - n_orientations / 2)
+    apart = jnp.abs(
+        (angle[:, None] - directions + n_orientations / 2) % n_orientations - n_orientations / 2
+    )
     planes = size[:, None] * jnp.maximum(0, 1 - apart)
-    smooth = jnp.einsum("ph,bohw,qw->bopq", over_rows, planes, over_columns, precision=jax.lax.Precision.HIGHEST)
+    smooth = jnp.einsum(
+        "ph,bohw,qw->bopq", over_rows, planes, over_columns, precision=jax.lax.Precision.HIGHEST
+    )
     features = jnp.sqrt(smooth.reshape(len(images), -1))
     return features / (jnp.linalg.norm(features, axis=1, keepdims=True) + EPS)

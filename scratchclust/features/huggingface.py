@@ -1,4 +1,6 @@
-"""ImageNet's ResNets in Hugging Face's layout: config.json beside model.safetensors, and preprocessor_config.json."""
+"""ImageNet's ResNets in Hugging Face's layout: config.json beside model.safetensors, and
+preprocessor_config.json.
+"""
 
 import json
 import re
@@ -43,17 +45,23 @@ def read_folder(folder: Path) -> Found:
     A file without a classifier gives one of a single class that answers 0.
 
     Raises:
-        InputError: a file is missing or damaged, or it is another network than ResNet-18, -34 and -50.
+        InputError: a file is missing or damaged, or it is another network than ResNet-18, -34 and
+            -50.
     """
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
-            raise InputError(f"{folder} has no {name}: give a folder with {CONFIG} and {WEIGHTS}, as the hub has them")
+            raise InputError(
+                f"{folder} has no {name}: give a folder with {CONFIG} and {WEIGHTS}, as the hub has them"
+            )
     config, seen = _json(folder / CONFIG), _json(folder / PREPROCESSOR)
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
-        theirs = {name.removeprefix("resnet."): array for name, array in load_file(folder / WEIGHTS).items()}
+        theirs = {
+            name.removeprefix("resnet."): array
+            for name, array in load_file(folder / WEIGHTS).items()
+        }
     except SafetensorError as error:
         raise InputError(f"{folder / WEIGHTS} is damaged: fetch it again") from error
     try:
@@ -63,7 +71,9 @@ def read_folder(folder: Path) -> Found:
             f"{folder / PREPROCESSOR} has another size, image_mean or image_std than a number and three numbers each: "
             "remove it to have ImageNet's"
         ) from error
-    spec = _spec_of(config, scale, n_classes=len(theirs.get("classifier.1.bias", [0])), folder=folder)
+    spec = _spec_of(
+        config, scale, n_classes=len(theirs.get("classifier.1.bias", [0])), folder=folder
+    )
     return spec, _renamed(spec, theirs, folder), (size, size, 3)
 
 
@@ -91,13 +101,17 @@ def read_hub(name: str) -> Found:
 
 
 def our_name_in_theirs(name: str) -> str:
-    """The place of one of our arrays in transformers' ResNetForImageClassification, without its leading "resnet."."""
+    """The place of one of our arrays in transformers' ResNetForImageClassification, without its
+    leading "resnet.".
+    """
     for ours, theirs in _PLACES:
         name = re.sub(ours, theirs, name)
     return name
 
 
-def _renamed(spec: ResNetSpec, theirs: dict[str, np.ndarray], folder: Path) -> dict[str, np.ndarray]:
+def _renamed(
+    spec: ResNetSpec, theirs: dict[str, np.ndarray], folder: Path
+) -> dict[str, np.ndarray]:
     model = nnx.eval_shape(lambda: spec.build((IMAGENET_SIZE, IMAGENET_SIZE, 3), rngs=nnx.Rngs(0)))
     leaves = jax.tree_util.tree_flatten_with_path(nnx.to_pure_dict(nnx.state(model)))[0]
     arrays = {}
@@ -118,7 +132,9 @@ def _renamed(spec: ResNetSpec, theirs: dict[str, np.ndarray], folder: Path) -> d
     return arrays
 
 
-def _spec_of(config: dict[str, Any], scale: dict[str, Any], *, n_classes: int, folder: Path) -> ResNetSpec:
+def _spec_of(
+    config: dict[str, Any], scale: dict[str, Any], *, n_classes: int, folder: Path
+) -> ResNetSpec:
     for name, value in PLAIN.items():
         if config.get(name, value) != value:
             raise InputError(

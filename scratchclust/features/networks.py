@@ -1,4 +1,6 @@
-"""What all learned features need: a trained network as plain arrays, and images through it batch by batch."""
+"""What all learned features need: a trained network as plain arrays, and images through it batch by
+batch.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,22 +16,33 @@ from scratchclust import rows
 from scratchclust.errors import InputError
 from scratchclust.train.steps import unit_scale
 
-BATCH = 512  # images at a time when nothing is learned; 512 of 32x32 need some 100 MB in a network of 64 channels
+# images at a time when nothing is learned; 512 of 32x32 need some 100 MB in a network of 64
+# channels
+BATCH = 512
 
 
 def arrays_of(model: nnx.Module) -> dict[str, np.ndarray]:
-    """Every parameter and running statistic of a model, by its path in it: "encoder.layers.0.conv.kernel"."""
+    """Every parameter and running statistic of a model, by its path in it:
+    "encoder.layers.0.conv.kernel".
+    """
     leaves = jax.tree_util.tree_flatten_with_path(nnx.to_pure_dict(nnx.state(model)))[0]
-    return {jax.tree_util.keystr(path, simple=True, separator="."): np.array(leaf) for path, leaf in leaves}
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="."): np.array(leaf)
+        for path, leaf in leaves
+    }
 
 
-def model_of(spec: Any, image_shape: tuple[int, int, int], arrays: dict[str, np.ndarray]) -> nnx.Module:
+def model_of(
+    spec: Any, image_shape: tuple[int, int, int], arrays: dict[str, np.ndarray]
+) -> nnx.Module:
     """The model of a spec with these arrays, in evaluation mode: the way back from `arrays_of`.
 
     Raises:
         InputError: the arrays are those of another model.
     """
-    model = nnx.eval_shape(lambda: spec.build(image_shape, rngs=nnx.Rngs(0)))  # no parameter is drawn
+    model = nnx.eval_shape(
+        lambda: spec.build(image_shape, rngs=nnx.Rngs(0))
+    )  # no parameter is drawn
     model.eval()
     graphdef, state = nnx.split(model)
     pure = nnx.to_pure_dict(state)
@@ -38,7 +51,9 @@ def model_of(spec: Any, image_shape: tuple[int, int, int], arrays: dict[str, np.
         for path, leaf in jax.tree_util.tree_flatten_with_path(pure)[0]
     }
     wrong = sorted(
-        name for name in expected | arrays if name not in arrays or expected.get(name) != np.shape(arrays[name])
+        name
+        for name in expected | arrays
+        if name not in arrays or expected.get(name) != np.shape(arrays[name])
     )
     if wrong:
         raise InputError(
@@ -58,12 +73,14 @@ def in_batches(
     prepare: Callable[..., Any] = unit_scale,
     batch_size: int = BATCH,
 ) -> Shaped[np.ndarray, "n ..."]:
-    """f(model, prepare(batch)) for all values, on all local devices; the last batch is filled up with zeros.
+    """f(model, prepare(batch)) for all values, on all local devices; the last batch is filled up
+    with zeros.
 
     Args:
         model: in the mode that is wanted; it does not change.
-        f: a function of (model, batch) that returns one array with an entry for each of the batch. It is compiled
-            once for each function object and shape, so give one that is defined at the top of a module.
+        f: a function of (model, batch) that returns one array with an entry for each of the batch.
+            It is compiled once for each function object and shape, so give one that is defined at
+            the top of a module.
         values: images or codes, at least one.
         prepare: applied to each batch on the device; bytes become floats in [0, 1].
         batch_size: values at a time, rounded up to a multiple of the number of devices.
@@ -76,12 +93,16 @@ def in_batches(
     found = []
     for begin in range(0, len(values), size):
         batch = np.asarray(values[begin : begin + size])
-        filled = np.concatenate([batch, np.zeros((size - len(batch), *batch.shape[1:]), batch.dtype)])
+        filled = np.concatenate(
+            [batch, np.zeros((size - len(batch), *batch.shape[1:]), batch.dtype)]
+        )
         result = rows.finished(_apply(graphdef, state, jax.device_put(filled, spread), f, prepare))
         found.append(np.asarray(result)[: len(batch)])
     return np.concatenate(found)
 
 
 @partial(jax.jit, static_argnames=("graphdef", "f", "prepare"))
-def _apply(graphdef: Any, state: Any, batch: Any, f: Callable[..., Any], prepare: Callable[..., Any]) -> Any:
+def _apply(
+    graphdef: Any, state: Any, batch: Any, f: Callable[..., Any], prepare: Callable[..., Any]
+) -> Any:
     return f(nnx.merge(graphdef, state), prepare(batch))

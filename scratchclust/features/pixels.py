@@ -15,22 +15,30 @@ COLORS = ("rgb", "luma", "mean")
 
 
 def pixels(
-    images: Num[np.ndarray, "n h w c"], *, color: str = "rgb", size: int | None = None, symmetric: bool = False
+    images: Num[np.ndarray, "n h w c"],
+    *,
+    color: str = "rgb",
+    size: int | None = None,
+    symmetric: bool = False,
 ) -> Float32[np.ndarray, "n h2 w2 c2"]:
     """Images as float32 in [0, 1], or in [-1, 1] if `symmetric`; grey and resized if asked for.
 
     Args:
         images: uint8, or float in [0, 1].
-        color: "rgb" keeps the channels, "luma" and "mean" make one of them (`scratchclust.data.preprocessing`).
+        color: "rgb" keeps the channels, "luma" and "mean" make one of them
+            (`scratchclust.data.preprocessing`).
         size: height and width of the result; None keeps those of the images.
         symmetric: whether grey is 0 rather than black.
 
     Raises:
-        InputError: float images outside [0, 1], or neither 1 nor 3 channels where grey is asked for.
+        InputError: float images outside [0, 1], or neither 1 nor 3 channels where grey is asked
+            for.
     """
     images = on_byte_scale(images)
     if color != "rgb":
-        images = preprocessing.luma_grey(images) if color == "luma" else preprocessing.mean_grey(images)
+        images = (
+            preprocessing.luma_grey(images) if color == "luma" else preprocessing.mean_grey(images)
+        )
     if size is not None:
         images = preprocessing.resize(images, size)
     return preprocessing.to_symmetric(images) if symmetric else preprocessing.to_unit(images)

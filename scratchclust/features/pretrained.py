@@ -1,8 +1,9 @@
-"""Networks that were trained elsewhere, as features: our own ResNet-20, a file of ours, or ImageNet's in safetensors.
+"""Networks that were trained elsewhere, as features: our own ResNet-20, a file of ours, or
+ImageNet's in safetensors.
 
-A file of ours is one safetensors file whose metadata say the spec and the size of the images. ImageNet's ResNets come
-as a folder in Hugging Face's layout, config.json beside model.safetensors; `scratchclust/models/resnet.py` has the
-table of names. Nothing is unpickled.
+A file of ours is one safetensors file whose metadata say the spec and the size of the images.
+ImageNet's ResNets come as a folder in Hugging Face's layout, config.json beside model.safetensors;
+`scratchclust/models/resnet.py` has the table of names. Nothing is unpickled.
 """
 
 import json
@@ -25,12 +26,23 @@ from scratchclust.features.networks import arrays_of, in_batches, model_of
 from scratchclust.models import ClassifierSpec, ResNetSpec
 from scratchclust.train.steps import unit_scale
 
-__all__ = ["SHIPPED", "Pretrained", "feature_layers", "features", "layer_named", "read", "shape_seen", "write"]
+__all__ = [
+    "SHIPPED",
+    "Pretrained",
+    "feature_layers",
+    "features",
+    "layer_named",
+    "read",
+    "shape_seen",
+    "write",
+]
 
 SHIPPED = {"cifar10-resnet20": Path(__file__).parent / "cifar10-resnet20.safetensors"}
 LAST_CONV = "last_conv"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-BATCH_PIXELS = 512 * 32 * 32  # of a batch: the activations of an ImageNet ResNet are some 60 times as many
+BATCH_PIXELS = (
+    512 * 32 * 32
+)  # of a batch: the activations of an ImageNet ResNet are some 60 times as many
 _SPECS = {"ResNetSpec": ResNetSpec, "ClassifierSpec": ClassifierSpec}
 
 
@@ -39,7 +51,9 @@ class Pretrained(NamedTuple):
 
     spec: Any
     arrays: dict[str, np.ndarray]  # as `arrays_of` names them
-    input_shape: tuple[int, int, int]  # height, width and channels of the images that it was trained on
+    input_shape: tuple[
+        int, int, int
+    ]  # height, width and channels of the images that it was trained on
 
     @property
     def model(self) -> nnx.Module:
@@ -51,9 +65,10 @@ def read(weights: Any) -> Pretrained:
     """The network of a name, a file or a folder.
 
     Args:
-        weights: "cifar10-resnet20", which comes with the package; a file that `write` made; a folder in Hugging Face's
-            layout with an ImageNet ResNet-18, -34 or -50; or such a network's name on the hub, as
-            "microsoft/resnet-18", which needs huggingface_hub and, for the first time, the network.
+        weights: "cifar10-resnet20", which comes with the package; a file that `write` made; a
+            folder in Hugging Face's layout with an ImageNet ResNet-18, -34 or -50; or such a
+            network's name on the hub, as "microsoft/resnet-18", which needs huggingface_hub and,
+            for the first time, the network.
 
     Raises:
         InputError: nothing of that name, a damaged file, or another network.
@@ -75,7 +90,9 @@ def read(weights: Any) -> Pretrained:
     )
 
 
-def write(path: str | Path, model: nnx.Module, spec: Any, input_shape: tuple[int, int, int], **notes: Any) -> None:
+def write(
+    path: str | Path, model: nnx.Module, spec: Any, input_shape: tuple[int, int, int], **notes: Any
+) -> None:
     """A classifier as one file, for `read`.
 
     Args:
@@ -95,7 +112,11 @@ def write(path: str | Path, model: nnx.Module, spec: Any, input_shape: tuple[int
         raise InputError(f"{path} exists already: give another name, or remove it first")
     described = {"spec": {type(spec).__name__: asdict(spec)}, "input_shape": input_shape, **notes}
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(arrays_of(model), path, metadata={name: json.dumps(value) for name, value in described.items()})
+    save_file(
+        arrays_of(model),
+        path,
+        metadata={name: json.dumps(value) for name, value in described.items()},
+    )
 
 
 def feature_layers(found: Pretrained) -> tuple[str, ...]:
@@ -110,7 +131,8 @@ def layer_named(layer: str, spec: Any, shape: tuple[int, int, int]) -> str:
 
 
 def shape_seen(found: Pretrained, size: int | np.integer | None) -> tuple[int, int, int]:
-    """(height, width, channels) of the images that the network sees; None takes those of its training.
+    """(height, width, channels) of the images that the network sees; None takes those of its
+    training.
 
     Raises:
         InputError: another size than the only one that the network takes.
@@ -119,7 +141,9 @@ def shape_seen(found: Pretrained, size: int | np.integer | None) -> tuple[int, i
     if size is None:
         return found.input_shape
     if isinstance(found.spec, ClassifierSpec) and (size, size) != (height, width):
-        raise InputError(f"this network takes images of {height}x{width} alone, got size={size}: leave size out")
+        raise InputError(
+            f"this network takes images of {height}x{width} alone, got size={size}: leave size out"
+        )
     return int(size), int(size), n_channels
 
 
@@ -132,10 +156,12 @@ def features(
         model: a classifier with `layer_names`.
         images: uint8, or float in [0, 1], of any size and 1 or 3 channels.
         layer: one of its `layer_names`.
-        shape: (height, width, channels) that the images are brought to: resized by area or linearly, grey repeated or
-            colours made grey (luma).
+        shape: (height, width, channels) that the images are brought to: resized by area or
+            linearly, grey repeated or colours made grey (luma).
     """
-    largest = max(shape[0] * shape[1], images.shape[1] * images.shape[2])  # before resizing or after
+    largest = max(
+        shape[0] * shape[1], images.shape[1] * images.shape[2]
+    )  # before resizing or after
     batch_size = max(1, BATCH_PIXELS // largest)
     return in_batches(model, of_layer(layer), images, prepare=_Fitted(shape), batch_size=batch_size)
 
@@ -150,7 +176,9 @@ class _Fitted:
         height, width, n_channels = self.shape
         images = unit_scale(images)
         if images.shape[3] == 3 and n_channels == 1:
-            images = (images * jnp.array([0.299, 0.587, 0.114]).reshape(1, 1, 1, 3)).sum(axis=3, keepdims=True)
+            images = (images * jnp.array([0.299, 0.587, 0.114]).reshape(1, 1, 1, 3)).sum(
+                axis=3, keepdims=True
+            )
         if images.shape[1] != height:
             images = jnp.einsum("Hh,nhwc->nHwc", resampling_matrix(images.shape[1], height), images)
         if images.shape[2] != width:

@@ -17,14 +17,18 @@ SCHEDULES = (CosineSpec, StepSpec)
 
 
 class Stopped(Exception):
-    """What a callback of a training raises to end it after this epoch; `result` is what it has reached."""
+    """What a callback of a training raises to end it after this epoch; `result` is what it has
+    reached.
+    """
 
     def __init__(self, model: Any, history: History) -> None:
         super().__init__("a callback ended the training")
         self.result = TrainingResult(model, history)
 
 
-def until_stopped(fit: Callable[..., TrainingResult], *args: Any, **settings: Any) -> TrainingResult:
+def until_stopped(
+    fit: Callable[..., TrainingResult], *args: Any, **settings: Any
+) -> TrainingResult:
     """fit(*args, **settings), or what it had reached when a callback raised `Stopped`."""
     try:
         return fit(*args, **settings)
@@ -37,7 +41,8 @@ def optimizer_of(optimizer: Any, learning_rate: Any) -> Any:
 
     Args:
         optimizer: "sgd", "momentum", "adam", "adamw", "adadelta", or a spec of one of them.
-        learning_rate: a number or one of `SCHEDULES`, in the place of the spec's own; None leaves that.
+        learning_rate: a number or one of `SCHEDULES`, in the place of the spec's own; None leaves
+            that.
 
     Raises:
         InputError: an unknown word, or no spec.
@@ -47,12 +52,18 @@ def optimizer_of(optimizer: Any, learning_rate: Any) -> Any:
         spec = OPTIMIZERS[optimizer]()
     if not isinstance(spec, tuple(OPTIMIZERS.values())):
         known = ", ".join(map(repr, OPTIMIZERS))
-        raise InputError(f"expected optimizer to be one of {known}, or a spec of them, got {optimizer!r}")
+        raise InputError(
+            f"expected optimizer to be one of {known}, or a spec of them, got {optimizer!r}"
+        )
     return spec if learning_rate is None else replace(spec, learning_rate=learning_rate)
 
 
-def checkpoints_in(folder: str | Path | None, name: str, epochs: int) -> tuple[Checkpoints | None, bool]:
-    """The checkpoints in a folder, about ten in a training, and whether there are some from which to go on."""
+def checkpoints_in(
+    folder: str | Path | None, name: str, epochs: int
+) -> tuple[Checkpoints | None, bool]:
+    """The checkpoints in a folder, about ten in a training, and whether there are some from which
+    to go on.
+    """
     if folder is None:
         return None, False
     checkpoints = Checkpoints(Path(folder) / name, every=max(1, epochs // 10))
@@ -78,4 +89,6 @@ def describe(progress: Progress, what: str = "") -> str:
     line = f"{what}epoch {progress.epoch} of {progress.epochs}: loss {progress.loss:.4g}"
     if progress.images_per_second is None or progress.seconds_left is None:
         return line
-    return f"{line}, {progress.images_per_second:,.0f} images/s, {progress.seconds_left:,.0f} s left"
+    return (
+        f"{line}, {progress.images_per_second:,.0f} images/s, {progress.seconds_left:,.0f} s left"
+    )

@@ -1,4 +1,5 @@
-"""How good is a clustering? Internal scores look at the points alone, agreement scores compare with known labels.
+"""How good is a clustering? Internal scores look at the points alone, agreement scores compare with
+known labels.
 
 | score | looks at | best | cost |
 |---|---|---|---|
@@ -12,7 +13,8 @@
 | normalized_mutual_info_score, adjusted_rand_score | known labels | 1 | O(n) |
 | homogeneity_score, completeness_score, v_measure_score | known labels | 1 | O(n) |
 
-`internal_scores` gives silhouette and Dunn's index of several labelings from one pass over the distances.
+`internal_scores` gives silhouette and Dunn's index of several labelings from one pass over the
+distances.
 """
 
 from scratchclust.metrics.agreement import (

@@ -1,14 +1,16 @@
 """Scores of a clustering against known classes: how well do two labelings of the same points agree?
 
-Everything here is counted from one table, n_ij = the number of points of class i in cluster j, with the sums
-a_i = sum_j n_ij and b_j = sum_i n_ij. Only its non-empty cells are kept (a table of a million classes and a million
-clusters has at most n of them). Host code: NumPy in float64, and Python's integers where products of counts would
-overflow. Labels are any integers or strings; their names never matter, only which points share one.
+Everything here is counted from one table, n_ij = the number of points of class i in cluster j, with
+the sums a_i = sum_j n_ij and b_j = sum_i n_ij. Only its non-empty cells are kept (a table of a
+million classes and a million clusters has at most n of them). Host code: NumPy in float64, and
+Python's integers where products of counts would overflow. Labels are any integers or strings; their
+names never matter, only which points share one.
 
 Noise is -1 among the *predicted* labels, as density-based methods give it. It is never matched in
-`clustering_accuracy`, wrong in `purity_score` and no cluster in `mean_cluster_purity`. The scores that compare two
-partitions (`normalized_mutual_info_score`, `adjusted_rand_score`, `homogeneity_score`, `completeness_score`,
-`v_measure_score`) take all noise as one cluster of its own, as scikit-learn does: they know no other meaning of it.
+`clustering_accuracy`, wrong in `purity_score` and no cluster in `mean_cluster_purity`. The scores
+that compare two partitions (`normalized_mutual_info_score`, `adjusted_rand_score`,
+`homogeneity_score`, `completeness_score`, `v_measure_score`) take all noise as one cluster of its
+own, as scikit-learn does: they know no other meaning of it.
 """
 
 from typing import Any, NamedTuple
@@ -24,14 +26,17 @@ from scratchclust.errors import InputError
 
 NOISE = -1
 
-Labels = Any  # [n] integers or strings: an array of NumPy or JAX, a list, a tuple; anything else is refused
+# [n] integers or strings: an array of NumPy or JAX, a list, a tuple; anything else is refused
+Labels = Any
 
 
 class CrossTable(NamedTuple):
     """The non-empty cells of the table classes x clusters, in row order."""
 
     classes: Shaped[np.ndarray, "n_classes"]  # the names of the rows, sorted
-    clusters: Shaped[np.ndarray, "n_clusters"]  # the names of the columns, sorted; noise, if any, is one of them
+    clusters: Shaped[
+        np.ndarray, "n_clusters"
+    ]  # the names of the columns, sorted; noise, if any, is one of them
     rows: Int[np.ndarray, "n_cells"]  # i of each cell
     columns: Int[np.ndarray, "n_cells"]  # j of each cell
     counts: Int[np.ndarray, "n_cells"]  # n_ij > 0 of each cell
@@ -42,8 +47,12 @@ class ClusterMatching(NamedTuple):
 
     contingency: Int[np.ndarray, "n_classes n_clusters"]  # the columns in the order of `clusters`
     classes: Shaped[np.ndarray, "n_classes"]  # sorted
-    clusters: Shaped[np.ndarray, "n_clusters"]  # by matched class; then those without one, by size; noise last
-    matched_class: Int[np.ndarray, "n_clusters"]  # row matched to each column, -1 where there is none
+    clusters: Shaped[
+        np.ndarray, "n_clusters"
+    ]  # by matched class; then those without one, by size; noise last
+    matched_class: Int[
+        np.ndarray, "n_clusters"
+    ]  # row matched to each column, -1 where there is none
 
 
 def cross_table(labels_true: Labels, labels_pred: Labels) -> CrossTable:
@@ -57,7 +66,8 @@ def cross_table(labels_true: Labels, labels_pred: Labels) -> CrossTable:
         The non-empty cells with the names of rows and columns. Time O(n log n), memory O(n).
 
     Raises:
-        InputError: If the labels are empty, of different lengths, not one-dimensional, or no integers or strings.
+        InputError: If the labels are empty, of different lengths, not one-dimensional, or no
+            integers or strings.
     """
     true, pred = as_labels(labels_true, "labels_true"), as_labels(labels_pred, "labels_pred")
     if len(true) != len(pred):
@@ -68,11 +78,16 @@ def cross_table(labels_true: Labels, labels_pred: Labels) -> CrossTable:
     classes, rows = np.unique(true, return_inverse=True)
     clusters, columns = np.unique(pred, return_inverse=True)
     cells, counts = np.unique(rows.astype(np.int64) * len(clusters) + columns, return_counts=True)
-    return CrossTable(classes, clusters, cells // len(clusters), cells % len(clusters), counts.astype(np.int64))
+    return CrossTable(
+        classes, clusters, cells // len(clusters), cells % len(clusters), counts.astype(np.int64)
+    )
 
 
-def contingency_matrix(labels_true: Labels, labels_pred: Labels) -> Int[np.ndarray, "n_classes n_clusters"]:
-    """The full table n_ij, rows and columns in the sorted order of the labels (noise, -1, is a column like others).
+def contingency_matrix(
+    labels_true: Labels, labels_pred: Labels
+) -> Int[np.ndarray, "n_classes n_clusters"]:
+    """The full table n_ij, rows and columns in the sorted order of the labels (noise, -1, is a
+    column like others).
 
     `cross_table` also gives the names of the rows and columns. Raises what `cross_table` raises.
     """
@@ -80,14 +95,15 @@ def contingency_matrix(labels_true: Labels, labels_pred: Labels) -> Int[np.ndarr
 
 
 def match_clusters(labels_true: Labels, labels_pred: Labels) -> ClusterMatching:
-    """Matches clusters to classes one to one so that as many points as possible lie in matched cells.
+    """Matches clusters to classes one to one so that as many points as possible lie in matched
+    cells.
 
         max over injective m of  sum_j n_{m(j), j}
 
-    With fewer classes than clusters some clusters stay without a class, and the other way round. Noise is never
-    matched. Solved exactly by SciPy's `linear_sum_assignment` on the full table, which is what is returned: memory
-    O(classes x clusters), time up to its cube. `clustering_accuracy` needs no full table. Raises what `cross_table`
-    raises.
+    With fewer classes than clusters some clusters stay without a class, and the other way round.
+    Noise is never matched. Solved exactly by SciPy's `linear_sum_assignment` on the full table,
+    which is what is returned: memory O(classes x clusters), time up to its cube.
+    `clustering_accuracy` needs no full table. Raises what `cross_table` raises.
     """
     table = cross_table(labels_true, labels_pred)
     contingency, real = _dense(table), np.flatnonzero(~_is_noise(table.clusters))
@@ -95,26 +111,32 @@ def match_clusters(labels_true: Labels, labels_pred: Labels) -> ClusterMatching:
     rows, columns = linear_sum_assignment(contingency[:, real], maximize=True)
     matched_class[real[columns]] = rows
     unmatched = matched_class < 0
-    by_rank = np.lexsort((-contingency.sum(axis=0), matched_class, _is_noise(table.clusters), unmatched))
-    return ClusterMatching(contingency[:, by_rank], table.classes, table.clusters[by_rank], matched_class[by_rank])
+    by_rank = np.lexsort(
+        (-contingency.sum(axis=0), matched_class, _is_noise(table.clusters), unmatched)
+    )
+    return ClusterMatching(
+        contingency[:, by_rank], table.classes, table.clusters[by_rank], matched_class[by_rank]
+    )
 
 
 def clustering_accuracy(labels_true: Labels, labels_pred: Labels) -> float:
-    """The fraction of points that are right when each cluster is named after at most one class and each class is
-    given to at most one cluster, in the best way (see `match_clusters`).
+    """The fraction of points that are right when each cluster is named after at most one class and
+    each class is given to at most one cluster, in the best way (see `match_clusters`).
 
-    A point in a cluster without a class is wrong, and so is noise. Memory O(n), whatever the number of clusters; time
-    O(n log n) and that of a sparse matching. Raises what `cross_table` raises.
+    A point in a cluster without a class is wrong, and so is noise. Memory O(n), whatever the number
+    of clusters; time O(n log n) and that of a sparse matching. Raises what `cross_table` raises.
     """
     table = cross_table(labels_true, labels_pred)
     return float(_most_matched(table) / table.counts.sum())
 
 
 def _most_matched(table: CrossTable) -> int:
-    """The largest number of points in cells of which no two share a class or a cluster, noise left out.
+    """The largest number of points in cells of which no two share a class or a cluster, noise left
+    out.
 
-    A class may also stay alone: it then takes a cluster of its own that nobody else can take. So a matching of all
-    classes always exists, which is what SciPy's sparse matching finds; it takes a weight of 0 for no edge, hence + 1.
+    A class may also stay alone: it then takes a cluster of its own that nobody else can take. So a
+    matching of all classes always exists, which is what SciPy's sparse matching finds; it takes a
+    weight of 0 for no edge, hence + 1.
     """
     real = ~_is_noise(table.clusters)[table.columns]
     if not real.any():
@@ -129,10 +151,12 @@ def _most_matched(table: CrossTable) -> int:
 
 
 def purity_score(labels_true: Labels, labels_pred: Labels) -> float:
-    """The fraction of points that belong to the majority class of their cluster: sum_j max_i n_ij / n.
+    """The fraction of points that belong to the majority class of their cluster: sum_j max_i n_ij /
+    n.
 
-    It grows with the number of clusters and reaches 1 when each point is its own: compare it at equal k only.
-    Noise is wrong: it adds to n and never to the sum. Raises what `cross_table` raises.
+    It grows with the number of clusters and reaches 1 when each point is its own: compare it at
+    equal k only. Noise is wrong: it adds to n and never to the sum. Raises what `cross_table`
+    raises.
     """
     table = cross_table(labels_true, labels_pred)
     majority = _majorities(table)[~_is_noise(table.clusters)]
@@ -142,8 +166,9 @@ def purity_score(labels_true: Labels, labels_pred: Labels) -> float:
 def mean_cluster_purity(labels_true: Labels, labels_pred: Labels) -> float:
     """The unweighted mean of the clusters' purities: mean over j of max_i n_ij / b_j.
 
-    A small cluster counts as much as a large one. Noise is no cluster and stays out of the mean (`purity_score`
-    counts it as wrong); where all is noise the score is 0. Raises what `cross_table` raises.
+    A small cluster counts as much as a large one. Noise is no cluster and stays out of the mean
+    (`purity_score` counts it as wrong); where all is noise the score is 0. Raises what
+    `cross_table` raises.
     """
     table = cross_table(labels_true, labels_pred)
     real = ~_is_noise(table.clusters)
@@ -152,7 +177,8 @@ def mean_cluster_purity(labels_true: Labels, labels_pred: Labels) -> float:
 
 
 def normalized_mutual_info_score(labels_true: Labels, labels_pred: Labels) -> float:
-    """Mutual information over the arithmetic mean of the two entropies: 2 I(U; V) / (H(U) + H(V)), in [0, 1].
+    """Mutual information over the arithmetic mean of the two entropies: 2 I(U; V) / (H(U) + H(V)),
+    in [0, 1].
 
     Two labelings of one group each agree: 1. Raises what `cross_table` raises.
     """
@@ -162,14 +188,14 @@ def normalized_mutual_info_score(labels_true: Labels, labels_pred: Labels) -> fl
 
 
 def adjusted_rand_score(labels_true: Labels, labels_pred: Labels) -> float:
-    """The fraction of pairs on which two labelings agree, corrected for chance: 1 for equal partitions, 0 on average
-    for independent ones, at least -0.5 (Hubert and Arabie, 1985).
+    """The fraction of pairs on which two labelings agree, corrected for chance: 1 for equal
+    partitions, 0 on average for independent ones, at least -0.5 (Hubert and Arabie, 1985).
 
         index = sum_ij C(n_ij, 2),  A = sum_i C(a_i, 2),  B = sum_j C(b_j, 2),  N = C(n, 2)
         ARI   = (index - A B / N) / ((A + B) / 2 - A B / N)
 
-    Numerator and denominator are multiplied by 2 N and taken in Python's integers, exact for any n: A B alone
-    leaves 64 bits behind at n of about 80,000. Raises what `cross_table` raises.
+    Numerator and denominator are multiplied by 2 N and taken in Python's integers, exact for any n:
+    A B alone leaves 64 bits behind at n of about 80,000. Raises what `cross_table` raises.
     """
     table = cross_table(labels_true, labels_pred)
     index, a, b = _pairs(table.counts), _pairs(_class_sizes(table)), _pairs(_cluster_sizes(table))
@@ -180,7 +206,8 @@ def adjusted_rand_score(labels_true: Labels, labels_pred: Labels) -> float:
 
 
 def homogeneity_score(labels_true: Labels, labels_pred: Labels) -> float:
-    """1 when each cluster holds points of one class only: h = I(C; K) / H(C), and 1 for a single class.
+    """1 when each cluster holds points of one class only: h = I(C; K) / H(C), and 1 for a single
+    class.
 
     Raises what `cross_table` raises.
     """
@@ -188,7 +215,8 @@ def homogeneity_score(labels_true: Labels, labels_pred: Labels) -> float:
 
 
 def completeness_score(labels_true: Labels, labels_pred: Labels) -> float:
-    """1 when all points of a class lie in one cluster: c = I(C; K) / H(K), and 1 for a single cluster.
+    """1 when all points of a class lie in one cluster: c = I(C; K) / H(K), and 1 for a single
+    cluster.
 
     Raises what `cross_table` raises.
     """
@@ -196,12 +224,14 @@ def completeness_score(labels_true: Labels, labels_pred: Labels) -> float:
 
 
 def v_measure_score(labels_true: Labels, labels_pred: Labels, *, beta: float = 1.0) -> float:
-    """The weighted harmonic mean of homogeneity h and completeness c: (1 + beta) h c / (beta h + c).
+    """The weighted harmonic mean of homogeneity h and completeness c: (1 + beta) h c / (beta h +
+    c).
 
     Args:
         labels_true: [n] integers or strings, the classes.
         labels_pred: [n] integers or strings, the clusters.
-        beta: Above 1 completeness weighs more, below 1 homogeneity; 1 gives `normalized_mutual_info_score`.
+        beta: Above 1 completeness weighs more, below 1 homogeneity; 1 gives
+            `normalized_mutual_info_score`.
 
     Raises:
         InputError: If beta is negative, infinite or no number, and what `cross_table` raises.
@@ -213,10 +243,14 @@ def v_measure_score(labels_true: Labels, labels_pred: Labels, *, beta: float = 1
 
 
 def as_labels(labels: Labels, name: str) -> Shaped[np.ndarray, "n"]:
-    """The labels as an array of integers or strings; an InputError that calls them `name` if they are anything else."""
+    """The labels as an array of integers or strings; an InputError that calls them `name` if they
+    are anything else.
+    """
     array = _as_array(labels, name)
     if array.ndim != 1:
-        raise InputError(f"{name} must have one dimension, but has shape {array.shape}: pass one label per point")
+        raise InputError(
+            f"{name} must have one dimension, but has shape {array.shape}: pass one label per point"
+        )
     if len(array) == 0:
         raise InputError(f"{name} is empty: a score needs at least one point")
     if array.dtype.kind == "T":  # NumPy's strings of any length, of which some may be missing
@@ -225,7 +259,11 @@ def as_labels(labels: Labels, name: str) -> Shaped[np.ndarray, "n"]:
         array = array.astype(str)
     if array.dtype.kind == "O" and all(_is_whole(label) for label in array):
         array = array.astype(np.int64)
-    if array.dtype.kind == "f" and (np.abs(array) < 2**53).all() and np.array_equal(array, np.round(array)):
+    if (
+        array.dtype.kind == "f"
+        and (np.abs(array) < 2**53).all()
+        and np.array_equal(array, np.round(array))
+    ):
         array = array.astype(np.int64)
     if array.dtype.kind not in "biuUS":
         raise InputError(
@@ -238,14 +276,24 @@ def as_labels(labels: Labels, name: str) -> Shaped[np.ndarray, "n"]:
 def _as_array(labels: Labels, name: str) -> np.ndarray:
     try:
         array = np.asarray(labels)
-        mixed = array.dtype.kind == "U" and isinstance(labels, list | tuple)  # NumPy would make strings of all
-        return np.asarray(labels, object) if mixed and not all(isinstance(label, str) for label in labels) else array
+        mixed = array.dtype.kind == "U" and isinstance(
+            labels, list | tuple
+        )  # NumPy would make strings of all
+        return (
+            np.asarray(labels, object)
+            if mixed and not all(isinstance(label, str) for label in labels)
+            else array
+        )
     except ValueError as error:
-        raise InputError(f"{name} must be a flat list of labels, but its rows have different lengths") from error
+        raise InputError(
+            f"{name} must be a flat list of labels, but its rows have different lengths"
+        ) from error
 
 
 def _is_whole(label: Any) -> bool:
-    """A whole number that 64 bits hold; a table's column of numbers that may have gaps is an array of such objects."""
+    """A whole number that 64 bits hold; a table's column of numbers that may have gaps is an array
+    of such objects.
+    """
     if isinstance(label, float | np.floating):
         return bool(abs(label) < 2**53) and float(label).is_integer()
     return isinstance(label, int | np.integer | np.bool_) and -(2**63) <= int(label) < 2**63
@@ -254,7 +302,11 @@ def _is_whole(label: Any) -> bool:
 def _offender(array: np.ndarray) -> Any:
     """The first label that is neither a whole number nor a string, for the message."""
     values = array.tolist()
-    bad = (v for v in values if not isinstance(v, str | int) and not (isinstance(v, float) and v.is_integer()))
+    bad = (
+        v
+        for v in values
+        if not isinstance(v, str | int) and not (isinstance(v, float) and v.is_integer())
+    )
     return next(bad, next((v for v in values if not isinstance(v, str)), values[0]))
 
 
@@ -278,7 +330,9 @@ def _cluster_sizes(table: CrossTable) -> Int[np.ndarray, "n_clusters"]:
     return _sums(table.columns, table.counts, len(table.clusters))
 
 
-def _sums(groups: Int[np.ndarray, "n_cells"], counts: Int[np.ndarray, "n_cells"], n: int) -> np.ndarray:
+def _sums(
+    groups: Int[np.ndarray, "n_cells"], counts: Int[np.ndarray, "n_cells"], n: int
+) -> np.ndarray:
     sums = np.zeros(n, dtype=np.int64)
     np.add.at(sums, groups, counts)
     return sums
@@ -292,7 +346,9 @@ def _majorities(table: CrossTable) -> Int[np.ndarray, "n_clusters"]:
 
 
 def _pairs(sizes: Int[np.ndarray, "m"]) -> int:
-    """The number of unordered pairs within groups of these sizes: each fits 64 bits below three billion points."""
+    """The number of unordered pairs within groups of these sizes: each fits 64 bits below three
+    billion points.
+    """
     return int((sizes * (sizes - 1) // 2).sum())
 
 
@@ -303,7 +359,9 @@ def _entropy(sizes: Int[np.ndarray, "m"]) -> float:
 
 
 def _mutual_information(table: CrossTable) -> float:
-    """I = sum_ij n_ij / n log(n n_ij / (a_i b_j)), in nats; the logarithm is taken apart, so nothing overflows."""
+    """I = sum_ij n_ij / n log(n n_ij / (a_i b_j)), in nats; the logarithm is taken apart, so
+    nothing overflows.
+    """
     n = table.counts.sum()
     log_ratio = (
         np.log(table.counts / n)
@@ -311,7 +369,9 @@ def _mutual_information(table: CrossTable) -> float:
         - np.log(_cluster_sizes(table)[table.columns] / n)
     )
     information = float((table.counts / n * log_ratio).sum())
-    return information if information > np.finfo(np.float64).eps else 0.0  # rounding must not give -1e-17
+    return (
+        information if information > np.finfo(np.float64).eps else 0.0
+    )  # rounding must not give -1e-17
 
 
 def _homogeneity_completeness(table: CrossTable) -> tuple[float, float]:

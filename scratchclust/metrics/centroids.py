@@ -1,10 +1,11 @@
 """Scores of a clustering by its centroids: no distances between points.
 
-What is small within a cluster must not drown in how far the clusters are from each other. So every point is held
-relative to a point amid its own cluster, its anchor, and only k centroids are held, in float64, relative to all.
+What is small within a cluster must not drown in how far the clusters are from each other. So every
+point is held relative to a point amid its own cluster, its anchor, and only k centroids are held,
+in float64, relative to all.
 
-Sources: Calinski & Harabasz, A dendrite method for cluster analysis, 1974. Davies & Bouldin, A cluster separation
-measure, 1979.
+Sources: Calinski & Harabasz, A dendrite method for cluster analysis, 1974. Davies & Bouldin, A
+cluster separation measure, 1979.
 """
 
 from typing import Any, NamedTuple
@@ -29,16 +30,20 @@ from scratchclust.metrics.inputs import (
     points_in_range,
 )
 
-# Centroids nearer than the rounding of their means coincide: float32's of the spread about them, and float64's of
-# where they are.
+# Centroids nearer than the rounding of their means coincide: float32's of the spread about them,
+# and float64's of where they are.
 COINCIDING = 4 * float(np.finfo(np.float32).eps), 4 * float(np.finfo(np.float64).eps)
-LEAST_UNSQUARED = 2.0**-100  # distances that float32 holds together with their lesser coordinates, if it squares none
+LEAST_UNSQUARED = (
+    2.0**-100
+)  # distances that float32 holds together with their lesser coordinates, if it squares none
 
 
 class Centred(NamedTuple):
     """Points relative to a point amid their own cluster, and the means of the clusters."""
 
-    data: rows.Rows  # x - anchor [n_blocks block d], and the codes + 1 [n_blocks block], so that the filling is noise
+    # x - anchor [n_blocks block d], and the codes + 1 [n_blocks block], so that the filling is
+    # noise
+    data: rows.Rows
     anchors: Float[np.ndarray, "k d"]  # float64, relative to the centre of all points
     means: Float[np.ndarray, "k d"]  # float64, relative to the anchors
     sizes: Int[np.ndarray, " k"]
@@ -50,7 +55,8 @@ class Centred(NamedTuple):
 
 
 def calinski_harabasz_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
-    """The variance ratio: spread of the k centroids over the spread of the points about their own. Larger is better.
+    """The variance ratio: spread of the k centroids over the spread of the points about their own.
+    Larger is better.
 
         sum_j n_j |c_j - c|^2 / (k - 1)
         -------------------------------          with c the mean of all n points
@@ -58,14 +64,15 @@ def calinski_harabasz_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
 
     Args:
         X: points.
-        labels: [n] integers or strings, the cluster of each point; the integer -1 is noise and left out.
+        labels: [n] integers or strings, the cluster of each point; the integer -1 is noise and left
+            out.
 
     Returns:
         The ratio; 1 when every point lies on its centroid (as in scikit-learn).
 
     Raises:
-        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths; clusters
-            10^45 times as far away as others are wide.
+        InputError: fewer than two clusters; X or labels that cannot be read, or of different
+            lengths; clusters 10^45 times as far away as others are wide.
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
@@ -80,20 +87,23 @@ def calinski_harabasz_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
 
 
 def davies_bouldin_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
-    """The mean over the clusters of their likeness to the most similar other cluster. Smaller is better.
+    """The mean over the clusters of their likeness to the most similar other cluster. Smaller is
+    better.
 
         1/k sum_i max_{j != i} (s_i + s_j) / |c_i - c_j|      with s_i the mean distance of cluster i to its centroid
 
     Args:
         X: points.
-        labels: [n] integers or strings, the cluster of each point; the integer -1 is noise and left out.
+        labels: [n] integers or strings, the cluster of each point; the integer -1 is noise and left
+            out.
 
     Returns:
-        The mean likeness, at least 0; 0 when every point lies on its centroid. Coinciding centroids are passed over.
+        The mean likeness, at least 0; 0 when every point lies on its centroid. Coinciding centroids
+        are passed over.
 
     Raises:
-        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths; clusters
-            10^45 times as far away as others are wide.
+        InputError: fewer than two clusters; X or labels that cannot be read, or of different
+            lengths; clusters 10^45 times as far away as others are wide.
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
@@ -109,9 +119,9 @@ def davies_bouldin_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
 def centred_on_clusters(X: Real[AnyArray, "n d"], labeling: Labeling) -> Centred:
     """The points relative to their anchors, and the mean of each cluster, in float64.
 
-    A float32 sum over many points loses digits. So the mean is taken twice, the second time of what is left of each
-    point after the first: its rounding is as much smaller as the points are near to their mean. Where all points of
-    a cluster coincide, the mean is that point to the last bit.
+    A float32 sum over many points loses digits. So the mean is taken twice, the second time of what
+    is left of each point after the first: its rounding is as much smaller as the points are near to
+    their mean. Where all points of a cluster coincide, the mean is that point to the last bit.
     """
     block = rows.block_size(len(X), max(X.shape[1], labeling.n_clusters))
     points, codes = anchors(X, labeling), labeling.codes
@@ -122,24 +132,31 @@ def centred_on_clusters(X: Real[AnyArray, "n d"], labeling: Labeling) -> Centred
     for _ in range(2):
         exact = means + np.asarray(_residual_sums(data, means), np.float64) / sizes[:, None]
         means = exact.astype(means.dtype)
-    return Centred(data, points.astype(np.float64) - np.asarray(centre_of(X), np.float64), exact, sizes)
+    return Centred(
+        data, points.astype(np.float64) - np.asarray(centre_of(X), np.float64), exact, sizes
+    )
 
 
 def distances_to_own(centred: Centred, n: int) -> Float[np.ndarray, " n"]:
     """The distance of each point to the mean of its own cluster, as float64. Cost O(n d)."""
-    return np.asarray(rows.join(_own(centred.data, _in_type_of(centred, centred.means)), n), np.float64)
+    return np.asarray(
+        rows.join(_own(centred.data, _in_type_of(centred, centred.means)), n), np.float64
+    )
 
 
-def distances_to_other(centred: Centred, spread: Float[np.ndarray, " k"], n: int) -> Float[np.ndarray, " n"]:
+def distances_to_other(
+    centred: Centred, spread: Float[np.ndarray, " k"], n: int
+) -> Float[np.ndarray, " n"]:
     """The distance of each point to the nearest mean of another cluster, as float64. Cost O(n k d).
 
-    With a the anchor of the point and c the other mean, x - c = ((x - a) + a) - c. Where a cluster is far from the
-    centre and small (its `mean_spread`), as `has_far_clusters` says, a and c are both the sum of two numbers of the
-    device's precision, and
+    With a the anchor of the point and c the other mean, x - c = ((x - a) + a) - c. Where a cluster
+    is far from the centre and small (its `mean_spread`), as `has_far_clusters` says, a and c are
+    both the sum of two numbers of the device's precision, and
 
         x - c = (x - a) + ((a_high - c_high) + (a_low - c_low))
 
-    which keeps its digits where two clusters are near to each other and far from the centre, and takes twice as long.
+    which keeps its digits where two clusters are near to each other and far from the centre, and
+    takes twice as long.
     """
     away = np.linalg.norm(centred.centroids, axis=1)
     in_two = bool(((centred.sizes > 1) & (away > FAR * spread)).any())
@@ -157,7 +174,9 @@ def _in_type_of(centred: Centred, values: np.ndarray) -> np.ndarray:
     return values.astype(centred.data.arrays[0].dtype)
 
 
-def _parts(centred: Centred, values: np.ndarray, in_two: bool) -> tuple[np.ndarray, np.ndarray | None]:
+def _parts(
+    centred: Centred, values: np.ndarray, in_two: bool
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Values [k d] as they round to the device's precision, and the rest, or None."""
     high = _in_type_of(centred, values)
     return high, _in_type_of(centred, values - high) if in_two else None
@@ -179,13 +198,17 @@ def _own(data: rows.Rows, means: Array) -> Array:
     def block(x: Array, codes: Array, means: Array) -> tuple[None, Array]:
         left = x - means[codes - 1]
         largest = jnp.abs(left).max(axis=1)  # very small numbers must not be squared
-        return None, largest * jnp.sqrt(((left / jnp.where(largest > 0, largest, 1)[:, None]) ** 2).sum(axis=1))
+        return None, largest * jnp.sqrt(
+            ((left / jnp.where(largest > 0, largest, 1)[:, None]) ** 2).sum(axis=1)
+        )
 
     return rows.map_sum(block, data, means)[1]
 
 
 @jax.jit
-def _other(data: rows.Rows, anchors: tuple[Array, Array | None], means: tuple[Array, Array | None]) -> Array:
+def _other(
+    data: rows.Rows, anchors: tuple[Array, Array | None], means: tuple[Array, Array | None]
+) -> Array:
     def block(x: Array, codes: Array, anchors: Any, means: Any) -> tuple[None, Array]:
         high, low = jax.tree.map(lambda part: part[codes - 1], anchors)
         whole = x + high

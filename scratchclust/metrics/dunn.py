@@ -1,8 +1,10 @@
-"""Dunn's index, fast: the twin of `scratchclust/reference/dunn.py`, where the mathematics is explained.
+"""Dunn's index, fast: the twin of `scratchclust/reference/dunn.py`, where the mathematics is
+explained.
 
-One pass in float32 (`pairs.py`) finds the rows that can hold the deciding pairs, by a proven bound on its rounding
-error. A second look at those few rows, in float64 and again by matrix products, leaves the pairs within its own
-rounding of the best; and these are computed by the definition. So the index is the same as if every pair had been.
+One pass in float32 (`pairs.py`) finds the rows that can hold the deciding pairs, by a proven bound
+on its rounding error. A second look at those few rows, in float64 and again by matrix products,
+leaves the pairs within its own rounding of the best; and these are computed by the definition. So
+the index is the same as if every pair had been.
 """
 
 import math
@@ -19,7 +21,8 @@ from scratchclust.metrics.inputs import AnyArray, Labeling, encode_clusters, poi
 from scratchclust.metrics.pairs import PairScores, pair_scores
 
 MAX_ELEMENTS = 2**22  # of a block of distances in float64: 32 MB
-MAX_PAIRS = 100_000  # computed by the definition; if more pairs tie, the index is exact up to float64's rounding
+# computed by the definition; if more pairs tie, the index is exact up to float64's rounding
+MAX_PAIRS = 100_000
 
 
 def dunn_index(X: Real[AnyArray, "n d"], labels: Labels) -> float:
@@ -33,7 +36,8 @@ def dunn_index(X: Real[AnyArray, "n d"], labels: Labels) -> float:
         D in [0, inf]. Cost O(n^2 d) time, memory O(n d).
 
     Raises:
-        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths.
+        InputError: fewer than two clusters; X or labels that cannot be read, or of different
+            lengths.
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
@@ -41,7 +45,9 @@ def dunn_index(X: Real[AnyArray, "n d"], labels: Labels) -> float:
 
 
 class HostPoints:
-    """What the few deciding pairs need of X in float64; made when first needed, once for all labelings of a call."""
+    """What the few deciding pairs need of X in float64; made when first needed, once for all
+    labelings of a call.
+    """
 
     def __init__(self, X: AnyArray) -> None:
         self._X = X
@@ -49,51 +55,71 @@ class HostPoints:
 
     @property
     def centred(self) -> Float[np.ndarray, "n d"]:
-        """X less the very offset that the float32 pass subtracts, so that the bound on its error holds."""
+        """X less the very offset that the float32 pass subtracts, so that the bound on its error
+        holds.
+        """
         if self._centred is None:
             offset = np.asarray(centre_of(self._X)).astype(rows.offset_type(self._X))
             self._centred = np.asarray(self._X, np.float64) - offset
         return self._centred
 
-    def distances(self, i: Int[np.ndarray, " m"], j: Int[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
+    def distances(
+        self, i: Int[np.ndarray, " m"], j: Int[np.ndarray, " m"]
+    ) -> Float[np.ndarray, " m"]:
         """|x_i - x_j| by the definition."""
         step = max(1, MAX_ELEMENTS // self.centred.shape[1])
         X = np.asarray(self._X)
         parts = [
-            np.linalg.norm(X[i[first : first + step]].astype(np.float64) - X[j[first : first + step]], axis=1)
+            np.linalg.norm(
+                X[i[first : first + step]].astype(np.float64) - X[j[first : first + step]], axis=1
+            )
             for first in range(0, len(i), step)
         ]
         return np.concatenate(parts)
 
 
 def dunn_of(X: HostPoints, labeling: Labeling, scores: PairScores) -> float:
-    """Dunn's index from the float32 pass over all pairs, its deciding pairs computed again in float64."""
+    """Dunn's index from the float32 pass over all pairs, its deciding pairs computed again in
+    float64.
+    """
     clustered = np.flatnonzero(labeling.codes >= 0)
     nearest, farthest = scores.nearest_other[clustered], scores.farthest_own[clustered]
     error = error_bound(float(np.linalg.norm(X.centred, axis=1).max()), X.centred.shape[1])
-    i, j = _least_pairs(X, labeling.codes, clustered[nearest <= nearest.min() + 2 * error], _between)
+    i, j = _least_pairs(
+        X, labeling.codes, clustered[nearest <= nearest.min() + 2 * error], _between
+    )
     separation = X.distances(i, j).min()
     if separation == 0:
         return 0.0
-    i, j = _least_pairs(X, labeling.codes, clustered[farthest >= farthest.max() - 2 * error], _within)
+    i, j = _least_pairs(
+        X, labeling.codes, clustered[farthest >= farthest.max() - 2 * error], _within
+    )
     diameter = X.distances(i, j).max()
     return float(separation / diameter) if diameter > 0 else math.inf
 
 
-def _between(squared: Float[np.ndarray, "b n"], own: Int[np.ndarray, "b 1"], codes: Int[np.ndarray, "1 n"]) -> Any:
+def _between(
+    squared: Float[np.ndarray, "b n"], own: Int[np.ndarray, "b 1"], codes: Int[np.ndarray, "1 n"]
+) -> Any:
     """Squared distances where the pair is of two clusters, infinity elsewhere."""
     return np.where((codes != own) & (codes >= 0), squared, np.inf)
 
 
-def _within(squared: Float[np.ndarray, "b n"], own: Int[np.ndarray, "b 1"], codes: Int[np.ndarray, "1 n"]) -> Any:
-    """Squared distances with a minus, so that the largest is the least, where the pair is of one cluster."""
+def _within(
+    squared: Float[np.ndarray, "b n"], own: Int[np.ndarray, "b 1"], codes: Int[np.ndarray, "1 n"]
+) -> Any:
+    """Squared distances with a minus, so that the largest is the least, where the pair is of one
+    cluster.
+    """
     return np.where(codes == own, -squared, np.inf)
 
 
 def _least_pairs(
     X: HostPoints, codes: Int[np.ndarray, " n"], candidates: Int[np.ndarray, " c"], select: Callable
 ) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:
-    """The pairs (i, j) of a candidate row with any row whose selected value is least, up to float64's rounding."""
+    """The pairs (i, j) of a candidate row with any row whose selected value is least, up to
+    float64's rounding.
+    """
     Z = X.centred
     norms = (Z * Z).sum(axis=1)
     error = error_bound(math.sqrt(norms.max()), Z.shape[1], np.float64)
@@ -103,7 +129,9 @@ def _least_pairs(
         block = candidates[first : first + step]
         squared = norms[block][:, None] - 2 * Z[block] @ Z.T + norms[None, :]
         selected = select(squared, codes[block][:, None], codes[None, :])
-        row, column = np.nonzero(selected <= min(selected.min(), values.min(initial=np.inf)) + 2 * error)
+        row, column = np.nonzero(
+            selected <= min(selected.min(), values.min(initial=np.inf)) + 2 * error
+        )
         values = np.concatenate([values, selected[row, column]])
         i, j = np.concatenate([i, block[row]]), np.concatenate([j, column])
         best = np.flatnonzero(values <= values.min() + 2 * error)[:MAX_PAIRS]

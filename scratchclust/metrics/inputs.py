@@ -16,7 +16,8 @@ from scratchclust.errors import InputError
 from scratchclust.metrics.agreement import NOISE, Labels, as_labels
 
 AnyArray = Array | np.ndarray
-FAR = 64.0  # times its mean distance to its own middle: so far away is a cluster whose distances float32 blurs
+# times its mean distance to its own middle: so far away is a cluster whose distances float32 blurs
+FAR = 64.0
 
 
 class Labeling(NamedTuple):
@@ -27,10 +28,12 @@ class Labeling(NamedTuple):
 
 
 def encode(labels: Labels, name: str = "labels") -> Labeling:
-    """Any integer or string labels as codes from 0 to k - 1 in sorted order; the integer -1 stays -1, for noise.
+    """Any integer or string labels as codes from 0 to k - 1 in sorted order; the integer -1 stays
+    -1, for noise.
 
     Raises:
-        InputError: no labels, or labels that are neither integers nor strings; the message calls them `name`.
+        InputError: no labels, or labels that are neither integers nor strings; the message calls
+            them `name`.
     """
     values, codes = np.unique(as_labels(labels, name), return_inverse=True)
     has_noise = int(values.dtype.kind == "i" and NOISE in values)
@@ -63,14 +66,16 @@ def encode_clusters(X: Any, labels: Labels) -> Labeling:
 
 
 def points_in_range(X: Any, *, finite: bool = True) -> AnyArray:
-    """X [n d] as every estimator takes it (`arrays.as_points`), times a power of two if its squares need one.
+    """X [n d] as every estimator takes it (`arrays.as_points`), times a power of two if its squares
+    need one.
 
-    No internal score depends on the unit of length. So where X is very wide or very narrow it is multiplied by a power
-    of two, which costs no digit, before float32 squares anything.
+    No internal score depends on the unit of length. So where X is very wide or very narrow it is
+    multiplied by a power of two, which costs no digit, before float32 squares anything.
 
     Args:
         X: array-like.
-        finite: whether NaN and infinity are refused; else X holds distances, and the least of them is 0.
+        finite: whether NaN and infinity are refused; else X holds distances, and the least of them
+            is 0.
 
     Raises:
         InputError: not two-dimensional, no real numbers, not finite, sparse, no rows.
@@ -85,7 +90,8 @@ def points_in_range(X: Any, *, finite: bool = True) -> AnyArray:
 
 
 def details_in_range(X: AnyArray, labeling: Labeling, least: float = LEAST_DETAIL) -> AnyArray:
-    """X, or a multiple of it: nothing small within or between clusters vanishes beside clusters that are far away.
+    """X, or a multiple of it: nothing small within or between clusters vanishes beside clusters
+    that are far away.
 
     Args:
         X: points in range.
@@ -93,7 +99,8 @@ def details_in_range(X: AnyArray, labeling: Labeling, least: float = LEAST_DETAI
         least: distances that can be computed.
 
     Raises:
-        InputError: the smallest cluster, or distance between two, is too small beside the width of X.
+        InputError: the smallest cluster, or distance between two, is too small beside the width of
+            X.
     """
     detail = least_detail(X, labeling, least)
     if detail >= least:
@@ -110,10 +117,11 @@ def details_in_range(X: AnyArray, labeling: Labeling, least: float = LEAST_DETAI
 
 
 def least_detail(X: AnyArray, labeling: Labeling, least: float) -> float:
-    """The smallest radius of a cluster about its anchor, or distance between two anchors, that is not 0; inf without.
+    """The smallest radius of a cluster about its anchor, or distance between two anchors, that is
+    not 0; inf without.
 
-    Lengths are those of the largest coordinate: nothing is squared. A few members of each cluster tell that nothing is
-    below `least`: then infinity is returned; else all members are looked at.
+    Lengths are those of the largest coordinate: nothing is squared. A few members of each cluster
+    tell that nothing is below `least`: then infinity is returned; else all members are looked at.
     """
     members = _few_members(X, labeling)
     points, sizes = members[:, (members.shape[1] - 1) // 2], cluster_sizes(labeling)
@@ -122,7 +130,11 @@ def least_detail(X: AnyArray, labeling: Labeling, least: float) -> float:
     if ((radii < least) & (sizes > 1)).any():
         radii = np.zeros(len(sizes))
         clustered = labeling.codes >= 0
-        np.maximum.at(radii, labeling.codes[clustered], _from_anchors(X, points, labeling, math.inf)[clustered])
+        np.maximum.at(
+            radii,
+            labeling.codes[clustered],
+            _from_anchors(X, points, labeling, math.inf)[clustered],
+        )
     if ((steps > 0) & (steps < least)).any():
         distinct = np.unique(points, axis=0)
         steps = KDTree(distinct).query(distinct, k=2, p=np.inf)[0][:, 1]
@@ -132,10 +144,11 @@ def least_detail(X: AnyArray, labeling: Labeling, least: float) -> float:
 
 
 def anchors(X: AnyArray, labeling: Labeling) -> np.ndarray:
-    """A point [k d] amid each cluster: the lower median, feature by feature, of a few of its members.
+    """A point [k d] amid each cluster: the lower median, feature by feature, of a few of its
+    members.
 
-    What is small within a cluster keeps its digits if it is taken relative to that point, however far away the other
-    clusters are.
+    What is small within a cluster keeps its digits if it is taken relative to that point, however
+    far away the other clusters are.
     """
     members = _few_members(X, labeling)
     return members[:, (members.shape[1] - 1) // 2]
@@ -144,11 +157,16 @@ def anchors(X: AnyArray, labeling: Labeling) -> np.ndarray:
 def _few_members(X: AnyArray, labeling: Labeling) -> np.ndarray:
     """At most 9 members of each cluster [k few d], never more than n in all, each feature sorted."""
     n_noise = np.count_nonzero(labeling.codes < 0)
-    small = labeling.codes.astype(np.min_scalar_type(-labeling.n_clusters))  # NumPy sorts 16 bits in linear time
+    small = labeling.codes.astype(
+        np.min_scalar_type(-labeling.n_clusters)
+    )  # NumPy sorts 16 bits in linear time
     order = np.argsort(small, kind="stable")[n_noise:]
     sizes = cluster_sizes(labeling)[:, None]
     few = int(np.clip(len(order) // labeling.n_clusters, 1, 9))
-    return np.sort(np.asarray(X[order[np.cumsum(sizes)[:, None] - sizes + np.arange(few) * sizes // few]]), axis=1)
+    return np.sort(
+        np.asarray(X[order[np.cumsum(sizes)[:, None] - sizes + np.arange(few) * sizes // few]]),
+        axis=1,
+    )
 
 
 def cluster_sizes(labeling: Labeling) -> np.ndarray:
@@ -157,12 +175,17 @@ def cluster_sizes(labeling: Labeling) -> np.ndarray:
 
 
 def has_far_clusters(X: AnyArray, labeling: Labeling) -> bool:
-    """Whether a cluster of several points is so small, and so far from the centre, that float32 blurs its distances.
+    """Whether a cluster of several points is so small, and so far from the centre, that float32
+    blurs its distances.
 
-    Relative to the centre of all points float32 rounds a cluster at R to R / 2^24; that is less than 2^-18 of its mean
-    distances while they are larger than R / 64.
+    Relative to the centre of all points float32 rounds a cluster at R to R / 2^24; that is less
+    than 2^-18 of its mean distances while they are larger than R / 64.
     """
-    centre, points, clustered = np.asarray(centre_of(X), np.float64), anchors(X, labeling), labeling.codes >= 0
+    centre, points, clustered = (
+        np.asarray(centre_of(X), np.float64),
+        anchors(X, labeling),
+        labeling.codes >= 0,
+    )
     spread = _from_anchors(X, points, labeling, 2.0)[clustered]
     totals = np.bincount(labeling.codes[clustered], weights=spread, minlength=labeling.n_clusters)
     sizes, away = cluster_sizes(labeling), np.linalg.norm(points - centre, axis=1)
@@ -170,12 +193,16 @@ def has_far_clusters(X: AnyArray, labeling: Labeling) -> bool:
 
 
 def _from_anchors(X: AnyArray, points: np.ndarray, labeling: Labeling, order: float) -> np.ndarray:
-    """The length [n] of each point less that of its cluster, in the norm of this order; of noise it means nothing."""
+    """The length [n] of each point less that of its cluster, in the norm of this order; of noise it
+    means nothing.
+    """
     if not isinstance(X, np.ndarray):
         return np.asarray(_lengths(X, points, labeling.codes, order))
     step = max(1, 2**20 // X.shape[1])
     strips = [slice(first, first + step) for first in range(0, len(X), step)]
-    return np.concatenate([np.linalg.norm(X[i] - points[labeling.codes[i]], ord=order, axis=1) for i in strips])
+    return np.concatenate(
+        [np.linalg.norm(X[i] - points[labeling.codes[i]], ord=order, axis=1) for i in strips]
+    )
 
 
 @partial(jax.jit, static_argnames="order")

@@ -1,4 +1,6 @@
-"""Silhouette and Dunn's index of several clusterings of the same points, from one pass over the distances."""
+"""Silhouette and Dunn's index of several clusterings of the same points, from one pass over the
+distances.
+"""
 
 import math
 from collections.abc import Sequence
@@ -9,28 +11,37 @@ from jaxtyping import Real
 
 from scratchclust.metrics.agreement import Labels
 from scratchclust.metrics.dunn import HostPoints, dunn_of
-from scratchclust.metrics.inputs import AnyArray, Labeling, details_in_range, encode_for, points_in_range
+from scratchclust.metrics.inputs import (
+    AnyArray,
+    Labeling,
+    details_in_range,
+    encode_for,
+    points_in_range,
+)
 from scratchclust.metrics.pairs import PairScores, are_many, pair_scores
 from scratchclust.metrics.silhouette import silhouettes_of
 
 
 def internal_scores(X: Real[AnyArray, "n d"], labelings: Sequence[Labels]) -> list[dict[str, Any]]:
-    """Silhouette and Dunn's index of each labeling; every distance is computed once for all of them.
+    """Silhouette and Dunn's index of each labeling; every distance is computed once for all of
+    them.
 
-    But for labelings of very many clusters (more than 64 and half the features): each has a pass of its own.
+    But for labelings of very many clusters (more than 64 and half the features): each has a pass of
+    its own.
 
     Args:
         X: points.
-        labelings: [n] integers or strings each, such as the labels of k-means for k = 2, 3, ...; -1 is noise.
+        labelings: [n] integers or strings each, such as the labels of k-means for k = 2, 3, ...; -1
+            is noise.
 
     Returns:
-        For each labeling a dict of `silhouette` (mean), `silhouette_samples` [n], `dunn`, `n_clusters` and `n_noise`.
-        With fewer than two clusters the scores are NaN, so that one poor clustering does not end a scan.
-        Cost O(n^2 (d + sum of k)) time.
+        For each labeling a dict of `silhouette` (mean), `silhouette_samples` [n], `dunn`,
+        `n_clusters` and `n_noise`. With fewer than two clusters the scores are NaN, so that one
+        poor clustering does not end a scan. Cost O(n^2 (d + sum of k)) time.
 
     Raises:
-        InputError: X or labels that cannot be read, or of different lengths; clusters 10^31 times as far away as others
-            are wide.
+        InputError: X or labels that cannot be read, or of different lengths; clusters 10^31 times
+            as far away as others are wide.
     """
     X = points_in_range(X)
     encoded = [encode_for(X, labels, f"labeling {i}") for i, labels in enumerate(labelings)]
@@ -39,13 +50,19 @@ def internal_scores(X: Real[AnyArray, "n d"], labelings: Sequence[Labels]) -> li
         X = details_in_range(X, labeling)
     passed = iter(pair_scores(X, defined) if defined else [])
     points = HostPoints(X)
-    return [_scores(X, points, one, next(passed) if one.n_clusters >= 2 else None) for one in encoded]
+    return [
+        _scores(X, points, one, next(passed) if one.n_clusters >= 2 else None) for one in encoded
+    ]
 
 
-def _scores(X: AnyArray, points: HostPoints, labeling: Labeling, scores: PairScores | None) -> dict[str, Any]:
+def _scores(
+    X: AnyArray, points: HostPoints, labeling: Labeling, scores: PairScores | None
+) -> dict[str, Any]:
     samples = np.full(len(X), np.nan)
     if scores is not None:
-        samples = silhouettes_of(X, labeling, None if are_many(labeling.n_clusters, X.shape[1]) else scores.sums)
+        samples = silhouettes_of(
+            X, labeling, None if are_many(labeling.n_clusters, X.shape[1]) else scores.sums
+        )
     return {
         "silhouette": math.nan if scores is None else float(np.nanmean(samples)),
         "silhouette_samples": samples,

@@ -1,17 +1,20 @@
-"""One pass over the distances between all points, from which silhouette and Dunn's index of several labelings follow.
+"""One pass over the distances between all points, from which silhouette and Dunn's index of several
+labelings follow.
 
-The points are cut into T tiles. Tile i, as rows, meets the tiles i, i + 1, ..., i + T / 2 (counted round in a circle),
-as columns, so that every two tiles meet once and every device has as much to do. From each meeting [columns rows] of
-distances are taken, for all labelings at once,
+The points are cut into T tiles. Tile i, as rows, meets the tiles i, i + 1, ..., i + T / 2 (counted
+round in a circle), as columns, so that every two tiles meet once and every device has as much to
+do. From each meeting [columns rows] of distances are taken, for all labelings at once,
 
     the sums of the distances of each row to each cluster, and of each column to each cluster       -> silhouette
     the smallest squared distance of each row to another cluster, and the largest to its own        -> Dunn
 
-the sums as products with the one-hot labels. Where the clusters are many, these products would cost more than the
-distances: then each distance is computed twice, once for either point, and added to the sum of its cluster.
+the sums as products with the one-hot labels. Where the clusters are many, these products would cost
+more than the distances: then each distance is computed twice, once for either point, and added to
+the sum of its cluster.
 
-Nothing of size n x n is ever held. Where clusters are far from the centre of all points and small (`has_far_clusters`),
-a point is held as the sum of two numbers of the device's precision, and differences are taken of both.
+Nothing of size n x n is ever held. Where clusters are far from the centre of all points and small
+(`has_far_clusters`), a point is held as the sum of two numbers of the device's precision, and
+differences are taken of both.
 """
 
 import math
@@ -30,24 +33,34 @@ from scratchclust.metrics.inputs import AnyArray, Labeling, cluster_sizes, has_f
 TILE = 512  # rows and columns of a meeting at most: 1 MB of distances, which stay in a core's cache
 STRETCH = 2e10  # multiplications in one compiled call, a fraction of a second on one core
 LEAST_ROWS = 64  # of a sample in one compiled call on one device: fewer make poor matrix products
-MANY = 64  # clusters that make, beside half the features, one-hot products dearer than a second look at each distance
-FEW_SUMS = 512  # clusters up to which a tile's distances are summed apart, so that rounding does not pile up
+# clusters that make, beside half the features, one-hot products dearer than a second look at each
+# distance
+MANY = 64
+# clusters up to which a tile's distances are summed apart, so that rounding does not pile up
+FEW_SUMS = 512
 ELEMENTWISE = 64.0  # what else a distance costs (its root, its comparisons), in multiplications
 
 
 class PairScores(NamedTuple):
     """What one labeling needs of the distances of n points."""
 
-    sums: np.ndarray  # [n k] sum of the distances to the points of each cluster; [n 0] unless asked for, or for many
-    nearest_other: np.ndarray  # [n] smallest squared distance to a point of another cluster (inf without one), and
-    farthest_own: np.ndarray  # [n] largest to one of the same, over the pairs in which the point was a row
+    # [n k] sum of the distances to the points of each cluster; [n 0] unless asked for, or for many
+    sums: np.ndarray
+    nearest_other: (
+        np.ndarray
+    )  # [n] smallest squared distance to a point of another cluster (inf without one), and
+    farthest_own: (
+        np.ndarray
+    )  # [n] largest to one of the same, over the pairs in which the point was a row
 
 
 class _Tiles(NamedTuple):
     """All points, whole on every device."""
 
     x: Array  # [T tile d]
-    rest: Array | None  # [T tile d], what rounding took from x; None where that is too little to be seen
+    rest: (
+        Array | None
+    )  # [T tile d], what rounding took from x; None where that is too little to be seen
     codes: Array  # [T tile labelings], -1 for noise and in the filling
 
     def points(self, i: Any) -> tuple[Array, Array | None]:
@@ -56,12 +69,18 @@ class _Tiles(NamedTuple):
 
 
 def are_many(n_clusters: int, n_features: int) -> bool:
-    """Whether the sums of the distances to each cluster are not worth their products (and their memory)."""
+    """Whether the sums of the distances to each cluster are not worth their products (and their
+    memory).
+    """
     return n_clusters > MANY + n_features / 2
 
 
 def pair_scores(
-    X: Real[AnyArray, "n d"], labelings: list[Labeling], *, silhouette: bool = True, dunn: bool = True
+    X: Real[AnyArray, "n d"],
+    labelings: list[Labeling],
+    *,
+    silhouette: bool = True,
+    dunn: bool = True,
 ) -> list[PairScores]:
     """The pass over all distances.
 
@@ -69,16 +88,20 @@ def pair_scores(
         X: points.
         labelings: clusterings of X, served together.
         silhouette: whether to fill `sums` where the clusters are not many.
-        dunn: whether to fill `nearest_other` and `farthest_own`; each pair is seen from one of its points at least.
+        dunn: whether to fill `nearest_other` and `farthest_own`; each pair is seen from one of its
+            points at least.
 
     Returns:
         One result for each labeling. Cost O(n^2 d) time; memory O(n (d + sum of k)) and a tile.
     """
     summed = [
-        labeling if silhouette and not are_many(labeling.n_clusters, X.shape[1]) else None for labeling in labelings
+        labeling if silhouette and not are_many(labeling.n_clusters, X.shape[1]) else None
+        for labeling in labelings
     ]
     n_clusters = tuple(labeling.n_clusters if labeling else 0 for labeling in summed)
-    tiles = _tiles(X, labelings, any(has_far_clusters(X, labeling) for labeling in summed if labeling))
+    tiles = _tiles(
+        X, labelings, any(has_far_clusters(X, labeling) for labeling in summed if labeling)
+    )
     n_tiles, tile, d = tiles.x.shape
     sums = np.zeros((n_tiles, tile, sum(n_clusters)))  # on the host, where it may be empty
     nearest, farthest = np.zeros((2, n_tiles, tile, len(labelings)))
@@ -87,9 +110,15 @@ def pair_scores(
         total, extremes = _all_pairs(numbers, tiles, n_clusters, dunn)
         sums += 0 if total is None else np.asarray(total)
         part = part[part >= 0]
-        nearest[part], farthest[part] = (np.asarray(rows.join(found, len(part))) for found in extremes)
-    sums, nearest, farthest = (a.reshape(n_tiles * tile, -1)[: len(X)] for a in (sums, nearest, farthest))
-    of_each = zip(np.split(sums, np.cumsum(n_clusters)[:-1], axis=1), nearest.T, farthest.T, strict=True)
+        nearest[part], farthest[part] = (
+            np.asarray(rows.join(found, len(part))) for found in extremes
+        )
+    sums, nearest, farthest = (
+        a.reshape(n_tiles * tile, -1)[: len(X)] for a in (sums, nearest, farthest)
+    )
+    of_each = zip(
+        np.split(sums, np.cumsum(n_clusters)[:-1], axis=1), nearest.T, farthest.T, strict=True
+    )
     return [PairScores(*arrays) for arrays in of_each]
 
 
@@ -104,8 +133,9 @@ def own_and_nearest(
         sample: the indices of points that are in clusters.
 
     Returns:
-        The sum of the distances of each to the points of its own cluster, and the least mean distance to those of
-        another. Cost O(m n d) time, for any k; memory O(n d) and k sums for each row of a tile.
+        The sum of the distances of each to the points of its own cluster, and the least mean
+        distance to those of another. Cost O(m n d) time, for any k; memory O(n d) and k sums for
+        each row of a tile.
     """
     tiles = _tiles(X, [labeling], has_far_clusters(X, labeling))
     sizes, found = cluster_sizes(labeling).astype(tiles.x.dtype), []
@@ -113,13 +143,17 @@ def own_and_nearest(
         part = part[part >= 0]
         block = min(TILE, rows.block_size(len(part), X.shape[1]))
         index = rows.Rows((rows.split(part, block=block, dtype=np.int32),), rows.mesh())
-        found.append([np.asarray(rows.join(each, len(part))) for each in _rows_with_all(index, tiles, sizes)])
+        found.append(
+            [np.asarray(rows.join(each, len(part))) for each in _rows_with_all(index, tiles, sizes)]
+        )
     own, nearest = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return own, nearest
 
 
 def _tiles(X: AnyArray, labelings: list[Labeling], with_rest: bool) -> _Tiles:
-    """X less its centre, and its labels, in few tiles, as many for each device, with little filling."""
+    """X less its centre, and its labels, in few tiles, as many for each device, with little
+    filling.
+    """
     n_devices = rows.mesh().size
     n_tiles = math.ceil(len(X) / (TILE * n_devices)) * n_devices
     tile = math.ceil(len(X) / n_tiles / 8) * 8
@@ -136,17 +170,22 @@ def _tiles(X: AnyArray, labelings: list[Labeling], with_rest: bool) -> _Tiles:
 
 
 def _balanced(n_tiles: int) -> np.ndarray:
-    """The tiles in such an order that any two neighbours together have as many meetings as any others.
+    """The tiles in such an order that any two neighbours together have as many meetings as any
+    others.
 
-    Of an even number T the first half meet one tile more than the others: those that are T / 2 further.
+    Of an even number T the first half meet one tile more than the others: those that are T / 2
+    further.
     """
     if n_tiles % 2:
         return np.arange(n_tiles)
     return np.arange(n_tiles).reshape(2, -1).T.ravel()
 
 
-def _stretches(items: Int[np.ndarray, " m"], multiplications: float, least: int) -> Int[np.ndarray, "calls items"]:
-    """The items divided into compiled calls that are short enough to interrupt, with -1 in the filling.
+def _stretches(
+    items: Int[np.ndarray, " m"], multiplications: float, least: int
+) -> Int[np.ndarray, "calls items"]:
+    """The items divided into compiled calls that are short enough to interrupt, with -1 in the
+    filling.
 
     Args:
         items: numbers of rows or tiles.
@@ -154,14 +193,18 @@ def _stretches(items: Int[np.ndarray, " m"], multiplications: float, least: int)
         least: items in a call for each device.
     """
     least *= rows.mesh().size
-    per_call = min(max(1, round(STRETCH / multiplications / least)), math.ceil(len(items) / least)) * least
+    per_call = (
+        min(max(1, round(STRETCH / multiplications / least)), math.ceil(len(items) / least)) * least
+    )
     return np.pad(items, (0, -len(items) % per_call), constant_values=-1).reshape(-1, per_call)
 
 
 class _Found(NamedTuple):
     """What the rows of a tile have found so far."""
 
-    sums: Array | None  # [sum(k) tile]; None where nobody asks: an array without elements would end jaxlib 0.11.2
+    sums: (
+        Array | None
+    )  # [sum(k) tile]; None where nobody asks: an array without elements would end jaxlib 0.11.2
     nearest_other: Array  # [labelings tile]
     farthest_own: Array  # [labelings tile]
 
@@ -173,13 +216,15 @@ def _all_pairs(
     """The tiles of these numbers (+ 1; 0 is filling) meet those that follow them.
 
     Returns:
-        sums [T tile sum(k)], also of the tiles that were met, or None for no k; nearest_other and farthest_own
-        [n_blocks 1 tile labelings].
+        sums [T tile sum(k)], also of the tiles that were met, or None for no k; nearest_other and
+        farthest_own [n_blocks 1 tile labelings].
     """
     n_tiles, tile, n_labelings = tiles.codes.shape
     dtype = tiles.x.dtype
     none = jnp.zeros((sum(n_clusters), tile), dtype) if sum(n_clusters) else None
-    nothing = _Found(none, jnp.full((n_labelings, tile), jnp.inf, dtype), jnp.zeros((n_labelings, tile), dtype))
+    nothing = _Found(
+        none, jnp.full((n_labelings, tile), jnp.inf, dtype), jnp.zeros((n_labelings, tile), dtype)
+    )
 
     def block(number: Array, tiles: _Tiles) -> tuple[Array | None, tuple[Array, Array]]:
         i = number[0] - 1
@@ -188,13 +233,17 @@ def _all_pairs(
             # Half way round the circle two tiles would meet twice, once from either side.
             is_new = (i >= 0) & ((2 * distance < n_tiles) | (i < n_tiles // 2))
             meet = partial(_meet, tiles, i, n_clusters=n_clusters, dunn=dunn)
-            return jax.lax.cond(is_new, meet, lambda distance, found: (found, none), distance, found)
+            return jax.lax.cond(
+                is_new, meet, lambda distance, found: (found, none), distance, found
+            )
 
         found, theirs = jax.lax.scan(step, nothing, jnp.arange(n_tiles // 2 + 1))
         extremes = found.nearest_other.T[None], found.farthest_own.T[None]
         if theirs is None:
             return None, extremes
-        theirs = theirs.at[0].set(found.sums)  # of tile i + distance; itself it has met as rows already
+        theirs = theirs.at[0].set(
+            found.sums
+        )  # of tile i + distance; itself it has met as rows already
         theirs = jnp.pad(theirs, ((0, n_tiles - len(theirs)), (0, 0), (0, 0)))
         return jnp.roll(theirs, i, axis=0), extremes
 
@@ -203,9 +252,17 @@ def _all_pairs(
 
 
 def _meet(
-    tiles: _Tiles, i: Array, distance: Array, found: _Found, *, n_clusters: tuple[int, ...], dunn: bool
+    tiles: _Tiles,
+    i: Array,
+    distance: Array,
+    found: _Found,
+    *,
+    n_clusters: tuple[int, ...],
+    dunn: bool,
 ) -> tuple[_Found, Array | None]:
-    """Tile i, as rows, after the one at this distance; and the sums [sum(k) tile] of the latter's points."""
+    """Tile i, as rows, after the one at this distance; and the sums [sum(k) tile] of the latter's
+    points.
+    """
     j = (i + distance) % len(tiles.x)
     codes, y_codes = tiles.codes[i], tiles.codes[j]
     itself = (distance == 0) & jnp.eye(len(codes), dtype=bool)
@@ -224,29 +281,39 @@ def _meet(
 
 @jax.jit
 def _rows_with_all(index: rows.Rows, tiles: _Tiles, sizes: Array) -> tuple[Array, Array]:
-    """The rows of these numbers meet all tiles: the sum of their distances to their own cluster, and the least mean.
+    """The rows of these numbers meet all tiles: the sum of their distances to their own cluster,
+    and the least mean.
 
     A number that fills up is that of row 0.
     """
 
     def block(index: Array, tiles: _Tiles, sizes: Array) -> tuple[None, tuple[Array, Array]]:
         n_tiles, b, d = tiles.x.shape
-        x, rest = tiles.x.reshape(-1, d)[index], None if tiles.rest is None else tiles.rest.reshape(-1, d)[index]
+        x, rest = (
+            tiles.x.reshape(-1, d)[index],
+            None if tiles.rest is None else tiles.rest.reshape(-1, d)[index],
+        )
 
         def meet(sums: Array, i: Array) -> tuple[Array, None]:
             same = (i * b + jnp.arange(b))[:, None] == index[None, :]
             distances = jnp.sqrt(_squared_distances(tiles.points(i), (x, rest), same))
             return _added(sums, tiles.codes[i, :, 0], distances), None
 
-        sums = jax.lax.scan(meet, jnp.zeros((len(sizes), len(index)), x.dtype), jnp.arange(n_tiles))[0]
+        sums = jax.lax.scan(
+            meet, jnp.zeros((len(sizes), len(index)), x.dtype), jnp.arange(n_tiles)
+        )[0]
         own = tiles.codes.reshape(-1)[index]
-        others = jnp.where(jnp.arange(len(sizes))[:, None] == own[None], jnp.inf, sums / sizes[:, None])
+        others = jnp.where(
+            jnp.arange(len(sizes))[:, None] == own[None], jnp.inf, sums / sizes[:, None]
+        )
         return None, (sums[own, jnp.arange(len(index))], others.min(axis=0))
 
     return rows.map_sum(block, index, tiles, sizes)[1]
 
 
-def _added(sums: Float[Array, "k b"], codes: Int[Array, " a"], distances: Float[Array, "a b"]) -> Float[Array, "k b"]:
+def _added(
+    sums: Float[Array, "k b"], codes: Int[Array, " a"], distances: Float[Array, "a b"]
+) -> Float[Array, "k b"]:
     """The sums and these distances, each in the row of its cluster; noise is in none."""
     if len(sums) <= MANY:
         return sums + _cluster_sums(codes[:, None], distances, (len(sums),), axis=0)
@@ -261,9 +328,11 @@ def _squared_distances(
     points: tuple[Float[Array, "b d"], Float[Array, "b d"] | None],
     same: Bool[Array, "a b"],
 ) -> Float[Array, "a b"]:
-    """|y - x|^2, 0 where both are the `same` point; by the definition if any two points are very near.
+    """|y - x|^2, 0 where both are the `same` point; by the definition if any two points are very
+    near.
 
-    Points come with what rounding took from them, or None; only differences of near points can tell.
+    Points come with what rounding took from them, or None; only differences of near points can
+    tell.
     """
     (y, y_rest), (x, x_rest) = columns, points
     norms = squared_norms(y)[:, None] + squared_norms(x)[None, :]
@@ -280,9 +349,14 @@ def _squared_distances(
 
 
 def _cluster_sums(
-    codes: Int[Array, "m labelings"], distances: Float[Array, "a b"], n_clusters: tuple[int, ...], *, axis: int
+    codes: Int[Array, "m labelings"],
+    distances: Float[Array, "a b"],
+    n_clusters: tuple[int, ...],
+    *,
+    axis: int,
 ) -> Float[Array, "sum_k other"]:
-    """The sums of distances over the points of each cluster, of all labelings one below the other; noise is in none.
+    """The sums of distances over the points of each cluster, of all labelings one below the other;
+    noise is in none.
 
     Args:
         codes: of the points along `axis`.
@@ -290,16 +364,25 @@ def _cluster_sums(
         n_clusters: k of each labeling, 0 for one that needs no sums.
         axis: the one that is summed.
     """
-    one_hot = [jax.nn.one_hot(codes[:, i], k, dtype=distances.dtype) for i, k in enumerate(n_clusters) if k]
+    one_hot = [
+        jax.nn.one_hot(codes[:, i], k, dtype=distances.dtype) for i, k in enumerate(n_clusters) if k
+    ]
     return jax.lax.dot_general(
-        jnp.concatenate(one_hot, axis=1), distances, (((0,), (axis,)), ((), ())), precision=PRECISION
+        jnp.concatenate(one_hot, axis=1),
+        distances,
+        (((0,), (axis,)), ((), ())),
+        precision=PRECISION,
     )
 
 
 def _extremes(
-    squared: Float[Array, "a b"], y_codes: Int[Array, "a labelings"], codes: Int[Array, "b labelings"]
+    squared: Float[Array, "a b"],
+    y_codes: Int[Array, "a labelings"],
+    codes: Int[Array, "b labelings"],
 ) -> tuple[Float[Array, "labelings b"], Float[Array, "labelings b"]]:
-    """The smallest squared distance of each row to another cluster, and the largest to its own, of [columns rows]."""
+    """The smallest squared distance of each row to another cluster, and the largest to its own, of
+    [columns rows].
+    """
     nearest, farthest = [], []
     for i in range(codes.shape[1]):
         own = y_codes[:, i, None] == codes[None, :, i]

@@ -1,6 +1,8 @@
-"""The silhouette, fast: the twin of `scratchclust/reference/silhouette.py`, where the mathematics is explained.
+"""The silhouette, fast: the twin of `scratchclust/reference/silhouette.py`, where the mathematics
+is explained.
 
-The same functions on all devices, by tiles of the distance matrix (`pairs.py`): memory O(n (d + k)), never n x n.
+The same functions on all devices, by tiles of the distance matrix (`pairs.py`): memory O(n (d +
+k)), never n x n.
 """
 
 from functools import partial
@@ -15,7 +17,12 @@ from scratchclust.checks import whole
 from scratchclust.distances import PRECISION
 from scratchclust.errors import InputError
 from scratchclust.metrics.agreement import Labels
-from scratchclust.metrics.centroids import centred_on_clusters, distances_to_other, distances_to_own, mean_spread
+from scratchclust.metrics.centroids import (
+    centred_on_clusters,
+    distances_to_other,
+    distances_to_own,
+    mean_spread,
+)
 from scratchclust.metrics.inputs import (
     AnyArray,
     Labeling,
@@ -39,12 +46,14 @@ def silhouette_samples(
         metric: "euclidean" or "precomputed".
 
     Returns:
-        s(i) in [-1, 1], NaN for noise, in float64 of what was computed in float32. Cost O(n^2 d) time for any k.
+        s(i) in [-1, 1], NaN for noise, in float64 of what was computed in float32. Cost O(n^2 d)
+        time for any k.
 
     Raises:
-        InputError: fewer than two clusters, an unknown metric, or precomputed distances that are not square or of
-            which one of a point to itself is not zero, or one between points that are not noise is NaN or infinite; X
-            or labels that cannot be read, or of different lengths; clusters 10^31 times as far away as others are wide.
+        InputError: fewer than two clusters, an unknown metric, or precomputed distances that are
+            not square or of which one of a point to itself is not zero, or one between points that
+            are not noise is NaN or infinite; X or labels that cannot be read, or of different
+            lengths; clusters 10^31 times as far away as others are wide.
     """
     X = points_in_range(X, finite=not isinstance(metric, str) or metric != "precomputed")
     labeling = encode_clusters(X, labels)
@@ -53,11 +62,17 @@ def silhouette_samples(
         return silhouettes(*_of_sums(_sums_of_precomputed(X, labeling), labeling), labeling)
     X = details_in_range(X, labeling)
     few = not are_many(labeling.n_clusters, X.shape[1])
-    return silhouettes_of(X, labeling, pair_scores(X, [labeling], dunn=False)[0].sums if few else None)
+    return silhouettes_of(
+        X, labeling, pair_scores(X, [labeling], dunn=False)[0].sums if few else None
+    )
 
 
-def silhouette_score(X: Real[AnyArray, "n d"], labels: Labels, *, metric: str = "euclidean") -> float:
-    """The mean of s(i) over the points that are not noise; arguments and errors as for `silhouette_samples`."""
+def silhouette_score(
+    X: Real[AnyArray, "n d"], labels: Labels, *, metric: str = "euclidean"
+) -> float:
+    """The mean of s(i) over the points that are not noise; arguments and errors as for
+    `silhouette_samples`.
+    """
     return float(np.nanmean(silhouette_samples(X, labels, metric=metric)))
 
 
@@ -68,16 +83,19 @@ def silhouette_estimate(
     sample_size: int,
     random_state: int | np.random.Generator | None = None,
 ) -> SilhouetteEstimate:
-    """The mean silhouette, estimated from a sample whose points are each compared with all n points.
+    """The mean silhouette, estimated from a sample whose points are each compared with all n
+    points.
 
-    Each sampled s(i) is exact, so the estimate is unbiased, unlike that of scikit-learn's `sample_size`, which thins
-    the clusters too. With m points drawn without replacement from n, of sample variance v,
+    Each sampled s(i) is exact, so the estimate is unbiased, unlike that of scikit-learn's
+    `sample_size`, which thins the clusters too. With m points drawn without replacement from n, of
+    sample variance v,
 
         standard error = sqrt((1 - m / n) v / m)
 
     Args:
         X: points.
-        labels: [n] integers or strings, the cluster of each point; the integer -1 is noise, and not sampled.
+        labels: [n] integers or strings, the cluster of each point; the integer -1 is noise, and not
+            sampled.
         sample_size: m; with m >= n the result is exact.
         random_state: seed or generator of the draw.
 
@@ -90,7 +108,9 @@ def silhouette_estimate(
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
     X = details_in_range(X, labeling)
-    sample_size = whole(2)("sample_size", sample_size)  # one point has no spread to judge the error by
+    sample_size = whole(2)(
+        "sample_size", sample_size
+    )  # one point has no spread to judge the error by
     clustered = np.flatnonzero(labeling.codes >= 0)
     m = min(sample_size, len(clustered))
     sample = np.sort(np.random.default_rng(random_state).choice(clustered, size=m, replace=False))
@@ -100,20 +120,22 @@ def silhouette_estimate(
 
 
 def simplified_silhouette_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
-    """The silhouette with distances to centroids in place of mean distances to points: O(n k d) instead of O(n^2 d).
+    """The silhouette with distances to centroids in place of mean distances to points: O(n k d)
+    instead of O(n^2 d).
 
         a(i) = |x_i - c_A|      b(i) = min over the other clusters B of |x_i - c_B|
 
     Args:
         X: points.
-        labels: [n] integers or strings, the cluster of each point; the integer -1 is noise and left out.
+        labels: [n] integers or strings, the cluster of each point; the integer -1 is noise and left
+            out.
 
     Returns:
         The mean of s(i); 0 for the only point of a cluster, and where a(i) = b(i) = 0.
 
     Raises:
-        InputError: fewer than two clusters; X or labels that cannot be read, or of different lengths; clusters
-            10^31 times as far away as others are wide.
+        InputError: fewer than two clusters; X or labels that cannot be read, or of different
+            lengths; clusters 10^31 times as far away as others are wide.
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
@@ -127,7 +149,9 @@ def simplified_silhouette_score(X: Real[AnyArray, "n d"], labels: Labels) -> flo
 def silhouettes_of(
     X: Real[AnyArray, "n d"], labeling: Labeling, sums: Float[np.ndarray, "n k"] | None
 ) -> Float[np.ndarray, " n"]:
-    """s(i) of every point, from the sums of its distances to each cluster, or, without these, from X."""
+    """s(i) of every point, from the sums of its distances to each cluster, or, without these, from
+    X.
+    """
     if sums is not None:
         return silhouettes(*_of_sums(sums, labeling), labeling)
     clustered = np.flatnonzero(labeling.codes >= 0)
@@ -157,7 +181,9 @@ def silhouettes(
 
 
 def _of_sums(sums: Float[np.ndarray, "n k"], labeling: Labeling) -> tuple[np.ndarray, np.ndarray]:
-    """The sum of the distances to the own cluster, and the least mean to another, from the sums to each."""
+    """The sum of the distances to the own cluster, and the least mean to another, from the sums to
+    each.
+    """
     point, codes = np.arange(len(sums)), labeling.codes
     means = sums.astype(np.float64) / cluster_sizes(labeling)
     means[point, codes] = np.inf
@@ -165,7 +191,9 @@ def _of_sums(sums: Float[np.ndarray, "n k"], labeling: Labeling) -> tuple[np.nda
 
 
 def _ratio(a: np.ndarray, b: np.ndarray, alone: np.ndarray) -> np.ndarray:
-    """(b - a) / max(a, b), and 0 for a point that is alone in its cluster or has no distance to anything."""
+    """(b - a) / max(a, b), and 0 for a point that is alone in its cluster or has no distance to
+    anything.
+    """
     larger = np.maximum(a, b)
     return np.where(alone | (larger == 0), 0, (b - a) / np.where(larger > 0, larger, 1))
 
@@ -180,11 +208,18 @@ def _check_metric(X: AnyArray, metric: str, labeling: Labeling) -> None:
     if not isinstance(metric, str) or metric not in ("euclidean", "precomputed"):
         raise InputError(f'expected metric "euclidean" or "precomputed", got {metric!r}')
     if metric == "precomputed" and X.shape[0] != X.shape[1]:
-        raise InputError(f'metric="precomputed" expects square distances [n n], got {list(X.shape)}')
+        raise InputError(
+            f'metric="precomputed" expects square distances [n n], got {list(X.shape)}'
+        )
     if metric == "precomputed" and X.diagonal().any():
-        raise InputError('metric="precomputed" expects zeros on the diagonal: set them with np.fill_diagonal(X, 0)')
+        raise InputError(
+            'metric="precomputed" expects zeros on the diagonal: set them with np.fill_diagonal(X, 0)'
+        )
     clustered = labeling.codes >= 0
-    if metric == "precomputed" and not np.isfinite(np.asarray(X)[np.ix_(clustered, clustered)]).all():
+    if (
+        metric == "precomputed"
+        and not np.isfinite(np.asarray(X)[np.ix_(clustered, clustered)]).all()
+    ):
         raise InputError(
             'metric="precomputed" expects finite distances, got NaN or infinity between points in clusters'
         )
@@ -196,7 +231,9 @@ def _row_sums(data: rows.Rows, codes: Array, n_clusters: int) -> Array:
         to_clusters = jnp.where((codes >= 0)[None, :], D, 0)  # infinity times 0 would be no number
         if n_clusters > FEW_SUMS:
             sums = jnp.zeros((n_clusters, len(D)), D.dtype)
-            return None, sums.at[jnp.where(codes >= 0, codes, n_clusters)].add(to_clusters.T, mode="drop").T
+            return None, sums.at[jnp.where(codes >= 0, codes, n_clusters)].add(
+                to_clusters.T, mode="drop"
+            ).T
         one_hot = jax.nn.one_hot(codes, n_clusters, dtype=D.dtype)
         return None, jnp.matmul(to_clusters, one_hot, precision=PRECISION)
 

@@ -21,23 +21,31 @@ def positive_int(name: str, value: Any, cure: str) -> None:
 
 
 def positive_ints(name: str, value: Any, cure: str) -> tuple[int, ...]:
-    """A tuple of ints of at least 1, and of at least one of them. A list (as JSON gives) becomes a tuple.
+    """A tuple of ints of at least 1, and of at least one of them. A list (as JSON gives) becomes a
+    tuple.
 
     Raises:
         InputError: it is none.
     """
     if not isinstance(value, tuple | list) or not value or not all(map(_is_positive_int, value)):
-        raise InputError(f"expected {name} to be a tuple of ints of at least 1, found {value!r}: {cure}")
+        raise InputError(
+            f"expected {name} to be a tuple of ints of at least 1, found {value!r}: {cure}"
+        )
     return tuple(value)
 
 
 def numbers(name: str, value: Any, cure: str) -> tuple[float, ...]:
-    """A tuple of finite numbers, and of at least one of them. A list (as JSON gives) becomes a tuple.
+    """A tuple of finite numbers, and of at least one of them. A list (as JSON gives) becomes a
+    tuple.
 
     Raises:
         InputError: it is none.
     """
-    if not isinstance(value, tuple | list) or not value or not all(is_number(v) and math.isfinite(v) for v in value):
+    if (
+        not isinstance(value, tuple | list)
+        or not value
+        or not all(is_number(v) and math.isfinite(v) for v in value)
+    ):
         raise InputError(f"expected {name} to be a tuple of numbers, found {value!r}: {cure}")
     return tuple(map(float, value))
 
@@ -49,7 +57,9 @@ def fraction(name: str, value: Any, cure: str) -> None:
         InputError: it is not.
     """
     if not is_number(value) or not 0 <= value < 1:
-        raise InputError(f"expected {name} to be a number from 0 to below 1, found {value!r}: {cure}")
+        raise InputError(
+            f"expected {name} to be a number from 0 to below 1, found {value!r}: {cure}"
+        )
 
 
 def one_of(name: str, value: Any, choices: Iterable[Any]) -> None:
@@ -60,7 +70,9 @@ def one_of(name: str, value: Any, choices: Iterable[Any]) -> None:
     """
     choices = tuple(choices)
     if value not in choices:
-        raise InputError(f"expected {name} to be one of {_listed(choices)}, found {value!r}: choose one of those")
+        raise InputError(
+            f"expected {name} to be one of {_listed(choices)}, found {value!r}: choose one of those"
+        )
 
 
 def boolean(name: str, value: Any) -> None:
@@ -70,7 +82,9 @@ def boolean(name: str, value: Any) -> None:
         InputError: it is not.
     """
     if not isinstance(value, bool):
-        raise InputError(f"expected {name} to be True or False, found {value!r}: write one of those")
+        raise InputError(
+            f"expected {name} to be True or False, found {value!r}: write one of those"
+        )
 
 
 def image_shape_of(value: Any) -> tuple[int, int, int]:
@@ -79,9 +93,13 @@ def image_shape_of(value: Any) -> tuple[int, int, int]:
     Raises:
         InputError: it is not (height, width, channels).
     """
-    shape = positive_ints("image_shape", value, "pass (height, width, channels), as in images.shape[1:]")
+    shape = positive_ints(
+        "image_shape", value, "pass (height, width, channels), as in images.shape[1:]"
+    )
     if len(shape) != 3:
-        raise InputError(f"expected image_shape (height, width, channels), found {value!r}: pass images.shape[1:]")
+        raise InputError(
+            f"expected image_shape (height, width, channels), found {value!r}: pass images.shape[1:]"
+        )
     return shape  # pyright: ignore[reportReturnType]
 
 
@@ -92,7 +110,9 @@ def images_have(images: jax.Array, shape: tuple[int, ...]) -> None:
         InputError: they are.
     """
     if not jnp.issubdtype(images.dtype, jnp.floating):
-        raise InputError(f"expected float images, found {images.dtype}: cast them, as in images.astype(float32) / 255")
+        raise InputError(
+            f"expected float images, found {images.dtype}: cast them, as in images.astype(float32) / 255"
+        )
     if images.ndim != 4 or images.shape[1:] != tuple(shape):
         raise InputError(
             f"expected images [n, {', '.join(map(str, shape))}], found shape {list(images.shape)}: "
@@ -120,7 +140,9 @@ def layer_is_known(layer: str, layer_names: tuple[str, ...]) -> None:
         InputError: it has none of that name.
     """
     if layer not in layer_names:
-        raise InputError(f"expected a layer out of {_listed(layer_names)}, found {layer!r}: choose one of those")
+        raise InputError(
+            f"expected a layer out of {_listed(layer_names)}, found {layer!r}: choose one of those"
+        )
 
 
 def is_number(value: Any) -> bool:

@@ -22,7 +22,8 @@ class ClassifierSpec:
         n_classes: classes to tell apart.
         widths: channels of the two 3x3 convolutions.
         dense_width: units of the dense layer.
-        dropout_rates: share of the numbers that training drops after pooling and after the dense layer.
+        dropout_rates: share of the numbers that training drops after pooling and after the dense
+            layer.
 
     Raises:
         InputError: a field that cannot be.
@@ -36,11 +37,17 @@ class ClassifierSpec:
     def __post_init__(self) -> None:
         checks.positive_int("n_classes", self.n_classes, "count the distinct labels")
         checks.positive_int("dense_width", self.dense_width, "128 is usual")
-        widths = checks.positive_ints("widths", self.widths, "give the channels of the two convolutions, as (32, 64)")
+        widths = checks.positive_ints(
+            "widths", self.widths, "give the channels of the two convolutions, as (32, 64)"
+        )
         if len(widths) != 2:
-            raise InputError(f"expected widths of two convolutions, found {self.widths!r}: give two, as (32, 64)")
+            raise InputError(
+                f"expected widths of two convolutions, found {self.widths!r}: give two, as (32, 64)"
+            )
         if not isinstance(self.dropout_rates, tuple | list) or len(self.dropout_rates) != 2:
-            raise InputError(f"expected two dropout_rates, found {self.dropout_rates!r}: give two, as (0.25, 0.5)")
+            raise InputError(
+                f"expected two dropout_rates, found {self.dropout_rates!r}: give two, as (0.25, 0.5)"
+            )
         for rate in self.dropout_rates:
             checks.fraction("each of dropout_rates", rate, "0 drops nothing")
         object.__setattr__(self, "widths", widths)
@@ -50,11 +57,14 @@ class ClassifierSpec:
         """The model with fresh parameters, for images of (height, width, channels) of at least 6x6.
 
         Raises:
-            InputError: smaller images: two unpadded convolutions and the pooling leave nothing of them.
+            InputError: smaller images: two unpadded convolutions and the pooling leave nothing of
+                them.
         """
         shape = checks.image_shape_of(image_shape)
         if min(shape[:2]) < 6:
-            raise InputError(f"expected images of at least 6x6, found {shape[0]}x{shape[1]}: enlarge them first")
+            raise InputError(
+                f"expected images of at least 6x6, found {shape[0]}x{shape[1]}: enlarge them first"
+            )
         return Classifier(self, shape, rngs=rngs)
 
 
@@ -77,7 +87,10 @@ class Classifier(nnx.Module):
 
     def __init__(self, spec: ClassifierSpec, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs):
         h, w, c = image_shape
-        settings = {"kernel_init": jax.nn.initializers.glorot_uniform(), "rngs": rngs}  # Keras' own start
+        settings = {
+            "kernel_init": jax.nn.initializers.glorot_uniform(),
+            "rngs": rngs,
+        }  # Keras' own start
         self.spec, self.image_shape = spec, image_shape
         self.conv1 = nnx.Conv(c, spec.widths[0], (3, 3), padding="VALID", **settings)
         self.conv2 = nnx.Conv(spec.widths[0], spec.widths[1], (3, 3), padding="VALID", **settings)
@@ -85,7 +98,9 @@ class Classifier(nnx.Module):
         self.dense = nnx.Linear(pooled, spec.dense_width, **settings)
         self.head = nnx.Linear(spec.dense_width, spec.n_classes, **settings)
 
-    def __call__(self, images: Float[Array, "n h w c"], *, key: PRNGKeyArray | None = None) -> Float[Array, "n k"]:
+    def __call__(
+        self, images: Float[Array, "n h w c"], *, key: PRNGKeyArray | None = None
+    ) -> Float[Array, "n k"]:
         """The logit of each class.
 
         Args:

@@ -1,4 +1,6 @@
-"""The convolutional autoencoder: a picture is squeezed through a small code and drawn again from it."""
+"""The convolutional autoencoder: a picture is squeezed through a small code and drawn again from
+it.
+"""
 
 import math
 from dataclasses import dataclass
@@ -13,16 +15,19 @@ from scratchclust.models.layers import OUTPUTS
 
 @dataclass(frozen=True, kw_only=True)
 class ConvAutoencoderSpec(EncoderDecoderSpec):
-    """A convolutional autoencoder in numbers and words; `HalvingSpec` and `EncoderDecoderSpec` have the other fields.
+    """A convolutional autoencoder in numbers and words; `HalvingSpec` and `EncoderDecoderSpec` have
+    the other fields.
 
-    The spatial code of 8x8 from 32x32 grey pixels: `ConvAutoencoderSpec(widths=(3, 1), latent_dim=None,
-    downsample="max_pool", upsample="resize")`. With few channels a code can die under "relu" (all zeros, from some
-    starts): "leaky_relu" cannot.
+    The spatial code of 8x8 from 32x32 grey pixels: `ConvAutoencoderSpec(widths=(3, 1),
+    latent_dim=None, downsample="max_pool", upsample="resize")`. With few channels a code can die
+    under "relu" (all zeros, from some starts): "leaky_relu" cannot.
 
     Attributes:
-        output: what squashes the logits: "sigmoid" to [0, 1], "tanh" to [-1, 1], "linear" not at all.
-        symmetric: the network itself works on [-1, 1]: it sees 2 x - 1 in the place of x, and its output y is given
-            back as (y + 1) / 2, so that everyone outside still has images in [0, 1]. Goes with output="tanh".
+        output: what squashes the logits: "sigmoid" to [0, 1], "tanh" to [-1, 1], "linear" not at
+            all.
+        symmetric: the network itself works on [-1, 1]: it sees 2 x - 1 in the place of x, and its
+            output y is given back as (y + 1) / 2, so that everyone outside still has images in [0,
+            1]. Goes with output="tanh".
     """
 
     output: str = "sigmoid"
@@ -52,14 +57,21 @@ class ConvAutoencoder(nnx.Module):
     | decoder.layers[1]: conv 3x3, depth to space | 28 x 28 x 1 | 1,156 |
     | sigmoid | 28 x 28 x 1 | |
 
-    297,700 parameters. With latent_dim=None the two dense layers are missing, and the code is what the encoder gives.
+    297,700 parameters. With latent_dim=None the two dense layers are missing, and the code is what
+    the encoder gives.
     """
 
-    def __init__(self, spec: ConvAutoencoderSpec, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs):
+    def __init__(
+        self, spec: ConvAutoencoderSpec, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs
+    ):
         grid = spec.code_grid(image_shape)
         self.spec = spec
         self.encoder = Encoder(spec, image_shape, rngs=rngs)
-        self.to_code = None if spec.latent_dim is None else nnx.Linear(math.prod(grid), spec.latent_dim, rngs=rngs)
+        self.to_code = (
+            None
+            if spec.latent_dim is None
+            else nnx.Linear(math.prod(grid), spec.latent_dim, rngs=rngs)
+        )
         self.decoder = Decoder(spec, image_shape, rngs=rngs)
 
     def encode(self, images: Float[Array, "n h w c"]) -> Float[Array, "n ..."]:

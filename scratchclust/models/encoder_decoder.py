@@ -1,4 +1,6 @@
-"""The encoder and the decoder that `conv_autoencoder.py` and `vae.py` share, and what their specs have in common."""
+"""The encoder and the decoder that `conv_autoencoder.py` and `vae.py` share, and what their specs
+have in common.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,13 +29,15 @@ class HalvingSpec:
     """What all networks that halve a picture and double it again have in common.
 
     Attributes:
-        widths: channels after each convolution; each halves the picture, so that two give a quarter of its sides. A
-            list, as JSON has it, becomes a tuple.
+        widths: channels after each convolution; each halves the picture, so that two give a quarter
+            of its sides. A list, as JSON has it, becomes a tuple.
         kernel_size: side of the square kernels, in pixels.
-        latent_dim: numbers in the code, or None for a spatial one, [h' w' c'], without dense layers.
+        latent_dim: numbers in the code, or None for a spatial one, [h' w' c'], without dense
+            layers.
         batch_norm: normalise between convolution and activation.
         activation: "relu", "leaky_relu", "gelu" or "tanh"; a dense code has none.
-        upsample: "depth_to_space", "resize" or "transposed"; `layers.Upsample` has them with their times.
+        upsample: "depth_to_space", "resize" or "transposed"; `layers.Upsample` has them with their
+            times.
 
     Raises:
         InputError: a field that cannot be.
@@ -47,11 +51,17 @@ class HalvingSpec:
     upsample: str = "depth_to_space"
 
     def __post_init__(self) -> None:
-        widths = checks.positive_ints("widths", self.widths, "give the channels of each convolution, such as (32, 64)")
+        widths = checks.positive_ints(
+            "widths", self.widths, "give the channels of each convolution, such as (32, 64)"
+        )
         object.__setattr__(self, "widths", widths)
         checks.positive_int("kernel_size", self.kernel_size, "3 is usual")
         if self.latent_dim is not None:
-            checks.positive_int("latent_dim", self.latent_dim, "give the numbers in a code, or None for a spatial one")
+            checks.positive_int(
+                "latent_dim",
+                self.latent_dim,
+                "give the numbers in a code, or None for a spatial one",
+            )
         checks.boolean("batch_norm", self.batch_norm)
         checks.one_of("activation", self.activation, ACTIVATIONS)
         checks.one_of("upsample", self.upsample, self.upsampling())
@@ -63,7 +73,11 @@ class HalvingSpec:
 
     def conv_settings(self) -> dict[str, Any]:
         """The arguments of `ConvLayer` that are the same for all of them."""
-        return {"kernel_size": self.kernel_size, "batch_norm": self.batch_norm, "activation": self.activation}
+        return {
+            "kernel_size": self.kernel_size,
+            "batch_norm": self.batch_norm,
+            "activation": self.activation,
+        }
 
     def sizes(self, image_shape: tuple[int, int, int]) -> tuple[tuple[int, int], ...]:
         """(height, width) of the picture and after each halving.
@@ -89,11 +103,12 @@ class EncoderDecoderSpec(HalvingSpec):
     """What `Encoder` and `Decoder` need to know beyond that.
 
     Attributes:
-        downsample: "stride" (convolutions of stride 2) or "max_pool" (convolution, activation, maximum of 2x2; a
-            training step took 1.6 to 2.2 times as long).
-        decoder_kernels: side of the decoder's kernels, from the code outwards; None: `kernel_size` for all.
-        upsample: also "transposed_valid": transposed convolutions of stride 1 without padding, which grow a side by
-            kernel - 1; with decoder_kernels=(5, 9, 17), 4 becomes 8, 16, 32.
+        downsample: "stride" (convolutions of stride 2) or "max_pool" (convolution, activation,
+            maximum of 2x2; a training step took 1.6 to 2.2 times as long).
+        decoder_kernels: side of the decoder's kernels, from the code outwards; None: `kernel_size`
+            for all.
+        upsample: also "transposed_valid": transposed convolutions of stride 1 without padding,
+            which grow a side by kernel - 1; with decoder_kernels=(5, 9, 17), 4 becomes 8, 16, 32.
     """
 
     downsample: str = "stride"
@@ -107,7 +122,9 @@ class EncoderDecoderSpec(HalvingSpec):
         cure = f"give one for each of the {len(self.widths)} widths"
         kernels = checks.positive_ints("decoder_kernels", self.decoder_kernels, cure)
         if len(kernels) != len(self.widths):
-            raise InputError(f"expected {len(self.widths)} decoder_kernels, found {len(kernels)}: {cure}")
+            raise InputError(
+                f"expected {len(self.widths)} decoder_kernels, found {len(kernels)}: {cure}"
+            )
         object.__setattr__(self, "decoder_kernels", kernels)
 
     @classmethod
@@ -129,7 +146,9 @@ class Encoder(nnx.Module):
     | layers[1] | 7 x 7 x 64 |
     """
 
-    def __init__(self, spec: EncoderDecoderSpec, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs):
+    def __init__(
+        self, spec: EncoderDecoderSpec, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs
+    ):
         channels = (image_shape[2], *spec.widths)
         self.pools = spec.downsample == "max_pool"
         stride = 1 if self.pools else 2
@@ -147,7 +166,8 @@ class Encoder(nnx.Module):
 
 
 class Decoder(nnx.Module):
-    """The encoder's mirror: a code [n d] or [n h' w' c'] to logits [n h w c], before the last squashing.
+    """The encoder's mirror: a code [n d] or [n h' w' c'] to logits [n h w c], before the last
+    squashing.
 
     | after | shape, to 28x28x1 with widths (32, 64) and latent_dim 32 |
     |---|---|
@@ -157,16 +177,29 @@ class Decoder(nnx.Module):
     | layers[1] | 28 x 28 x 1 |
     """
 
-    def __init__(self, spec: EncoderDecoderSpec, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs):
+    def __init__(
+        self, spec: EncoderDecoderSpec, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs
+    ):
         self.grid = spec.code_grid(image_shape)
         self.code_shape = self.grid if spec.latent_dim is None else (spec.latent_dim,)
-        self.sizes = spec.sizes(image_shape)[-2::-1]  # what each layer must give, from the code outwards
+        self.sizes = spec.sizes(image_shape)[
+            -2::-1
+        ]  # what each layer must give, from the code outwards
         self.activation = spec.activation
-        self.from_code = None if spec.latent_dim is None else _dense(spec.latent_dim, self.grid, rngs=rngs)
+        self.from_code = (
+            None if spec.latent_dim is None else _dense(spec.latent_dim, self.grid, rngs=rngs)
+        )
         channels = (*spec.widths[::-1], image_shape[2])
         pairs = tuple(zip(channels, channels[1:], spec.kernels_outwards(), strict=False))
         self.layers = nnx.List(
-            Upsample(c_in, c_out, k, spec.upsample, use_bias=not spec.batch_norm or i == len(pairs) - 1, rngs=rngs)
+            Upsample(
+                c_in,
+                c_out,
+                k,
+                spec.upsample,
+                use_bias=not spec.batch_norm or i == len(pairs) - 1,
+                rngs=rngs,
+            )
             for i, (c_in, c_out, k) in enumerate(pairs)
         )
         self.norms = nnx.List(BatchNorm(c, rngs=rngs) for c in channels[1:-1] if spec.batch_norm)
@@ -190,7 +223,9 @@ def _dense(latent_dim: int, grid: tuple[int, int, int], *, rngs: nnx.Rngs) -> nn
     return nnx.Linear(latent_dim, grid[0] * grid[1] * grid[2], kernel_init=HE_NORMAL, rngs=rngs)
 
 
-def _check_growth(kernels: tuple[int, ...], size: tuple[int, int], targets: tuple[tuple[int, int], ...]) -> None:
+def _check_growth(
+    kernels: tuple[int, ...], size: tuple[int, int], targets: tuple[tuple[int, int], ...]
+) -> None:
     """Refuse kernels that are too small to reach the size that each layer must give."""
     for kernel, target in zip(kernels, targets, strict=True):
         grown = (size[0] + kernel - 1, size[1] + kernel - 1)

@@ -1,7 +1,8 @@
-"""What the architectures share: halving and doubling a picture, dropout, batch normalisation, counting.
+"""What the architectures share: halving and doubling a picture, dropout, batch normalisation,
+counting.
 
-Halving rounds up (28, 14, 7, 4), doubling is cropped to the size before, so that every picture comes back in its own
-size. Images and features are [n h w c] throughout.
+Halving rounds up (28, 14, 7, 4), doubling is cropped to the size before, so that every picture
+comes back in its own size. Images and features are [n h w c] throughout.
 """
 
 import jax
@@ -22,15 +23,21 @@ def count_parameters(model: nnx.Module) -> int:
 
 
 def halved_sizes(size: tuple[int, int], times: int) -> tuple[tuple[int, int], ...]:
-    """(height, width) before the first halving and after each, rounded up: 28, 14, 7, 4 has `times` = 3."""
+    """(height, width) before the first halving and after each, rounded up: 28, 14, 7, 4 has `times`
+    = 3.
+    """
     return tuple((-(-size[0] // 2**i), -(-size[1] // 2**i)) for i in range(times + 1))
 
 
-def max_pool(features: Float[Array, "n h w c"], *, padding: str = "same") -> Float[Array, "n h2 w2 c"]:
-    """The maximum of each 2x2 window. Where a side is odd, "same" keeps the last row or column, "valid" drops it.
+def max_pool(
+    features: Float[Array, "n h w c"], *, padding: str = "same"
+) -> Float[Array, "n h2 w2 c"]:
+    """The maximum of each 2x2 window. Where a side is odd, "same" keeps the last row or column,
+    "valid" drops it.
 
-    Two maxima of neighbours, not `reduce_window`: the gradient of that one (select and scatter) is slow on CPU; a
-    step of an autoencoder took 1.2 to 1.7 times as long. Where two are largest, each gets half of the gradient.
+    Two maxima of neighbours, not `reduce_window`: the gradient of that one (select and scatter) is
+    slow on CPU; a step of an autoencoder took 1.2 to 1.7 times as long. Where two are largest, each
+    gets half of the gradient.
     """
     n, h, w, c = features.shape
     if padding == "same":
@@ -50,7 +57,8 @@ def crop(features: Float[Array, "n h w c"], size: tuple[int, ...]) -> Float[Arra
 def depth_to_space(features: Float[Array, "n h w depth"]) -> Float[Array, "n 2*h 2*w c"]:
     """Four channels become a 2x2 square: y[2 i + a, 2 j + b, k] = x[i, j, (2 a + b) c + k].
 
-    Shi et al., "Real-time single image and video super-resolution using an efficient sub-pixel CNN", 2016.
+    Shi et al., "Real-time single image and video super-resolution using an efficient sub-pixel
+    CNN", 2016.
     """
     n, h, w, depth = features.shape
     squares = features.reshape(n, h, w, 2, 2, depth // 4).transpose(0, 1, 3, 2, 4, 5)
@@ -60,11 +68,16 @@ def depth_to_space(features: Float[Array, "n h w depth"]) -> Float[Array, "n 2*h
 def nearest_twice(features: Float[Array, "n h w c"]) -> Float[Array, "n 2*h 2*w c"]:
     """Every pixel becomes a 2x2 square of its own value."""
     n, h, w, c = features.shape
-    return jnp.broadcast_to(features[:, :, None, :, None], (n, h, 2, w, 2, c)).reshape(n, 2 * h, 2 * w, c)
+    return jnp.broadcast_to(features[:, :, None, :, None], (n, h, 2, w, 2, c)).reshape(
+        n, 2 * h, 2 * w, c
+    )
 
 
-def dropout(features: Float[Array, "n ..."], rate: float | int, key: PRNGKeyArray | None) -> Float[Array, "n ..."]:
-    """Each number is zero with probability `rate`, else divided by 1 - rate, so that its mean stays.
+def dropout(
+    features: Float[Array, "n ..."], rate: float | int, key: PRNGKeyArray | None
+) -> Float[Array, "n ..."]:
+    """Each number is zero with probability `rate`, else divided by 1 - rate, so that its mean
+    stays.
 
     Args:
         features: any shape.
@@ -78,10 +91,11 @@ def dropout(features: Float[Array, "n ..."], rate: float | int, key: PRNGKeyArra
 
 
 class BatchNorm(nnx.BatchNorm):
-    """y = scale (x - mean) / sqrt(var + 1e-5) + bias, over batch and pixels; running statistics with momentum 0.9.
+    """y = scale (x - mean) / sqrt(var + 1e-5) + bias, over batch and pixels; running statistics
+    with momentum 0.9.
 
-    In flax's sense: new = 0.9 old + 0.1 batch (torch calls it 0.1). The result has the type of its input, so that
-    bfloat16 features stay so, while the running statistics stay float32.
+    In flax's sense: new = 0.9 old + 0.1 batch (torch calls it 0.1). The result has the type of its
+    input, so that bfloat16 features stay so, while the running statistics stay float32.
     """
 
     def __init__(self, n_channels: int, *, rngs: nnx.Rngs):
@@ -92,7 +106,9 @@ class BatchNorm(nnx.BatchNorm):
 
 
 class ConvLayer(nnx.Module):
-    """Convolution, batch normalisation if wanted, activation: [n h w c_in] to [n ceil(h/s) ceil(w/s) c_out]."""
+    """Convolution, batch normalisation if wanted, activation: [n h w c_in] to [n ceil(h/s)
+    ceil(w/s) c_out].
+    """
 
     def __init__(
         self,
@@ -132,13 +148,23 @@ class Upsample(nnx.Module):
     | depth_to_space | convolution to 4 c_out channels, each four of them a 2x2 square | 1 |
     | resize | every pixel becomes a 2x2 square, then a convolution | 1.2 to 1.3 |
     | transposed | transposed convolution of stride 2 | 1.5 to 1.6 |
-    | transposed_valid | transposed convolution of stride 1, unpadded: h becomes h + kernel - 1 | 20 to 36 |
+    | transposed_valid | transposed convolution of stride 1, unpadded: h becomes h + kernel - 1 | 20
+    to 36 |
 
-    (Two CPU devices, batch 128, 28x28x1 and 32x32x3, encoder of strided 3x3 convolutions of 32 and 64 channels; the
-    last with kernels of 8 and 15, and 9 and 17, which is what doubles.)
+    (Two CPU devices, batch 128, 28x28x1 and 32x32x3, encoder of strided 3x3 convolutions of 32 and
+    64 channels; the last with kernels of 8 and 15, and 9 and 17, which is what doubles.)
     """
 
-    def __init__(self, c_in: int, c_out: int, kernel_size: int, kind: str, *, use_bias: bool = True, rngs: nnx.Rngs):
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        kernel_size: int,
+        kind: str,
+        *,
+        use_bias: bool = True,
+        rngs: nnx.Rngs,
+    ):
         self.kind = kind
         settings = {"use_bias": use_bias, "kernel_init": HE_NORMAL, "rngs": rngs}
         kernel = (kernel_size, kernel_size)
@@ -147,9 +173,13 @@ class Upsample(nnx.Module):
         elif kind == "transposed_valid":
             self.conv = nnx.ConvTranspose(c_in, c_out, kernel, padding="VALID", **settings)
         else:
-            self.conv = nnx.Conv(c_in, 4 * c_out if kind == "depth_to_space" else c_out, kernel, **settings)
+            self.conv = nnx.Conv(
+                c_in, 4 * c_out if kind == "depth_to_space" else c_out, kernel, **settings
+            )
 
-    def __call__(self, features: Float[Array, "n h w c_in"], size: tuple[int, ...]) -> Float[Array, "n h2 w2 c_out"]:
+    def __call__(
+        self, features: Float[Array, "n h w c_in"], size: tuple[int, ...]
+    ) -> Float[Array, "n h2 w2 c_out"]:
         if self.kind == "resize":
             return self.conv(crop(nearest_twice(features), size))
         if self.kind == "depth_to_space":

@@ -1,15 +1,16 @@
 """Residual networks: a block computes what must be added to its input, y = relu(x + f(x)).
 
-He et al., "Deep residual learning for image recognition", 2016. The ImageNet family follows torchvision and Hugging
-Face to the last padding (symmetric, kernel // 2 on each side; the bottleneck's stride sits in its 3x3 convolution,
-"v1.5"), so that their weights can be used. Where things stand:
+He et al., "Deep residual learning for image recognition", 2016. The ImageNet family follows
+torchvision and Hugging Face to the last padding (symmetric, kernel // 2 on each side; the
+bottleneck's stride sits in its 3x3 convolution, "v1.5"), so that their weights can be used. Where
+things stand:
 
 | here | transformers' ResNetModel |
 |---|---|
 | stem.conv, stem.norm | embedder.embedder.convolution, .normalization |
-| stages[i].layers[j].layers[l].conv, .norm | encoder.stages.i.layers.j.layer.l.convolution, .normalization |
-| stages[i].layers[j].shortcut.conv, .norm | encoder.stages.i.layers.j.shortcut.convolution, .normalization |
-| head | classifier.1 |
+| stages[i].layers[j].layers[l].conv, .norm | encoder.stages.i.layers.j.layer.l.convolution,
+.normalization | | stages[i].layers[j].shortcut.conv, .norm |
+encoder.stages.i.layers.j.shortcut.convolution, .normalization | | head | classifier.1 |
 """
 
 from collections.abc import Sequence
@@ -32,12 +33,13 @@ class ResNetSpec:
     """A residual network in numbers and words.
 
     Attributes:
-        family: "cifar" (3x3 stem, stages of 16, 32 and 64 channels) or "imagenet" (7x7 stem of stride 2 and
-            max-pooling, stages of 64 to 512 channels).
-        depth: layers with weights on the longest way: 6 m + 2 (8, 14, 20, 32, 44, 56, 110) in the CIFAR family; 18, 34
-            or 50 in the other.
+        family: "cifar" (3x3 stem, stages of 16, 32 and 64 channels) or "imagenet" (7x7 stem of
+            stride 2 and max-pooling, stages of 64 to 512 channels).
+        depth: layers with weights on the longest way: 6 m + 2 (8, 14, 20, 32, 44, 56, 110) in the
+            CIFAR family; 18, 34 or 50 in the other.
         n_classes: classes to tell apart.
-        mean: of each channel of the images in [0, 1], or one number for all; it is subtracted before the stem.
+        mean: of each channel of the images in [0, 1], or one number for all; it is subtracted
+            before the stem.
         std: likewise; the images are divided by it.
 
     Raises:
@@ -52,12 +54,20 @@ class ResNetSpec:
 
     def __post_init__(self) -> None:
         checks.one_of("family", self.family, ("cifar", "imagenet"))
-        checks.positive_int("depth", self.depth, "20 is the smallest of the paper's for CIFAR, 18 for ImageNet")
+        checks.positive_int(
+            "depth", self.depth, "20 is the smallest of the paper's for CIFAR, 18 for ImageNet"
+        )
         checks.positive_int("n_classes", self.n_classes, "count the distinct labels")
         for name in ("mean", "std"):
-            object.__setattr__(self, name, checks.numbers(name, getattr(self, name), "one for each channel, or one"))
+            object.__setattr__(
+                self,
+                name,
+                checks.numbers(name, getattr(self, name), "one for each channel, or one"),
+            )
         if min(self.std) <= 0:
-            raise InputError(f"expected std above 0, found {self.std}: give that of each channel of the images")
+            raise InputError(
+                f"expected std above 0, found {self.std}: give that of each channel of the images"
+            )
         if self.family == "imagenet":
             checks.one_of('depth of the "imagenet" family', self.depth, IMAGENET_BLOCKS)
         elif self.depth < 8 or self.depth % 6 != 2:
@@ -67,12 +77,18 @@ class ResNetSpec:
             )
 
     def build(self, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs) -> "ResNet":
-        """The model with fresh parameters, for images of (height, width, channels) or any other height and width."""
+        """The model with fresh parameters, for images of (height, width, channels) or any other
+        height and width.
+        """
         return ResNet(self, checks.image_shape_of(image_shape)[2], rngs=rngs)
 
     def stage_blocks(self) -> tuple[int, ...]:
         """How many blocks each stage has."""
-        return IMAGENET_BLOCKS[self.depth] if self.family == "imagenet" else ((self.depth - 2) // 6,) * 3
+        return (
+            IMAGENET_BLOCKS[self.depth]
+            if self.family == "imagenet"
+            else ((self.depth - 2) // 6,) * 3
+        )
 
     def stage_widths(self) -> tuple[int, ...]:
         """Channels of the 3x3 convolutions of each stage."""
@@ -88,7 +104,8 @@ class ConvNorm(nnx.Module):
             c_out,
             (kernel_size, kernel_size),
             strides=stride,
-            padding=kernel_size // 2,  # on both sides; "SAME" would put it all at the end where stride is 2
+            padding=kernel_size
+            // 2,  # on both sides; "SAME" would put it all at the end where stride is 2
             use_bias=False,
             kernel_init=variance_scaling(2.0, "fan_out", "normal"),
             rngs=rngs,
@@ -100,7 +117,9 @@ class ConvNorm(nnx.Module):
 
 
 class SubsampleShortcut(nnx.Module):
-    """The paper's option A: every second pixel, and zeros for the channels that are new. No parameters."""
+    """The paper's option A: every second pixel, and zeros for the channels that are new. No
+    parameters.
+    """
 
     def __init__(self, new_channels: int):
         self.new_channels = new_channels
@@ -141,20 +160,20 @@ class Block(nnx.Module):
 
 
 class ResNet(nnx.Module):
-    """Stem, stages of blocks (each but the first halves the picture), mean over the picture, one dense layer.
+    """Stem, stages of blocks (each but the first halves the picture), mean over the picture, one
+    dense layer.
 
-    | layer | ResNet-20, 32x32x3 | parameters | ResNet-18, 224x224x3 | parameters | ResNet-50, 224x224x3 | parameters |
-    |---|---|---|---|---|---|---|
-    | stem | 32 x 32 x 16 | 464 | 56 x 56 x 64 | 9,536 | 56 x 56 x 64 | 9,536 |
-    | stage1 | 32 x 32 x 16 | 14,016 | 56 x 56 x 64 | 147,968 | 56 x 56 x 256 | 215,808 |
-    | stage2 | 16 x 16 x 32 | 51,072 | 28 x 28 x 128 | 525,568 | 28 x 28 x 512 | 1,219,584 |
-    | stage3 | 8 x 8 x 64 | 203,520 | 14 x 14 x 256 | 2,099,712 | 14 x 14 x 1024 | 7,098,368 |
-    | stage4 | | | 7 x 7 x 512 | 8,393,728 | 7 x 7 x 2048 | 14,964,736 |
-    | pool | 64 | | 512 | | 2048 | |
-    | logits | 10 | 650 | 1000 | 513,000 | 1000 | 2,049,000 |
-    | | | 269,722 | | 11,689,512 | | 25,557,032 |
+    | layer | ResNet-20, 32x32x3 | parameters | ResNet-18, 224x224x3 | parameters | ResNet-50,
+    224x224x3 | parameters | |---|---|---|---|---|---|---| | stem | 32 x 32 x 16 | 464 | 56 x 56 x
+    64 | 9,536 | 56 x 56 x 64 | 9,536 | | stage1 | 32 x 32 x 16 | 14,016 | 56 x 56 x 64 | 147,968 |
+    56 x 56 x 256 | 215,808 | | stage2 | 16 x 16 x 32 | 51,072 | 28 x 28 x 128 | 525,568 | 28 x 28 x
+    512 | 1,219,584 | | stage3 | 8 x 8 x 64 | 203,520 | 14 x 14 x 256 | 2,099,712 | 14 x 14 x 1024 |
+    7,098,368 | | stage4 | | | 7 x 7 x 512 | 8,393,728 | 7 x 7 x 2048 | 14,964,736 | | pool | 64 | |
+    512 | | 2048 | | | logits | 10 | 650 | 1000 | 513,000 | 1000 | 2,049,000 | | | | 269,722 | |
+    11,689,512 | | 25,557,032 |
 
-    The CIFAR family has the paper's shortcuts without parameters (option A). "stem" includes the max-pooling.
+    The CIFAR family has the paper's shortcuts without parameters (option A). "stem" includes the
+    max-pooling.
     """
 
     def __init__(self, spec: ResNetSpec, n_channels: int, *, rngs: nnx.Rngs):
@@ -168,7 +187,9 @@ class ResNet(nnx.Module):
         kernel_size, stride = (7, 2) if spec.family == "imagenet" else (3, 1)
         self.stem = ConvNorm(n_channels, width, kernel_size, stride=stride, rngs=rngs)
         self.stages = nnx.List()
-        for i, (n_blocks, stage_width) in enumerate(zip(spec.stage_blocks(), spec.stage_widths(), strict=True)):
+        for i, (n_blocks, stage_width) in enumerate(
+            zip(spec.stage_blocks(), spec.stage_widths(), strict=True)
+        ):
             blocks = []
             for j in range(n_blocks):
                 stride = 2 if i > 0 and j == 0 else 1
@@ -182,7 +203,9 @@ class ResNet(nnx.Module):
         """The names that `activations` knows, in the order of the layers."""
         return ("stem", *(f"stage{i + 1}" for i in range(len(self.stages))), "pool", "logits")
 
-    def __call__(self, images: Float[Array, "n h w c"], *, key: PRNGKeyArray | None = None) -> Float[Array, "n k"]:
+    def __call__(
+        self, images: Float[Array, "n h w c"], *, key: PRNGKeyArray | None = None
+    ) -> Float[Array, "n k"]:
         """The logit of each class.
 
         Args:
@@ -217,7 +240,10 @@ class ResNet(nnx.Module):
         return self.activations(images, "pool")
 
     def _stem(self, images: Array) -> Array:
-        mean, std = (jnp.asarray(of, images.dtype).reshape(1, 1, 1, -1) for of in (self.spec.mean, self.spec.std))
+        mean, std = (
+            jnp.asarray(of, images.dtype).reshape(1, 1, 1, -1)
+            for of in (self.spec.mean, self.spec.std)
+        )
         features = nnx.relu(self.stem((images - mean) / std))
         if self.spec.family == "cifar":
             return features

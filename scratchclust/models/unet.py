@@ -1,7 +1,8 @@
 """The U-Net: an autoencoder whose decoder also sees what the encoder saw at each size.
 
-Through these skip connections a picture can pass the bottleneck by; then its code stays empty, and zeroing the code
-changes little. Ronneberger, Fischer and Brox, "U-Net: convolutional networks for biomedical image segmentation", 2015.
+Through these skip connections a picture can pass the bottleneck by; then its code stays empty, and
+zeroing the code changes little. Ronneberger, Fischer and Brox, "U-Net: convolutional networks for
+biomedical image segmentation", 2015.
 """
 
 import math
@@ -13,7 +14,14 @@ from jaxtyping import Array, Float
 
 from scratchclust.models import checks
 from scratchclust.models.encoder_decoder import HalvingSpec, flat
-from scratchclust.models.layers import ACTIVATIONS, HE_NORMAL, OUTPUTS, ConvLayer, Upsample, max_pool
+from scratchclust.models.layers import (
+    ACTIVATIONS,
+    HE_NORMAL,
+    OUTPUTS,
+    ConvLayer,
+    Upsample,
+    max_pool,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +29,8 @@ class UNetSpec(HalvingSpec):
     """A U-Net in numbers and words; `HalvingSpec` has the other fields.
 
     Attributes:
-        output: what squashes the logits: "sigmoid" to [0, 1], "tanh" to [-1, 1], "linear" not at all.
+        output: what squashes the logits: "sigmoid" to [0, 1], "tanh" to [-1, 1], "linear" not at
+            all.
         skips: False leaves the skip connections out: a plain autoencoder.
     """
 
@@ -39,7 +48,8 @@ class UNetSpec(HalvingSpec):
 
 
 class UNet(nnx.Module):
-    """Convolution and max-pooling down to a code, upsampling and convolution up again, joined at each size.
+    """Convolution and max-pooling down to a code, upsampling and convolution up again, joined at
+    each size.
 
     | after | shape, for 28x28x1 with the default spec | parameters |
     |---|---|---|
@@ -62,8 +72,12 @@ class UNet(nnx.Module):
         self.grid = spec.code_grid(image_shape)
         widths, settings, n_features = spec.widths, spec.conv_settings(), math.prod(self.grid)
         channels = zip((image_shape[2], *widths), widths, strict=False)
-        self.down = nnx.List(ConvLayer(c_in, c_out, **settings, rngs=rngs) for c_in, c_out in channels)
-        self.to_code = None if spec.latent_dim is None else nnx.Linear(n_features, spec.latent_dim, rngs=rngs)
+        self.down = nnx.List(
+            ConvLayer(c_in, c_out, **settings, rngs=rngs) for c_in, c_out in channels
+        )
+        self.to_code = (
+            None if spec.latent_dim is None else nnx.Linear(n_features, spec.latent_dim, rngs=rngs)
+        )
         self.from_code = (
             None
             if spec.latent_dim is None
@@ -71,10 +85,12 @@ class UNet(nnx.Module):
         )
         outwards = tuple(zip((widths[-1], *widths[::-1]), widths[::-1], strict=False))
         self.up = nnx.List(
-            Upsample(c_in, c_out, spec.kernel_size, spec.upsample, rngs=rngs) for c_in, c_out in outwards
+            Upsample(c_in, c_out, spec.kernel_size, spec.upsample, rngs=rngs)
+            for c_in, c_out in outwards
         )
         self.join = nnx.List(
-            ConvLayer(c_out * (2 if spec.skips else 1), c_out, **settings, rngs=rngs) for _, c_out in outwards
+            ConvLayer(c_out * (2 if spec.skips else 1), c_out, **settings, rngs=rngs)
+            for _, c_out in outwards
         )
         self.head = nnx.Conv(widths[0], image_shape[2], (1, 1), rngs=rngs)
 
@@ -86,7 +102,9 @@ class UNet(nnx.Module):
         """
         return self._descend(images)[0]
 
-    def logits(self, images: Float[Array, "n h w c"], *, zero_code: bool = False) -> Float[Array, "n h w c"]:
+    def logits(
+        self, images: Float[Array, "n h w c"], *, zero_code: bool = False
+    ) -> Float[Array, "n h w c"]:
         """The reconstruction before the last squashing.
 
         Args:
@@ -99,7 +117,9 @@ class UNet(nnx.Module):
         code, skips = self._descend(images)
         return self._ascend(jnp.zeros_like(code) if zero_code else code, skips)
 
-    def __call__(self, images: Float[Array, "n h w c"], *, zero_code: bool = False) -> Float[Array, "n h w c"]:
+    def __call__(
+        self, images: Float[Array, "n h w c"], *, zero_code: bool = False
+    ) -> Float[Array, "n h w c"]:
         """The reconstruction of each image; arguments and errors of `logits`."""
         return OUTPUTS[self.spec.output](self.logits(images, zero_code=zero_code))
 
@@ -115,8 +135,12 @@ class UNet(nnx.Module):
     def _ascend(self, code: Array, skips: list[Array]) -> Array:
         features = code
         if self.from_code is not None:
-            features = ACTIVATIONS[self.spec.activation](self.from_code(code)).reshape(len(code), *self.grid)
+            features = ACTIVATIONS[self.spec.activation](self.from_code(code)).reshape(
+                len(code), *self.grid
+            )
         for up, join, skip in zip(self.up, self.join, skips[::-1], strict=True):
             features = up(features, skip.shape[1:3])
-            features = join(jnp.concatenate([features, skip], axis=-1) if self.spec.skips else features)
+            features = join(
+                jnp.concatenate([features, skip], axis=-1) if self.spec.skips else features
+            )
         return self.head(features)

@@ -1,10 +1,11 @@
-"""The variational autoencoder: each picture's code is a normal distribution, from which one is drawn.
+"""The variational autoencoder: each picture's code is a normal distribution, from which one is
+drawn.
 
     q(z | x) = N(mean(x), diag exp log_var(x)),    z = mean + exp(log_var / 2) noise,   noise ~ N(0, 1)
 
-Written so (the reparameterisation trick), z is a differentiable function of mean and log_var, and the noise an input.
-Trained on -E log p(x | z) + beta KL(q(z | x) | N(0, 1)). Kingma and Welling, "Auto-encoding variational Bayes", 2014;
-beta: Higgins et al., "beta-VAE", 2017.
+Written so (the reparameterisation trick), z is a differentiable function of mean and log_var, and
+the noise an input. Trained on -E log p(x | z) + beta KL(q(z | x) | N(0, 1)). Kingma and Welling,
+"Auto-encoding variational Bayes", 2014; beta: Higgins et al., "beta-VAE", 2017.
 """
 
 import math
@@ -25,11 +26,14 @@ LIKELIHOODS = ("bernoulli", "gaussian")
 
 @dataclass(frozen=True, kw_only=True)
 class VAESpec(EncoderDecoderSpec):
-    """A variational autoencoder in numbers and words; `HalvingSpec` and `EncoderDecoderSpec` have the other fields.
+    """A variational autoencoder in numbers and words; `HalvingSpec` and `EncoderDecoderSpec` have
+    the other fields.
 
     Attributes:
-        likelihood: "bernoulli" or "gaussian" (variance 1). The mean of a pixel is the sigmoid of its logit in both.
-        beta: weight of the divergence in the loss; 1 is the bound on the likelihood, 0 the autoencoder.
+        likelihood: "bernoulli" or "gaussian" (variance 1). The mean of a pixel is the sigmoid of
+            its logit in both.
+        beta: weight of the divergence in the loss; 1 is the bound on the likelihood, 0 the
+            autoencoder.
     """
 
     likelihood: str = "bernoulli"
@@ -41,7 +45,9 @@ class VAESpec(EncoderDecoderSpec):
         checks.positive_int("latent_dim", self.latent_dim, cure)
         checks.one_of("likelihood", self.likelihood, LIKELIHOODS)
         if not checks.is_number(self.beta) or not 0 <= self.beta < math.inf:
-            raise InputError(f"expected beta to be a number of at least 0, found {self.beta!r}: 1.0 is the usual bound")
+            raise InputError(
+                f"expected beta to be a number of at least 0, found {self.beta!r}: 1.0 is the usual bound"
+            )
 
     def build(self, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs) -> "VAE":
         """The model with fresh parameters, for images of (height, width, channels)."""
@@ -49,7 +55,8 @@ class VAESpec(EncoderDecoderSpec):
 
 
 class VAE(nnx.Module):
-    """The convolutional autoencoder with two dense layers for the code: its mean and its log-variance.
+    """The convolutional autoencoder with two dense layers for the code: its mean and its
+    log-variance.
 
     | after | shape, for 28x28x1 with the default spec | parameters |
     |---|---|---|
@@ -71,7 +78,9 @@ class VAE(nnx.Module):
         self.to_log_var = nnx.Linear(n_features, spec.latent_dim, rngs=rngs)
         self.decoder = Decoder(spec, image_shape, rngs=rngs)
 
-    def encode(self, images: Float[Array, "n h w c"]) -> tuple[Float[Array, "n d"], Float[Array, "n d"]]:
+    def encode(
+        self, images: Float[Array, "n h w c"]
+    ) -> tuple[Float[Array, "n d"], Float[Array, "n d"]]:
         """Mean and log-variance of each image's code.
 
         Raises:
@@ -95,7 +104,9 @@ class VAE(nnx.Module):
         return self.decoder(code)
 
     def decode(self, code: Float[Array, "n d"]) -> Float[Array, "n h w c"]:
-        """The mean of each pixel given the code, the sigmoid of its logit; the errors of `decode_logits`."""
+        """The mean of each pixel given the code, the sigmoid of its logit; the errors of
+        `decode_logits`.
+        """
         return nnx.sigmoid(self.decode_logits(code))
 
     def __call__(

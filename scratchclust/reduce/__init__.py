@@ -1,1 +1,3 @@
-"""Dimension reduction in JAX; each file has its definition in `scratchclust/reference/` under the same name."""
+"""Dimension reduction in JAX; each file has its definition in `scratchclust/reference/` under the
+same name.
+"""

@@ -1,14 +1,16 @@
-"""The largest eigenvalues of a symmetric matrix, on the host: of one that is there, and of one known by its products.
+"""The largest eigenvalues of a symmetric matrix, on the host: of one that is there, and of one
+known by its products.
 
-`largest_eigenpairs` asks LAPACK for the few that are wanted, and looks at what came back: where eigenvalues coincide it
-can be fewer than were asked for.
+`largest_eigenpairs` asks LAPACK for the few that are wanted, and looks at what came back: where
+eigenvalues coincide it can be fewer than were asked for.
 
-`leading_eigenpairs` is block Lanczos. The products A Q, A (A Q), ... of a random block Q span a space that soon holds
-the leading eigenvectors (Krylov's); inside it the eigenproblem is small (Rayleigh-Ritz). A block of vectors at a time,
-since the matrix is read once for all of them, and reading it is what takes the time.
+`leading_eigenpairs` is block Lanczos. The products A Q, A (A Q), ... of a random block Q span a
+space that soon holds the leading eigenvectors (Krylov's); inside it the eigenproblem is small
+(Rayleigh-Ritz). A block of vectors at a time, since the matrix is read once for all of them, and
+reading it is what takes the time.
 
-Sources: Golub & Underwood, The block Lanczos method for computing eigenvalues, 1977. Restarts: Wu & Simon,
-Thick-restart Lanczos method, 2000.
+Sources: Golub & Underwood, The block Lanczos method for computing eigenvalues, 1977. Restarts: Wu &
+Simon, Thick-restart Lanczos method, 2000.
 """
 
 import warnings
@@ -29,7 +31,8 @@ ORTHONORMAL = 1e-8  # how far the inner products of LAPACK's eigenvectors may be
 class Lanczos(NamedTuple):
     """When the iteration ends."""
 
-    tolerance: float = 0.0  # of |A v - l v|, relative to the largest eigenvalue; 0: what the products can give
+    # of |A v - l v|, relative to the largest eigenvalue; 0: what the products can give
+    tolerance: float = 0.0
     max_products: int | None = None  # None: 200
 
 
@@ -38,8 +41,9 @@ def largest_eigenpairs(
 ) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, "m q"]]:
     """The q largest eigenvalues, falling, and their unit eigenvectors in columns.
 
-    LAPACK's solver for some of the eigenvalues counts those below a bound, and where several coincide it may find fewer
-    than were asked for, or vectors that are not orthogonal. Then all are computed, by the solver that knows no bounds.
+    LAPACK's solver for some of the eigenvalues counts those below a bound, and where several
+    coincide it may find fewer than were asked for, or vectors that are not orthogonal. Then all are
+    computed, by the solver that knows no bounds.
 
     Args:
         symmetric: the matrix, in float64.
@@ -63,7 +67,9 @@ def largest_eigenpairs(
 
 def _are_eigenvectors(vectors: np.ndarray, n_pairs: int) -> bool:
     products = vectors.T @ vectors
-    return len(products) == n_pairs and bool((np.abs(products - np.eye(n_pairs)) <= ORTHONORMAL).all())
+    return len(products) == n_pairs and bool(
+        (np.abs(products - np.eye(n_pairs)) <= ORTHONORMAL).all()
+    )
 
 
 def leading_eigenpairs(
@@ -84,10 +90,12 @@ def leading_eigenpairs(
         lanczos: when to end.
 
     Returns:
-        Both in float64, as good as the products are. Memory O(n q), some tens of products with q + 8 vectors.
+        Both in float64, as good as the products are. Memory O(n q), some tens of products with q +
+        8 vectors.
 
     Warns:
-        UserWarning: the eigenvalues lie so close together that the vectors are not exact after the most products.
+        UserWarning: the eigenvalues lie so close together that the vectors are not exact after the
+            most products.
     """
     tolerance, most = lanczos.tolerance or TOLERANCE, lanczos.max_products or MOST_PRODUCTS
     block = min(n_pairs + EXTRA, n)
@@ -118,7 +126,9 @@ def leading_eigenpairs(
 
 
 def _orthonormal(block: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """An orthonormal basis of the block less what the basis has of it; twice, since once leaves rounding."""
+    """An orthonormal basis of the block less what the basis has of it; twice, since once leaves
+    rounding.
+    """
     for _ in range(2):
         block, _ = np.linalg.qr(block - basis @ (basis.T @ block))
     return block

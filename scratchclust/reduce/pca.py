@@ -1,11 +1,14 @@
-"""Principal component analysis, fast: the twin of `scratchclust/reference/pca.py`, where the mathematics is explained.
+"""Principal component analysis, fast: the twin of `scratchclust/reference/pca.py`, where the
+mathematics is explained.
 
-What touches the n rows (sums of outer products, projections) runs by blocks on all devices; the eigenproblem, of size
-min(n, d) or less, is solved on the host in float64 by LAPACK. The rows decide the digits:
+What touches the n rows (sums of outer products, projections) runs by blocks on all devices; the
+eigenproblem, of size min(n, d) or less, is solved on the host in float64 by LAPACK. The rows decide
+the digits:
 
-- float32 (and small integers): products in float32. Axes and coordinates are JAX arrays, the variances float64 NumPy
-  arrays; so is the mean of a NumPy array, and far from zero it keeps all digits. Variances below a millionth of the
-  largest drown in the rounding of float32, and count as none.
+- float32 (and small integers): products in float32. Axes and coordinates are JAX arrays, the
+  variances float64 NumPy arrays; so is the mean of a NumPy array, and far from zero it keeps all
+  digits. Variances below a millionth of the largest drown in the rounding of float32, and count as
+  none.
 - a float64 NumPy array: products in float64 (`precision.py`), and float64 NumPy arrays come back.
 - a JAX array: in its own precision, and JAX arrays come back.
 """
@@ -28,25 +31,28 @@ from scratchclust.results import PCAResult
 
 AnyArray = Array | np.ndarray
 TIE = 1e-5  # relative difference of two magnitudes below which they count as equal
-# Where an eigenvalue should be zero, rounding leaves up to 0.6 eps of the largest (seen over ranks, shapes, offsets).
+# Where an eigenvalue should be zero, rounding leaves up to 0.6 eps of the largest (seen over ranks,
+# shapes, offsets).
 NEGLIGIBLE = 10  # eps
 FLOAT64_EPS = float(np.finfo(np.float64).eps)
 LEAST_SQUARE = 1e-290  # below it float64 has fewer digits
 
 
 def pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCAResult:
-    """The leading principal axes by eigendecomposition of the covariance or Gram matrix, whichever is smaller.
+    """The leading principal axes by eigendecomposition of the covariance or Gram matrix, whichever
+    is smaller.
 
     Args:
         X: points, at least two.
         n_components: q; None means min(n, d).
 
     Returns:
-        Mean, axes and variances. Cost O(n d min(n, d) + min(n, d)^3) time, memory O(n d + min(n, d)^2).
+        Mean, axes and variances. Cost O(n d min(n, d) + min(n, d)^3) time, memory O(n d + min(n,
+        d)^2).
 
     Raises:
-        InputError: fewer than two points, NaN or infinity among them, numbers whose squares leave the range of the
-            products, or a q that is not within 1..min(n, d).
+        InputError: fewer than two points, NaN or infinity among them, numbers whose squares leave
+            the range of the products, or a q that is not within 1..min(n, d).
     """
     n, d = X.shape
     q = min(n, d) if n_components is None else n_components
@@ -71,7 +77,8 @@ def pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCAResult:
 
 
 def svd_pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCAResult:
-    """The leading principal axes by singular value decomposition of the centred points: the most exact, and slowest.
+    """The leading principal axes by singular value decomposition of the centred points: the most
+    exact, and slowest.
 
     On the host, in float64, by LAPACK.
 
@@ -80,7 +87,8 @@ def svd_pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCARes
         n_components: q; None means min(n, d).
 
     Returns:
-        Mean, axes and variances. Cost O(n d min(n, d)) time, about ten times that of `pca`, and memory O(n d).
+        Mean, axes and variances. Cost O(n d min(n, d)) time, about ten times that of `pca`, and
+        memory O(n d).
 
     Raises:
         InputError: as for `pca`.
@@ -96,8 +104,11 @@ def svd_pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCARes
     return _result(X, mean, components[:q], lengths[:q] ** 2 / (n - 1), total)
 
 
-def arpack_pca(X: Real[AnyArray, "n d"], n_components: int, *, key: PRNGKeyArray, tol: float = 0.0) -> PCAResult:
-    """What `svd_pca` finds, few axes of it, by ARPACK's iteration of the centred points and their transpose.
+def arpack_pca(
+    X: Real[AnyArray, "n d"], n_components: int, *, key: PRNGKeyArray, tol: float = 0.0
+) -> PCAResult:
+    """What `svd_pca` finds, few axes of it, by ARPACK's iteration of the centred points and their
+    transpose.
 
     On the host, in float64, by SciPy.
 
@@ -116,7 +127,9 @@ def arpack_pca(X: Real[AnyArray, "n d"], n_components: int, *, key: PRNGKeyArray
     n, d = X.shape
     mean = _checked_mean(X, n_components)
     if n_components == min(n, d):
-        raise InputError(f"expected n_components below min(n, d) = {min(n, d)}, got {n_components}: take `svd_pca`")
+        raise InputError(
+            f"expected n_components below min(n, d) = {min(n, d)}, got {n_components}: take `svd_pca`"
+        )
     Z = _centred(X, mean)
     start = np.random.default_rng(np.asarray(jax.random.key_data(key))).uniform(-1, 1, min(n, d))
     with np.errstate(over="ignore"):  # which is what we look for
@@ -139,7 +152,8 @@ def randomized_pca(
     n_oversamples: int = 10,
     n_iter: int = 7,
 ) -> PCAResult:
-    """The leading principal axes of data of many features, by subspace iteration from a random start.
+    """The leading principal axes of data of many features, by subspace iteration from a random
+    start.
 
     Args:
         X: points.
@@ -160,7 +174,8 @@ def randomized_pca(
         data = _in_blocks(X, mean)
         dtype = data.arrays[0].dtype
         directions = jax.random.normal(key, (d, min(n_components + n_oversamples, n, d)), dtype)
-        # QR on the host: it is small, and several CPU devices lock up when sums are started before the last has ended.
+        # QR on the host: it is small, and several CPU devices lock up when sums are started before
+        # the last has ended.
         basis, _ = np.linalg.qr(np.asarray(directions))
         for _ in range(n_iter):
             basis, _ = np.linalg.qr(np.asarray(_scatter_times(data, basis)))
@@ -172,11 +187,15 @@ def randomized_pca(
     return _result(X, mean, components, eigenvalues / (n - 1), total / (n - 1))
 
 
-def transform(X: Real[AnyArray, "n d"], result: PCAResult, *, whiten: bool = False) -> Float[AnyArray, "n q"]:
-    """Coordinates along the axes, (x - m) . v_q; whitened, each divided by sqrt(l_q) so that it has variance 1.
+def transform(
+    X: Real[AnyArray, "n d"], result: PCAResult, *, whiten: bool = False
+) -> Float[AnyArray, "n q"]:
+    """Coordinates along the axes, (x - m) . v_q; whitened, each divided by sqrt(l_q) so that it has
+    variance 1.
 
     Args:
-        X: points, those of the fit or new ones. Float64 NumPy points are projected in float64 on the host.
+        X: points, those of the fit or new ones. Float64 NumPy points are projected in float64 on
+            the host.
         result: from `pca`, `svd_pca`, `arpack_pca` or `randomized_pca`.
         whiten: an axis without variance becomes 0.
     """
@@ -189,8 +208,11 @@ def transform(X: Real[AnyArray, "n d"], result: PCAResult, *, whiten: bool = Fal
     return rows.join(_project(data, jnp.asarray(axes.T, data.arrays[0].dtype)), len(X))
 
 
-def inverse_transform(Y: Float[AnyArray, "n q"], result: PCAResult, *, whiten: bool = False) -> Float[AnyArray, "n d"]:
-    """The points of coordinates Y, m + sum_q y_q v_q: X itself when every axis was kept, else its nearest image.
+def inverse_transform(
+    Y: Float[AnyArray, "n q"], result: PCAResult, *, whiten: bool = False
+) -> Float[AnyArray, "n d"]:
+    """The points of coordinates Y, m + sum_q y_q v_q: X itself when every axis was kept, else its
+    nearest image.
 
     Float64 NumPy coordinates are taken back in float64 on the host.
     """
@@ -205,13 +227,19 @@ def inverse_transform(Y: Float[AnyArray, "n q"], result: PCAResult, *, whiten: b
 
 
 def _checked_mean(X: AnyArray, n_components: int) -> Float[AnyArray, " d"]:
-    """The mean row, which is finite just if all rows are; an InputError if X or the number of axes cannot be used."""
+    """The mean row, which is finite just if all rows are; an InputError if X or the number of axes
+    cannot be used.
+    """
     n, d = X.shape
     if n < 2:
         raise InputError(f"expected at least two points, got {n}: a single one does not vary")
     if not 1 <= n_components <= min(n, d):
-        raise InputError(f"expected n_components within 1 and min(n, d) = {min(n, d)}, got {n_components}")
-    with np.errstate(invalid="ignore", over="ignore"):  # infinity minus infinity, which is what we look for
+        raise InputError(
+            f"expected n_components within 1 and min(n, d) = {min(n, d)}, got {n_components}"
+        )
+    with np.errstate(
+        invalid="ignore", over="ignore"
+    ):  # infinity minus infinity, which is what we look for
         mean = mean_of(X)
     if not np.isfinite(np.asarray(mean)).all():
         if not is_double(X) or not np.isfinite(X).all():
@@ -282,7 +310,9 @@ def _project(data: rows.Rows, axes: Array) -> Array:
 
 
 def _leading(symmetric: AnyArray, q: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
-    """The q largest eigenvalues, falling, and their eigenvectors in columns; of float64 sums rounding becomes 0."""
+    """The q largest eigenvalues, falling, and their eigenvectors in columns; of float64 sums
+    rounding becomes 0.
+    """
     eigenvalues, vectors = largest_eigenpairs(np.asarray(symmetric, np.float64), q)
     if symmetric.dtype == np.float64:
         eigenvalues = np.where(_negligible(eigenvalues, n_features, np.float64), 0, eigenvalues)
@@ -290,7 +320,9 @@ def _leading(symmetric: AnyArray, q: int, n_features: int) -> tuple[np.ndarray, 
 
 
 def _negligible(variance: np.ndarray, n_features: int, dtype: Any) -> np.ndarray:
-    """Where the variance [q] is no more than rounding: of the sums, in the type of the data, or of the eigenproblem."""
+    """Where the variance [q] is no more than rounding: of the sums, in the type of the data, or of
+    the eigenproblem.
+    """
     of_sums = NEGLIGIBLE * float(jnp.finfo(dtype).eps)
     return variance <= max(of_sums, n_features * FLOAT64_EPS) * variance.max()
 
@@ -306,11 +338,17 @@ def _scales(result: PCAResult) -> np.ndarray:
     variance = np.asarray(result.explained_variance, np.float64)
     if result.components.dtype == np.float64:  # what is no more than rounding is 0 already
         return np.sqrt(variance)
-    return np.where(_negligible(variance, len(result.mean), result.components.dtype), 0, np.sqrt(variance))
+    return np.where(
+        _negligible(variance, len(result.mean), result.components.dtype), 0, np.sqrt(variance)
+    )
 
 
-def _result(X: AnyArray, mean: AnyArray, components: np.ndarray, eigenvalues: np.ndarray, total: float) -> PCAResult:
-    """The axes with their signs settled, and what follows from the eigenvalues (rounded below zero: zero)."""
+def _result(
+    X: AnyArray, mean: AnyArray, components: np.ndarray, eigenvalues: np.ndarray, total: float
+) -> PCAResult:
+    """The axes with their signs settled, and what follows from the eigenvalues (rounded below zero:
+    zero).
+    """
     magnitudes = np.abs(components)
     largest = (magnitudes >= (1 - TIE) * magnitudes.max(axis=1, keepdims=True)).argmax(axis=1)
     signs = np.where(components[np.arange(len(components)), largest] < 0, -1, 1)
@@ -318,4 +356,6 @@ def _result(X: AnyArray, mean: AnyArray, components: np.ndarray, eigenvalues: np
     ratio = variance / total if total > 0 else np.zeros_like(variance)
     axes = components * signs[:, None].astype(components.dtype)
     lengths = np.sqrt((len(X) - 1) * variance)
-    return PCAResult(mean, axes if is_double(X) else jnp.asarray(axes), variance, ratio, lengths, total)
+    return PCAResult(
+        mean, axes if is_double(X) else jnp.asarray(axes), variance, ratio, lengths, total
+    )

@@ -1,13 +1,15 @@
-"""The way back from the coordinates of kernel PCA to points: the twin of `scratchclust/reference/pre_images.py`.
+"""The way back from the coordinates of kernel PCA to points: the twin of
+`scratchclust/reference/pre_images.py`.
 
-On the host, in float64: the matrix of a ridge regression wants all digits, and it is small (at most 16,384 points).
+On the host, in float64: the matrix of a ridge regression wants all digits, and it is small (at most
+16,384 points).
 """
 
 import numpy as np
 import scipy.linalg
 from jaxtyping import Array, Float, Real
 
-from scratchclust.reduce.kernels import kernel_matrix
+from scratchclust.reduce.kernel_pca_parts.kernels import kernel_matrix
 from scratchclust.results import KernelPCAResult
 
 AnyArray = Array | np.ndarray
@@ -15,7 +17,11 @@ AT_ONCE = 2**25  # entries of a kernel matrix
 
 
 def fit_inverse(
-    Y: Real[AnyArray, "n q"], X: Real[AnyArray, "n d"], result: KernelPCAResult, *, alpha: float = 1.0
+    Y: Real[AnyArray, "n q"],
+    X: Real[AnyArray, "n d"],
+    result: KernelPCAResult,
+    *,
+    alpha: float = 1.0,
 ) -> Float[np.ndarray, "n d"]:
     """D, by which `inverse_transform` goes back from coordinates to points.
 
@@ -59,8 +65,15 @@ def inverse_transform(
     """
     dual_coef, step = np.asarray(dual_coef, np.float64), max(AT_ONCE // len(coordinates), 1)
     parts = (Y[begin : begin + step] for begin in range(0, len(Y), step))
-    return np.concatenate([kernel_matrix(part, coordinates, **_given(result)) @ dual_coef for part in parts])
+    return np.concatenate(
+        [kernel_matrix(part, coordinates, **_given(result)) @ dual_coef for part in parts]
+    )
 
 
 def _given(result: KernelPCAResult) -> dict:
-    return {"kernel": result.kernel, "gamma": result.gamma, "degree": result.degree, "coef0": result.coef0}
+    return {
+        "kernel": result.kernel,
+        "gamma": result.gamma,
+        "degree": result.degree,
+        "coef0": result.coef0,
+    }

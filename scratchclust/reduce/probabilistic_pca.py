@@ -1,8 +1,9 @@
-"""PCA as a model of probability, fast: the twin of `scratchclust/reference/probabilistic_pca.py`, which explains it.
+"""PCA as a model of probability, fast: the twin of `scratchclust/reference/probabilistic_pca.py`,
+which explains it.
 
-The likelihoods run by blocks of rows on all devices, along the axes and what is left beside them, so that no [d d]
-matrix is made; in the precision of the points, as in `pca.py`. The matrices and the choice of q are small, and are
-computed on the host in float64.
+The likelihoods run by blocks of rows on all devices, along the axes and what is left beside them,
+so that no [d d] matrix is made; in the precision of the points, as in `pca.py`. The matrices and
+the choice of q are small, and are computed on the host in float64.
 """
 
 import math
@@ -49,11 +50,17 @@ def precision(result: PCAResult, noise_variance: float) -> Float[np.ndarray, "d 
     axes, variances = _axes_and_variances(result, noise_variance)
     if noise_variance == 0:
         return (axes.T / variances) @ axes
-    return np.eye(axes.shape[1]) / noise_variance - (axes.T * (1 / noise_variance - 1 / variances)) @ axes
+    return (
+        np.eye(axes.shape[1]) / noise_variance
+        - (axes.T * (1 / noise_variance - 1 / variances)) @ axes
+    )
 
 
-def log_likelihood(X: Real[AnyArray, "n d"], result: PCAResult, noise_variance: float) -> Float[AnyArray, " n"]:
-    """ln p(x) of each point: -1/2 [ d ln 2 pi + ln |C| + sum_q y_q^2 / l_q + |x - m - sum_q y_q v_q|^2 / s^2 ].
+def log_likelihood(
+    X: Real[AnyArray, "n d"], result: PCAResult, noise_variance: float
+) -> Float[AnyArray, " n"]:
+    """ln p(x) of each point: -1/2 [ d ln 2 pi + ln |C| + sum_q y_q^2 / l_q + |x - m - sum_q y_q
+    v_q|^2 / s^2 ].
 
     Args:
         X: points, those of the fit or new ones.
@@ -66,13 +73,20 @@ def log_likelihood(X: Real[AnyArray, "n d"], result: PCAResult, noise_variance: 
     _check_regular(result, noise_variance)
     axes, variances = _axes_and_variances(result, noise_variance)
     q, d = axes.shape
-    noise = noise_variance if noise_variance > 0 else 1.0  # then q = d, and nothing is left beside the axes
-    constant = d * math.log(2 * math.pi) + float(np.log(variances).sum()) + (d - q) * math.log(noise)
+    noise = (
+        noise_variance if noise_variance > 0 else 1.0
+    )  # then q = d, and nothing is left beside the axes
+    constant = (
+        d * math.log(2 * math.pi) + float(np.log(variances).sum()) + (d - q) * math.log(noise)
+    )
     block = rows.block_size(len(X), 2 * d)
     with in_precision_of(X):
         data = rows.Rows((rows.split(X, block=block, offset=result.mean),), rows.mesh())
         dtype = data.arrays[0].dtype
-        shared = (jnp.asarray(array, dtype) for array in (axes, 1 / variances, np.full(1, (q < d) / noise)))
+        shared = (
+            jnp.asarray(array, dtype)
+            for array in (axes, 1 / variances, np.full(1, (q < d) / noise))
+        )
         squares = rows.join(_squares(data, *shared), len(X))
     if is_double(X):
         return -0.5 * (constant + np.asarray(squares))
@@ -86,7 +100,9 @@ def _squares(data: rows.Rows, axes: Array, inverse: Array, inverse_noise: Array)
     def block(z: Array, axes: Array, inverse: Array, inverse_noise: Array) -> tuple[None, Array]:
         along = jnp.matmul(z, axes.T, precision=PRECISION)
         beside = z - jnp.matmul(along, axes, precision=PRECISION)
-        return None, (along**2 * inverse[None]).sum(axis=1) + (beside**2).sum(axis=1) * inverse_noise
+        return None, (along**2 * inverse[None]).sum(axis=1) + (beside**2).sum(
+            axis=1
+        ) * inverse_noise
 
     return rows.map_sum(block, data, axes, inverse, inverse_noise)[1]
 

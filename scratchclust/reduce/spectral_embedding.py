@@ -1,8 +1,10 @@
-"""Spectral embedding, fast: the twin of `scratchclust/reference/spectral_embedding.py`, where the mathematics is.
+"""Spectral embedding, fast: the twin of `scratchclust/reference/spectral_embedding.py`, where the
+mathematics is.
 
-The neighbours are found on all devices (`neighbors.py`); the graph is a sparse matrix on the host, and SciPy finds its
-eigenvectors, part by part: where no edge joins two parts, the eigenvalue 0 comes once for each, and an iterative solver
-may miss some of them. The weights "precomputed" and "rbf" are a full matrix on the host, and the rest is the same.
+The neighbours are found on all devices (`neighbors.py`); the graph is a sparse matrix on the host,
+and SciPy finds its eigenvectors, part by part: where no edge joins two parts, the eigenvalue 0
+comes once for each, and an iterative solver may miss some of them. The weights "precomputed" and
+"rbf" are a full matrix on the host, and the rest is the same.
 """
 
 import math
@@ -32,7 +34,9 @@ ACCURACY = 1e-8  # of the sparse solver's eigenvalues
 
 
 def default_n_neighbors(n: int) -> int:
-    """k = ln n, rounded up: 7 for 500 points, 8 for 2,000, 10 for 10,000, 12 for 70,000; why, its twin says."""
+    """k = ln n, rounded up: 7 for 500 points, 8 for 2,000, 10 for 10,000, 12 for 70,000; why, its
+    twin says.
+    """
     return max(1, min(math.ceil(math.log(n)), n - 1))
 
 
@@ -45,29 +49,33 @@ def spectral_embedding(
     affinity: str = "nearest_neighbors",
     gamma: float | int = 1.0,
 ) -> SpectralEmbeddingResult:
-    """The eigenvectors of the q smallest eigenvalues of the Laplacian of a graph, as a rule that of neighbours.
+    """The eigenvectors of the q smallest eigenvalues of the Laplacian of a graph, as a rule that of
+    neighbours.
 
     Args:
         X: points; the weights W [n n] for the affinity "precomputed".
         n_components: q.
         n_neighbors: k; None: `default_n_neighbors`.
         weights: "self-tuned" or "plain".
-        affinity: "nearest_neighbors", "precomputed" or "rbf"; the last two know nothing of k and of `weights`.
+        affinity: "nearest_neighbors", "precomputed" or "rbf"; the last two know nothing of k and of
+            `weights`.
         gamma: of "rbf".
 
     Returns:
-        Eigenvectors and eigenvalues (float64 NumPy arrays), the number of parts of the graph, and the k that was used
-        (0 where none was). Cost O(n^2 d) time for the neighbours and some hundred times O(n k) for the eigenvectors,
-        memory O(n (d + k + q)); with all weights some hundred times O(n^2) and 24 n^2 bytes. In parts of more than 500
-        points eigenvalues are right to 1e-8.
+        Eigenvectors and eigenvalues (float64 NumPy arrays), the number of parts of the graph, and
+        the k that was used (0 where none was). Cost O(n^2 d) time for the neighbours and some
+        hundred times O(n k) for the eigenvectors, memory O(n (d + k + q)); with all weights some
+        hundred times O(n^2) and 24 n^2 bytes. In parts of more than 500 points eigenvalues are
+        right to 1e-8.
 
     Raises:
-        InputError: q not within 1..n, unknown words, those of `nearest_neighbors`, weights that are not square,
-            negative, not finite or all 0, or more of them than `MOST_BYTES` holds.
+        InputError: q not within 1..n, unknown words, those of `nearest_neighbors`, weights that are
+            not square, negative, not finite or all 0, or more of them than `MOST_BYTES` holds.
 
     Warns:
-        UserWarning: the graph fell into more than q parts, and k was doubled until it did not, or all weights are given
-            and stay; a matrix of weights is not symmetric, and its mean with the transposed one was taken.
+        UserWarning: the graph fell into more than q parts, and k was doubled until it did not, or
+            all weights are given and stay; a matrix of weights is not symmetric, and its mean with
+            the transposed one was taken.
     """
     _check(X, n_components, weights, affinity)
     if affinity == "nearest_neighbors":
@@ -80,8 +88,12 @@ def spectral_embedding(
     return SpectralEmbeddingResult(_signed(vectors), eigenvalues, int(parts.max()) + 1, k)
 
 
-def _joined_graph(X: AnyArray, n_components: int, n_neighbors: int | None, weights: str) -> tuple[Any, np.ndarray, int]:
-    """W of the nearest neighbours, the number of the part of each point, and k; the parts are at most q."""
+def _joined_graph(
+    X: AnyArray, n_components: int, n_neighbors: int | None, weights: str
+) -> tuple[Any, np.ndarray, int]:
+    """W of the nearest neighbours, the number of the part of each point, and k; the parts are at
+    most q.
+    """
     n = len(X)
     k = wanted = default_n_neighbors(n) if n_neighbors is None else n_neighbors
     W, parts = _graph(X, k, weights)
@@ -97,19 +109,25 @@ def _all_weights(X: np.ndarray, affinity: str, gamma: float | int) -> Float[np.n
     if affinity == "rbf":
         W = _gaussian(X, gamma)
     else:
-        W = np.ldexp(X.astype(np.float64), -np.frexp(float(X.max()))[1])  # their sums must not leave float64's range
+        W = np.ldexp(
+            X.astype(np.float64), -np.frexp(float(X.max()))[1]
+        )  # their sums must not leave float64's range
         if np.abs(W - W.T).max() > SAME:
             warnings.warn("the affinities are not symmetric: (W + W.T) / 2 is taken", stacklevel=3)
         W = (W + W.T) / 2
     np.fill_diagonal(W, 0)
     if not W.any():
-        raise InputError("every affinity of two points is 0: take a smaller gamma, or scale the points by their spread")
+        raise InputError(
+            "every affinity of two points is 0: take a smaller gamma, or scale the points by their spread"
+        )
     return W
 
 
 def _parts_of(W: Float[np.ndarray, "n n"]) -> np.ndarray:
     """The number of the part that each point belongs to."""
-    if (np.count_nonzero(W, axis=1) == len(W) - 1).all():  # as a rule all are joined to all: no sparse copy is made
+    if (
+        np.count_nonzero(W, axis=1) == len(W) - 1
+    ).all():  # as a rule all are joined to all: no sparse copy is made
         return np.zeros(len(W), np.int32)
     return connected_components(scipy.sparse.csr_array(W > 0), directed=False)[1]
 
@@ -137,7 +155,9 @@ def _check(X: AnyArray, n_components: int, weights: str, affinity: str) -> None:
     if weights not in ("self-tuned", "plain"):
         raise InputError(f'expected weights "self-tuned" or "plain", got {weights!r}')
     if affinity not in AFFINITIES:
-        raise InputError(f"expected affinity to be one of {', '.join(map(repr, AFFINITIES))}, got {affinity!r}")
+        raise InputError(
+            f"expected affinity to be one of {', '.join(map(repr, AFFINITIES))}, got {affinity!r}"
+        )
     if affinity == "nearest_neighbors":
         return
     if 8 * n**2 > MOST_BYTES:
@@ -175,7 +195,9 @@ def _weights(near: Neighbors, weights: str) -> Float[np.ndarray, "n k"]:
         return np.maximum(np.exp(-of_own * of_other), LEAST_WEIGHT)
 
 
-def _relative(distances: Float[np.ndarray, "n k"], scale: Float[np.ndarray, "n #k"]) -> Float[np.ndarray, "n k"]:
+def _relative(
+    distances: Float[np.ndarray, "n k"], scale: Float[np.ndarray, "n #k"]
+) -> Float[np.ndarray, "n k"]:
     """d / s: squares of d or s could leave the range of floats."""
     # Of more than 7 equal points the scale is 0: nothing but they themselves is near to them.
     if_equal = np.where(distances == 0, 0, np.inf)
@@ -183,12 +205,18 @@ def _relative(distances: Float[np.ndarray, "n k"], scale: Float[np.ndarray, "n #
         return np.divide(distances, scale, out=if_equal, where=(scale > 0) & (distances > 0))
 
 
-def _smallest(affinity: Any, parts: np.ndarray, q: int) -> tuple[Float[np.ndarray, "n q"], Float[np.ndarray, " q"]]:
-    """The eigenvectors of the q smallest eigenvalues of L, from those of each part alone; large parts first."""
+def _smallest(
+    affinity: Any, parts: np.ndarray, q: int
+) -> tuple[Float[np.ndarray, "n q"], Float[np.ndarray, " q"]]:
+    """The eigenvectors of the q smallest eigenvalues of L, from those of each part alone; large
+    parts first.
+    """
     degrees = affinity.sum(axis=1)
     root = np.sqrt(np.where(degrees > 0, degrees, 1))
     if scipy.sparse.issparse(affinity):
-        normalised = scipy.sparse.diags_array(1 / root) @ affinity @ scipy.sparse.diags_array(1 / root)
+        normalised = (
+            scipy.sparse.diags_array(1 / root) @ affinity @ scipy.sparse.diags_array(1 / root)
+        )
     else:
         normalised = affinity / root[:, None]
         normalised /= root[None, :]
@@ -200,7 +228,9 @@ def _smallest(affinity: Any, parts: np.ndarray, q: int) -> tuple[Float[np.ndarra
         whole = np.zeros((len(parts), len(largest)))
         whole[members] = local
         vectors.append(whole)
-        eigenvalues.append(np.where(np.arange(len(largest)) == 0, 0, 1 - largest))  # the first of each part is exact
+        eigenvalues.append(
+            np.where(np.arange(len(largest)) == 0, 0, 1 - largest)
+        )  # the first of each part is exact
     eigenvalues, vectors = np.concatenate(eigenvalues), np.concatenate(vectors, axis=1)
     first = np.argsort(eigenvalues, kind="stable")[:q]
     return vectors[:, first], np.maximum(eigenvalues[first], 0)
@@ -214,13 +244,17 @@ def _part(normalised: Any, members: np.ndarray, q: int) -> Any:
     return part
 
 
-def _largest_of_part(normalised: Any, q: int) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, "m q"]]:
+def _largest_of_part(
+    normalised: Any, q: int
+) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, "m q"]]:
     """The q largest eigenvalues of D^-1/2 W D^-1/2 of one part, falling, and their eigenvectors."""
     m = normalised.shape[0]
     if m <= max(SMALL, 2 * q):
         largest, vectors = largest_eigenpairs(normalised.toarray(), q)
     else:
-        start = np.random.default_rng(0).uniform(0.5, 1.5, m)  # any start that is no eigenvector; always the same
+        start = np.random.default_rng(0).uniform(
+            0.5, 1.5, m
+        )  # any start that is no eigenvector; always the same
         largest, vectors = eigsh(normalised, k=q, which="LA", tol=ACCURACY, v0=start, maxiter=5000)  # pyright: ignore[reportArgumentType]
     falling = np.argsort(-largest)
     return largest[falling], vectors[:, falling]

@@ -1,10 +1,11 @@
 """t-SNE, fast: the twin of `scratchclust/reference/tsne.py`, where the mathematics is explained.
 
-Small maps take all pairs of points in each iteration (`tsne_exact.py`); large ones attract between neighbours alone and
-repel through a grid (`tsne_fft.py`), in time linear in the number of points. The iterations run on the devices in
-stretches of about half a second; between them the host records the divergence, tells it, keeps the state in a file if
-it is asked to (`tsne_checkpoint.py`), and can be interrupted. Neighbours and affinities are found on all devices, the
-iterations run on the first alone.
+Small maps take all pairs of points in each iteration (`tsne_exact.py`); large ones attract between
+neighbours alone and repel through a grid (`tsne_fft.py`), in time linear in the number of points.
+The iterations run on the devices in stretches of about half a second; between them the host records
+the divergence, tells it, keeps the state in a file if it is asked to (`tsne_checkpoint.py`), and
+can be interrupted. Neighbours and affinities are found on all devices, the iterations run on the
+first alone.
 """
 
 import logging
@@ -23,16 +24,16 @@ from scratchclust.distances import AnyArray
 from scratchclust.errors import InputError
 from scratchclust.reduce.pca import pca
 from scratchclust.reduce.pca import transform as coordinates
-from scratchclust.reduce.tsne_affinities import (
+from scratchclust.reduce.tsne_parts.affinities import (
     check,
     conditional_affinities,
     joint_affinities,
     sparse_affinities,
 )
-from scratchclust.reduce.tsne_checkpoint import Checkpoint, Reached, sha256_of
-from scratchclust.reduce.tsne_exact import AllPairs, Forces, all_pairs
-from scratchclust.reduce.tsne_fft import OnGrid, grid_for
-from scratchclust.reduce.tsne_new_points import transform
+from scratchclust.reduce.tsne_parts.checkpoint import Checkpoint, Reached, sha256_of
+from scratchclust.reduce.tsne_parts.exact import AllPairs, Forces, all_pairs
+from scratchclust.reduce.tsne_parts.fft import OnGrid, grid_for
+from scratchclust.reduce.tsne_parts.new_points import transform
 from scratchclust.results import TSNEHistory, TSNEResult
 
 __all__ = [
@@ -59,7 +60,8 @@ START_SCALE = 1e-4  # standard deviation of the start along its first axis
 JITTER = 0.01 * START_SCALE  # as in openTSNE
 RECORD_EVERY = 50  # iterations from one entry of the history to the next
 FEW = 2000  # points up to which "auto" takes all pairs
-LEAST_ON_GRID = 200  # fewer points spread so far that the grid grows to its largest, for a sum of a few pairs
+# fewer points spread so far that the grid grows to its largest, for a sum of a few pairs
+LEAST_ON_GRID = 200
 PAIR_BYTES, MOST_BYTES = 32, 2**33  # of the exact algorithm, mostly distances in float64
 STRETCH = 0.5  # seconds between two looks of the host
 
@@ -91,13 +93,19 @@ def random_start(n: int, n_components: int = 2, *, key: PRNGKeyArray) -> Float[A
 
 
 def jitter(Y: Float[AnyArray, "n q"], *, key: PRNGKeyArray) -> Float[Array, "n q"]:
-    """A start with a little spread of its own on each axis, normal of deviation 1e-6, but for points in one place."""
+    """A start with a little spread of its own on each axis, normal of deviation 1e-6, but for
+    points in one place.
+    """
     Y = jnp.asarray(Y, jnp.float32)
-    return jnp.where(jnp.ptp(Y, axis=0).any(), Y + JITTER * jax.random.normal(key, Y.shape, jnp.float32), Y)
+    return jnp.where(
+        jnp.ptp(Y, axis=0).any(), Y + JITTER * jax.random.normal(key, Y.shape, jnp.float32), Y
+    )
 
 
 def exaggeration(n: int, early_exaggeration: float = 12.0) -> float:
-    """The factor of p in the first iterations for n points: min(early_exaggeration, max(4, n / 200))."""
+    """The factor of p in the first iterations for n points: min(early_exaggeration, max(4, n /
+    200)).
+    """
     return min(early_exaggeration, max(LEAST_EXAGGERATION, n / POINTS_PER_EXAGGERATION))
 
 
@@ -124,38 +132,47 @@ def tsne(
         X: points, or with metric="precomputed" their distances [n n].
         n_components: q, the dimension of the map.
         perplexity: about how many neighbours each point has.
-        early_exaggeration: factor of p in the first 250 iterations, at most: few points take less, see `exaggeration`.
+        early_exaggeration: factor of p in the first 250 iterations, at most: few points take less,
+            see `exaggeration`.
         learning_rate: multiplies a quarter of the gradient; None: n / exaggeration, at least 10.
         max_iter: number of iterations, at most.
-        n_iter_without_progress: after the exaggeration, so many iterations without a smaller divergence are the end.
-        min_grad_norm: after the exaggeration, a gradient no longer than that is the end. Both are looked at every 50
-            iterations.
+        n_iter_without_progress: after the exaggeration, so many iterations without a smaller
+            divergence are the end.
+        min_grad_norm: after the exaggeration, a gradient no longer than that is the end. Both are
+            looked at every 50 iterations.
         metric: "euclidean", "cosine" or "precomputed".
         start: the first map; None: `pca_start` with a `jitter`.
         progress: called every 50 iterations with their number and the divergence.
         key: of the jitter; None: a fixed one.
-        algorithm: "exact" between all pairs, which equals the reference; "fft" with neighbours and a grid, in the
-            plane only, and with fewer than 200 points between all pairs too; "auto": exact up to 2,000 points and off
-            the plane.
-        checkpoint: a file for the state, written every few seconds and at the end; where it holds one of this very
-            map, the iterations go on from there, on a CPU to the same bits, and one of more iterations repeats none.
+        algorithm: "exact" between all pairs, which equals the reference; "fft" with neighbours and
+            a grid, in the plane only, and with fewer than 200 points between all pairs too; "auto":
+            exact up to 2,000 points and off the plane.
+        checkpoint: a file for the state, written every few seconds and at the end; where it holds
+            one of this very map, the iterations go on from there, on a CPU to the same bits, and
+            one of more iterations repeats none.
 
     Returns:
-        The map, its divergence, and the divergence every 50 iterations. The affinities cost O(n^2 d) time. With "fft"
-        an iteration costs O(n perplexity) and the FFT of the grid, in O(n perplexity) memory; with "exact" O(n^2) both.
+        The map, its divergence, and the divergence every 50 iterations. The affinities cost O(n^2
+        d) time. With "fft" an iteration costs O(n perplexity) and the FFT of the grid, in O(n
+        perplexity) memory; with "exact" O(n^2) both.
 
     Raises:
-        InputError: as for `joint_affinities` and `pca_start`, distances without a start, a start of another shape, no
-            iteration, an algorithm that cannot be used, a learning rate with which the map flies apart, or a checkpoint
-            that is damaged, of another map, or of more iterations.
+        InputError: as for `joint_affinities` and `pca_start`, distances without a start, a start of
+            another shape, no iteration, an algorithm that cannot be used, a learning rate with
+            which the map flies apart, or a checkpoint that is damaged, of another map, or of more
+            iterations.
         OSError: a checkpoint cannot be written.
     """
     check(X, perplexity, metric)
     _check(len(X), n_components, max_iter, algorithm)
     if start is None and metric == "precomputed":
-        raise InputError("distances have no principal axes to start from: give a start, as `random_start` makes one")
+        raise InputError(
+            "distances have no principal axes to start from: give a start, as `random_start` makes one"
+        )
     if start is not None and start.shape != (len(X), n_components):
-        raise InputError(f"expected a start of shape {[len(X), n_components]}, got {list(start.shape)}")
+        raise InputError(
+            f"expected a start of shape {[len(X), n_components]}, got {list(start.shape)}"
+        )
     algorithm = _chosen(algorithm, len(X), n_components)
     factor = exaggeration(len(X), early_exaggeration)
     rate = max(len(X) / factor, LEAST_LEARNING_RATE) if learning_rate is None else learning_rate
@@ -163,20 +180,36 @@ def tsne(
     kept = None
     if checkpoint is not None:
         numbers = {"perplexity": perplexity, "early_exaggeration": factor, "learning_rate": rate}
-        of = _made_of(X, start, key, algorithm=algorithm, metric=metric, n_components=float(n_components), **numbers)
+        of = _made_of(
+            X,
+            start,
+            key,
+            algorithm=algorithm,
+            metric=metric,
+            n_components=float(n_components),
+            **numbers,
+        )
         kept = Checkpoint(checkpoint, of)
     reached = _begin(X, n_components, start, key, kept, max_iter)
 
     def record(now: Reached, last: bool) -> None:
         if kept is not None:
             kept.save(now, last=last)
-        logger.info("t-SNE, iteration %s of %s: KL divergence %.4g", now.iteration, max_iter, now.history[-1][1])
+        logger.info(
+            "t-SNE, iteration %s of %s: KL divergence %.4g",
+            now.iteration,
+            max_iter,
+            now.history[-1][1],
+        )
         if progress is not None:
             progress(*now.history[-1])
 
     def finished(history: list[tuple[int, float]], gradient_norm: float) -> bool:
         late = bool(history) and history[-1][0] > EXAGGERATED
-        return late and (gradient_norm <= min_grad_norm or _age_of_best(history) > max(n_iter_without_progress, 0))
+        return late and (
+            gradient_norm <= min_grad_norm
+            or _age_of_best(history) > max(n_iter_without_progress, 0)
+        )
 
     if reached.iteration < max_iter:
         forces_for = _forces(X, perplexity, metric, algorithm)
@@ -201,7 +234,9 @@ def _check(n: int, n_components: int, max_iter: int, algorithm: str) -> None:
     if algorithm not in ("auto", "exact", "fft"):
         raise InputError(f'expected algorithm "auto", "exact" or "fft", got {algorithm!r}')
     if algorithm == "fft" and n_components != 2:
-        raise InputError(f'algorithm="fft" makes maps in the plane, got n_components={n_components}: take "exact"')
+        raise InputError(
+            f'algorithm="fft" makes maps in the plane, got n_components={n_components}: take "exact"'
+        )
     if max_iter < 1:
         raise InputError(f"expected at least one iteration, got max_iter={max_iter}")
     if n * n * PAIR_BYTES > MOST_BYTES and (algorithm == "exact" or n_components != 2):
@@ -225,11 +260,15 @@ def _made_of(X: Any, start: Any, key: PRNGKeyArray, **given: str | float) -> dic
     return {"data": sha256_of(X), "start": begun} | given
 
 
-def _begin(X: Any, n_components: int, start: Any, key: PRNGKeyArray, kept: Checkpoint | None, max_iter: int) -> Reached:
+def _begin(
+    X: Any, n_components: int, start: Any, key: PRNGKeyArray, kept: Checkpoint | None, max_iter: int
+) -> Reached:
     """The state in the checkpoint, or the start."""
     reached = None if kept is None else kept.load()
     if reached is None:
-        Y = np.asarray(jitter(pca_start(X, n_components), key=key) if start is None else start, np.float32)
+        Y = np.asarray(
+            jitter(pca_start(X, n_components), key=key) if start is None else start, np.float32
+        )
         return Reached(Y, np.zeros_like(Y), np.ones_like(Y), 0, [])
     if reached.iteration > max_iter:
         found = f"the checkpoint is of iteration {reached.iteration}, but max_iter is {max_iter}"
@@ -237,8 +276,12 @@ def _begin(X: Any, n_components: int, start: Any, key: PRNGKeyArray, kept: Check
     return reached
 
 
-def _forces(X: Any, perplexity: float, metric: str, algorithm: str) -> Callable[[Array], AllPairs | OnGrid]:
-    """The forces for a map, on the first device: those that each wait for others inside FFTs were seen to lock up."""
+def _forces(
+    X: Any, perplexity: float, metric: str, algorithm: str
+) -> Callable[[Array], AllPairs | OnGrid]:
+    """The forces for a map, on the first device: those that each wait for others inside FFTs were
+    seen to lock up.
+    """
     if algorithm == "fft":
         edges = sparse_affinities(X, perplexity, metric=metric)
         return lambda Y: OnGrid(edges, grid_for(Y))
@@ -257,13 +300,21 @@ def _descend(
     record: Callable[[Reached, bool], None],
     finished: Callable[[list[tuple[int, float]], float], bool],
 ) -> Reached:
-    """Stretches of iterations, each ended by a record, half a second, or a map that its grid no longer holds."""
+    """Stretches of iterations, each ended by a record, half a second, or a map that its grid no
+    longer holds.
+    """
     done, length = reached.iteration, 1
-    history = [entry for entry in reached.history if entry[0] % RECORD_EVERY == 0]  # not the end of a shorter run
+    history = [
+        entry for entry in reached.history if entry[0] % RECORD_EVERY == 0
+    ]  # not the end of a shorter run
     start = (np.asarray(array) for array in (*reached[:3], np.int32(done)))
     state = _State(*(rows.on_every_device(array, rows.mesh()) for array in start))
     forces = forces_for(state.embedding)
-    ended = bool(history) and history[-1][0] == done and finished(history, _judgement(forces, state.embedding)[1])
+    ended = (
+        bool(history)
+        and history[-1][0] == done
+        and finished(history, _judgement(forces, state.embedding)[1])
+    )
     while done < max_iter and not ended:
         until = min(done + length, (done // RECORD_EVERY + 1) * RECORD_EVERY, max_iter)
         began = time.perf_counter()
@@ -283,7 +334,9 @@ def _descend(
 
 
 @jax.jit
-def _stretch(state: _State, forces: AllPairs | OnGrid, until: Any, factor: Any, rate: Any) -> _State:
+def _stretch(
+    state: _State, forces: AllPairs | OnGrid, until: Any, factor: Any, rate: Any
+) -> _State:
     """Iterations up to `until`, or up to a map that the forces do not hold."""
 
     def going_on(state: _State) -> Array:

@@ -1,31 +1,36 @@
-"""Agglomerative clustering: every point begins as a cluster, and the two nearest clusters are merged again and again.
+"""Agglomerative clustering: every point begins as a cluster, and the two nearest clusters are
+merged again and again.
 
-What "nearest" means for clusters is the linkage. With the points x, the sizes |A| and the means m_A,
+What "nearest" means for clusters is the linkage. With the points x, the sizes |A| and the means
+m_A,
 
     single     d(A, B) = min |x - y|     over x in A and y in B
     complete   d(A, B) = max |x - y|
     average    d(A, B) = mean |x - y|
     ward       d(A, B) = sqrt(2 |A| |B| / (|A| + |B|)) |m_A - m_B|
 
-All of them follow from the distances before a merge, without a look at the points (Lance & Williams):
+All of them follow from the distances before a merge, without a look at the points (Lance &
+Williams):
 
     single, complete   d(A u B, C) = min or max of d(A, C), d(B, C)
     average            d(A u B, C) = (|A| d(A, C) + |B| d(B, C)) / (|A| + |B|)
     ward               d(A u B, C)^2 = ((|A| + |C|) d(A, C)^2 + (|B| + |C|) d(B, C)^2 - |C| d(A, B)^2) / N
                        with N = |A| + |B| + |C|
 
-Distances of points may be others than |x - y| ("euclidean"), but for Ward, whose means would have no meaning then:
+Distances of points may be others than |x - y| ("euclidean"), but for Ward, whose means would have
+no meaning then:
 
     cosine       1 - cos(x, y) = |u - v|^2 / 2    with u = x / |x|, v = y / |y|
     manhattan    sum_f |x_f - y_f|
     precomputed  whatever came as a matrix
 
-The n - 1 merges are a tree, kept as SciPy's linkage matrix; cutting it where k clusters are left gives a clustering.
+The n - 1 merges are a tree, kept as SciPy's linkage matrix; cutting it where k clusters are left
+gives a clustering.
 
 The fast twin of this file is `scratchclust/cluster/agglomerative.py`.
 
-Sources: Lance & Williams, A general theory of classificatory sorting strategies, 1967. Ward, Hierarchical grouping to
-optimize an objective function, 1963.
+Sources: Lance & Williams, A general theory of classificatory sorting strategies, 1967. Ward,
+Hierarchical grouping to optimize an objective function, 1963.
 """
 
 import numpy as np
@@ -54,22 +59,35 @@ def agglomerative(
         The linkage matrix. Cost O(n^3) time and O(n^2) memory.
 
     Raises:
-        InputError: no points, an unknown linkage or metric, NaN or infinity in X, a row of zeros with "cosine", or no
-            distances with "precomputed".
+        InputError: no points, an unknown linkage or metric, NaN or infinity in X, a row of zeros
+            with "cosine", or no distances with "precomputed".
     """
     _check(X, linkage, metric)
     n = len(X)
     moved = metric in ("euclidean", "manhattan")
-    x = X - np.quantile(X.astype(np.float64), 0.5, axis=0, method="lower") if moved else X.astype(np.float64)
-    exponent = np.frexp(np.abs(x).max())[1]  # squares of very large or small numbers leave the range of floats
+    x = (
+        X - np.quantile(X.astype(np.float64), 0.5, axis=0, method="lower")
+        if moved
+        else X.astype(np.float64)
+    )
+    exponent = np.frexp(np.abs(x).max())[
+        1
+    ]  # squares of very large or small numbers leave the range of floats
     distances = _distances(np.ldexp(x, -exponent), metric)
     np.fill_diagonal(distances, np.inf)
     sizes, names = np.ones(n), np.arange(n)  # of the cluster in each row
     merges = np.empty((n - 1, 4))
     for step in range(n - 1):
         i, j = sorted(np.unravel_index(distances.argmin(), distances.shape))
-        merges[step] = min(names[i], names[j]), max(names[i], names[j]), distances[i, j], sizes[i] + sizes[j]
-        merged = _updated(linkage, distances[i], distances[j], distances[i, j], sizes[i], sizes[j], sizes)
+        merges[step] = (
+            min(names[i], names[j]),
+            max(names[i], names[j]),
+            distances[i, j],
+            sizes[i] + sizes[j],
+        )
+        merged = _updated(
+            linkage, distances[i], distances[j], distances[i, j], sizes[i], sizes[j], sizes
+        )
         merged[[i, j]] = np.inf
         distances[i], distances[:, i] = merged, merged
         distances[j], distances[:, j] = np.inf, np.inf
@@ -100,14 +118,18 @@ def _updated(
     b: np.floating,
     sizes: Float[np.ndarray, " n"],
 ) -> Float[np.ndarray, " n"]:
-    """The distances of all clusters to the union of A and B, of sizes a and b; infinite where a cluster is no more."""
+    """The distances of all clusters to the union of A and B, of sizes a and b; infinite where a
+    cluster is no more.
+    """
     if linkage == "single":
         return np.minimum(to_a, to_b)
     if linkage == "complete":
         return np.maximum(to_a, to_b)
     if linkage == "average":
         return (a * to_a + b * to_b) / (a + b)
-    return np.sqrt(((a + sizes) * to_a**2 + (b + sizes) * to_b**2 - sizes * between**2) / (a + b + sizes))
+    return np.sqrt(
+        ((a + sizes) * to_a**2 + (b + sizes) * to_b**2 - sizes * between**2) / (a + b + sizes)
+    )
 
 
 def cut(tree: AgglomerativeResult, n_clusters: int) -> Int[np.ndarray, " n"]:
@@ -118,7 +140,9 @@ def cut(tree: AgglomerativeResult, n_clusters: int) -> Int[np.ndarray, " n"]:
     """
     n = len(tree.linkage_matrix) + 1
     if not 1 <= n_clusters <= n:
-        raise InputError(f"expected n_clusters within 1 and {n}, the number of points, got {n_clusters}")
+        raise InputError(
+            f"expected n_clusters within 1 and {n}, the number of points, got {n_clusters}"
+        )
     members = {i: [i] for i in range(n)}
     for step, (a, b) in enumerate(tree.linkage_matrix[: n - n_clusters, :2].astype(int)):
         members[n + step] = members.pop(a) + members.pop(b)
@@ -136,7 +160,9 @@ def count_clusters(tree: AgglomerativeResult, distance_threshold: float | int) -
 def _check(X: Real[np.ndarray, "n d"], linkage: str, metric: str) -> None:
     for name, value, words in (("linkage", linkage, LINKAGES), ("metric", metric, METRICS)):
         if value not in words:
-            raise InputError(f"expected {name} to be one of {', '.join(map(repr, words))}, got {value!r}")
+            raise InputError(
+                f"expected {name} to be one of {', '.join(map(repr, words))}, got {value!r}"
+            )
     if linkage == "ward" and metric != "euclidean":
         raise InputError(
             f"{metric} was provided as metric. Ward can only work with euclidean distances (its heights are distances "
@@ -156,7 +182,9 @@ def _check_distances(D: Real[np.ndarray, "n d"]) -> None:
             f"Distance matrix should be square, got matrix of shape {D.shape}: give the distances of all pairs"
         )
     if (D < 0).any():
-        raise InputError(f"expected distances of at least 0, got {D.min():g}: give distances, not similarities")
+        raise InputError(
+            f"expected distances of at least 0, got {D.min():g}: give distances, not similarities"
+        )
     D = D.astype(np.float64)
     if np.abs(D - D.T).max() > SAME * D.max():
         raise InputError(

@@ -4,11 +4,12 @@
         ----------------------------------------------------------------------
                       max over clusters A of  max |x - y|, x and y in A
 
-Larger is better. One pair of points decides the numerator and one the denominator, so D is sensitive to a single
-outlier; that is its definition, not a fault of the code (some libraries compute something milder under this name).
+Larger is better. One pair of points decides the numerator and one the denominator, so D is
+sensitive to a single outlier; that is its definition, not a fault of the code (some libraries
+compute something milder under this name).
 
-Noise (label -1) is left out. Equal points in different clusters give D = 0. If every cluster has zero diameter (all
-its points coincide) and no two clusters touch, D is infinite.
+Noise (label -1) is left out. Equal points in different clusters give D = 0. If every cluster has
+zero diameter (all its points coincide) and no two clusters touch, D is infinite.
 
 The fast twin of this file is `scratchclust/metrics/dunn.py`.
 
@@ -46,6 +47,8 @@ def dunn_index(X: Real[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"]) -> 
     return float(separation / diameter) if diameter > 0 else math.inf
 
 
-def _distances(A: Float[np.ndarray, "a d"], B: Float[np.ndarray, "b d"]) -> Float[np.ndarray, "a b"]:
+def _distances(
+    A: Float[np.ndarray, "a d"], B: Float[np.ndarray, "b d"]
+) -> Float[np.ndarray, "a b"]:
     """|x - y| for every x of A and y of B."""
     return np.stack([np.linalg.norm(B - x, axis=1) for x in A])

@@ -4,29 +4,32 @@ The density of a point is that of the mixture, with weights p_j that sum to 1:
 
     p(x) = sum_j p_j N(x; m_j, S_j)          log N(x; m, S) = -(d log 2 pi + log |S| + (x - m)^T S^-1 (x - m)) / 2
 
-Expectation-maximisation raises the mean log-likelihood by two steps in turn, neither of which can lower it:
+Expectation-maximisation raises the mean log-likelihood by two steps in turn, neither of which can
+lower it:
 
     e_step      r_ij = p_j N(x_i; m_j, S_j) / p(x_i)                      how likely it was component j that drew x_i
     m_step      n_j = sum_i r_ij,     p_j = n_j / n,     m_j = sum_i r_ij x_i / n_j
                 S_j = sum_i r_ij (x_i - m_j)(x_i - m_j)^T / n_j + reg_covar I
 
-The covariance S_j is one matrix for each component ("full"), one for all of them ("tied": the mean of the S_j, weighted
-by p_j), a diagonal for each ("diag"), or one variance for each ("spherical": the mean of its diagonal). Densities are
-far outside the range of floating-point numbers, so all of it is in logarithms:
+The covariance S_j is one matrix for each component ("full"), one for all of them ("tied": the mean
+of the S_j, weighted by p_j), a diagonal for each ("diag"), or one variance for each ("spherical":
+the mean of its diagonal). Densities are far outside the range of floating-point numbers, so all of
+it is in logarithms:
 
     log p(x) = log sum_j exp(log p_j + log N(x; m_j, S_j)) = a + log sum_j exp(... - a),      a = the largest term
 
-And no S is inverted: with S^-1 = P P^T and P upper triangular (`mixtures.py` beside this file), the square is
-|(x - m) P|^2, and log |S| is -2 sum_f log P_ff.
+And no S is inverted: with S^-1 = P P^T and P upper triangular (`mixtures.py` beside this file), the
+square is |(x - m) P|^2, and log |S| is -2 sum_f log P_ff.
 
-EM climbs to the nearest peak, so much depends on where it starts. `start` knows four ways: from the clusters of
-k-means; from random responsibilities; or from narrow spheres about k points, drawn by k-means++ or at random. Spheres
-that narrow give every point to the nearest of the k in the first step.
+EM climbs to the nearest peak, so much depends on where it starts. `start` knows four ways: from the
+clusters of k-means; from random responsibilities; or from narrow spheres about k points, drawn by
+k-means++ or at random. Spheres that narrow give every point to the nearest of the k in the first
+step.
 
 The fast twin of this file is `scratchclust/cluster/gaussian_mixture.py`.
 
-Sources: Dempster, Laird & Rubin, Maximum likelihood from incomplete data via the EM algorithm, 1977. Bishop, Pattern
-Recognition and Machine Learning, 2006, section 9.2.
+Sources: Dempster, Laird & Rubin, Maximum likelihood from incomplete data via the EM algorithm,
+1977. Bishop, Pattern Recognition and Machine Learning, 2006, section 9.2.
 """
 
 from typing import Any
@@ -42,7 +45,9 @@ from scratchclust.results import GaussianMixtureResult, Mixture
 
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
-LEAST_COUNT = 10 * np.finfo(np.float64).eps  # added to n_j as in scikit-learn: a component without points has a mean
+LEAST_COUNT = (
+    10 * np.finfo(np.float64).eps
+)  # added to n_j as in scikit-learn: a component without points has a mean
 
 
 def e_step(
@@ -71,7 +76,8 @@ def m_step(
     covariance_type: str = "full",
     reg_covar: float = 1e-6,
 ) -> Mixture:
-    """The mixture of largest likelihood, once it is known how much each component has of each point.
+    """The mixture of largest likelihood, once it is known how much each component has of each
+    point.
 
     Args:
         X: points.
@@ -87,10 +93,15 @@ def m_step(
     counts = responsibilities.sum(axis=0) + LEAST_COUNT
     means = responsibilities.T @ X / counts[:, None]
     full = np.stack(
-        [_scatter(X - mean, r) / n_j for mean, r, n_j in zip(means, responsibilities.T, counts, strict=True)]
+        [
+            _scatter(X - mean, r) / n_j
+            for mean, r, n_j in zip(means, responsibilities.T, counts, strict=True)
+        ]
     )
     covariances = _constrained(full, counts, covariance_type, reg_covar)
-    return Mixture(counts / counts.sum(), means, covariances, precisions_cholesky(covariances, covariance_type))
+    return Mixture(
+        counts / counts.sum(), means, covariances, precisions_cholesky(covariances, covariance_type)
+    )
 
 
 def log_likelihoods(
@@ -100,7 +111,9 @@ def log_likelihoods(
     return e_step(X, mixture, covariance_type=covariance_type)[0]
 
 
-def assign(X: Real[np.ndarray, "n d"], mixture: Mixture, *, covariance_type: str = "full") -> Int[np.ndarray, " n"]:
+def assign(
+    X: Real[np.ndarray, "n d"], mixture: Mixture, *, covariance_type: str = "full"
+) -> Int[np.ndarray, " n"]:
     """The most probable component of each point; of equally probable ones the first."""
     return _log_joint(X, mixture, covariance_type).argmax(axis=1).astype(np.int32)
 
@@ -115,22 +128,32 @@ def em(
     max_iter: int = 100,
     lower_bound: float = -np.inf,
 ) -> GaussianMixtureResult:
-    """Expectation-maximisation from a given mixture, until the mean log-likelihood changes by less than `tol`.
+    """Expectation-maximisation from a given mixture, until the mean log-likelihood changes by less
+    than `tol`.
 
     Args:
         X: points.
         start: a mixture, from `start` or `m_step` for instance.
         covariance_type: "full", "tied", "diag" or "spherical".
         tol: in natural logarithm per point.
-        reg_covar: added to every variance. The likelihood without it has no bound: a component that shrinks to a point
-            raises it for ever. With it the likelihood may fall by a little.
+        reg_covar: added to every variance. The likelihood without it has no bound: a component that
+            shrinks to a point raises it for ever. With it the likelihood may fall by a little.
         max_iter: iterations at most; 0 gives the start back.
-        lower_bound: the mean log-likelihood of the iteration before, where EM goes on from an earlier one.
+        lower_bound: the mean log-likelihood of the iteration before, where EM goes on from an
+            earlier one.
 
     Raises:
-        InputError: an argument that cannot be used, NaN or infinity, or a covariance that is not positive definite.
+        InputError: an argument that cannot be used, NaN or infinity, or a covariance that is not
+            positive definite.
     """
-    _check(X, len(start.weights), covariance_type=covariance_type, tol=tol, reg_covar=reg_covar, max_iter=max_iter)
+    _check(
+        X,
+        len(start.weights),
+        covariance_type=covariance_type,
+        tol=tol,
+        reg_covar=reg_covar,
+        max_iter=max_iter,
+    )
     mixture, lower_bounds, converged = start, [], False
     while not converged and len(lower_bounds) < max_iter:
         log_likelihood, responsibilities = e_step(X, mixture, covariance_type=covariance_type)
@@ -140,7 +163,9 @@ def em(
         lower_bound = lower_bounds[-1]
     log_likelihood = float(log_likelihoods(X, mixture, covariance_type=covariance_type).mean())
     labels = assign(X, mixture, covariance_type=covariance_type)
-    return GaussianMixtureResult(mixture, labels, log_likelihood, len(lower_bounds), converged, np.array(lower_bounds))
+    return GaussianMixtureResult(
+        mixture, labels, log_likelihood, len(lower_bounds), converged, np.array(lower_bounds)
+    )
 
 
 def start(
@@ -158,17 +183,23 @@ def start(
         X: points.
         n_components: k.
         rng: source of randomness.
-        init_params: "kmeans": every point belongs to the component of its cluster. "random": r_ij are uniform numbers,
-            divided by their sum over j. "k-means++", "random_from_data": k of the points are the means, of spheres of
-            variance reg_covar and equal weight.
+        init_params: "kmeans": every point belongs to the component of its cluster. "random": r_ij
+            are uniform numbers, divided by their sum over j. "k-means++", "random_from_data": k of
+            the points are the means, of spheres of variance reg_covar and equal weight.
         covariance_type: "full", "tied", "diag" or "spherical".
         reg_covar: added to every variance.
 
     Raises:
-        InputError: an argument that cannot be used, or a covariance that is not positive definite; so are spheres
-            where reg_covar is 0.
+        InputError: an argument that cannot be used, or a covariance that is not positive definite;
+            so are spheres where reg_covar is 0.
     """
-    _check(X, n_components, covariance_type=covariance_type, reg_covar=reg_covar, init_params=init_params)
+    _check(
+        X,
+        n_components,
+        covariance_type=covariance_type,
+        reg_covar=reg_covar,
+        init_params=init_params,
+    )
     if init_params in ("k-means++", "random_from_data"):
         draw = plus_plus if init_params == "k-means++" else random_points
         return spheres(draw(X, n_components, rng=rng), reg_covar, covariance_type=covariance_type)
@@ -204,32 +235,47 @@ def gaussian_mixture(
         covariance_type, tol, reg_covar, max_iter: as for `em`.
         n_init: number of starts.
         init_params: as for `start`.
-        weights_init, means_init, precisions_init: as for `given_parts`; they take the place of what `start` found.
+        weights_init, means_init, precisions_init: as for `given_parts`; they take the place of what
+            `start` found.
 
     Raises:
         InputError: as for `em`, `start` and `given_parts`, or more components than points.
     """
     shape = {"covariance_type": covariance_type, "reg_covar": reg_covar}
-    _check(X, n_components, **shape, tol=tol, max_iter=max_iter, n_init=n_init, init_params=init_params)
-    inits = {"weights_init": weights_init, "means_init": means_init, "precisions_init": precisions_init}
+    _check(
+        X, n_components, **shape, tol=tol, max_iter=max_iter, n_init=n_init, init_params=init_params
+    )
+    inits = {
+        "weights_init": weights_init,
+        "means_init": means_init,
+        "precisions_init": precisions_init,
+    }
     given = given_parts(n_components, X.shape[1], covariance_type=covariance_type, **inits)
     complete = all(part is not None for part in given)
     results = []
     for _ in range(1 if complete or not max_iter else n_init):
-        found = given if complete else start(X, n_components, rng=rng, init_params=init_params, **shape)
+        found = (
+            given if complete else start(X, n_components, rng=rng, init_params=init_params, **shape)
+        )
         beginning = Mixture(*(b if a is None else a for a, b in zip(given, found, strict=True)))
         results.append(em(X, beginning, **shape, tol=tol, max_iter=max_iter))
     return max(results, key=lambda result: result.lower_bounds[-1] if max_iter else 0)
 
 
-def _log_joint(X: Real[np.ndarray, "n d"], mixture: Mixture, covariance_type: str) -> Float[np.ndarray, "n k"]:
+def _log_joint(
+    X: Real[np.ndarray, "n d"], mixture: Mixture, covariance_type: str
+) -> Float[np.ndarray, "n k"]:
     """log p_j + log N(x_i; m_j, S_j)."""
     n, d = X.shape
     joint = np.empty((n, len(mixture.weights)))
     with np.errstate(divide="ignore"):  # a weight of 0
         log_weights = np.log(mixture.weights)
     for j, mean in enumerate(mixture.means):
-        P = mixture.precisions_cholesky if covariance_type == "tied" else mixture.precisions_cholesky[j]
+        P = (
+            mixture.precisions_cholesky
+            if covariance_type == "tied"
+            else mixture.precisions_cholesky[j]
+        )
         if P.ndim < 2:  # a diagonal, or one number
             P = np.diag(np.broadcast_to(P, d))
         squared = (((X - mean) @ P) ** 2).sum(axis=1)
@@ -238,13 +284,18 @@ def _log_joint(X: Real[np.ndarray, "n d"], mixture: Mixture, covariance_type: st
     return joint
 
 
-def _scatter(Z: Float[np.ndarray, "n d"], weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, "d d"]:
+def _scatter(
+    Z: Float[np.ndarray, "n d"], weights: Float[np.ndarray, " n"]
+) -> Float[np.ndarray, "d d"]:
     """sum_i w_i z_i z_i^T."""
     return (weights[:, None] * Z).T @ Z
 
 
 def _constrained(
-    full: Float[np.ndarray, "k d d"], counts: Float[np.ndarray, " k"], covariance_type: str, reg_covar: float
+    full: Float[np.ndarray, "k d d"],
+    counts: Float[np.ndarray, " k"],
+    covariance_type: str,
+    reg_covar: float,
 ) -> Float[np.ndarray, "..."]:
     """The covariances of the wanted type, from the full ones."""
     full = full + reg_covar * np.eye(full.shape[1])
@@ -276,12 +327,20 @@ def _check(
         ("init_params", init_params, INIT_PARAMS),
     ):
         if word not in known:
-            raise InputError(f"{name}={word!r} is unknown: expected one of {', '.join(map(repr, known))}")
+            raise InputError(
+                f"{name}={word!r} is unknown: expected one of {', '.join(map(repr, known))}"
+            )
     if not 1 <= n_components <= len(X):
-        raise InputError(f"n_components={n_components}: expected 1 to {len(X)}, the number of points")
+        raise InputError(
+            f"n_components={n_components}: expected 1 to {len(X)}, the number of points"
+        )
     if not (0 <= reg_covar < np.inf and 0 <= tol < np.inf):
-        raise InputError(f"reg_covar={reg_covar}, tol={tol}: expected finite numbers of at least 0 for both")
+        raise InputError(
+            f"reg_covar={reg_covar}, tol={tol}: expected finite numbers of at least 0 for both"
+        )
     if max_iter < 0 or n_init < 1:
-        raise InputError(f"max_iter={max_iter}, n_init={n_init}: expected at least 0 and at least 1")
+        raise InputError(
+            f"max_iter={max_iter}, n_init={n_init}: expected at least 0 and at least 1"
+        )
     if not np.isfinite(X).all():
         raise InputError("X holds NaN or infinity: leave out or fill those rows first")

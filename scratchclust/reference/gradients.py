@@ -1,24 +1,27 @@
-"""Gradient features of an image: it is set upright, then its edges are counted by place and direction.
+"""Gradient features of an image: it is set upright, then its edges are counted by place and
+direction.
 
-Straightening. With the pixels as masses, (r, c) is the centre of an image, v_rr the variance of its mass over the rows
-and v_rc the covariance of rows and columns. Rows are moved against each other by the slope s = v_rc / v_rr, so that the
-long axis stands upright, and the centre of mass comes to the centre of the picture (r0, c0):
+Straightening. With the pixels as masses, (r, c) is the centre of an image, v_rr the variance of its
+mass over the rows and v_rc the covariance of rows and columns. Rows are moved against each other by
+the slope s = v_rc / v_rr, so that the long axis stands upright, and the centre of mass comes to the
+centre of the picture (r0, c0):
 
     y[i, j] = x(r + i - r0, c + s (i - r0) + j - c0)        x between pixels: bilinear, 0 outside of the picture
 
-Histogram of oriented gradients. With g_x[i, j] = x[i, j + 1] - x[i, j - 1], g_y[i, j] = x[i + 1, j] - x[i - 1, j] (0 at
-the border), size m = |g| and direction a = angle(g) B / 2 pi in [0, B), each pixel gives its size to the two nearest of
-B directions,
+Histogram of oriented gradients. With g_x[i, j] = x[i, j + 1] - x[i, j - 1], g_y[i, j] = x[i + 1, j]
+- x[i - 1, j] (0 at the border), size m = |g| and direction a = angle(g) B / 2 pi in [0, B), each
+pixel gives its size to the two nearest of B directions,
 
     p_b[i, j] = m[i, j] max(0, 1 - |a[i, j] - b|)           differences counted round the circle of length B
 
-The planes p_b are smoothed by a Gaussian, read off in the middle of each cell of a grid, and their square roots, scaled
-to length 1, are the features.
+The planes p_b are smoothed by a Gaussian, read off in the middle of each cell of a grid, and their
+square roots, scaled to length 1, are the features.
 
 The fast twin of this file is `scratchclust/features/gradients.py`.
 
-Sources: Dalal and Triggs, Histograms of oriented gradients for human detection, 2005 (without their blocks); the slope:
-LeCun et al., Gradient-based learning applied to document recognition, 1998 ("deslanted").
+Sources: Dalal and Triggs, Histograms of oriented gradients for human detection, 2005 (without their
+blocks); the slope: LeCun et al., Gradient-based learning applied to document recognition, 1998
+("deslanted").
 """
 
 import numpy as np
@@ -37,7 +40,11 @@ def straighten(images: Float[np.ndarray, "n h w"]) -> Float[np.ndarray, "n h w"]
 
 
 def oriented_gradients(
-    images: Float[np.ndarray, "n h w"], *, n_orientations: int = 8, cell_size: int = 3, sigma: float = 1.5
+    images: Float[np.ndarray, "n h w"],
+    *,
+    n_orientations: int = 8,
+    cell_size: int = 3,
+    sigma: float = 1.5,
 ) -> Float[np.ndarray, "n d"]:
     """The histogram of oriented gradients of each image, scaled to length 1.
 
@@ -48,8 +55,8 @@ def oriented_gradients(
         sigma: of the Gaussian, in pixels; 0 smooths nothing.
 
     Returns:
-        d = B ceil((h - c // 2) / c) ceil((w - c // 2) / c) features with c = cell_size, ordered by direction, row,
-        column; 648 for 28x28.
+        d = B ceil((h - c // 2) / c) ceil((w - c // 2) / c) features with c = cell_size, ordered by
+        direction, row, column; 648 for 28x28.
     """
     n, h, w = images.shape
     over_rows, over_columns = smoothing(h, cell_size, sigma), smoothing(w, cell_size, sigma)
@@ -67,7 +74,8 @@ def oriented_gradients(
 
 
 def smoothing(n_pixels: int, cell_size: int, sigma: float) -> Float[np.ndarray, "cells n_pixels"]:
-    """A Gaussian around the middle of each cell, as weights of the pixels: smoothed = weights @ pixels.
+    """A Gaussian around the middle of each cell, as weights of the pixels: smoothed = weights @
+    pixels.
 
         weights[k, j] = sum over t of exp(-t^2 / 2 sigma^2) / Z        t: offsets from the middle of cell k to pixel j
 
@@ -95,7 +103,9 @@ def _straightened(image: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
     return _bilinear(image, r + up, c + v_rc / (v_rr + EPS) * up + columns - (w - 1) / 2)
 
 
-def _bilinear(image: Float[np.ndarray, "h w"], r: np.ndarray, c: np.ndarray) -> Float[np.ndarray, "h w"]:
+def _bilinear(
+    image: Float[np.ndarray, "h w"], r: np.ndarray, c: np.ndarray
+) -> Float[np.ndarray, "h w"]:
     """image(r, c) between the pixels; 0 outside."""
     h, w = image.shape
     padded = np.pad(image, 1)  # the last pixel fades to 0 over one more

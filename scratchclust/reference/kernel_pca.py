@@ -1,4 +1,5 @@
-"""Kernel principal component analysis: the principal axes of the points after a map that nobody has to write down.
+"""Kernel principal component analysis: the principal axes of the points after a map that nobody has
+to write down.
 
 A kernel k(x, y) is an inner product phi(x) . phi(y) of images of the points:
 
@@ -12,22 +13,24 @@ With K_ij = k(x_i, x_j), the centred images have the inner products
 
     K' = (I - 1/n) K (I - 1/n)                     1/n: the matrix of which every entry is 1 / n
 
-and if u_q is a unit eigenvector of K' with eigenvalue l_q, the points have the coordinates sqrt(l_q) u_q along the q-th
-axis. For a new point it is enough to take the mean of the kernel away, k_j = mean_i k(x_i, x_j), because the entries of
-u_q sum to 0:
+and if u_q is a unit eigenvector of K' with eigenvalue l_q, the points have the coordinates
+sqrt(l_q) u_q along the q-th axis. For a new point it is enough to take the mean of the kernel away,
+k_j = mean_i k(x_i, x_j), because the entries of u_q sum to 0:
 
     y_q(x) = sum_j (k(x, x_j) - k_j) u_jq / sqrt(l_q)
 
-K has n^2 entries. Beyond a memory limit m points L stand for all (Nystroem): the images are projected onto the span of
-those of the landmarks, where phi(x) has the coordinates k(x, L) W with W = K_LL^(-1/2), and PCA of these is
+K has n^2 entries. Beyond a memory limit m points L stand for all (Nystroem): the images are
+projected onto the span of those of the landmarks, where phi(x) has the coordinates k(x, L) W with W
+= K_LL^(-1/2), and PCA of these is
 
     C = W^T sum_i (k(x_i, L) - k_L)^T (k(x_i, L) - k_L) W  =  V diag(l) V^T          y(x) = (k(x, L) - k_L) W V
 
-With all points as landmarks that is the exact result. An eigenvector's sign is arbitrary: here its entry of largest
-magnitude is positive. The fast twin of this file is `scratchclust/reduce/kernel_pca.py`.
+With all points as landmarks that is the exact result. An eigenvector's sign is arbitrary: here its
+entry of largest magnitude is positive. The fast twin of this file is
+`scratchclust/reduce/kernel_pca.py`.
 
-Sources: Schoelkopf, Smola & Mueller, Nonlinear component analysis as a kernel eigenvalue problem, 1998. Williams &
-Seeger, Using the Nystroem method to speed up kernel machines, 2001.
+Sources: Schoelkopf, Smola & Mueller, Nonlinear component analysis as a kernel eigenvalue problem,
+1998. Williams & Seeger, Using the Nystroem method to speed up kernel machines, 2001.
 """
 
 import warnings
@@ -45,7 +48,9 @@ MEMORY_LIMIT = 2**31  # bytes of K in float64: 16,384 points
 NEGLIGIBLE = 1e-12  # of the largest eigenvalue: no more than rounding
 NEGATIVE = 1e-5  # of the largest eigenvalue: one that is more below zero is not rounding
 EPS = float(np.finfo(np.float64).eps)
-ROUNDING = 4 * EPS  # of the largest entry, times sqrt(n): what rounding leaves of an eigenvalue of zero
+ROUNDING = (
+    4 * EPS
+)  # of the largest entry, times sqrt(n): what rounding leaves of an eigenvalue of zero
 Kernel = str | Callable[..., float]
 
 
@@ -127,8 +132,8 @@ def kernel_pca(
         n_landmarks: m, for Nystroem.
 
     Raises:
-        InputError: an argument that cannot be used, NaN or infinity, a kernel that overflows or tells no points apart,
-            or one that was given and is no inner product.
+        InputError: an argument that cannot be used, NaN or infinity, a kernel that overflows or
+            tells no points apart, or one that was given and is no inner product.
 
     Warns:
         UserWarning: K would not fit the memory limit, and landmarks stand for the points.
@@ -149,8 +154,12 @@ def kernel_pca(
     means = K.mean(axis=0)
     _check_that_some_are_alike(kernel, means, n)
     centred = K - means[None, :] - means[:, None] + means.mean()
-    eigenvalues, vectors = _leading(centred, n_components, ROUNDING * n**0.5 * float(np.abs(K).max()), kernel)
-    vectors = vectors - vectors.mean(axis=0)  # 0 but for the rounding of K, which far from zero is not small
+    eigenvalues, vectors = _leading(
+        centred, n_components, ROUNDING * n**0.5 * float(np.abs(K).max()), kernel
+    )
+    vectors = vectors - vectors.mean(
+        axis=0
+    )  # 0 but for the rounding of K, which far from zero is not small
     landmarks = X[:, :0] if kernel == "precomputed" else X
     return _result(landmarks, means, vectors / np.sqrt(eigenvalues), eigenvalues, **given)
 
@@ -197,7 +206,12 @@ def transform(X: Real[np.ndarray, "n d"], result: KernelPCAResult) -> Float[np.n
         X: points, those of the fit or new ones.
         result: from `kernel_pca` or `nystroem`.
     """
-    given = {"kernel": result.kernel, "gamma": result.gamma, "degree": result.degree, "coef0": result.coef0}
+    given = {
+        "kernel": result.kernel,
+        "gamma": result.gamma,
+        "degree": result.degree,
+        "coef0": result.coef0,
+    }
     K = X if result.kernel == "precomputed" else kernel_matrix(X, result.landmarks, **given)
     centred = K - result.kernel_means
     common = centred.mean(axis=1, keepdims=True)
@@ -205,16 +219,21 @@ def transform(X: Real[np.ndarray, "n d"], result: KernelPCAResult) -> Float[np.n
 
 
 def _sums_of(coefficients: Float[np.ndarray, "m q"]) -> Float[np.ndarray, " q"]:
-    """sum_j a_jq, exactly 0 where it is but for rounding: what k has in common for all landmarks, which far from zero
-    is nearly all of it, must not be multiplied by that rounding."""
+    """sum_j a_jq, exactly 0 where it is but for rounding: what k has in common for all landmarks,
+    which far from zero is nearly all of it, must not be multiplied by that rounding."""
     sums = coefficients.sum(axis=0)
     return np.where(np.abs(sums) <= NEGLIGIBLE * np.abs(coefficients).sum(axis=0), 0, sums)
 
 
 def _leading(
-    symmetric: Float[np.ndarray, "m m"], n_components: int | None, rounding: float, kernel: Kernel = "rbf"
+    symmetric: Float[np.ndarray, "m m"],
+    n_components: int | None,
+    rounding: float,
+    kernel: Kernel = "rbf",
 ) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, "m q"]]:
-    """The largest eigenvalues, falling, those that are more than rounding; and their unit eigenvectors in columns."""
+    """The largest eigenvalues, falling, those that are more than rounding; and their unit
+    eigenvectors in columns.
+    """
     eigenvalues, vectors = np.linalg.eigh(symmetric)
     eigenvalues, vectors = eigenvalues[::-1][:n_components], vectors[:, ::-1][:, :n_components]
     if kernel not in KERNELS and eigenvalues.min() < -NEGATIVE * eigenvalues.max():
@@ -232,7 +251,9 @@ def _leading(
 
 
 def _check_that_some_are_alike(kernel: Kernel, means: Float[np.ndarray, " m"], n: int) -> None:
-    """An InputError if K is the identity, which any axes would suit equally well; its means are 1 / n then."""
+    """An InputError if K is the identity, which any axes would suit equally well; its means are 1 /
+    n then.
+    """
     if kernel == "rbf" and n * means.max() - 1 <= EPS:
         raise InputError(
             "no two points are alike under the kernel: their distances are many times its width; "
@@ -241,7 +262,9 @@ def _check_that_some_are_alike(kernel: Kernel, means: Float[np.ndarray, " m"], n
 
 
 def _inverse_root(symmetric: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m r"]:
-    """A W of W W^T = S^+, the pseudo-inverse: eigenvectors divided by the roots of their eigenvalues."""
+    """A W of W W^T = S^+, the pseudo-inverse: eigenvectors divided by the roots of their
+    eigenvalues.
+    """
     eigenvalues, vectors = np.linalg.eigh(symmetric)
     kept = eigenvalues > NEGLIGIBLE * eigenvalues[-1]
     return vectors[:, kept] / np.sqrt(eigenvalues[kept])
@@ -262,7 +285,9 @@ def _result(
     largest = np.abs(coefficients).argmax(axis=0)
     signs = np.sign(coefficients[largest, np.arange(coefficients.shape[1])])
     scale = 1 / landmarks.shape[1] if gamma is None else gamma
-    return KernelPCAResult(landmarks, means, coefficients * signs, eigenvalues, kernel, scale, degree, coef0)
+    return KernelPCAResult(
+        landmarks, means, coefficients * signs, eigenvalues, kernel, scale, degree, coef0
+    )
 
 
 def _unit_or_zero(X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
@@ -278,15 +303,21 @@ def _check_kernel(kernel: Kernel) -> None:
         )
 
 
-def _check_arguments(X: Real[np.ndarray, "n d"], n_components: int | None, kernel: Kernel, n_landmarks: int) -> None:
+def _check_arguments(
+    X: Real[np.ndarray, "n d"], n_components: int | None, kernel: Kernel, n_landmarks: int
+) -> None:
     if kernel != "precomputed":
         _check_kernel(kernel)
     elif X.shape[0] != X.shape[1]:
-        raise InputError(f'expected the kernel of each point with each, as kernel="precomputed", got {list(X.shape)}')
+        raise InputError(
+            f'expected the kernel of each point with each, as kernel="precomputed", got {list(X.shape)}'
+        )
     if len(X) < 2:
         raise InputError(f"expected at least two points, got {len(X)}: a single one does not vary")
     if n_components is not None and not 1 <= n_components <= len(X):
-        raise InputError(f"expected n_components within 1 and {len(X)}, the number of points, got {n_components}")
+        raise InputError(
+            f"expected n_components within 1 and {len(X)}, the number of points, got {n_components}"
+        )
     if n_landmarks < 1:
         raise InputError(f"n_landmarks={n_landmarks}: expected at least 1")
     if not np.isfinite(X).all():

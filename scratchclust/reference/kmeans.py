@@ -4,15 +4,17 @@ The objective is the inertia, over points x_i with weights w_i:
 
     J(c_1, ..., c_k) = sum_i w_i min_j |x_i - c_j|^2
 
-Lloyd's algorithm lowers it by two steps in turn, neither of which can raise it, until no label changes:
+Lloyd's algorithm lowers it by two steps in turn, neither of which can raise it, until no label
+changes:
 
     assign              l_i = argmin_j |x_i - c_j|^2
     update_centroids    c_j = sum_{i: l_i = j} w_i x_i / sum_{i: l_i = j} w_i
 
-It ends in a local minimum that depends on the start; `kmeans_starts.py` beside this file draws good ones. The fast
-twin of this file is `scratchclust/cluster/kmeans.py`.
+It ends in a local minimum that depends on the start; `kmeans_starts.py` beside this file draws good
+ones. The fast twin of this file is `scratchclust/cluster/kmeans.py`.
 
-Sources: Lloyd, Least squares quantization in PCM, 1982. Dhillon & Modha, Concept decompositions, 2001 (cosine metric).
+Sources: Lloyd, Least squares quantization in PCM, 1982. Dhillon & Modha, Concept decompositions,
+2001 (cosine metric).
 """
 
 import warnings
@@ -23,7 +25,12 @@ from jaxtyping import Float, Int, Real
 from scratchclust.checks import check_weights
 from scratchclust.errors import InputError
 from scratchclust.reference.distances import squared_distances, unit_rows
-from scratchclust.reference.kmeans_starts import STARTS, plus_plus, random_points, scalable_plus_plus
+from scratchclust.reference.kmeans_starts import (
+    STARTS,
+    plus_plus,
+    random_points,
+    scalable_plus_plus,
+)
 from scratchclust.results import KMeansHistory, KMeansResult
 
 __all__ = [
@@ -45,14 +52,16 @@ NO_DIRECTION = 1e-6  # a mean of unit vectors that is shorter is no more than ro
 def assign(
     X: Real[np.ndarray, "n d"], centroids: Float[np.ndarray, "k d"]
 ) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """The nearest centroid of each point, l_i = argmin_j |x_i - c_j|^2; the lowest index where two are equally near.
+    """The nearest centroid of each point, l_i = argmin_j |x_i - c_j|^2; the lowest index where two
+    are equally near.
 
     Args:
         X: points.
         centroids: at least one.
 
     Returns:
-        labels [n] int32, and the squared distance [n] of each point to its nearest centroid. Cost O(n k d).
+        labels [n] int32, and the squared distance [n] of each point to its nearest centroid. Cost
+        O(n k d).
     """
     distances = squared_distances(X, centroids)
     labels = distances.argmin(axis=1).astype(np.int32)
@@ -66,11 +75,13 @@ def refill_empty(
     *,
     sample_weight: Float[np.ndarray, " n"] | None = None,
 ) -> Int[np.ndarray, " n"]:
-    """Give every empty cluster one point: the one farthest from its own centroid that can be spared.
+    """Give every empty cluster one point: the one farthest from its own centroid that can be
+    spared.
 
-    scikit-learn's rule, guarded: the farthest point goes to the first empty cluster, the next to the second, but a
-    point that is the last of its cluster stays (else one gap closes and another opens), and so does one that lies on
-    its centroid (then there are fewer distinct points than clusters, and moving it would gain nothing).
+    scikit-learn's rule, guarded: the farthest point goes to the first empty cluster, the next to
+    the second, but a point that is the last of its cluster stays (else one gap closes and another
+    opens), and so does one that lies on its centroid (then there are fewer distinct points than
+    clusters, and moving it would gain nothing).
 
     Args:
         labels: label of each point; one below 0 is in no cluster, and stays there.
@@ -130,9 +141,9 @@ def lloyd(
 ) -> KMeansResult:
     """Lloyd's algorithm from given centroids: assign, update, until stable.
 
-    It has converged when no label changes and no empty cluster was refilled, or when sum_j |c_j' - c_j|^2 <= tol *
-    mean variance of the features (scikit-learn's definition of `tol`; with tol=0 the labels decide, or centroids that
-    do not move at all).
+    It has converged when no label changes and no empty cluster was refilled, or when sum_j |c_j' -
+    c_j|^2 <= tol * mean variance of the features (scikit-learn's definition of `tol`; with tol=0
+    the labels decide, or centroids that do not move at all).
 
     Args:
         X: points.
@@ -140,12 +151,12 @@ def lloyd(
         sample_weight: w; None means 1 for every point.
         max_iter: iterations at most.
         tol: tolerance of the shift, relative to the variance of the data.
-        metric: "euclidean", or "cosine" for spherical k-means: points and centroids are scaled to length 1, and the
-            inertia is then sum_i w_i |x_i - c|^2 = 2 sum_i w_i (1 - cos(x_i, c)).
+        metric: "euclidean", or "cosine" for spherical k-means: points and centroids are scaled to
+            length 1, and the inertia is then sum_i w_i |x_i - c|^2 = 2 sum_i w_i (1 - cos(x_i, c)).
 
     Raises:
-        InputError: an argument that cannot be used; NaN or infinity; an all-zero row with the cosine metric: it has no
-            direction.
+        InputError: an argument that cannot be used; NaN or infinity; an all-zero row with the
+            cosine metric: it has no direction.
 
     Warns:
         UserWarning: some clusters ended without points.
@@ -168,11 +179,15 @@ def lloyd(
         history.append((weights @ distances, shift, n_moved))
         converged = bool((n_moved == 0 and (refilled == labels).all()) or shift <= threshold)
         centroids, previous = updated, labels
-    labels, distances = assign(X, centroids)  # those of the step before belong to the centroids of the step before
+    labels, distances = assign(
+        X, centroids
+    )  # those of the step before belong to the centroids of the step before
     _warn_of_empty(labels, len(centroids))
     inertias, shifts, moved = np.array(history).T
     history = KMeansHistory(inertias, shifts, moved.astype(np.int32))
-    return KMeansResult(centroids, labels, float(weights @ distances), len(shifts), converged, history)
+    return KMeansResult(
+        centroids, labels, float(weights @ distances), len(shifts), converged, history
+    )
 
 
 def kmeans(
@@ -201,13 +216,19 @@ def kmeans(
         InputError: as for `lloyd`, or more clusters than points.
 
     Warns:
-        UserWarning: some clusters ended without points, as they must when fewer points than clusters are distinct.
+        UserWarning: some clusters ended without points, as they must when fewer points than
+            clusters are distinct.
     """
-    _check_arguments(X, metric=metric, max_iter=max_iter, sample_weight=sample_weight, init=init, n_init=n_init)
+    _check_arguments(
+        X, metric=metric, max_iter=max_iter, sample_weight=sample_weight, init=init, n_init=n_init
+    )
     points = unit_rows(X) if metric == "cosine" else X
     results = [
         lloyd(X, start, sample_weight=sample_weight, max_iter=max_iter, tol=tol, metric=metric)
-        for start in (STARTS[init](points, n_clusters, rng=rng, sample_weight=sample_weight) for _ in range(n_init))
+        for start in (
+            STARTS[init](points, n_clusters, rng=rng, sample_weight=sample_weight)
+            for _ in range(n_init)
+        )
     ]
     return min(results, key=lambda result: result.inertia)
 
@@ -224,7 +245,9 @@ def _check_arguments(
     if metric not in ("euclidean", "cosine"):
         raise InputError(f'metric={metric!r} is unknown: expected "euclidean" or "cosine"')
     if init not in STARTS:
-        raise InputError(f"init={init!r} is unknown: expected one of {', '.join(map(repr, STARTS))}")
+        raise InputError(
+            f"init={init!r} is unknown: expected one of {', '.join(map(repr, STARTS))}"
+        )
     if max_iter < 1 or n_init < 1:
         raise InputError(f"max_iter={max_iter}, n_init={n_init}: expected at least 1 for both")
     if not np.isfinite(X).all():
@@ -243,7 +266,11 @@ def _warn_of_empty(labels: Int[np.ndarray, " n"], n_clusters: int) -> None:
         )
 
 
-def _unit_or_kept(updated: Float[np.ndarray, "k d"], kept: Float[np.ndarray, "k d"]) -> Float[np.ndarray, "k d"]:
-    """Centroids scaled to length 1; where the points of a cluster cancel, the centroid before is kept."""
+def _unit_or_kept(
+    updated: Float[np.ndarray, "k d"], kept: Float[np.ndarray, "k d"]
+) -> Float[np.ndarray, "k d"]:
+    """Centroids scaled to length 1; where the points of a cluster cancel, the centroid before is
+    kept.
+    """
     norms = np.linalg.norm(updated, axis=1, keepdims=True)
     return np.where(norms > NO_DIRECTION, updated / np.maximum(norms, NO_DIRECTION), kept)

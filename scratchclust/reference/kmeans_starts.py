@@ -1,9 +1,9 @@
 """Where k-means starts: three ways to draw k points, each better and dearer than the one before.
 
-The inertia that Lloyd's algorithm reaches depends on where it starts. Random points often put two centroids into one
-cluster and none into another; k-means++ draws each next point far from those before; k-means|| does so for many
-points at once, since k rounds take long when k is large. The fast twin of this file is
-`scratchclust/cluster/kmeans_starts.py`.
+The inertia that Lloyd's algorithm reaches depends on where it starts. Random points often put two
+centroids into one cluster and none into another; k-means++ draws each next point far from those
+before; k-means|| does so for many points at once, since k rounds take long when k is large. The
+fast twin of this file is `scratchclust/cluster/kmeans_starts.py`.
 
 Sources: Arthur & Vassilvitskii, k-means++, 2007. Bahmani et al., Scalable k-means++, 2012.
 """
@@ -26,17 +26,20 @@ def random_points(
     rng: np.random.Generator,
     sample_weight: Float[np.ndarray, " n"] | None = None,
 ) -> Real[np.ndarray, "k d"]:
-    """k points drawn at random, distinct in value as long as there are distinct ones, with probability as their weight.
+    """k points drawn at random, distinct in value as long as there are distinct ones, with
+    probability as their weight.
 
     Args:
         X: points.
         n_clusters: k.
         rng: source of randomness.
-        sample_weight: relative probability of each point; None means equal. Points of weight 0 come last of all.
+        sample_weight: relative probability of each point; None means equal. Points of weight 0 come
+            last of all.
     """
     _check_n_clusters(n_clusters, len(X))
     weights = np.ones(len(X)) if sample_weight is None else sample_weight
-    # The exponential race: ordering by E_i / w_i draws without replacement, each time in proportion to w.
+    # The exponential race: ordering by E_i / w_i draws without replacement, each time in proportion
+    # to w.
     with np.errstate(divide="ignore"):
         order = np.argsort(rng.exponential(size=len(X)) / weights, kind="stable")
     with_weight = order[: np.count_nonzero(weights)]
@@ -55,13 +58,13 @@ def plus_plus(
 ) -> Real[np.ndarray, "k d"]:
     """Greedy k-means++: each next centroid is a point drawn far from those chosen before.
 
-    The first is drawn with probability w_i. Then, with D_i^2 the squared distance to the nearest centroid so far,
-    2 + floor(log k) candidates are drawn with probability
+    The first is drawn with probability w_i. Then, with D_i^2 the squared distance to the nearest
+    centroid so far, 2 + floor(log k) candidates are drawn with probability
 
         w_i D_i^2 / sum_i w_i D_i^2
 
-    and the one that leaves the least inertia is taken, as scikit-learn does it. When every point coincides with a
-    centroid, nothing is left to draw by, and the draw is by weight alone.
+    and the one that leaves the least inertia is taken, as scikit-learn does it. When every point
+    coincides with a centroid, nothing is left to draw by, and the draw is by weight alone.
 
     Args:
         X: points.
@@ -93,9 +96,10 @@ def scalable_plus_plus(
 ) -> Real[np.ndarray, "k d"]:
     """k-means||: five rounds of 2 k draws at once instead of k rounds of one, for large k.
 
-    Each round draws 2 k points with probability w_i D_i^2 / sum_i w_i D_i^2. The candidates of all rounds, each with
-    the weight of the points nearest to it, are reduced to k by k-means++. The draws are independent, with replacement
-    (the paper tosses a coin for every point, so that their number varies).
+    Each round draws 2 k points with probability w_i D_i^2 / sum_i w_i D_i^2. The candidates of all
+    rounds, each with the weight of the points nearest to it, are reduced to k by k-means++. The
+    draws are independent, with replacement (the paper tosses a coin for every point, so that their
+    number varies).
 
     Args:
         X: points.
@@ -120,7 +124,9 @@ def scalable_plus_plus(
 def _check_n_clusters(n_clusters: int, n: int) -> None:
     """Refuse more clusters than points, or none."""
     if not 1 <= n_clusters <= n:
-        raise InputError(f"n_clusters={n_clusters}: expected 1 to {n}, the number of points; choose among these")
+        raise InputError(
+            f"n_clusters={n_clusters}: expected 1 to {n}, the number of points; choose among these"
+        )
 
 
 STARTS = {"random": random_points, "k-means++": plus_plus, "k-means||": scalable_plus_plus}

@@ -22,7 +22,8 @@ def nearest_neighbors(
     queries: Real[np.ndarray, "m d"] | None = None,
     metric: str = "euclidean",
 ) -> Neighbors:
-    """The nearest points of X to each query, or to each point of X itself, which then does not count.
+    """The nearest points of X to each query, or to each point of X itself, which then does not
+    count.
 
     Args:
         X: points.
@@ -31,32 +32,42 @@ def nearest_neighbors(
         metric: "euclidean" or "cosine".
 
     Returns:
-        Indices and distances [m k], the nearest first; of equally near ones the lowest index first. Cost O(m n d) time
-        and O(m n) memory.
+        Indices and distances [m k], the nearest first; of equally near ones the lowest index first.
+        Cost O(m n d) time and O(m n) memory.
 
     Raises:
-        InputError: not 1 <= k <= n (n - 1 without queries), an unknown metric, queries of another length, NaN or
-            infinity, or with "cosine" a row of zeros.
+        InputError: not 1 <= k <= n (n - 1 without queries), an unknown metric, queries of another
+            length, NaN or infinity, or with "cosine" a row of zeros.
     """
     m, most = (len(X), len(X) - 1) if queries is None else (len(queries), len(X))
     if metric not in ("euclidean", "cosine"):
         raise InputError(f'expected metric "euclidean" or "cosine", got {metric!r}')
     if not 1 <= n_neighbors <= most:
-        raise InputError(f"expected n_neighbors within 1 and {most}, the number of other points, got {n_neighbors}")
+        raise InputError(
+            f"expected n_neighbors within 1 and {most}, the number of other points, got {n_neighbors}"
+        )
     if queries is not None and queries.shape[1] != X.shape[1]:
-        raise InputError(f"expected queries of {X.shape[1]} features as the points have, got {queries.shape[1]}")
+        raise InputError(
+            f"expected queries of {X.shape[1]} features as the points have, got {queries.shape[1]}"
+        )
     if not (np.isfinite(X).all() and (queries is None or np.isfinite(queries).all())):
         raise InputError("X or queries hold NaN or infinity: leave out or fill those rows first")
     asking = X if queries is None else queries
     if metric == "cosine":
         X, asking = unit_rows(X), unit_rows(asking)
     largest = max(np.abs(a.astype(np.float64)).max(initial=0) for a in (X, asking))
-    exponent = np.frexp(largest)[1]  # squares of very large or small numbers leave the range of floats
+    exponent = np.frexp(largest)[
+        1
+    ]  # squares of very large or small numbers leave the range of floats
     asking, X = (np.ldexp(a.astype(np.float64), -exponent) for a in (asking, X))
     squares = squared_distances(asking, X)
     if queries is None:
         np.fill_diagonal(squares, np.inf)
     indices = squares.argsort(axis=1, kind="stable")[:, :n_neighbors]
     nearest = squares[np.arange(m)[:, None], indices]
-    distances = np.ldexp(nearest, 2 * exponent) / 2 if metric == "cosine" else np.ldexp(np.sqrt(nearest), exponent)
+    distances = (
+        np.ldexp(nearest, 2 * exponent) / 2
+        if metric == "cosine"
+        else np.ldexp(np.sqrt(nearest), exponent)
+    )
     return Neighbors(indices.astype(np.int32), distances)

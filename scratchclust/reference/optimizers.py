@@ -1,4 +1,5 @@
-"""Gradient descent and four ways to do better, each as a pair of functions with a state between them.
+"""Gradient descent and four ways to do better, each as a pair of functions with a state between
+them.
 
 Every optimiser is a pair (init, update), as in optax:
 
@@ -6,11 +7,12 @@ Every optimiser is a pair (init, update), as in optax:
     updates, state = update(gradients, state, parameters)
     parameters = parameters + updates
 
-g_t is the gradient at step t = 0, 1, ..., eta_t the learning rate. Parameters are one array or a list of arrays, and
-nothing is changed in place. The fast twin of this file is `scratchclust/train/optimizers.py`.
+g_t is the gradient at step t = 0, 1, ..., eta_t the learning rate. Parameters are one array or a
+list of arrays, and nothing is changed in place. The fast twin of this file is
+`scratchclust/train/optimizers.py`.
 
-Sources: Polyak, 1964; Sutskever et al., 2013 (momentum). Kingma & Ba, Adam, 2015. Loshchilov & Hutter, Decoupled
-weight decay, 2019. Zeiler, ADADELTA, 2012.
+Sources: Polyak, 1964; Sutskever et al., 2013 (momentum). Kingma & Ba, Adam, 2015. Loshchilov &
+Hutter, Decoupled weight decay, 2019. Zeiler, ADADELTA, 2012.
 """
 
 from collections.abc import Callable
@@ -74,9 +76,14 @@ def sgd(learning_rate: float | Schedule) -> GradientTransformation:
 
 
 def momentum(
-    learning_rate: float | Schedule, decay: float = 0.9, *, nesterov: bool = False, weight_decay: float = 0.0
+    learning_rate: float | Schedule,
+    decay: float = 0.9,
+    *,
+    nesterov: bool = False,
+    weight_decay: float = 0.0,
 ) -> GradientTransformation:
-    """Heavy ball: the velocity remembers past gradients, so that valleys are followed and zigzags cancel.
+    """Heavy ball: the velocity remembers past gradients, so that valleys are followed and zigzags
+    cancel.
 
         h_t = g_t + weight_decay p_t
         v_t = decay v_(t-1) + h_t
@@ -93,11 +100,19 @@ def momentum(
     def init(params: Any) -> MomentumState:
         return MomentumState(0, _map(np.zeros_like, params))
 
-    def update(gradients: Any, state: MomentumState, params: Any = None) -> tuple[Any, MomentumState]:
-        h = _map(lambda g, p: g + weight_decay * p, gradients, params) if weight_decay else gradients
+    def update(
+        gradients: Any, state: MomentumState, params: Any = None
+    ) -> tuple[Any, MomentumState]:
+        h = (
+            _map(lambda g, p: g + weight_decay * p, gradients, params)
+            if weight_decay
+            else gradients
+        )
         velocity = _map(lambda v, h: decay * v + h, state.velocity, h)
         ahead = _map(lambda v, h: h + decay * v, velocity, h) if nesterov else velocity
-        return _map(lambda v: -eta(state.count) * v, ahead), MomentumState(state.count + 1, velocity)
+        return _map(lambda v: -eta(state.count) * v, ahead), MomentumState(
+            state.count + 1, velocity
+        )
 
     return GradientTransformation(init, update)
 
@@ -127,8 +142,9 @@ def adam(
         m = _map(lambda m, g: b1 * m + (1 - b1) * g, state.m, gradients)
         v = _map(lambda v, g: b2 * v + (1 - b2) * g**2, state.v, gradients)
         rate, m_share, v_share = eta(state.count), 1 - b1**t, 1 - b2**t
-        # eps outside of the root and after the correction of the bias: Algorithm 1 of the paper. The variant at the
-        # end of its section 2, which some libraries took up, puts the uncorrected sqrt(v) + eps below.
+        # eps outside of the root and after the correction of the bias: Algorithm 1 of the paper.
+        # The variant at the end of its section 2, which some libraries took up, puts the
+        # uncorrected sqrt(v) + eps below.
         updates = _map(lambda m, v: -rate * ((m / m_share) / (np.sqrt(v / v_share) + eps)), m, v)
         return updates, AdamState(t, m, v)
 
@@ -158,15 +174,19 @@ def adamw(
 
     def update(gradients: Any, state: AdamState, params: Any) -> tuple[Any, AdamState]:
         updates, after = plain.update(gradients, state)
-        # eta_t scales the decay too, as in PyTorch and optax; in the paper only its schedule does, without the rate.
+        # eta_t scales the decay too, as in PyTorch and optax; in the paper only its schedule does,
+        # without the rate.
         decay = eta(state.count) * weight_decay
         return _map(lambda u, p: u - decay * p, updates, params), after
 
     return GradientTransformation(plain.init, update)
 
 
-def adadelta(learning_rate: float | Schedule = 1.0, rho: float = 0.9, eps: float = 1e-6) -> GradientTransformation:
-    """Adadelta: the step's unit is that of the parameter, so that the learning rate is hardly one any more.
+def adadelta(
+    learning_rate: float | Schedule = 1.0, rho: float = 0.9, eps: float = 1e-6
+) -> GradientTransformation:
+    """Adadelta: the step's unit is that of the parameter, so that the learning rate is hardly one
+    any more.
 
         s_t = rho s_(t-1) + (1 - rho) g_t^2
         d_t = g_t sqrt(x_(t-1) + eps) / sqrt(s_t + eps)
@@ -183,10 +203,17 @@ def adadelta(learning_rate: float | Schedule = 1.0, rho: float = 0.9, eps: float
     def init(params: Any) -> AdadeltaState:
         return AdadeltaState(0, _map(np.zeros_like, params), _map(np.zeros_like, params))
 
-    def update(gradients: Any, state: AdadeltaState, params: Any = None) -> tuple[Any, AdadeltaState]:
+    def update(
+        gradients: Any, state: AdadeltaState, params: Any = None
+    ) -> tuple[Any, AdadeltaState]:
         s = _map(lambda s, g: rho * s + (1 - rho) * g**2, state.squared_gradient, gradients)
         # eps inside of both roots: equation 9 and Algorithm 1 of the paper.
-        d = _map(lambda g, x, s: g * np.sqrt(x + eps) / np.sqrt(s + eps), gradients, state.squared_update, s)
+        d = _map(
+            lambda g, x, s: g * np.sqrt(x + eps) / np.sqrt(s + eps),
+            gradients,
+            state.squared_update,
+            s,
+        )
         x = _map(lambda x, d: rho * x + (1 - rho) * d**2, state.squared_update, d)
         return _map(lambda d: -eta(state.count) * d, d), AdadeltaState(state.count + 1, s, x)
 
@@ -199,4 +226,8 @@ def _schedule(learning_rate: float | Schedule) -> Schedule:
 
 def _map(f: Callable[..., Any], *trees: Any) -> Any:
     """f of one array of each, or of each in lists of arrays."""
-    return [f(*arrays) for arrays in zip(*trees, strict=True)] if isinstance(trees[0], list) else f(*trees)
+    return (
+        [f(*arrays) for arrays in zip(*trees, strict=True)]
+        if isinstance(trees[0], list)
+        else f(*trees)
+    )

@@ -4,24 +4,28 @@ With m the mean row and Z = X - m, the covariance of the features is
 
     C = Z^T Z / (n - 1)                                             [d d]
 
-and its eigenvectors v_1, v_2, ... of eigenvalues l_1 >= l_2 >= ... are the principal axes: v_q is the direction of
-largest variance l_q among those orthogonal to the axes before. If there are fewer points than features, the smaller
-Gram matrix Z Z^T / (n - 1) [n n] has the same non-zero eigenvalues, and its eigenvectors u_q give v_q = Z^T u_q / |.|.
+and its eigenvectors v_1, v_2, ... of eigenvalues l_1 >= l_2 >= ... are the principal axes: v_q is
+the direction of largest variance l_q among those orthogonal to the axes before. If there are fewer
+points than features, the smaller Gram matrix Z Z^T / (n - 1) [n n] has the same non-zero
+eigenvalues, and its eigenvectors u_q give v_q = Z^T u_q / |.|.
 
-An eigenvector's sign is arbitrary; here the entry of largest magnitude is positive, as in scikit-learn (the first of
-those that are equal but for rounding). An axis v_q without variance (l_q = 0) is arbitrary too: it is some unit vector
-orthogonal to the others if it comes from C, and zero if it comes from the Gram matrix, which knows nothing of it.
+An eigenvector's sign is arbitrary; here the entry of largest magnitude is positive, as in
+scikit-learn (the first of those that are equal but for rounding). An axis v_q without variance (l_q
+= 0) is arbitrary too: it is some unit vector orthogonal to the others if it comes from C, and zero
+if it comes from the Gram matrix, which knows nothing of it.
 
-Squares lose digits: beside the largest eigenvalue of C those below 1e-16 of it drown. The singular value decomposition
+Squares lose digits: beside the largest eigenvalue of C those below 1e-16 of it drown. The singular
+value decomposition
 
     Z = U diag(s) V^T,      v_q the columns of V,      l_q = s_q^2 / (n - 1)
 
-takes no squares, so that standard deviations count down to 1e-16 of the largest (there they are 1e-8).
+takes no squares, so that standard deviations count down to 1e-16 of the largest (there they are
+1e-8).
 
 The fast twin of this file is `scratchclust/reduce/pca.py`.
 
-Sources: Jolliffe, Principal Component Analysis, 2nd ed., 2002. Halko, Martinsson & Tropp, Finding structure with
-randomness, 2011, algorithm 4.4 and section 5.
+Sources: Jolliffe, Principal Component Analysis, 2nd ed., 2002. Halko, Martinsson & Tropp, Finding
+structure with randomness, 2011, algorithm 4.4 and section 5.
 """
 
 import numpy as np
@@ -34,7 +38,8 @@ TIE = 1e-5  # relative difference of two magnitudes below which they count as eq
 
 
 def pca(X: Real[np.ndarray, "n d"], n_components: int | None = None) -> PCAResult:
-    """The leading principal axes by eigendecomposition of the covariance or Gram matrix, whichever is smaller.
+    """The leading principal axes by eigendecomposition of the covariance or Gram matrix, whichever
+    is smaller.
 
     Args:
         X: points, at least two.
@@ -44,7 +49,8 @@ def pca(X: Real[np.ndarray, "n d"], n_components: int | None = None) -> PCAResul
         Mean, axes and variances. Cost O(n d min(n, d) + min(n, d)^3) time.
 
     Raises:
-        InputError: fewer than two points, NaN or infinity among them, or a q that is not within 1..min(n, d).
+        InputError: fewer than two points, NaN or infinity among them, or a q that is not within
+            1..min(n, d).
     """
     X = X.astype(np.float64)
     n, d = X.shape
@@ -63,7 +69,8 @@ def pca(X: Real[np.ndarray, "n d"], n_components: int | None = None) -> PCAResul
 
 
 def svd_pca(X: Real[np.ndarray, "n d"], n_components: int | None = None) -> PCAResult:
-    """The leading principal axes by singular value decomposition of the centred points: the most exact, and slowest.
+    """The leading principal axes by singular value decomposition of the centred points: the most
+    exact, and slowest.
 
     Args:
         X: points, at least two.
@@ -81,7 +88,9 @@ def svd_pca(X: Real[np.ndarray, "n d"], n_components: int | None = None) -> PCAR
     mean = _checked_mean(X, q)
     _, lengths, components = np.linalg.svd(X - mean, full_matrices=False)
     lengths = np.where(lengths > max(n, d) * np.finfo(np.float64).eps * lengths[0], lengths, 0)
-    return _result_of(mean, components[:q], lengths[:q] ** 2 / (n - 1), (lengths**2).sum() / (n - 1), n)
+    return _result_of(
+        mean, components[:q], lengths[:q] ** 2 / (n - 1), (lengths**2).sum() / (n - 1), n
+    )
 
 
 def randomized_pca(
@@ -92,10 +101,12 @@ def randomized_pca(
     n_oversamples: int = 10,
     n_iter: int = 7,
 ) -> PCAResult:
-    """The leading principal axes of data of many features, by subspace iteration from a random start.
+    """The leading principal axes of data of many features, by subspace iteration from a random
+    start.
 
-    A random subspace of dimension q + n_oversamples is multiplied by the covariance again and again, which turns it
-    towards the leading axes; inside it the eigenproblem is small (Rayleigh-Ritz):
+    A random subspace of dimension q + n_oversamples is multiplied by the covariance again and
+    again, which turns it towards the leading axes; inside it the eigenproblem is small
+    (Rayleigh-Ritz):
 
         Q = orthonormal basis of random [d l]
         repeat n_iter times:  Q = orthonormal basis of Z^T (Z Q)
@@ -127,8 +138,11 @@ def randomized_pca(
     return _result_of(mean, (Q @ W).T[falling], eigenvalues[falling], (Z**2).sum() / (n - 1), n)
 
 
-def transform(X: Real[np.ndarray, "n d"], result: PCAResult, *, whiten: bool = False) -> Float[np.ndarray, "n q"]:
-    """Coordinates along the axes, (x - m) . v_q; whitened, each divided by sqrt(l_q) so that it has variance 1.
+def transform(
+    X: Real[np.ndarray, "n d"], result: PCAResult, *, whiten: bool = False
+) -> Float[np.ndarray, "n q"]:
+    """Coordinates along the axes, (x - m) . v_q; whitened, each divided by sqrt(l_q) so that it has
+    variance 1.
 
     Args:
         X: points, those of the fit or new ones.
@@ -145,18 +159,24 @@ def transform(X: Real[np.ndarray, "n d"], result: PCAResult, *, whiten: bool = F
 def inverse_transform(
     Y: Float[np.ndarray, "n q"], result: PCAResult, *, whiten: bool = False
 ) -> Float[np.ndarray, "n d"]:
-    """The points of coordinates Y, m + sum_q y_q v_q: X itself when every axis was kept, else its nearest image."""
+    """The points of coordinates Y, m + sum_q y_q v_q: X itself when every axis was kept, else its
+    nearest image.
+    """
     scaled = Y * _scales(result) if whiten else Y
     return scaled @ result.components + result.mean
 
 
 def _checked_mean(X: Real[np.ndarray, "n d"], n_components: int) -> Float[np.ndarray, " d"]:
-    """The mean row, which is finite just if all rows are; an InputError if X or the number of axes cannot be used."""
+    """The mean row, which is finite just if all rows are; an InputError if X or the number of axes
+    cannot be used.
+    """
     n, d = X.shape
     if n < 2:
         raise InputError(f"expected at least two points, got {n}: a single one does not vary")
     if not 1 <= n_components <= min(n, d):
-        raise InputError(f"expected n_components within 1 and min(n, d) = {min(n, d)}, got {n_components}")
+        raise InputError(
+            f"expected n_components within 1 and min(n, d) = {min(n, d)}, got {n_components}"
+        )
     with np.errstate(invalid="ignore"):  # infinity minus infinity, which is what we look for
         mean = X.mean(axis=0)
     if not np.isfinite(mean).all():
@@ -169,14 +189,18 @@ def _negligible(variance: Float[np.ndarray, " q"], n_features: int) -> Bool[np.n
     return variance <= variance.max() * n_features * np.finfo(variance.dtype).eps
 
 
-def _unit_or_zero(axes: Float[np.ndarray, "q d"], is_zero: Bool[np.ndarray, " q"]) -> Float[np.ndarray, "q d"]:
+def _unit_or_zero(
+    axes: Float[np.ndarray, "q d"], is_zero: Bool[np.ndarray, " q"]
+) -> Float[np.ndarray, "q d"]:
     """Rows scaled to length 1, or to zero where it is said so."""
     norms = np.where(is_zero, np.inf, np.linalg.norm(axes, axis=1))
     return axes / norms[:, None]
 
 
 def _scales(result: PCAResult) -> Float[np.ndarray, " q"]:
-    """sqrt(l_q), the standard deviation along each axis; what is no more than rounding is 0 already."""
+    """sqrt(l_q), the standard deviation along each axis; what is no more than rounding is 0
+    already.
+    """
     return np.sqrt(result.explained_variance)
 
 
@@ -187,10 +211,19 @@ def _result_of(
     total: float,
     n: int,
 ) -> PCAResult:
-    """The axes with their signs settled, and what follows from the eigenvalues (rounded below zero: zero)."""
+    """The axes with their signs settled, and what follows from the eigenvalues (rounded below zero:
+    zero).
+    """
     magnitudes = np.abs(components)
     largest = (magnitudes >= (1 - TIE) * magnitudes.max(axis=1, keepdims=True)).argmax(axis=1)
     signs = np.where(components[np.arange(len(components)), largest] < 0, -1, 1)
     variance = np.maximum(eigenvalues, 0)
     ratio = variance / total if total > 0 else np.zeros_like(variance)
-    return PCAResult(mean, components * signs[:, None], variance, ratio, np.sqrt((n - 1) * variance), float(total))
+    return PCAResult(
+        mean,
+        components * signs[:, None],
+        variance,
+        ratio,
+        np.sqrt((n - 1) * variance),
+        float(total),
+    )

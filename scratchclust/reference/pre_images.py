@@ -1,12 +1,13 @@
-"""The way back from the coordinates of kernel PCA to points: learned, since few images of the kernel have a point.
+"""The way back from the coordinates of kernel PCA to points: learned, since few images of the
+kernel have a point.
 
 It is ridge regression of the points X on their coordinates y, under the same kernel:
 
     D = (K_y + alpha I)^-1 X,    (K_y)_ij = k(y_i, y_j)          x(y) = sum_i k(y, y_i) D_i
 
-with gamma, degree and coef0 as for the points. The coordinates know nothing of the mean of the points: with the linear
-kernel the way back is one to the centred points (there PCA is the better choice). The fast twin of this file is
-`scratchclust/reduce/pre_images.py`.
+with gamma, degree and coef0 as for the points. The coordinates know nothing of the mean of the
+points: with the linear kernel the way back is one to the centred points (there PCA is the better
+choice). The fast twin of this file is `scratchclust/reduce/pre_images.py`.
 
 Source: Bakir, Weston & Schoelkopf, Learning to find pre-images, 2004.
 """
@@ -19,7 +20,11 @@ from scratchclust.results import KernelPCAResult
 
 
 def fit_inverse(
-    Y: Real[np.ndarray, "n q"], X: Real[np.ndarray, "n d"], result: KernelPCAResult, *, alpha: float = 1.0
+    Y: Real[np.ndarray, "n q"],
+    X: Real[np.ndarray, "n d"],
+    result: KernelPCAResult,
+    *,
+    alpha: float = 1.0,
 ) -> Float[np.ndarray, "n d"]:
     """D, by which `inverse_transform` goes back from coordinates to points.
 
@@ -60,4 +65,9 @@ def inverse_transform(
 
 
 def _given(result: KernelPCAResult) -> dict:
-    return {"kernel": result.kernel, "gamma": result.gamma, "degree": result.degree, "coef0": result.coef0}
+    return {
+        "kernel": result.kernel,
+        "gamma": result.gamma,
+        "degree": result.degree,
+        "coef0": result.coef0,
+    }

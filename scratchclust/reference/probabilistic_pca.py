@@ -1,28 +1,32 @@
 """PCA as a model of probability: how likely points are, and how many axes there seem to be.
 
-The points come from a normal distribution about the mean m whose covariance has the leading variances l_1..l_q along
-the axes v_1..v_q and the noise s^2, the mean variance of the axes left out, along all others:
+The points come from a normal distribution about the mean m whose covariance has the leading
+variances l_1..l_q along the axes v_1..v_q and the noise s^2, the mean variance of the axes left
+out, along all others:
 
     C = sum_q (l_q - s^2) v_q v_q^T + s^2 I
     C^-1 = I / s^2 - sum_q (1 / s^2 - 1 / l_q) v_q v_q^T                   (sum_q v_q v_q^T / l_q without noise)
     ln p(x) = -1/2 [ d ln 2 pi + ln |C| + (x - m)^T C^-1 (x - m) ]
     ln |C| = sum_q ln l_q + (d - q) ln s^2
 
-where an l_q below s^2 counts as s^2. Without noise (s^2 = 0) C is singular unless all d axes have variance.
+where an l_q below s^2 counts as s^2. Without noise (s^2 = 0) C is singular unless all d axes have
+variance.
 
-Minka's choice of q has the largest evidence p(X | q), the parameters integrated out (Laplace's approximation):
+Minka's choice of q has the largest evidence p(X | q), the parameters integrated out (Laplace's
+approximation):
 
     ln p(U) - n/2 sum_{j <= q} ln l_j - n (d - q)/2 ln s^2 + (m + q)/2 ln 2 pi - 1/2 ln |A| - q/2 ln n
     p(U) = 2^-q prod_{j <= q} Gamma((d - j + 1) / 2) pi^(-(d - j + 1) / 2)        m = d q - q (q + 1) / 2
     ln |A| = sum_{i <= q} sum_{i < j <= d} ln (1 / l'_j - 1 / l'_i) + ln (l_i - l_j) + ln n
 
-with l'_j = l_j up to q and s^2 beyond. Where variances coincide the approximation would be infinite: a q that cuts
-between two such axes is none, and other such pairs are left out of the sum.
+with l'_j = l_j up to q and s^2 beyond. Where variances coincide the approximation would be
+infinite: a q that cuts between two such axes is none, and other such pairs are left out of the sum.
 
 The fast twin of this file is `scratchclust/reduce/probabilistic_pca.py`.
 
-Sources: Tipping & Bishop, Probabilistic principal component analysis, 1999. Bishop, Pattern Recognition and Machine
-Learning, 2006, section 12.2.1. Minka, Automatic choice of dimensionality for PCA, 2000, equations 30 and 31.
+Sources: Tipping & Bishop, Probabilistic principal component analysis, 1999. Bishop, Pattern
+Recognition and Machine Learning, 2006, section 12.2.1. Minka, Automatic choice of dimensionality
+for PCA, 2000, equations 30 and 31.
 """
 
 import math
@@ -62,10 +66,15 @@ def precision(result: PCAResult, noise_variance: float) -> Float[np.ndarray, "d 
     axes, variances = result.components, np.maximum(result.explained_variance, noise_variance)
     if noise_variance == 0:
         return (axes.T / variances) @ axes
-    return np.eye(axes.shape[1]) / noise_variance - (axes.T * (1 / noise_variance - 1 / variances)) @ axes
+    return (
+        np.eye(axes.shape[1]) / noise_variance
+        - (axes.T * (1 / noise_variance - 1 / variances)) @ axes
+    )
 
 
-def log_likelihood(X: Real[np.ndarray, "n d"], result: PCAResult, noise_variance: float) -> Float[np.ndarray, " n"]:
+def log_likelihood(
+    X: Real[np.ndarray, "n d"], result: PCAResult, noise_variance: float
+) -> Float[np.ndarray, " n"]:
     """ln p(x) of each point.
 
     Args:
@@ -111,7 +120,9 @@ def _evidence(variances: Float[np.ndarray, " d"], q: int, n: int) -> float:
             difference = (variances[i] - variances[j]) * (1 / modelled[j] - 1 / modelled[i])
             if variances[i] - variances[j] > TIE * variances[0]:
                 curvature += math.log(n * difference)
-    return float(of_axes + fit + (m + q) / 2 * math.log(2 * math.pi) - curvature / 2 - q / 2 * math.log(n))
+    return float(
+        of_axes + fit + (m + q) / 2 * math.log(2 * math.pi) - curvature / 2 - q / 2 * math.log(n)
+    )
 
 
 def _check_regular(result: PCAResult, noise_variance: float) -> None:

@@ -1,9 +1,11 @@
-"""Learning rates that change with the number of steps taken: a schedule is a function t -> learning rate, t = 0, 1, ...
+"""Learning rates that change with the number of steps taken: a schedule is a function t -> learning
+rate, t = 0, 1, ...
 
-A large rate crosses the landscape quickly, a small one settles at the bottom; so most runs begin large and end small.
-The fast twin of this file is `scratchclust/train/schedules.py`.
+A large rate crosses the landscape quickly, a small one settles at the bottom; so most runs begin
+large and end small. The fast twin of this file is `scratchclust/train/schedules.py`.
 
-Sources: Loshchilov & Hutter, SGDR, 2017 (cosine). Goyal et al., Accurate, large minibatch SGD, 2017 (warm-up).
+Sources: Loshchilov & Hutter, SGDR, 2017 (cosine). Goyal et al., Accurate, large minibatch SGD, 2017
+(warm-up).
 """
 
 import math

@@ -6,13 +6,15 @@ For a point i of cluster A with more than one point, and |x - y| the Euclidean d
     b(i) = min over the other clusters B of the mean of |x_i - x_j| over the points j of B
     s(i) = (b(i) - a(i)) / max(a(i), b(i))                          in [-1, 1]
 
-and s(i) = 0 for the only point of a cluster, and where a(i) = b(i) = 0. The score is the mean of s(i). Noise
-(label -1) is left out altogether: it is no cluster, nobody's neighbour, and its own s(i) is NaN.
+and s(i) = 0 for the only point of a cluster, and where a(i) = b(i) = 0. The score is the mean of
+s(i). Noise (label -1) is left out altogether: it is no cluster, nobody's neighbour, and its own
+s(i) is NaN.
 
 The fast twin of this file is `scratchclust/metrics/silhouette.py`.
 
-Source: Rousseeuw, Silhouettes: a graphical aid to the interpretation and validation of cluster analysis, 1987.
-Simplified: Hruschka, de Castro & Campello, Evolutionary algorithms for clustering gene-expression data, 2004.
+Source: Rousseeuw, Silhouettes: a graphical aid to the interpretation and validation of cluster
+analysis, 1987. Simplified: Hruschka, de Castro & Campello, Evolutionary algorithms for clustering
+gene-expression data, 2004.
 """
 
 import numpy as np
@@ -37,8 +39,9 @@ def silhouette_samples(
         s(i) in [-1, 1], NaN for noise. Cost O(n^2 d) time.
 
     Raises:
-        InputError: fewer than two clusters, an unknown metric, or precomputed distances that are not square or of
-            which one of a point to itself is not zero, or one between points that are not noise is NaN or infinite.
+        InputError: fewer than two clusters, an unknown metric, or precomputed distances that are
+            not square or of which one of a point to itself is not zero, or one between points that
+            are not noise is NaN or infinite.
     """
     X, clusters = in_range(X), clusters_of(labels)
     _check_metric(X, metric, np.isin(labels, clusters))
@@ -49,7 +52,9 @@ def silhouette_samples(
         if own.sum() == 1:
             scores[i] = 0
             continue
-        a = distances[own].sum() / (own.sum() - 1)  # the distance to itself is 0, and is not counted
+        a = distances[own].sum() / (
+            own.sum() - 1
+        )  # the distance to itself is 0, and is not counted
         b = min(distances[labels == other].mean() for other in clusters if other != labels[i])
         scores[i] = (b - a) / max(a, b) if max(a, b) > 0 else 0
     return scores
@@ -58,12 +63,17 @@ def silhouette_samples(
 def silhouette_score(
     X: Real[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"], *, metric: str = "euclidean"
 ) -> float:
-    """The mean of s(i) over the points that are not noise; arguments and errors as for `silhouette_samples`."""
+    """The mean of s(i) over the points that are not noise; arguments and errors as for
+    `silhouette_samples`.
+    """
     return float(np.nanmean(silhouette_samples(X, labels, metric=metric)))
 
 
-def simplified_silhouette_score(X: Real[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"]) -> float:
-    """The silhouette with distances to centroids in place of mean distances to points: O(n k d) instead of O(n^2 d).
+def simplified_silhouette_score(
+    X: Real[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"]
+) -> float:
+    """The silhouette with distances to centroids in place of mean distances to points: O(n k d)
+    instead of O(n^2 d).
 
         a(i) = |x_i - c_A|      b(i) = min over the other clusters B of |x_i - c_B|
 
@@ -89,8 +99,9 @@ def simplified_silhouette_score(X: Real[np.ndarray, "n d"], labels: Shaped[np.nd
 
 
 def in_range(X: Real[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-    """X times the power of two that brings its largest finite number near 1: no score depends on the unit of length,
-    but the squares of very large or very small numbers leave the range of floats."""
+    """X times the power of two that brings its largest finite number near 1: no score depends on
+    the unit of length, but the squares of very large or very small numbers leave the range of
+    floats."""
     X = X.astype(np.float64)
     _, exponent = np.frexp(np.abs(X[np.isfinite(X)]).max(initial=0))
     return np.ldexp(X, -exponent)
@@ -109,13 +120,19 @@ def clusters_of(labels: Shaped[np.ndarray, " n"]) -> Shaped[np.ndarray, " k"]:
     return clusters
 
 
-def _check_metric(X: Real[np.ndarray, "n d"], metric: str, clustered: Bool[np.ndarray, " n"]) -> None:
+def _check_metric(
+    X: Real[np.ndarray, "n d"], metric: str, clustered: Bool[np.ndarray, " n"]
+) -> None:
     if not isinstance(metric, str) or metric not in ("euclidean", "precomputed"):
         raise InputError(f'expected metric "euclidean" or "precomputed", got {metric!r}')
     if metric == "precomputed" and X.shape[0] != X.shape[1]:
-        raise InputError(f'metric="precomputed" expects square distances [n n], got {list(X.shape)}')
+        raise InputError(
+            f'metric="precomputed" expects square distances [n n], got {list(X.shape)}'
+        )
     if metric == "precomputed" and X.diagonal().any():
-        raise InputError('metric="precomputed" expects zeros on the diagonal: set them with np.fill_diagonal(X, 0)')
+        raise InputError(
+            'metric="precomputed" expects zeros on the diagonal: set them with np.fill_diagonal(X, 0)'
+        )
     if metric == "precomputed" and not np.isfinite(X[np.ix_(clustered, clustered)]).all():
         raise InputError(
             'metric="precomputed" expects finite distances, got NaN or infinity between points in clusters'

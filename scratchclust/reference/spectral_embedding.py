@@ -1,26 +1,29 @@
-"""Spectral embedding: points as a graph of neighbours, and the graph's smoothest functions as coordinates.
+"""Spectral embedding: points as a graph of neighbours, and the graph's smoothest functions as
+coordinates.
 
-Each point is joined to its k nearest. With d_ij the distance and s_i that of i to its 7th neighbour (the last, if
-k < 7), the weights and degrees are
+Each point is joined to its k nearest. With d_ij the distance and s_i that of i to its 7th neighbour
+(the last, if k < 7), the weights and degrees are
 
     w_ij = max(exp(-d_ij^2 / (s_i s_j)), 1e-6) for j in N_k(i), else 0        "self-tuned"; "plain": w_ij = 1
     W = (w + w') / 2        D = diag(sum_j W_ij)
 
-Or the weights are given as a matrix ("precomputed"), or W_ij = exp(-gamma |x_i - x_j|^2) for all pairs ("rbf"); what
-stands on the diagonal is no edge and counts for nothing, as in SciPy's and scikit-learn's Laplacian.
+Or the weights are given as a matrix ("precomputed"), or W_ij = exp(-gamma |x_i - x_j|^2) for all
+pairs ("rbf"); what stands on the diagonal is no edge and counts for nothing, as in SciPy's and
+scikit-learn's Laplacian.
 
-The symmetric normalised Laplacian L = I - D^-1/2 W D^-1/2 has eigenvalues within [0, 2]. The eigenvectors of its q
-smallest are the embedding. As many eigenvalues are 0 as the graph has parts that no edge joins; points of one group,
-joined among themselves more than to others, come to lie near each other in the first q coordinates.
+The symmetric normalised Laplacian L = I - D^-1/2 W D^-1/2 has eigenvalues within [0, 2]. The
+eigenvectors of its q smallest are the embedding. As many eigenvalues are 0 as the graph has parts
+that no edge joins; points of one group, joined among themselves more than to others, come to lie
+near each other in the first q coordinates.
 
-If the graph falls into more than q parts, q coordinates cannot tell them apart: k is doubled until it does not. A point
-without any edge is a part of its own, with the eigenvalue 0.
+If the graph falls into more than q parts, q coordinates cannot tell them apart: k is doubled until
+it does not. A point without any edge is a part of its own, with the eigenvalue 0.
 
 The fast twin of this file is `scratchclust/reduce/spectral_embedding.py`.
 
-Sources: Shi and Malik, Normalized cuts and image segmentation, 2000; Ng, Jordan and Weiss, On spectral clustering,
-2002; the weights: Zelnik-Manor and Perona, Self-tuning spectral clustering, 2004; von Luxburg, A tutorial on spectral
-clustering, 2007.
+Sources: Shi and Malik, Normalized cuts and image segmentation, 2000; Ng, Jordan and Weiss, On
+spectral clustering, 2002; the weights: Zelnik-Manor and Perona, Self-tuning spectral clustering,
+2004; von Luxburg, A tutorial on spectral clustering, 2007.
 """
 
 import math
@@ -44,8 +47,8 @@ TIE = 1e-5  # relative difference of two magnitudes below which they count as eq
 def default_n_neighbors(n: int) -> int:
     """k = ln n, rounded up: 7 for 500 points, 8 for 2,000, 10 for 10,000, 12 for 70,000.
 
-    A graph of neighbours of random points holds together if k grows like log n, and not if it grows more slowly (von
-    Luxburg, section 8.1). More neighbours than that join what should stay apart.
+    A graph of neighbours of random points holds together if k grows like log n, and not if it grows
+    more slowly (von Luxburg, section 8.1). More neighbours than that join what should stay apart.
     """
     return max(1, min(math.ceil(math.log(n)), n - 1))
 
@@ -59,27 +62,30 @@ def spectral_embedding(
     affinity: str = "nearest_neighbors",
     gamma: float | int = 1.0,
 ) -> SpectralEmbeddingResult:
-    """The eigenvectors of the q smallest eigenvalues of the Laplacian of a graph, as a rule that of neighbours.
+    """The eigenvectors of the q smallest eigenvalues of the Laplacian of a graph, as a rule that of
+    neighbours.
 
     Args:
         X: points; the weights W [n n] for the affinity "precomputed".
         n_components: q.
         n_neighbors: k; None: `default_n_neighbors`.
         weights: "self-tuned" or "plain".
-        affinity: "nearest_neighbors", "precomputed" or "rbf"; the last two know nothing of k and of `weights`.
+        affinity: "nearest_neighbors", "precomputed" or "rbf"; the last two know nothing of k and of
+            `weights`.
         gamma: of "rbf".
 
     Returns:
-        Eigenvectors and eigenvalues, the number of parts of the graph, and the k that was used. Cost O(n^3) time,
-        O(n^2) memory.
+        Eigenvectors and eigenvalues, the number of parts of the graph, and the k that was used.
+        Cost O(n^3) time, O(n^2) memory.
 
     Raises:
-        InputError: q not within 1..n, unknown words, those of `nearest_neighbors`, weights that are not square,
-            negative, not finite or all 0.
+        InputError: q not within 1..n, unknown words, those of `nearest_neighbors`, weights that are
+            not square, negative, not finite or all 0.
 
     Warns:
-        UserWarning: the graph fell into more than q parts, and k was doubled until it did not, or all weights are given
-            and stay; a matrix of weights is not symmetric, and its mean with the transposed one was taken.
+        UserWarning: the graph fell into more than q parts, and k was doubled until it did not, or
+            all weights are given and stay; a matrix of weights is not symmetric, and its mean with
+            the transposed one was taken.
     """
     _check(X, n_components, weights, affinity)
     if affinity == "nearest_neighbors":
@@ -92,7 +98,9 @@ def spectral_embedding(
     root = np.sqrt(np.where(degrees > 0, degrees, 1))
     laplacian = np.diag(np.where(degrees > 0, 1.0, 0.0)) - W / root[:, None] / root
     eigenvalues, vectors = np.linalg.eigh(laplacian)
-    return SpectralEmbeddingResult(_signed(vectors[:, :n_components]), eigenvalues[:n_components], parts, k)
+    return SpectralEmbeddingResult(
+        _signed(vectors[:, :n_components]), eigenvalues[:n_components], parts, k
+    )
 
 
 def _joined_graph(
@@ -118,13 +126,17 @@ def _all_weights(X: np.ndarray, affinity: str, gamma: float | int) -> Float[np.n
             W = np.exp(-np.ldexp(gamma * squared_distances(x, x), 2 * exponent))
     else:
         W = X.astype(np.float64)
-        W = np.ldexp(W, -np.frexp(W.max(initial=0))[1])  # their sums must not leave the range of floats
+        W = np.ldexp(
+            W, -np.frexp(W.max(initial=0))[1]
+        )  # their sums must not leave the range of floats
         if np.abs(W - W.T).max(initial=0) > SAME:
             warnings.warn("the affinities are not symmetric: (W + W.T) / 2 is taken", stacklevel=3)
         W = (W + W.T) / 2
     np.fill_diagonal(W, 0)
     if not W.any():
-        raise InputError("every affinity of two points is 0: take a smaller gamma, or scale the points by their spread")
+        raise InputError(
+            "every affinity of two points is 0: take a smaller gamma, or scale the points by their spread"
+        )
     return W
 
 
@@ -134,7 +146,9 @@ def _check(X: np.ndarray, n_components: int, weights: str, affinity: str) -> Non
     if weights not in ("self-tuned", "plain"):
         raise InputError(f'expected weights "self-tuned" or "plain", got {weights!r}')
     if affinity not in AFFINITIES:
-        raise InputError(f"expected affinity to be one of {', '.join(map(repr, AFFINITIES))}, got {affinity!r}")
+        raise InputError(
+            f"expected affinity to be one of {', '.join(map(repr, AFFINITIES))}, got {affinity!r}"
+        )
     if affinity == "nearest_neighbors":
         return
     if not np.isfinite(X).all():
@@ -164,7 +178,9 @@ def _weights(near: Neighbors, weights: str) -> Float[np.ndarray, "n k"]:
         return np.maximum(np.exp(-of_own * of_other), LEAST_WEIGHT)
 
 
-def _relative(distances: Float[np.ndarray, "n k"], scale: Float[np.ndarray, "n #k"]) -> Float[np.ndarray, "n k"]:
+def _relative(
+    distances: Float[np.ndarray, "n k"], scale: Float[np.ndarray, "n #k"]
+) -> Float[np.ndarray, "n k"]:
     """d / s: squares of d or s could leave the range of floats."""
     # Of more than 7 equal points the scale is 0: nothing but they themselves is near to them.
     if_equal = np.where(distances == 0, 0, np.inf)
@@ -173,10 +189,14 @@ def _relative(distances: Float[np.ndarray, "n k"], scale: Float[np.ndarray, "n #
 
 
 def _n_parts(joined: np.ndarray) -> int:
-    """How many groups no edge joins: every point takes the smallest number among its neighbours until none changes."""
+    """How many groups no edge joins: every point takes the smallest number among its neighbours
+    until none changes.
+    """
     number = np.arange(len(joined))
     while True:
-        smallest = np.where(joined | np.eye(len(joined), dtype=bool), number, len(joined)).min(axis=1)
+        smallest = np.where(joined | np.eye(len(joined), dtype=bool), number, len(joined)).min(
+            axis=1
+        )
         if (smallest == number).all():
             return len(np.unique(number))
         number = smallest

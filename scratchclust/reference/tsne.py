@@ -1,13 +1,13 @@
 """t-SNE: a map in which points that are neighbours in the data are neighbours again.
 
-Each point chooses neighbours with probabilities that fall with the distance, as wide as makes its choice about as
-uncertain as one among `perplexity` equal neighbours:
+Each point chooses neighbours with probabilities that fall with the distance, as wide as makes its
+choice about as uncertain as one among `perplexity` equal neighbours:
 
     p_j|i = exp(-b_i |x_i - x_j|^2) / sum_k!=i exp(-b_i |x_i - x_k|^2)       with 2^(entropy of p_.|i) = perplexity
     p_ij  = (p_j|i + p_i|j) / 2n                                             one table for all pairs; its sum is 1
 
-Pairs of points of the map have affinities of their own, with the long tail of Student's t, which leaves room for what
-is only moderately near:
+Pairs of points of the map have affinities of their own, with the long tail of Student's t, which
+leaves room for what is only moderately near:
 
     w_ij = 1 / (1 + |y_i - y_j|^2)          q_ij = w_ij / Z          Z = sum_k!=l w_kl
 
@@ -15,27 +15,30 @@ The map is moved downhill on the divergence between the two:
 
     KL = sum_ij p_ij log(p_ij / q_ij)       dKL/dy_i = 4 sum_j (p_ij - q_ij) w_ij (y_i - y_j)
 
-For the first 250 iterations p is multiplied by an exaggeration a, so that clusters find together while the map is small
-and they can still pass each other. Each step has momentum and, for each coordinate, a gain that grows while the
-gradient keeps its direction and shrinks where it turns (Jacobs, 1988):
+For the first 250 iterations p is multiplied by an exaggeration a, so that clusters find together
+while the map is small and they can still pass each other. Each step has momentum and, for each
+coordinate, a gain that grows while the gradient keeps its direction and shrinks where it turns
+(Jacobs, 1988):
 
     gain <- gain + 0.2 where step and gradient disagree in sign, else 0.8 gain        (at least 0.01)
     step <- momentum step - learning_rate gain (gradient / 4)                          y <- y + step
 
-Both begin anew at the end of the exaggeration: what they have learned of a gradient 12 times as steep throws few points
-apart, from where they do not come back. The learning rate, n / a, multiplies a quarter of the gradient, as in FIt-SNE
-and openTSNE; scikit-learn's multiplies the whole, so that 200 there is 800 here. The divergence is always told without
-exaggeration.
+Both begin anew at the end of the exaggeration: what they have learned of a gradient 12 times as
+steep throws few points apart, from where they do not come back. The learning rate, n / a,
+multiplies a quarter of the gradient, as in FIt-SNE and openTSNE; scikit-learn's multiplies the
+whole, so that 200 there is 800 here. The divergence is always told without exaggeration.
 
-An exaggeration of 12 is made for thousands of points, of which each cluster has hundreds and becomes a small disk.
-Among dozens, where a point's neighbours are a good part of all, it draws everything into knots that leave each other in
-the wrong order. So n points take a = n / 200, but no less than 4 and no more than 12: 4 up to 800 points, 12 from 2,400
-on. `benchmarks/tsne_few_points.py` shows what that gains.
+An exaggeration of 12 is made for thousands of points, of which each cluster has hundreds and
+becomes a small disk. Among dozens, where a point's neighbours are a good part of all, it draws
+everything into knots that leave each other in the wrong order. So n points take a = n / 200, but no
+less than 4 and no more than 12: 4 up to 800 points, 12 from 2,400 on.
+`benchmarks/tsne_few_points.py` shows what that gains.
 
 The fast twin of this file is `scratchclust/reduce/tsne.py`.
 
-Sources: van der Maaten & Hinton, Visualizing data using t-SNE, 2008. Belkina et al., Automated optimized parameters for
-t-SNE, 2019 (learning rate n / exaggeration). Kobak & Berens, The art of using t-SNE, 2019 (start from PCA).
+Sources: van der Maaten & Hinton, Visualizing data using t-SNE, 2008. Belkina et al., Automated
+optimized parameters for t-SNE, 2019 (learning rate n / exaggeration). Kobak & Berens, The art of
+using t-SNE, 2019 (start from PCA).
 """
 
 from collections.abc import Callable
@@ -58,19 +61,25 @@ LEAST_LEARNING_RATE = 10.0  # a dozen points have as far to go as fifty
 START_SCALE = 1e-4  # standard deviation of the start along its first axis
 JITTER = 0.01 * START_SCALE  # as in openTSNE
 RECORD_EVERY = 50  # iterations from one entry of the history to the next
-LOG_RANGE, HALVINGS = (-20.0, 40.0), 40  # of the bisection for log b, in units of the mean squared distance
+LOG_RANGE, HALVINGS = (
+    (-20.0, 40.0),
+    40,
+)  # of the bisection for log b, in units of the mean squared distance
 NEW_STEP, NEW_ITERATIONS = 0.25, 100  # the descent of new points, see `transform`
 
 
-def conditional_affinities(squared_distances: Float[np.ndarray, "n m"], perplexity: float) -> Float[np.ndarray, "n m"]:
+def conditional_affinities(
+    squared_distances: Float[np.ndarray, "n m"], perplexity: float
+) -> Float[np.ndarray, "n m"]:
     """p_j|i of each row, whose entropy is log(perplexity): bisection for log b_i.
 
-    The entropy falls as b grows. Subtracting the smallest squared distance of a row changes no p and avoids exponents
-    that underflow all at once; dividing by the mean gives b a scale.
+    The entropy falls as b grows. Subtracting the smallest squared distance of a row changes no p
+    and avoids exponents that underflow all at once; dividing by the mean gives b a scale.
 
     Args:
         squared_distances: from each point to m others; infinity leaves one out (the point itself).
-        perplexity: a row of fewer than so many others, or with as many equally near ones, chooses evenly among these.
+        perplexity: a row of fewer than so many others, or with as many equally near ones, chooses
+            evenly among these.
     """
     finite = np.isfinite(squared_distances)
     smallest = squared_distances.min(axis=1, keepdims=True)
@@ -93,11 +102,13 @@ def joint_affinities(
     Args:
         X: points, or with metric="precomputed" their distances [n n].
         perplexity: about how many neighbours each point has.
-        metric: "euclidean", "cosine" (1 - cos in place of |x_i - x_j|, squared as that is) or "precomputed".
+        metric: "euclidean", "cosine" (1 - cos in place of |x_i - x_j|, squared as that is) or
+            "precomputed".
 
     Raises:
-        InputError: fewer than two points, NaN or infinity among them, not 1 <= perplexity < n, an unknown metric, with
-            "cosine" a row of zeros, or with "precomputed" no square matrix or a negative distance.
+        InputError: fewer than two points, NaN or infinity among them, not 1 <= perplexity < n, an
+            unknown metric, with "cosine" a row of zeros, or with "precomputed" no square matrix or
+            a negative distance.
     """
     _check(X, perplexity)
     squares = _squares(X, metric)
@@ -131,7 +142,9 @@ def pca_start(X: Real[np.ndarray, "n d"], n_components: int = 2) -> Float[np.nda
     return Y * (START_SCALE / deviation) if deviation > 0 else np.zeros_like(Y)
 
 
-def random_start(n: int, n_components: int = 2, *, rng: np.random.Generator) -> Float[np.ndarray, "n q"]:
+def random_start(
+    n: int, n_components: int = 2, *, rng: np.random.Generator
+) -> Float[np.ndarray, "n q"]:
     """Normally distributed coordinates of standard deviation 1e-4."""
     return START_SCALE * rng.normal(size=(n, n_components))
 
@@ -139,14 +152,17 @@ def random_start(n: int, n_components: int = 2, *, rng: np.random.Generator) -> 
 def jitter(Y: Float[np.ndarray, "n q"], *, rng: np.random.Generator) -> Float[np.ndarray, "n q"]:
     """A start with a little spread of its own along each axis, normal of standard deviation 1e-6.
 
-    Without it points that have no spread along a principal axis never leave the line, or the point, that they start in:
-    no gradient leads out of it. Equal points stay in one place, which is their best map.
+    Without it points that have no spread along a principal axis never leave the line, or the point,
+    that they start in: no gradient leads out of it. Equal points stay in one place, which is their
+    best map.
     """
     return Y + JITTER * rng.normal(size=Y.shape) if np.ptp(Y, axis=0).any() else Y
 
 
 def exaggeration(n: int, early_exaggeration: float = 12.0) -> float:
-    """The factor of p in the first iterations for n points: min(early_exaggeration, max(4, n / 200))."""
+    """The factor of p in the first iterations for n points: min(early_exaggeration, max(4, n /
+    200)).
+    """
     return min(early_exaggeration, max(LEAST_EXAGGERATION, n / POINTS_PER_EXAGGERATION))
 
 
@@ -171,31 +187,38 @@ def tsne(
         X: points, or with metric="precomputed" their distances [n n].
         n_components: q, the dimension of the map.
         perplexity: about how many neighbours each point has.
-        early_exaggeration: factor of p in the first 250 iterations, at most: few points take less, see `exaggeration`.
+        early_exaggeration: factor of p in the first 250 iterations, at most: few points take less,
+            see `exaggeration`.
         learning_rate: multiplies a quarter of the gradient; None: n / exaggeration, at least 10.
         max_iter: number of iterations, at most.
-        n_iter_without_progress: after the exaggeration, so many iterations without a smaller divergence are the end.
-        min_grad_norm: after the exaggeration, a gradient no longer than that is the end. Both are looked at every 50
-            iterations.
+        n_iter_without_progress: after the exaggeration, so many iterations without a smaller
+            divergence are the end.
+        min_grad_norm: after the exaggeration, a gradient no longer than that is the end. Both are
+            looked at every 50 iterations.
         metric: "euclidean", "cosine" or "precomputed".
         start: the first map; None: `pca_start` with a `jitter`.
         progress: called every 50 iterations with their number and the divergence.
         rng: of the jitter; None: a fixed one.
 
     Returns:
-        The map, its divergence, and the divergence every 50 iterations. Cost O(n^2 (d + q max_iter)) time.
+        The map, its divergence, and the divergence every 50 iterations. Cost O(n^2 (d + q
+        max_iter)) time.
 
     Raises:
-        InputError: as for `joint_affinities` and `pca_start`, distances without a start, a start of another shape, or
-            no iteration.
+        InputError: as for `joint_affinities` and `pca_start`, distances without a start, a start of
+            another shape, or no iteration.
     """
     if max_iter < 1:
         raise InputError(f"expected at least one iteration, got max_iter={max_iter}")
     if metric == "precomputed" and start is None:
-        raise InputError("distances have no principal axes to start from: give a start, as `random_start` makes one")
+        raise InputError(
+            "distances have no principal axes to start from: give a start, as `random_start` makes one"
+        )
     P = joint_affinities(X, perplexity, metric=metric)
     if start is None:
-        start = jitter(pca_start(X, n_components), rng=np.random.default_rng(0) if rng is None else rng)
+        start = jitter(
+            pca_start(X, n_components), rng=np.random.default_rng(0) if rng is None else rng
+        )
     Y = start.astype(np.float64)
     if Y.shape != (len(X), n_components):
         raise InputError(f"expected a start of shape {[len(X), n_components]}, got {list(Y.shape)}")
@@ -213,7 +236,9 @@ def tsne(
             history.append((i + 1, kl_divergence(Y, P)))
             if progress is not None:
                 progress(*history[-1])
-            if _stale(history, n_iter_without_progress) or _flat(i + 1, gradient(Y, P), min_grad_norm):
+            if _stale(history, n_iter_without_progress) or _flat(
+                i + 1, gradient(Y, P), min_grad_norm
+            ):
                 break
     iterations, divergences = np.array(history).T
     told = TSNEHistory(iterations.astype(np.int32), divergences)
@@ -230,8 +255,9 @@ def transform(
 ) -> Float[np.ndarray, "m q"]:
     """Places for new points in a finished map, none of which moves anything else.
 
-    A new point x has affinities p_j to its 3 perplexity nearest points of the fit. It starts at their weighted mean
-    sum_j p_j y_j and goes down on its own divergence for 100 iterations of plain gradient descent:
+    A new point x has affinities p_j to its 3 perplexity nearest points of the fit. It starts at
+    their weighted mean sum_j p_j y_j and goes down on its own divergence for 100 iterations of
+    plain gradient descent:
 
         KL(y) = sum_j p_j log(p_j / q_j)    q_j = w_j / sum_k w_k        (k runs over all points of the fit)
         dKL/dy = 2 sum_j (p_j - q_j) w_j (y - y_j)
@@ -256,7 +282,11 @@ def transform(
     for _ in range(NEW_ITERATIONS):
         attraction = _pull(Y, attracting, p)
         w = 1 / (1 + ((Y[:, None] - embedding[None]) ** 2).sum(axis=2))
-        repulsion = _pull(Y, np.broadcast_to(embedding, (len(Y), *embedding.shape)), w / w.sum(axis=1, keepdims=True))
+        repulsion = _pull(
+            Y,
+            np.broadcast_to(embedding, (len(Y), *embedding.shape)),
+            w / w.sum(axis=1, keepdims=True),
+        )
         Y = Y - NEW_STEP * 2 * (attraction - repulsion)
     return np.where(near.distances[:, :1] == 0, attracting[:, 0], Y)
 
@@ -266,13 +296,17 @@ def _check(X: Real[np.ndarray, "n d"], perplexity: float) -> None:
     if n < 2:
         raise InputError(f"expected at least two points, got {n}: a single one has no neighbour")
     if not 1 <= perplexity < n:
-        raise InputError(f"expected a perplexity of at least 1 and below the number of points {n}, got {perplexity:g}")
+        raise InputError(
+            f"expected a perplexity of at least 1 and below the number of points {n}, got {perplexity:g}"
+        )
     if not np.isfinite(X).all():
         raise InputError("X holds NaN or infinity: leave out or fill those rows first")
 
 
 def _squares(X: Real[np.ndarray, "n d"], metric: str) -> Float[np.ndarray, "n n"]:
-    """The squared distances of all pairs; with "cosine" |u_i - u_j|^2 / 2 = 1 - cos is the distance."""
+    """The squared distances of all pairs; with "cosine" |u_i - u_j|^2 / 2 = 1 - cos is the
+    distance.
+    """
     if metric == "euclidean":
         return squared_distances(X, X)
     if metric == "cosine":
@@ -287,7 +321,9 @@ def _squares(X: Real[np.ndarray, "n d"], metric: str) -> Float[np.ndarray, "n n"
     return X.astype(np.float64) ** 2
 
 
-def _nearest(X: Real[np.ndarray, "n d"], k: int, X_new: Real[np.ndarray, "m d"], metric: str) -> Neighbors:
+def _nearest(
+    X: Real[np.ndarray, "n d"], k: int, X_new: Real[np.ndarray, "m d"], metric: str
+) -> Neighbors:
     if metric != "precomputed":
         return nearest_neighbors(X, k, queries=X_new, metric=metric)
     indices = X_new.argsort(axis=1, kind="stable")[:, :k].astype(np.int32)

@@ -1,4 +1,6 @@
-"""Figures of true labels against clusters: histograms of the labels in each cluster, and the confusion matrix."""
+"""Figures of true labels against clusters: histograms of the labels in each cluster, and the
+confusion matrix.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +34,8 @@ def label_histograms(
     label_names: Sequence[Any],
     cluster_names: Sequence[Any] | None = None,
 ) -> Figure:
-    """How many images of each true label a cluster holds: one small panel a cluster, its largest label in colour.
+    """How many images of each true label a cluster holds: one small panel a cluster, its largest
+    label in colour.
 
     Of more than `MOST_PANELS` clusters the largest are shown.
 
@@ -95,8 +98,9 @@ def confusion_matrix(
 ) -> Figure:
     """True classes against clusters: the count in each cell, its share of the class as colour.
 
-    The columns are drawn in the order given: for a matrix with its matches on the diagonal, order them before.
-    Numbers are left out where they would be too small to read, or more than a thousand.
+    The columns are drawn in the order given: for a matrix with its matches on the diagonal, order
+    them before. Numbers are left out where they would be too small to read, or more than a
+    thousand.
 
     Args:
         contingency: [n_classes, n_clusters] counts.
@@ -109,42 +113,66 @@ def confusion_matrix(
     counts = check_counts(contingency)
     n_classes, n_clusters = counts.shape
     classes = check_names(label_names, n_classes, "label_names", "rows of contingency")
-    clusters = [str(column) for column in range(n_clusters)] if cluster_names is None else cluster_names
+    clusters = (
+        [str(column) for column in range(n_clusters)] if cluster_names is None else cluster_names
+    )
     clusters = check_names(clusters, n_clusters, "cluster_names", "columns of contingency")
     height = min(8.0, 0.36 * n_classes)
-    figure = new_figure(f"True classes and the clusters they fell into ({counts.sum():,} images)", 1.3 + height)
+    figure = new_figure(
+        f"True classes and the clusters they fell into ({counts.sum():,} images)", 1.3 + height
+    )
     ax = figure.subplots()
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     deepest = share.max() or 1.0
-    image = ax.imshow(share, cmap="Blues", vmin=0, vmax=deepest, aspect="auto", interpolation="nearest")
+    image = ax.imshow(
+        share, cmap="Blues", vmin=0, vmax=deepest, aspect="auto", interpolation="nearest"
+    )
     _write_counts(ax, counts, share / deepest, height)
     _name_cells(ax, [as_drawn(name) for name in classes], [as_drawn(name) for name in clusters])
-    bar = figure.colorbar(image, ax=ax, pad=0.02, fraction=0.04, aspect=30, format=PercentFormatter(1.0))
+    bar = figure.colorbar(
+        image, ax=ax, pad=0.02, fraction=0.04, aspect=30, format=PercentFormatter(1.0)
+    )
     bar.outline.set_visible(False)
     bar.set_label("share of the class")
     return figure
 
 
-def _write_counts(ax: Axes, counts: Integer[np.ndarray, "r c"], depth: Float[np.ndarray, "r c"], height: float) -> None:
-    """The count of each cell, in black or white, whichever stands out more from the colour of its depth in [0, 1]."""
+def _write_counts(
+    ax: Axes, counts: Integer[np.ndarray, "r c"], depth: Float[np.ndarray, "r c"], height: float
+) -> None:
+    """The count of each cell, in black or white, whichever stands out more from the colour of its
+    depth in [0, 1].
+    """
     digits = len(str(counts.max()))
-    cell_width = 0.78 * WIDTH * 72 / counts.shape[1]  # points; the rest of the width holds names and colour bar
+    cell_width = (
+        0.78 * WIDTH * 72 / counts.shape[1]
+    )  # points; the rest of the width holds names and colour bar
     size = min(LARGEST, cell_width / (0.75 * digits), 0.8 * height * 72 / counts.shape[0])
     if size < SMALLEST or counts.size > MAX_CELLS_WITH_NUMBERS:
         return
     for (row, column), count in np.ndenumerate(counts):
         color = readable_on(np.array(colormaps["Blues"](depth[row, column])[:3]))
         ax.text(
-            column, row, str(count), color=color, size=size, horizontalalignment="center", verticalalignment="center"
+            column,
+            row,
+            str(count),
+            color=color,
+            size=size,
+            horizontalalignment="center",
+            verticalalignment="center",
         )
 
 
 def readable_on(background: Float[np.ndarray, "3"]) -> str:
-    """Black or white, whichever has the higher contrast with an sRGB colour in [0, 1]; it is never below 4.5 : 1.
+    """Black or white, whichever has the higher contrast with an sRGB colour in [0, 1]; it is never
+    below 4.5 : 1.
 
-    Contrast is (L1 + 0.05) / (L2 + 0.05) of the relative luminances L, as the W3C's WCAG 2 defines them.
+    Contrast is (L1 + 0.05) / (L2 + 0.05) of the relative luminances L, as the W3C's WCAG 2 defines
+    them.
     """
-    linear = np.where(background <= 0.04045, background / 12.92, ((background + 0.055) / 1.055) ** 2.4)
+    linear = np.where(
+        background <= 0.04045, background / 12.92, ((background + 0.055) / 1.055) ** 2.4
+    )
     luminance = float(linear @ [0.2126, 0.7152, 0.0722])
     return "white" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else "black"
 

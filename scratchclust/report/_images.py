@@ -21,21 +21,33 @@ from scratchclust.report._inputs import (
     no_formula,
     to_bytes,
 )
-from scratchclust.report._style import WIDTH, cluster_name, largest_clusters, new_figure, panel_grid, styled
+from scratchclust.report._style import (
+    WIDTH,
+    cluster_name,
+    largest_clusters,
+    new_figure,
+    panel_grid,
+    styled,
+)
 
 WHITE = 255
 MOST_CENTROIDS = 80
-HIGHEST = 2.0  # of a picture among others, in widths of its place: one that is higher becomes narrower
+# of a picture among others, in widths of its place: one that is higher becomes narrower
+HIGHEST = 2.0
 
 
 @styled
 def random_images(
-    images: Num[Any, "n h w c"], labels: Integer[Any, "n"], *, rng: np.random.Generator, n_images: int = 100
+    images: Num[Any, "n h w c"],
+    labels: Integer[Any, "n"],
+    *,
+    rng: np.random.Generator,
+    n_images: int = 100,
 ) -> Figure:
     """Random images of each cluster, one mosaic a cluster, with the cluster's size in its title.
 
-    A cluster with fewer than `n_images` shows all of them, larger, so that no paper stays white; noise (-1) is the last
-    panel. Of more than `MOST_PANELS` clusters the largest are shown.
+    A cluster with fewer than `n_images` shows all of them, larger, so that no paper stays white;
+    noise (-1) is the last panel. Of more than `MOST_PANELS` clusters the largest are shown.
 
     Args:
         images: [n, h, w, c] uint8 or float in [0, 1], one channel or three.
@@ -55,7 +67,9 @@ def random_images(
     for rows in members:
         chosen = rng.choice(rows, size=min(limit, len(rows)), replace=False)
         columns = _columns(len(chosen), pictures.shape[1] / pictures.shape[2])
-        mosaics.append(mosaic(to_bytes(pictures[chosen]), columns=columns, rows=-(-len(chosen) // columns)))
+        mosaics.append(
+            mosaic(to_bytes(pictures[chosen]), columns=columns, rows=-(-len(chosen) // columns))
+        )
     figure, axes = _mosaic_panels(f"Random images of each cluster (up to {limit}){beside}", mosaics)
     for ax, label, rows, picture in zip(axes, present, members, mosaics, strict=True):
         ax.imshow(picture)
@@ -66,7 +80,9 @@ def random_images(
 
 
 def _columns(n: int, proportion: float) -> int:
-    """Columns of a mosaic that is about square; one of fewer than four pictures leaves room, for they would be huge."""
+    """Columns of a mosaic that is about square; one of fewer than four pictures leaves room, for
+    they would be huge.
+    """
     return min(max(n, 2), math.ceil(math.sqrt(max(n, 4) * proportion)))
 
 
@@ -76,12 +92,18 @@ def _mosaic_panels(title: str, mosaics: list[np.ndarray]) -> tuple[Figure, list[
     per_row = min(n_panels, 2 if n_panels <= 4 else 3 if n_panels <= 9 else 4)
     panel_width = WIDTH / max(per_row, 2) - 0.1
     proportions = [min(1.5, picture.shape[0] / picture.shape[1]) for picture in mosaics]
-    heights = [panel_width * max(proportions[i : i + per_row]) + 0.24 for i in range(0, n_panels, per_row)]
+    heights = [
+        panel_width * max(proportions[i : i + per_row]) + 0.24 for i in range(0, n_panels, per_row)
+    ]
     return panel_grid(title, n_panels, columns=per_row, panel_height=heights)
 
 
-def mosaic(images: UInt8[np.ndarray, "n h w 3"], *, columns: int, rows: int) -> UInt8[np.ndarray, "height width 3"]:
-    """Join images row by row into one picture of `rows` by `columns` tiles on white, with a thin gap between them."""
+def mosaic(
+    images: UInt8[np.ndarray, "n h w 3"], *, columns: int, rows: int
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Join images row by row into one picture of `rows` by `columns` tiles on white, with a thin
+    gap between them.
+    """
     n, height, width, _ = images.shape
     gap = tile_gap(height, width)
     tiles = np.full((rows * columns, height + gap, width + gap, 3), WHITE, dtype=np.uint8)
@@ -102,8 +124,8 @@ def centroid_images(
     *,
     title: str | None = None,
 ) -> Figure:
-    """Each cluster's centroid as a picture, with the size of the cluster; of more than 80 the largest (the first,
-    where no sizes are given).
+    """Each cluster's centroid as a picture, with the size of the cluster; of more than 80 the
+    largest (the first, where no sizes are given).
 
     Args:
         centroids: [k, h, w, c] floats in [0, 1]; values outside are clipped.
@@ -117,18 +139,29 @@ def centroid_images(
     titles = [cluster_name(label) for label in range(len(pictures))]
     if counts is not None:
         sizes = check_curve(counts, "counts", len(pictures))
-        titles = [f"{title}\n{int(size):,} images" for title, size in zip(titles, sizes, strict=True)]
+        titles = [
+            f"{title}\n{int(size):,} images" for title, size in zip(titles, sizes, strict=True)
+        ]
     heading, n_shown = title or f"Centroids of {len(pictures)} clusters", len(pictures)
     if n_shown > MOST_CENTROIDS:
-        heading, n_shown = f"{heading}: the {MOST_CENTROIDS} {'first' if counts is None else 'largest'}", MOST_CENTROIDS
-    by_size = np.arange(len(pictures)) if counts is None else np.argsort(-np.asarray(counts), kind="stable")
+        heading, n_shown = (
+            f"{heading}: the {MOST_CENTROIDS} {'first' if counts is None else 'largest'}",
+            MOST_CENTROIDS,
+        )
+    by_size = (
+        np.arange(len(pictures))
+        if counts is None
+        else np.argsort(-np.asarray(counts), kind="stable")
+    )
     shown = np.sort(by_size[:n_shown])
     columns = n_shown if n_shown <= 8 else -(-n_shown // math.ceil(n_shown / 8))
     return _tiles(heading, pictures[shown], [titles[i] for i in shown], columns=columns)
 
 
 @styled
-def image_row(images: Num[Any, "n h w c"], titles: Sequence[str] | None = None, *, title: str = "Images") -> Figure:
+def image_row(
+    images: Num[Any, "n h w c"], titles: Sequence[str] | None = None, *, title: str = "Images"
+) -> Figure:
     """Images side by side, ten to a row, each with a line above it if `titles` are given.
 
     Args:
@@ -140,7 +173,11 @@ def image_row(images: Num[Any, "n h w c"], titles: Sequence[str] | None = None, 
         InputError: if a shape or dtype does not fit, or titles are not one for each image.
     """
     pictures = check_images(images)
-    lines = [""] * len(pictures) if titles is None else check_names(titles, len(pictures), "titles", "images")
+    lines = (
+        [""] * len(pictures)
+        if titles is None
+        else check_names(titles, len(pictures), "titles", "images")
+    )
     return _tiles(title, pictures, lines, columns=min(10, len(pictures)))
 
 
@@ -159,7 +196,14 @@ def _tiles(title: str, pictures: np.ndarray, titles: list[str], *, columns: int)
         left, top = 1.1 * (index % columns), step * (index // columns)
         ax.imshow(picture, extent=(left, left + tall / proportion, top + tall, top))
         if text:
-            ax.text(left, top - 0.03, no_formula(text), fontsize=8, verticalalignment="bottom", linespacing=1.1)
+            ax.text(
+                left,
+                top - 0.03,
+                no_formula(text),
+                fontsize=8,
+                verticalalignment="bottom",
+                linespacing=1.1,
+            )
     ax.set(xlim=(0, 1.1 * columns_wide - 0.1), ylim=((rows - 1) * step + tall, tall + 0.1 - step))
     ax.set_anchor("NW")
     ax.set_axis_off()

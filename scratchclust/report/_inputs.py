@@ -1,4 +1,6 @@
-"""What every figure asks of its arguments: each check raises one line that says what was expected and what came."""
+"""What every figure asks of its arguments: each check raises one line that says what was expected
+and what came.
+"""
 
 import functools
 from collections.abc import Sequence
@@ -11,7 +13,14 @@ from matplotlib.font_manager import findfont, fontManager, get_font
 from scratchclust.errors import InputError, escaped
 
 OTHER_SCRIPTS = (
-    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "WenQuanYi Micro Hei", "PingFang SC", "Hiragino Sans"),
+    *(
+        "Noto Sans CJK SC",
+        "Noto Sans CJK JP",
+        "Noto Sans SC",
+        "WenQuanYi Micro Hei",
+        "PingFang SC",
+        "Hiragino Sans",
+    ),
     *("Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Noto Sans Devanagari", "Noto Sans Thai"),
 )
 
@@ -20,9 +29,13 @@ def check_points(values: Any, name: str) -> Float[np.ndarray, "n 2"]:
     """Points on a plane, at least one, all finite, as float64."""
     points = np.asarray(values, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 2 or len(points) == 0:
-        raise InputError(f"expected {name} of shape [n, 2], got {list(points.shape)}: reduce the data to two columns")
+        raise InputError(
+            f"expected {name} of shape [n, 2], got {list(points.shape)}: reduce the data to two columns"
+        )
     if not np.isfinite(points).all():
-        raise InputError(f"expected finite {name}, got NaN or infinity: leave those rows out before drawing")
+        raise InputError(
+            f"expected finite {name}, got NaN or infinity: leave those rows out before drawing"
+        )
     return points
 
 
@@ -35,7 +48,9 @@ def check_counts(contingency: Any) -> Integer[np.ndarray, "n_classes n_clusters"
             "pass contingency_matrix(labels_true, labels_pred)"
         )
     if not np.issubdtype(counts.dtype, np.integer) or counts.min() < 0:
-        raise InputError(f"expected counts in contingency, got {counts.dtype} from {counts.min()}: count images")
+        raise InputError(
+            f"expected counts in contingency, got {counts.dtype} from {counts.min()}: count images"
+        )
     return counts
 
 
@@ -57,22 +72,29 @@ def check_labels(labels: Any, n_rows: int, rows: str) -> Integer[np.ndarray, "n"
 def check_names(names: Sequence[Any] | Any, n_expected: int, name: str, things: str) -> list[str]:
     """Names for `n_expected` `things` (a word for the message), as strings."""
     if len(names) != n_expected:
-        raise InputError(f"expected {n_expected} {name}, one for each of the {things}, got {len(names)}: pass as many")
+        raise InputError(
+            f"expected {n_expected} {name}, one for each of the {things}, got {len(names)}: pass as many"
+        )
     return [str(one) for one in names]
 
 
 def as_drawn(name: str) -> str:
-    """A name from somebody's folders: one line, at most 28 letters with its beginning and its end, and no formula.
+    """A name from somebody's folders: one line, at most 28 letters with its beginning and its end,
+    and no formula.
 
     A letter that no font here has is written as in Python: boxes would make all such names alike.
     """
-    line = "".join(letter if _has_glyph(letter) else ascii(letter)[1:-1] for letter in escaped(name))
+    line = "".join(
+        letter if _has_glyph(letter) else ascii(letter)[1:-1] for letter in escaped(name)
+    )
     return no_formula(line if len(line) <= 28 else f"{line[:14]}…{line[-13:]}")
 
 
 @functools.cache
 def font_families() -> list[str]:
-    """DejaVu Sans, which comes with matplotlib, and behind it fonts for other scripts where they are installed."""
+    """DejaVu Sans, which comes with matplotlib, and behind it fonts for other scripts where they
+    are installed.
+    """
     installed = {font.name for font in fontManager.ttflist}
     return ["DejaVu Sans", *(name for name in OTHER_SCRIPTS if name in installed)]
 
@@ -87,8 +109,12 @@ def no_formula(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def check_images(images: Any, name: str = "images") -> UInt8[np.ndarray, "n h w 3"] | Float[np.ndarray, "n h w 3"]:
-    """Images [n, h, w, c] with c = 1 or 3, uint8 or float, as three channels; grey ones are repeated without a copy."""
+def check_images(
+    images: Any, name: str = "images"
+) -> UInt8[np.ndarray, "n h w 3"] | Float[np.ndarray, "n h w 3"]:
+    """Images [n, h, w, c] with c = 1 or 3, uint8 or float, as three channels; grey ones are
+    repeated without a copy.
+    """
     array = np.asarray(images)
     if array.ndim != 4 or 0 in array.shape or array.shape[3] not in (1, 3):
         raise InputError(
@@ -103,14 +129,18 @@ def check_images(images: Any, name: str = "images") -> UInt8[np.ndarray, "n h w 
 
 
 def to_bytes(images: np.ndarray) -> UInt8[np.ndarray, "..."]:
-    """Pixels as uint8: floats are clipped to [0, 1] and rounded to the nearest of 256 steps; NaN is black."""
+    """Pixels as uint8: floats are clipped to [0, 1] and rounded to the nearest of 256 steps; NaN is
+    black.
+    """
     if images.dtype == np.uint8:
         return images
     return np.rint(255 * np.clip(np.nan_to_num(images, nan=0.0), 0, 1)).astype(np.uint8)
 
 
 def check_curve(values: Any, name: str, length: int | None = None) -> Float[np.ndarray, "m"]:
-    """A series of numbers as float64, None as NaN (a gap in the line); of a given length where one is given."""
+    """A series of numbers as float64, None as NaN (a gap in the line); of a given length where one
+    is given.
+    """
     try:
         # NumPy turns None into NaN when it is told the dtype.
         curve = np.asarray(values, dtype=np.float64)
@@ -129,5 +159,7 @@ def check_curve(values: Any, name: str, length: int | None = None) -> Float[np.n
 def check_sample_size(n_images: int) -> int:
     """How many images to draw: at least one."""
     if n_images < 1:
-        raise InputError(f"expected n_images of at least 1, got {n_images}: say how many images to draw")
+        raise InputError(
+            f"expected n_images of at least 1, got {n_images}: say how many images to draw"
+        )
     return n_images

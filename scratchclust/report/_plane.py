@@ -48,11 +48,12 @@ def embedding(
     axis_name: str = "component",
     colors: Mapping[int, int] | None = None,
 ) -> Figure:
-    """Points in two dimensions coloured by cluster, with images in coloured frames at the places of a random sample.
+    """Points in two dimensions coloured by cluster, with images in coloured frames at the places of
+    a random sample.
 
-    The sample is thinned so that no image covers another: each is centred on its point, the other points are dots. It
-    begins with one point of each cluster, the smallest first; the dots of a cluster that would be covered all the same
-    lie above the images, so that none is hidden.
+    The sample is thinned so that no image covers another: each is centred on its point, the other
+    points are dots. It begins with one point of each cluster, the smallest first; the dots of a
+    cluster that would be covered all the same lie above the images, so that none is hidden.
 
     Args:
         points: [n, 2], from PCA or t-SNE.
@@ -61,7 +62,8 @@ def embedding(
         rng: chooses which points show as images.
         n_images: how many images at most; fewer are drawn where there is no room for more.
         axis_name: the axes are called "<axis_name> 1" and "<axis_name> 2".
-        colors: cluster -> the number of its colour in `PALETTE`; its own number where it is not named.
+        colors: cluster -> the number of its colour in `PALETTE`; its own number where it is not
+            named.
 
     Raises:
         InputError: if shapes do not fit, or n_images < 1.
@@ -71,10 +73,13 @@ def embedding(
     span = np.ptp(points, axis=0)
     proportion = span[1] / span[0] if span.min() > 0 else 1.0
     figure = new_figure(
-        f"{len(points):,} images in two dimensions, coloured by cluster", float(np.clip(6 * proportion + 1, 4, 6.6))
+        f"{len(points):,} images in two dimensions, coloured by cluster",
+        float(np.clip(6 * proportion + 1, 4, 6.6)),
     )
     ax = figure.subplots()
-    order = rng.permutation(len(points))  # also the order of drawing, so that no cluster hides another
+    order = rng.permutation(
+        len(points)
+    )  # also the order of drawing, so that no cluster hides another
     drawn = np.array([to_rgb(cluster_color(label, colors)) for label in labels.tolist()])
     size = float(np.clip(20_000 / len(points), 2, 24))
     ax.scatter(*points[order].T, s=size, c=drawn[order], linewidths=0)
@@ -85,14 +90,23 @@ def embedding(
         chosen = order[thin(points[order], side, n_images)]
         _draw_thumbnails(ax, points[chosen], pictures[chosen], drawn[chosen], side)
         hidden = _hidden(points, labels, chosen, side)
-        ax.scatter(*points[hidden].T, s=max(size, 20), c=drawn[hidden], edgecolors="white", linewidths=0.8, zorder=4)
+        ax.scatter(
+            *points[hidden].T,
+            s=max(size, 20),
+            c=drawn[hidden],
+            edgecolors="white",
+            linewidths=0.8,
+            zorder=4,
+        )
     ax.set_aspect("equal", adjustable="datalim")
     ax.set(xlabel=f"{axis_name} 1", ylabel=f"{axis_name} 2")
     _cluster_legend(figure, labels, colors)
     return figure
 
 
-def _each_cluster_first(order: Integer[np.ndarray, "n"], labels: Integer[np.ndarray, "n"]) -> Integer[np.ndarray, "n"]:
+def _each_cluster_first(
+    order: Integer[np.ndarray, "n"], labels: Integer[np.ndarray, "n"]
+) -> Integer[np.ndarray, "n"]:
     """The order with the first point of each cluster at its head, the smallest cluster first."""
     clusters, first, sizes = np.unique(labels[order], return_index=True, return_counts=True)
     head = first[np.lexsort((clusters, sizes))]
@@ -100,7 +114,10 @@ def _each_cluster_first(order: Integer[np.ndarray, "n"], labels: Integer[np.ndar
 
 
 def _hidden(
-    points: Float[np.ndarray, "n 2"], labels: Integer[np.ndarray, "n"], chosen: Integer[np.ndarray, "m"], side: float
+    points: Float[np.ndarray, "n 2"],
+    labels: Integer[np.ndarray, "n"],
+    chosen: Integer[np.ndarray, "m"],
+    side: float,
 ) -> Integer[np.ndarray, "h"]:
     """The points of clusters that have no thumbnail and lie below others altogether."""
     without = np.flatnonzero(~np.isin(labels, labels[chosen]))
@@ -112,13 +129,16 @@ def _hidden(
 
 
 def _thumbnail_side(span: Float[np.ndarray, "2"], n_images: int) -> float:
-    """The width of a thumbnail in the unit of the points: 26 fill the longer side, fewer if few are to be drawn."""
+    """The width of a thumbnail in the unit of the points: 26 fill the longer side, fewer if few are
+    to be drawn.
+    """
     across = min(26.0, max(6.0, 1.6 * n_images**0.5))
     return float(span.max()) / across if span.max() > 0 else 1.0
 
 
 def thin(points: Float[np.ndarray, "n 2"], side: float, n_max: int) -> Integer[np.ndarray, "m"]:
-    """Take points in the order given, at most `n_max`, leaving out each whose square would overlap one taken before.
+    """Take points in the order given, at most `n_max`, leaving out each whose square would overlap
+    one taken before.
 
     Only the first 25 n_max points are candidates, which bounds the time for very many points.
     """
@@ -137,12 +157,19 @@ def _draw_thumbnails(
     colors: Float[np.ndarray, "m 3"],
     side: float,
 ) -> None:
-    """Paste every thumbnail into one transparent picture over the plane: one artist is drawn instead of hundreds."""
-    tiles = [framed(picture, color) for picture, color in zip(to_bytes(pictures), to_bytes(colors), strict=True)]
+    """Paste every thumbnail into one transparent picture over the plane: one artist is drawn
+    instead of hundreds.
+    """
+    tiles = [
+        framed(picture, color)
+        for picture, color in zip(to_bytes(pictures), to_bytes(colors), strict=True)
+    ]
     height, width = tiles[0].shape[:2]
     pixel = side / max(height, width)
     left, bottom = points.min(axis=0) - side
-    columns, rows = np.rint((points - (left, bottom)) / pixel - (width / 2, height / 2)).astype(int).T
+    columns, rows = (
+        np.rint((points - (left, bottom)) / pixel - (width / 2, height / 2)).astype(int).T
+    )
     canvas = np.zeros((rows.max() + 2 * height, columns.max() + 2 * width, 4), dtype=np.uint8)
     for tile, row, column in zip(tiles, rows, columns, strict=True):
         # Rows of the canvas count upwards, as the y axis does; rows of a picture count downwards.
@@ -152,10 +179,14 @@ def _draw_thumbnails(
     ax.imshow(canvas, extent=extent, origin="lower", zorder=3)
 
 
-def framed(picture: UInt8[np.ndarray, "h w 3"], color: UInt8[np.ndarray, "3"]) -> UInt8[np.ndarray, "height width 3"]:
-    """`picture` within a frame of `color` and, inside it, a white line, which parts dark frames from dark pictures.
+def framed(
+    picture: UInt8[np.ndarray, "h w 3"], color: UInt8[np.ndarray, "3"]
+) -> UInt8[np.ndarray, "height width 3"]:
+    """`picture` within a frame of `color` and, inside it, a white line, which parts dark frames
+    from dark pictures.
 
-    Small pictures are magnified by a whole number and large ones averaged over whole blocks to about THUMBNAIL pixels.
+    Small pictures are magnified by a whole number and large ones averaged over whole blocks to
+    about THUMBNAIL pixels.
     """
     longer = max(picture.shape[:2])
     if longer > THUMBNAIL:
@@ -172,13 +203,16 @@ def framed(picture: UInt8[np.ndarray, "h w 3"], color: UInt8[np.ndarray, "3"]) -
     return tile
 
 
-def _cluster_legend(figure: Figure, labels: Integer[np.ndarray, "n"], colors: Mapping[int, int] | None) -> None:
+def _cluster_legend(
+    figure: Figure, labels: Integer[np.ndarray, "n"], colors: Mapping[int, int] | None
+) -> None:
     """A dot, a name and a size for each cluster, to the right; none where colours come round again."""
     present = present_clusters(labels)
     if max(color_number(label, colors) for label in present) >= len(PALETTE):
         return
     marks = [
-        Line2D([], [], linestyle="", marker="o", markersize=7, color=cluster_color(label, colors)) for label in present
+        Line2D([], [], linestyle="", marker="o", markersize=7, color=cluster_color(label, colors))
+        for label in present
     ]
     names = [f"{cluster_name(label)} ({(labels == label).sum():,})" for label in present]
     figure.legend(marks, names, loc="outside right center", handletextpad=0.2)
@@ -192,20 +226,25 @@ def plane_steps(
     columns: int = 3,
     paths: bool = True,
 ) -> Figure:
-    """Steps of k-means on a plane, one small panel each: points coloured by cluster, centroids as outlined markers.
+    """Steps of k-means on a plane, one small panel each: points coloured by cluster, centroids as
+    outlined markers.
 
     Args:
         X: [n, 2] the points.
-        steps: (title, centroids [k, 2], labels [n], or None for points not assigned yet) for each panel.
+        steps: (title, centroids [k, 2], labels [n], or None for points not assigned yet) for each
+            panel.
         columns: panels in a row.
-        paths: draw the way each centroid came, through the steps before, as long as their number stays the same.
+        paths: draw the way each centroid came, through the steps before, as long as their number
+            stays the same.
 
     Raises:
         InputError: if there is no step, columns < 1, or a shape does not fit.
     """
     X = check_points(X, "X")
     if not steps or columns < 1:
-        raise InputError(f"expected at least one step and one column, got {len(steps)} and {columns}: pass more")
+        raise InputError(
+            f"expected at least one step and one column, got {len(steps)} and {columns}: pass more"
+        )
     across = min(columns, len(steps))
     span = np.ptp(X, axis=0)
     proportion = float(np.clip(span[1] / span[0], 0.3, 2.0)) if span[0] > 0 else 1.0
@@ -220,7 +259,10 @@ def plane_steps(
     path: list[np.ndarray] = []
     for ax, (title, centroids, labels) in zip(axes, steps, strict=True):
         centroids = check_points(centroids, "centroids")
-        path = [*(before for before in path if paths and before.shape == centroids.shape), centroids]
+        path = [
+            *(before for before in path if paths and before.shape == centroids.shape),
+            centroids,
+        ]
         _plane(ax, X, labels)
         _centroids(ax, np.stack(path))
         ax.set(title=no_formula(title), xticks=[], yticks=[], aspect="equal", anchor="NW")
@@ -241,5 +283,19 @@ def _centroids(ax: Axes, path: Float[np.ndarray, "steps k 2"]) -> None:
     for label, positions in enumerate(path.swapaxes(0, 1)):
         color = cluster_color(label)
         ax.plot(*positions.T, color=color, marker="o", markersize=3, path_effects=halo, zorder=3)
-        ax.plot(*positions[-1], marker="o", markersize=11, color=color, markeredgecolor="white", zorder=4)
-        ax.plot(*positions[-1], marker="o", markersize=12.5, markerfacecolor="none", markeredgecolor="black", zorder=5)
+        ax.plot(
+            *positions[-1],
+            marker="o",
+            markersize=11,
+            color=color,
+            markeredgecolor="white",
+            zorder=4,
+        )
+        ax.plot(
+            *positions[-1],
+            marker="o",
+            markersize=12.5,
+            markerfacecolor="none",
+            markeredgecolor="black",
+            zorder=5,
+        )

@@ -1,4 +1,6 @@
-"""Figures of scores: the silhouette of every image, scores over k, inertia per iteration, methods side by side."""
+"""Figures of scores: the silhouette of every image, scores over k, inertia per iteration, methods
+side by side.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +9,13 @@ import numpy as np
 from jaxtyping import Float, Integer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter, StrMethodFormatter
+from matplotlib.ticker import (
+    LogLocator,
+    MaxNLocator,
+    NullLocator,
+    ScalarFormatter,
+    StrMethodFormatter,
+)
 
 from scratchclust.errors import InputError
 from scratchclust.report._inputs import check_curve, check_labels, check_names, no_formula
@@ -33,17 +41,22 @@ Numbers = Sequence[Any] | Float[Any, "m"] | Integer[Any, "m"]
 
 @styled
 def silhouette_plot(
-    silhouette_samples: Float[Any, "n"], labels: Integer[Any, "n"], *, colors: Mapping[int, int] | None = None
+    silhouette_samples: Float[Any, "n"],
+    labels: Integer[Any, "n"],
+    *,
+    colors: Mapping[int, int] | None = None,
 ) -> Figure:
-    """The silhouette of every image, sorted within its cluster: a knife blade for each, the mean as a line.
+    """The silhouette of every image, sorted within its cluster: a knife blade for each, the mean as
+    a line.
 
-    Noise (-1) has no silhouette and is left out; the title counts it. A cluster gets the room that its name needs; of
-    more than `MOST_NAMED` clusters some have no name.
+    Noise (-1) has no silhouette and is left out; the title counts it. A cluster gets the room that
+    its name needs; of more than `MOST_NAMED` clusters some have no name.
 
     Args:
         silhouette_samples: [n] in [-1, 1]; what stands at noise is not looked at.
         labels: [n] the cluster of each image; noise -1.
-        colors: cluster -> the number of its colour in `PALETTE`; its own number where it is not named.
+        colors: cluster -> the number of its colour in `PALETTE`; its own number where it is not
+            named.
 
     Raises:
         InputError: if the lengths differ, all is noise, or a value outside noise is not in [-1, 1].
@@ -55,15 +68,22 @@ def silhouette_plot(
     clusters, counts = np.unique(labels, return_counts=True)
     noise = f", {n_noise:,} left out as noise" if n_noise else ""
     height = max(min(1.2 + 0.36 * len(clusters), 4.8), 0.8 + 0.19 * min(len(clusters), MOST_NAMED))
-    figure = new_figure(f"Silhouette of each image, by cluster ({len(samples):,} images{noise})", height)
+    figure = new_figure(
+        f"Silhouette of each image, by cluster ({len(samples):,} images{noise})", height
+    )
     ax = figure.subplots()
     gap = max(1, round(len(samples) / 40 / len(clusters)))
     places = _places(counts, gap, LABEL_HEIGHT / (height - 0.8))
     starts = np.cumsum(places) - (places + counts) / 2
     for label, start in zip(clusters.tolist(), starts.tolist(), strict=True):
         _blade(ax, np.sort(samples[labels == label])[::-1], start, cluster_color(label, colors))
-    ax.axvline(samples.mean(), color=INK, linestyle="--", linewidth=1.2, label=f"mean {samples.mean():.3f}")
-    names = [f"{cluster_name(c)} ({n:,})" for c, n in zip(clusters.tolist(), counts.tolist(), strict=True)]
+    ax.axvline(
+        samples.mean(), color=INK, linestyle="--", linewidth=1.2, label=f"mean {samples.mean():.3f}"
+    )
+    names = [
+        f"{cluster_name(c)} ({n:,})"
+        for c, n in zip(clusters.tolist(), counts.tolist(), strict=True)
+    ]
     middles, bottom = starts + counts / 2, float(places.sum())
     named = _apart(middles, 0.99 * LABEL_HEIGHT * bottom / (height - 0.8))
     ax.set_yticks(middles[named], [names[i] for i in named])
@@ -74,7 +94,9 @@ def silhouette_plot(
 
 
 def _places(counts: Integer[np.ndarray, "k"], gap: int, least: float) -> Float[np.ndarray, "k"]:
-    """The room of each cluster: its images and a gap, and no less than this share of all the room, for its name."""
+    """The room of each cluster: its images and a gap, and no less than this share of all the room,
+    for its name.
+    """
     places = counts + float(gap)
     if least * len(counts) >= 1:
         return places
@@ -84,7 +106,9 @@ def _places(counts: Integer[np.ndarray, "k"], gap: int, least: float) -> Float[n
 
 
 def _apart(places: Float[np.ndarray, "m"], least: float) -> list[int]:
-    """Which of ascending places to name, so that no two names are nearer to each other than `least`."""
+    """Which of ascending places to name, so that no two names are nearer to each other than
+    `least`.
+    """
     chosen = [0]
     for i, place in enumerate(places):
         if place - places[chosen[-1]] >= least:
@@ -118,13 +142,16 @@ def scan(
     dunn: Numbers | None = None,
     chosen: int | None = None,
 ) -> Figure:
-    """Scores over the number of clusters: inertia (the elbow), silhouette and Dunn's index, one panel each.
+    """Scores over the number of clusters: inertia (the elbow), silhouette and Dunn's index, one
+    panel each.
 
     Args:
         n_clusters: [m] the numbers of clusters tried.
-        inertia: [m] sum of squared distances to the nearest centroid; None where the method has none.
+        inertia: [m] sum of squared distances to the nearest centroid; None where the method has
+            none.
         silhouette: [m] mean silhouette; None where it is not defined (k = 1).
-        dunn: [m] Dunn's index; None where it is not defined; infinite where no cluster has a diameter.
+        dunn: [m] Dunn's index; None where it is not defined; infinite where no cluster has a
+            diameter.
         chosen: the number of clusters to mark with a line.
 
     Raises:
@@ -132,19 +159,38 @@ def scan(
     """
     ks = check_curve(n_clusters, "n_clusters")
     if chosen is not None and chosen not in ks:
-        raise InputError(f"expected chosen among n_clusters, got {chosen}: pass a number of clusters that was tried")
+        raise InputError(
+            f"expected chosen among n_clusters, got {chosen}: pass a number of clusters that was tried"
+        )
     named = {"Inertia (look for an elbow)": inertia, "Silhouette (higher is better)": silhouette}
     named["Dunn's index (higher is better)"] = dunn
-    curves = {name: check_curve(values, name, len(ks)) for name, values in named.items() if values is not None}
-    units = dict(zip(named, ("sum of squared distances", "mean silhouette", "Dunn's index"), strict=True))
-    figure, axes = panel_grid("Scores over the number of clusters", len(curves), columns=len(curves), panel_height=2.6)
+    curves = {
+        name: check_curve(values, name, len(ks))
+        for name, values in named.items()
+        if values is not None
+    }
+    units = dict(
+        zip(named, ("sum of squared distances", "mean silhouette", "Dunn's index"), strict=True)
+    )
+    figure, axes = panel_grid(
+        "Scores over the number of clusters", len(curves), columns=len(curves), panel_height=2.6
+    )
     for ax, (name, curve) in zip(axes, curves.items(), strict=True):
         if chosen is not None:
             ax.axvline(chosen, color=QUIET, linestyle="--", linewidth=1.2, label=f"k = {chosen}")
             ax.legend(loc="best", handlelength=1.4)
-        ax.plot(ks, np.where(np.isinf(curve), np.nan, curve), marker="o", markersize=3.5, color=ACCENT)
+        ax.plot(
+            ks, np.where(np.isinf(curve), np.nan, curve), marker="o", markersize=3.5, color=ACCENT
+        )
         for k in ks[np.isinf(curve)]:
-            ax.text(k, 0.97, "∞", transform=ax.get_xaxis_transform(), horizontalalignment="center", color=ACCENT)
+            ax.text(
+                k,
+                0.97,
+                "∞",
+                transform=ax.get_xaxis_transform(),
+                horizontalalignment="center",
+                color=ACCENT,
+            )
         ax.set_xlim(ks.min() - 0.05 * np.ptp(ks) - 0.1, ks.max() + 0.05 * np.ptp(ks) + 0.1)
         ax.set(title=name, xlabel="number of clusters k", ylabel=units[name])
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
@@ -160,24 +206,34 @@ def inertia_history(
     log: bool = False,
     apart: bool = False,
 ) -> Figure:
-    """Inertia per iteration, one line for each named run; in a second panel, if given, the points that changed cluster.
+    """Inertia per iteration, one line for each named run; in a second panel, if given, the points
+    that changed cluster.
 
     Args:
         histories: name -> inertia of each iteration, from the first.
         moved: name -> how many points changed cluster in each iteration.
         log: draw iterations and inertia on logarithmic axes.
-        apart: give each run a panel and a scale of its own, as inertias need that are of different vectors.
+        apart: give each run a panel and a scale of its own, as inertias need that are of different
+            vectors.
 
     Raises:
-        InputError: if there is no history, moved names a run that histories lacks, or log meets inertia <= 0.
+        InputError: if there is no history, moved names a run that histories lacks, or log meets
+            inertia <= 0.
     """
-    curves = {name: check_curve(values, f"the inertia of {name!r}") for name, values in histories.items()}
-    steps = {name: check_curve(values, f"the moved points of {name!r}") for name, values in (moved or {}).items()}
+    curves = {
+        name: check_curve(values, f"the inertia of {name!r}") for name, values in histories.items()
+    }
+    steps = {
+        name: check_curve(values, f"the moved points of {name!r}")
+        for name, values in (moved or {}).items()
+    }
     _check_runs(curves, steps, log)
     if apart and not steps and not log and len(curves) > 1:
         return _inertia_apart(curves)
     n_panels = 2 if steps else 1
-    figure, axes = panel_grid("Inertia per iteration of k-means", n_panels, columns=n_panels, panel_height=3.2)
+    figure, axes = panel_grid(
+        "Inertia per iteration of k-means", n_panels, columns=n_panels, panel_height=3.2
+    )
     colors = {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(curves)}
     for name, curve in curves.items():
         label = f"{name} ({len(curve)} iteration{'s' * (len(curve) != 1)})"
@@ -204,22 +260,34 @@ def _inertia_apart(curves: Mapping[str, np.ndarray]) -> Figure:
     for index, (ax, (name, curve)) in enumerate(zip(axes, curves.items(), strict=True)):
         _history(ax, curve, "", PALETTE[index % len(PALETTE)])
         ax.set(
-            title=no_formula(name), xlabel="iteration", ylabel="sum of squared distances" if index % 3 == 0 else None
+            title=no_formula(name),
+            xlabel="iteration",
+            ylabel="sum of squared distances" if index % 3 == 0 else None,
         )
     return figure
 
 
-def _check_runs(curves: Mapping[str, np.ndarray], steps: Mapping[str, np.ndarray], log: bool) -> None:
+def _check_runs(
+    curves: Mapping[str, np.ndarray], steps: Mapping[str, np.ndarray], log: bool
+) -> None:
     if not curves:
-        raise InputError("expected at least one history, got none: pass a dict of name -> inertia per iteration")
+        raise InputError(
+            "expected at least one history, got none: pass a dict of name -> inertia per iteration"
+        )
     if unknown := sorted(set(steps) - set(curves)):
-        raise InputError(f"expected in moved the names of histories, got {unknown[0]!r} too: name runs alike in both")
+        raise InputError(
+            f"expected in moved the names of histories, got {unknown[0]!r} too: name runs alike in both"
+        )
     if log and any((curve <= 0).any() for curve in curves.values()):
-        raise InputError("expected inertia above 0 on logarithmic axes, got 0 or less: draw with log=False")
+        raise InputError(
+            "expected inertia above 0 on logarithmic axes, got 0 or less: draw with log=False"
+        )
 
 
 def _logarithmic(ax: Axes, ratio: float) -> None:
-    """Logarithmic axes with plain numbers; within a factor of 20, powers of ten would be too few ticks."""
+    """Logarithmic axes with plain numbers; within a factor of 20, powers of ten would be too few
+    ticks.
+    """
     ax.set(xscale="log", yscale="log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter(PLAIN)
@@ -231,7 +299,9 @@ def _logarithmic(ax: Axes, ratio: float) -> None:
 
 
 def _history(ax: Axes, curve: Float[np.ndarray, "m"], label: str, color: str) -> None:
-    ax.plot(np.arange(1, len(curve) + 1), curve, color=color, label=label, marker="o", markersize=2.5)
+    ax.plot(
+        np.arange(1, len(curve) + 1), curve, color=color, label=label, marker="o", markersize=2.5
+    )
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     ax.grid()
 
@@ -245,7 +315,8 @@ def _number(value: float) -> str:
 
 @styled
 def comparison_bars(names: Sequence[str], scores: Mapping[str, Numbers]) -> Figure:
-    """Methods side by side: one panel a score, one bar a method, its value beside it, a dash where it is not known.
+    """Methods side by side: one panel a score, one bar a method, its value beside it, a dash where
+    it is not known.
 
     Args:
         names: the methods.
@@ -255,19 +326,31 @@ def comparison_bars(names: Sequence[str], scores: Mapping[str, Numbers]) -> Figu
         InputError: if there is no score, or a score has not one value for each method.
     """
     if not scores:
-        raise InputError("expected at least one score, got none: pass a dict of score -> one value for each method")
+        raise InputError(
+            "expected at least one score, got none: pass a dict of score -> one value for each method"
+        )
     values = {score: check_curve(numbers, score, len(names)) for score, numbers in scores.items()}
     columns = min(4, len(values))
     height = 0.75 + 0.26 * len(names)
-    figure, axes = panel_grid("Scores of each method", len(values), columns=columns, panel_height=height, sharey=True)
+    figure, axes = panel_grid(
+        "Scores of each method", len(values), columns=columns, panel_height=height, sharey=True
+    )
     for ax, (score, numbers) in zip(axes, values.items(), strict=True):
         rows = np.arange(len(names))
         lengths = np.where(np.isfinite(numbers), numbers, 0)
         ax.barh(rows, lengths, height=0.65, color=ACCENT)
         for row, length in zip(rows.tolist(), lengths.tolist(), strict=True):
-            # beside the bar; of a negative one on the other side of the zero line, where no name can stand
+            # beside the bar; of a negative one on the other side of the zero line, where no name
+            # can stand
             place, text = (max(length, 0.0), row), _number(numbers[row])
-            ax.annotate(text, place, (3, 0), textcoords="offset points", verticalalignment="center", fontsize=8)
+            ax.annotate(
+                text,
+                place,
+                (3, 0),
+                textcoords="offset points",
+                verticalalignment="center",
+                fontsize=8,
+            )
         ax.axvline(0, color=QUIET, linewidth=0.8)
         ax.set_xlim(1.05 * min(lengths.min(), 0.0), 1.6 * max(lengths.max(), 0.0) or 1.0)
         ax.set_title(no_formula(score))
@@ -282,7 +365,8 @@ def comparison_bars(names: Sequence[str], scores: Mapping[str, Numbers]) -> Figu
 
 @styled
 def k_distances(distances: Numbers, eps: float | None = None, *, min_samples: int) -> Figure:
-    """The distance of each point to its min_samples-th neighbour, sorted: where it turns up, eps of DBSCAN may lie.
+    """The distance of each point to its min_samples-th neighbour, sorted: where it turns up, eps of
+    DBSCAN may lie.
 
     Args:
         distances: [n] in any order.
@@ -294,14 +378,22 @@ def k_distances(distances: Numbers, eps: float | None = None, *, min_samples: in
     """
     curve = np.sort(check_curve(distances, "distances"))
     if not (curve >= 0).all():
-        raise InputError(f"expected distances of at least 0, got {curve.min()}: pass those of k_distances")
-    figure, (ax,) = panel_grid("How far is the neighbourhood of each point?", 1, columns=1, panel_height=3.2)
+        raise InputError(
+            f"expected distances of at least 0, got {curve.min()}: pass those of k_distances"
+        )
+    figure, (ax,) = panel_grid(
+        "How far is the neighbourhood of each point?", 1, columns=1, panel_height=3.2
+    )
     ax.plot(np.arange(1, len(curve) + 1), curve, color=ACCENT)
     if eps is not None:
         share = (curve <= eps).mean()
-        label = f"eps = {_number(eps)}: {share:.0%} of the points have {min_samples} points within it"
+        label = (
+            f"eps = {_number(eps)}: {share:.0%} of the points have {min_samples} points within it"
+        )
         ax.axhline(eps, color=QUIET, linestyle="--", linewidth=1.2, label=label)
         ax.legend(loc="upper left")
-    ax.set(xlabel="points, sorted", ylabel=f"radius that holds {min_samples} points", ylim=(0, None))
+    ax.set(
+        xlabel="points, sorted", ylabel=f"radius that holds {min_samples} points", ylim=(0, None)
+    )
     ax.grid()
     return figure

@@ -1,7 +1,7 @@
 """The look of every figure: width, type sizes, colours, and how a figure becomes a PNG.
 
-Figures are eight inches wide, which is 800 pixels on a screen of 100 dots per inch: type of 8 to 11 points stays
-readable where a README shows them.
+Figures are eight inches wide, which is 800 pixels on a screen of 100 dots per inch: type of 8 to 11
+points stays readable where a README shows them.
 """
 
 import functools
@@ -26,12 +26,17 @@ FILE_DPI = 150  # in files, for sharper screens
 MOST_PANELS = 40  # of a figure with one for each cluster
 LINE = 72  # letters of a title on one line
 TALLEST = 8.0  # inches, of a figure whose pictures set its height
-_TITLE: dict[str, Any] = {"x": 0.01, "horizontalalignment": "left", "fontsize": 11, "fontweight": "bold"}
+_TITLE: dict[str, Any] = {
+    "x": 0.01,
+    "horizontalalignment": "left",
+    "fontsize": 11,
+    "fontweight": "bold",
+}
 
-# Okabe and Ito (2008), then twelve colours placed by a search that kept them as far as possible from each other, from
-# white and from NOISE_COLOR, for normal sight and for simulated deuteranopia, protanopia and tritanopia. In OKLab any
-# two are at least 0.075 apart in all four views (matplotlib's tab10 comes down to 0.007); tests/test_figures_palette.py
-# checks.
+# Okabe and Ito (2008), then twelve colours placed by a search that kept them as far as possible
+# from each other, from white and from NOISE_COLOR, for normal sight and for simulated deuteranopia,
+# protanopia and tritanopia. In OKLab any two are at least 0.075 apart in all four views
+# (matplotlib's tab10 comes down to 0.007); tests/report/test_figures_palette.py checks.
 PALETTE = (
     *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000"),
     *("#8F29FF", "#7A1F00", "#66F5AD", "#293D52", "#997AFF", "#855266"),
@@ -44,9 +49,11 @@ ACCENT = PALETTE[0]
 
 STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
-    "figure.constrained_layout.w_pad": 0.07,  # inches; letters are a little wider in files than on screen
+    # inches; letters are a little wider in files than on screen
+    "figure.constrained_layout.w_pad": 0.07,
     "savefig.facecolor": "auto",
-    "font.family": font_families(),  # the first comes with matplotlib: the same letters on every machine
+    # the first comes with matplotlib: the same letters on every machine
+    "font.family": font_families(),
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.labelsize": 9,
@@ -81,8 +88,8 @@ Returned = TypeVar("Returned")
 class NotebookFigure(Figure):
     """A Figure that a notebook shows as it is returned, with no `%matplotlib` line and no pyplot.
 
-    IPython asks an object it knows no formatter for whether it has `_repr_png_`; a plain Figure has not, and would
-    show as `<Figure size 800x600 with 1 Axes>` until pyplot is imported.
+    IPython asks an object it knows no formatter for whether it has `_repr_png_`; a plain Figure has
+    not, and would show as `<Figure size 800x600 with 1 Axes>` until pyplot is imported.
     """
 
     def _repr_png_(self) -> bytes:
@@ -108,7 +115,9 @@ def new_figure(title: str, height: float) -> Figure:
 
 
 def name_variant(figure: Figure, variant: str) -> Figure:
-    """The figure with a variant's name before its title, which goes on in a second line where it would be too long."""
+    """The figure with a variant's name before its title, which goes on in a second line where it
+    would be too long.
+    """
     title = f"{no_formula(variant)}: {figure.get_suptitle()}"
     if len(title) > LINE:
         title = title.replace(": ", ":\n", 1)
@@ -126,12 +135,19 @@ def panel_grid(
     sharex: bool = False,
     sharey: bool = False,
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of `n_panels` axes in rows of `columns`, each `panel_height` inches high, or as many as its row has."""
+    """A figure of `n_panels` axes in rows of `columns`, each `panel_height` inches high, or as many
+    as its row has.
+    """
     rows = -(-n_panels // columns)
     heights = list(panel_height) if isinstance(panel_height, Sequence) else [panel_height] * rows
     figure = new_figure(title, sum(heights) + 0.5)
     grid = figure.subplots(
-        rows, columns, squeeze=False, sharex=sharex, sharey=sharey, gridspec_kw={"height_ratios": heights}
+        rows,
+        columns,
+        squeeze=False,
+        sharex=sharex,
+        sharey=sharey,
+        gridspec_kw={"height_ratios": heights},
     )
     axes: list[Axes] = list(grid.flat)
     for ax in axes[n_panels:]:
@@ -143,9 +159,11 @@ def panel_grid(
 
 
 def cluster_color(label: int, numbers: Mapping[int, int] | None = None) -> str:
-    """The colour of cluster `label`: grey for noise (-1); from the 21st cluster on the colours come round again.
+    """The colour of cluster `label`: grey for noise (-1); from the 21st cluster on the colours come
+    round again.
 
-    `numbers`, where they are given, say which place in the palette a cluster has, in the place of its own number.
+    `numbers`, where they are given, say which place in the palette a cluster has, in the place of
+    its own number.
     """
     return NOISE_COLOR if label < 0 else PALETTE[color_number(label, numbers) % len(PALETTE)]
 
@@ -161,7 +179,9 @@ def present_clusters(labels: Integer[np.ndarray, "n"]) -> list[int]:
 
 
 def largest_clusters(labels: Integer[np.ndarray, "n"]) -> tuple[list[int], str]:
-    """`present_clusters`, of more than `MOST_PANELS` the largest; and what a title has to say of that."""
+    """`present_clusters`, of more than `MOST_PANELS` the largest; and what a title has to say of
+    that.
+    """
     present = present_clusters(labels)
     if len(present) <= MOST_PANELS:
         return present, ""
@@ -179,8 +199,9 @@ def cluster_name(label: int) -> str:
 def png_bytes(figure: Figure, *, dpi: int) -> bytes:
     """The figure as PNG, without date or version: the same figure gives the same bytes.
 
-    The first call settles the layout. Matplotlib would solve it anew each time, from where it stood, and move things
-    by a fraction of a pixel. It is solved twice because the ticks, and so the room they need, follow from the first.
+    The first call settles the layout. Matplotlib would solve it anew each time, from where it
+    stood, and move things by a fraction of a pixel. It is solved twice because the ticks, and so
+    the room they need, follow from the first.
     """
     buffer = BytesIO()
     with matplotlib.rc_context(STYLE):
@@ -194,7 +215,8 @@ def png_bytes(figure: Figure, *, dpi: int) -> bytes:
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write `figure` to `path` as PNG: the whole file or none, and the same bytes for the same figure.
+    """Write `figure` to `path` as PNG: the whole file or none, and the same bytes for the same
+    figure.
 
     Args:
         figure: any matplotlib figure.
@@ -205,7 +227,9 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """
     target = Path(path)
     if target.suffix != ".png":
-        raise InputError(f"expected a file name that ends in .png, got {target.name!r}: figures are written as PNG")
+        raise InputError(
+            f"expected a file name that ends in .png, got {target.name!r}: figures are written as PNG"
+        )
     content = png_bytes(figure, dpi=FILE_DPI)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")

@@ -1,4 +1,6 @@
-"""Figures of a training: its losses over the epochs, images beside what a network made of them, and what it draws."""
+"""Figures of a training: its losses over the epochs, images beside what a network made of them, and
+what it draws.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,7 +28,8 @@ def training_curves(
     """Every term of the loss over the epochs: one panel a term, one line a network.
 
     Args:
-        histories: name of the network -> name of the term -> its value in each epoch, None where it was not taken.
+        histories: name of the network -> name of the term -> its value in each epoch, None where it
+            was not taken.
         errors: of the same kind, where they are known: standard errors, drawn as bars.
         title: of the figure.
 
@@ -36,7 +39,9 @@ def training_curves(
     terms = list(dict.fromkeys(term for history in histories.values() for term in history))
     terms.sort(key=lambda term: term != "loss")  # the loss first
     if not terms:
-        raise InputError("expected at least one history with a term, got none: pass name -> term -> values")
+        raise InputError(
+            "expected at least one history with a term, got none: pass name -> term -> values"
+        )
     columns = min(3, len(terms))
     figure, axes = panel_grid(title, len(terms), columns=columns, panel_height=2.4)
     for ax, term in zip(axes, terms, strict=True):
@@ -46,10 +51,21 @@ def training_curves(
             curve = check_curve(history[term], f"{term} of {name!r}")
             epochs = 1 + np.flatnonzero(~np.isnan(curve))
             known = (errors or {}).get(name, {}).get(term)
-            bars = None if known is None else check_curve(known, f"errors of {term}", len(curve))[epochs - 1]
+            bars = (
+                None
+                if known is None
+                else check_curve(known, f"errors of {term}", len(curve))[epochs - 1]
+            )
             color, label = PALETTE[index % len(PALETTE)], no_formula(name)
             ax.errorbar(
-                epochs, curve[epochs - 1], bars, marker="o", markersize=2.5, capsize=2.5, color=color, label=label
+                epochs,
+                curve[epochs - 1],
+                bars,
+                marker="o",
+                markersize=2.5,
+                capsize=2.5,
+                color=color,
+                label=label,
             )
         ax.set(title=no_formula(term.replace("_", " ")), xlabel="epoch")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
@@ -60,7 +76,9 @@ def training_curves(
 
 
 @styled
-def reconstructions(originals: Num[Any, "n h w c"], drawn: Mapping[str, Num[Any, "_ _ _ _"]]) -> Figure:
+def reconstructions(
+    originals: Num[Any, "n h w c"], drawn: Mapping[str, Num[Any, "_ _ _ _"]]
+) -> Figure:
     """Images in the first row, and below them what each network drew from them.
 
     Args:
@@ -70,7 +88,10 @@ def reconstructions(originals: Num[Any, "n h w c"], drawn: Mapping[str, Num[Any,
     Raises:
         InputError: if the pictures are not of one shape.
     """
-    rows = {"original": check_images(originals), **{name: check_images(images, name) for name, images in drawn.items()}}
+    rows = {
+        "original": check_images(originals),
+        **{name: check_images(images, name) for name, images in drawn.items()},
+    }
     shapes = {images.shape for images in rows.values()}
     if len(shapes) > 1:
         raise InputError(f"expected originals and drawings of one shape, got {sorted(shapes)}")
@@ -94,7 +115,8 @@ def samples(images: Num[Any, "n h w c"]) -> Figure:
 
 @styled
 def latent_walk(walks: Num[Any, "n steps h w c"], labels: Sequence[str] | None = None) -> Figure:
-    """What a network draws on walks through its codes, a row each: from one code to another, or along one axis.
+    """What a network draws on walks through its codes, a row each: from one code to another, or
+    along one axis.
 
     Args:
         walks: [n, steps, h, w, c] uint8 or float in [0, 1] (clipped), one channel or three.
@@ -105,14 +127,18 @@ def latent_walk(walks: Num[Any, "n steps h w c"], labels: Sequence[str] | None =
     """
     pictures = np.asarray(walks)
     if pictures.ndim != 5 or 0 in pictures.shape:
-        raise InputError(f"expected walks of shape [n, steps, h, w, c], got {list(pictures.shape)}: one row for a walk")
+        raise InputError(
+            f"expected walks of shape [n, steps, h, w, c], got {list(pictures.shape)}: one row for a walk"
+        )
     n_walks = len(pictures)
     names = [] if labels is None else check_names(labels, n_walks, "labels", "walks")
     pixels = to_bytes(check_images(pictures.reshape(-1, *pictures.shape[2:]), "walks"))
     return _rows("Walks through the codes", pixels, n_walks, names)
 
 
-def _rows(title: str, pixels: UInt8[np.ndarray, "n h w 3"], n_rows: int, names: Sequence[str] = ()) -> Figure:
+def _rows(
+    title: str, pixels: UInt8[np.ndarray, "n h w 3"], n_rows: int, names: Sequence[str] = ()
+) -> Figure:
     """Pictures in so many rows, with a name at the left of each row if there are names."""
     n_columns = -(-len(pixels) // n_rows)
     height, width = pixels.shape[1:3]
@@ -124,7 +150,9 @@ def _rows(title: str, pixels: UInt8[np.ndarray, "n h w 3"], n_rows: int, names: 
     ax.imshow(mosaic(pixels, columns=n_columns, rows=n_rows))
     step = height + tile_gap(height, width)
     ax.set_xticks([])
-    ax.set_yticks([step * i + height / 2 for i in range(len(names))], [no_formula(name) for name in names])
+    ax.set_yticks(
+        [step * i + height / 2 for i in range(len(names))], [no_formula(name) for name in names]
+    )
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_anchor("NW")

@@ -14,9 +14,10 @@ def environment(precision: str = "float32") -> dict[str, Any]:
     """Versions, device, threads and precision. Starts JAX's backend where nothing has yet.
 
     Returns:
-        "scratchclust", "python", one version for each package (None where it is not installed), "platform" (such as
-        "Linux-x86_64"), "device" (such as "cpu" or "NVIDIA H100"), "n_devices" (how many of them XLA sees), "threads"
-        (processor cores this process may use) and "precision", as it was given.
+        "scratchclust", "python", one version for each package (None where it is not installed),
+        "platform" (such as "Linux-x86_64"), "device" (such as "cpu" or "NVIDIA H100"), "n_devices"
+        (how many of them XLA sees), "threads" (processor cores this process may use) and
+        "precision", as it was given.
     """
     import jax
 

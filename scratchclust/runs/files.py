@@ -1,4 +1,6 @@
-"""Files that are whole or absent: written beside their place and moved there, and known by their SHA-256."""
+"""Files that are whole or absent: written beside their place and moved there, and known by their
+SHA-256.
+"""
 
 import hashlib
 import json
@@ -17,7 +19,8 @@ from scratchclust.errors import writing
 def write_text(path: Path, text: str) -> None:
     """Writes UTF-8 text so that a reader sees the old file or the new one, never half of it.
 
-    The bytes of a file's name that is not UTF-8, lone surrogates in Python, are written as \\udcxx: so JSON has it too.
+    The bytes of a file's name that is not UTF-8, lone surrogates in Python, are written as \\udcxx:
+    so JSON has it too.
     """
     draft = path.with_name(f".{path.name}.draft")
     with writing(path):
@@ -26,7 +29,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes `plain(value)` as JSON, indented, in the order given; what is no letter is escaped, as JSON can."""
+    """Writes `plain(value)` as JSON, indented, in the order given; what is no letter is escaped, as
+    JSON can.
+    """
     text = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, re.sub(r"[^\n -~]", _as_json_shows, text) + "\n")
 
@@ -37,7 +42,9 @@ def _as_json_shows(found: re.Match[str]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """The value in JSON's own types: NumPy numbers and arrays become Python's, NaN and infinities None (null)."""
+    """The value in JSON's own types: NumPy numbers and arrays become Python's, NaN and infinities
+    None (null).
+    """
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):

@@ -1,7 +1,9 @@
-"""The life of a run's folder: claimed as DIR.partial under a lock, renamed to DIR when it is complete.
+"""The life of a run's folder: claimed as DIR.partial under a lock, renamed to DIR when it is
+complete.
 
-Nothing is ever half there. A run that dies leaves DIR.partial; the operating system drops its lock with the process, so
-a dead run is no obstacle. Replacing an old DIR is the last step, after the new one is complete.
+Nothing is ever half there. A run that dies leaves DIR.partial; the operating system drops its lock
+with the process, so a dead run is no obstacle. Replacing an old DIR is the last step, after the new
+one is complete.
 """
 
 import logging
@@ -38,12 +40,15 @@ class RunFolder:
         """Renames DIR.partial to DIR, removing an older DIR after that and not before.
 
         Raises:
-            InputError: If something that must not be replaced has come to lie at DIR; DIR.partial is kept, complete.
+            InputError: If something that must not be replaced has come to lie at DIR; DIR.partial
+                is kept, complete.
         """
         _check_final(self.final, overwrite=self.overwrite)
         replaced = self.final.with_name(f".{self.final.name}.replaced")
         if self.final.exists():
-            _remove(replaced)  # left by a death between the two renames of an earlier run: older than DIR
+            _remove(
+                replaced
+            )  # left by a death between the two renames of an earlier run: older than DIR
             os.rename(self.final, replaced)
         if os.name == "nt":
             self.lock.release()  # Windows renames no folder with an open file in it
@@ -54,21 +59,25 @@ class RunFolder:
 
 
 @contextmanager
-def working(output: str | Path, *, resume: bool = False, overwrite: bool = False) -> Iterator[RunFolder]:
-    """Claims the folder for one run and holds its lock; what is logged under "scratchclust" goes to its log.txt.
+def working(
+    output: str | Path, *, resume: bool = False, overwrite: bool = False
+) -> Iterator[RunFolder]:
+    """Claims the folder for one run and holds its lock; what is logged under "scratchclust" goes to
+    its log.txt.
 
     Args:
         output: DIR. Its parents are made as needed.
         resume: Continue in an existing DIR.partial.
-        overwrite: Replace an existing DIR at the end; without `resume`, also clear an existing DIR.partial.
+        overwrite: Replace an existing DIR at the end; without `resume`, also clear an existing
+            DIR.partial.
 
     Yields:
-        The claimed folder. Leaving without `finish` keeps DIR.partial for --resume; only where the input was refused
-        and it holds no file but its log, it is removed.
+        The claimed folder. Leaving without `finish` keeps DIR.partial for --resume; only where the
+        input was refused and it holds no file but its log, it is removed.
 
     Raises:
-        InputError: If DIR or DIR.partial is there and nothing was said about it, if another process works in it, or
-            if it is no run's folder and so must not be replaced.
+        InputError: If DIR or DIR.partial is there and nothing was said about it, if another process
+            works in it, or if it is no run's folder and so must not be replaced.
     """
     try:
         final = Path(output).expanduser().resolve()
@@ -77,11 +86,15 @@ def working(output: str | Path, *, resume: bool = False, overwrite: bool = False
     except InputError:
         raise
     except (OSError, ValueError, RuntimeError) as error:  # no name, a name too long, nobody's ~
-        raise InputError(f"{output} cannot be a run's folder ({error}): give another --output") from error
+        raise InputError(
+            f"{output} cannot be a run's folder ({error}): give another --output"
+        ) from error
     folder = RunFolder(final, path, FileLock(path / LOCK, timeout=0), overwrite)
     _claim(folder, resume=resume, overwrite=overwrite)
     try:
-        _check_final(final, overwrite=overwrite)  # again: another run may have ended before this one had the lock
+        _check_final(
+            final, overwrite=overwrite
+        )  # again: another run may have ended before this one had the lock
         with writing(folder.path), _logging_to(folder.path / LOG):
             yield folder
     except InputError:
@@ -93,7 +106,9 @@ def working(output: str | Path, *, resume: bool = False, overwrite: bool = False
 
 
 def slug(name: str) -> str:
-    """The name in small letters, digits and hyphens, as part of a file's name: "PCA + k-means" -> "pca-k-means"."""
+    """The name in small letters, digits and hyphens, as part of a file's name: "PCA + k-means" ->
+    "pca-k-means".
+    """
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
@@ -105,7 +120,9 @@ def _check_final(final: Path, *, overwrite: bool) -> None:
             f"{final} is there already: give another --output, or --overwrite to replace it at the end of the new run"
         )
     if not final.is_dir() or (any(final.iterdir()) and not _looks_like_a_run(final)):
-        raise InputError(f"{final} is no folder of a run, so --overwrite leaves it alone: give another --output")
+        raise InputError(
+            f"{final} is no folder of a run, so --overwrite leaves it alone: give another --output"
+        )
 
 
 def _looks_like_a_run(folder: Path) -> bool:
@@ -119,9 +136,13 @@ def _claim(folder: RunFolder, *, resume: bool, overwrite: bool) -> None:
     there = folder.path.exists()
     try:
         folder.path.parent.mkdir(parents=True, exist_ok=True)
-        folder.path.mkdir(exist_ok=there)  # where it was not there, only one of two processes can make it
+        folder.path.mkdir(
+            exist_ok=there
+        )  # where it was not there, only one of two processes can make it
     except OSError as error:
-        raise InputError(f"cannot make {folder.path} ({error.strerror}): give another --output") from error
+        raise InputError(
+            f"cannot make {folder.path} ({error.strerror}): give another --output"
+        ) from error
     if there:
         _take_over(folder, resume=resume, overwrite=overwrite)
     else:
@@ -129,7 +150,9 @@ def _claim(folder: RunFolder, *, resume: bool, overwrite: bool) -> None:
 
 
 def _holds_work(path: Path) -> bool:
-    """Whether a DIR.partial holds a file that took time to make: a stage's, a checkpoint's, a figure."""
+    """Whether a DIR.partial holds a file that took time to make: a stage's, a checkpoint's, a
+    figure.
+    """
     return any(entry.is_file() and entry.name not in (LOCK, LOG) for entry in path.rglob("*"))
 
 
@@ -138,11 +161,15 @@ def _take_over(folder: RunFolder, *, resume: bool, overwrite: bool) -> None:
     path = folder.path
     # glob, unlike iterdir, finds nothing in a folder that its run has just renamed
     if any(path.glob("*")) and not (path / LOCK).is_file():
-        raise InputError(f"{path} is in the way and was not left by a run: move it, or give another --output")
+        raise InputError(
+            f"{path} is in the way and was not left by a run: move it, or give another --output"
+        )
     _acquire(folder)
     if not resume and not overwrite:
         folder.lock.release()
-        raise InputError(f"{path} was left by an interrupted run: --resume continues it, --overwrite starts anew")
+        raise InputError(
+            f"{path} was left by an interrupted run: --resume continues it, --overwrite starts anew"
+        )
     if not resume:
         for entry in path.iterdir():
             if entry.name != LOCK:
@@ -153,7 +180,9 @@ def _acquire(folder: RunFolder) -> None:
     try:
         folder.lock.acquire()
     except (Timeout, FileNotFoundError) as error:  # held, or just renamed by the run that held it
-        raise InputError(f"another run is at work in {folder.path}: wait for it, or give another --output") from error
+        raise InputError(
+            f"another run is at work in {folder.path}: wait for it, or give another --output"
+        ) from error
 
 
 def _remove(path: Path) -> None:
@@ -164,7 +193,9 @@ def _remove(path: Path) -> None:
 
 
 class _OneLineEach(logging.Formatter):
-    """Names of files in a message cannot forge lines of the log, nor act on the terminal that shows it."""
+    """Names of files in a message cannot forge lines of the log, nor act on the terminal that shows
+    it.
+    """
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         return escaped(super().formatMessage(record))

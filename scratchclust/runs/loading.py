@@ -21,18 +21,22 @@ class Run:
 
     folder: Path
     metrics: dict[str, Any]  # metrics.json
-    assignments: dict[str, np.ndarray]  # assignments.csv by column: text, int32 clusters, float64 with NaN where empty
+    assignments: dict[
+        str, np.ndarray
+    ]  # assignments.csv by column: text, int32 clusters, float64 with NaN where empty
     pipeline: Any  # the fitted sklearn Pipeline of the first result, from images to clusters
 
     def predict(self, images: Num[np.ndarray, "n h w c"]) -> Int[np.ndarray, "n"]:
-        """The clusters of new images, [n] int32, by the fitted pipeline; on the run's own images, its assignments.
+        """The clusters of new images, [n] int32, by the fitted pipeline; on the run's own images,
+        its assignments.
 
         Args:
-            images: [n, h, w, c] in the size and the value range (uint8: 0 to 255) of those that were clustered.
+            images: [n, h, w, c] in the size and the value range (uint8: 0 to 255) of those that
+                were clustered.
 
         Raises:
-            InputError: If the images have another height, width or number of channels, or the clustering has no place
-                for new ones.
+            InputError: If the images have another height, width or number of channels, or the
+                clustering has no place for new ones.
         """
         if not hasattr(self.pipeline, "predict"):
             method = self.metrics["results"][0]["method"]
@@ -63,7 +67,9 @@ def load(run_folder: str | Path) -> Run:
     """
     folder = Path(run_folder)
     metrics = read_metrics(folder)
-    return Run(folder, metrics, _read_assignments(folder / "assignments.csv"), _read_model(folder / MODEL))
+    return Run(
+        folder, metrics, _read_assignments(folder / "assignments.csv"), _read_model(folder / MODEL)
+    )
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
@@ -74,8 +80,12 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} is damaged (no JSON): run the recipe again with --overwrite") from error
-    foreign = InputError(f"{path} is not the record of a run: give a folder made by `scratchclust run`")
+        raise InputError(
+            f"{path} is damaged (no JSON): run the recipe again with --overwrite"
+        ) from error
+    foreign = InputError(
+        f"{path} is not the record of a run: give a folder made by `scratchclust run`"
+    )
     if not isinstance(metrics, dict) or not {"schema", *TOP_KEYS} <= metrics.keys():
         raise foreign
     if metrics["schema"] != SCHEMA:
@@ -83,7 +93,9 @@ def read_metrics(folder: Path) -> dict[str, Any]:
             f"{path} has schema {metrics['schema']!r}, this version of scratchclust reads {SCHEMA}: "
             "use the version that made it, or run the recipe again"
         )
-    if not isinstance(metrics["dataset"], dict) or not isinstance(metrics["dataset"].get("shape"), list):
+    if not isinstance(metrics["dataset"], dict) or not isinstance(
+        metrics["dataset"].get("shape"), list
+    ):
         raise foreign
     return metrics
 
@@ -105,13 +117,19 @@ def _read_assignments(path: Path) -> dict[str, np.ndarray]:
         columns = list(zip(*rows, strict=True)) or [()] * len(names)
         return {name: _parse(name, column) for name, column in zip(names, columns, strict=True)}
     except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"{path} is missing or damaged ({error}): run the recipe again with --overwrite") from error
+        raise InputError(
+            f"{path} is missing or damaged ({error}): run the recipe again with --overwrite"
+        ) from error
 
 
 def _parse(name: str, column: tuple[str, ...]) -> np.ndarray:
     if name in _NUMBERS:
         return np.array([float(cell) if cell else np.nan for cell in column])
-    return np.array(column, dtype=np.int32) if name.startswith("cluster") else np.array(column, dtype=str)
+    return (
+        np.array(column, dtype=np.int32)
+        if name.startswith("cluster")
+        else np.array(column, dtype=str)
+    )
 
 
 def _read_model(folder: Path) -> Any:

@@ -1,8 +1,9 @@
 """Stages: the finished parts of a run's work, which --resume keeps.
 
-A stage is a folder below DIR.partial/stages with a fitted pipeline (safetensors and JSON), its scores and arrays, and
-stage.json: the fingerprint of the configuration that made it, and the SHA-256 of each file. It is written elsewhere
-and renamed into place, so it is whole or absent; what is damaged later, or belongs to another configuration, is redone.
+A stage is a folder below DIR.partial/stages with a fitted pipeline (safetensors and JSON), its
+scores and arrays, and stage.json: the fingerprint of the configuration that made it, and the
+SHA-256 of each file. It is written elsewhere and renamed into place, so it is whole or absent; what
+is damaged later, or belongs to another configuration, is redone.
 """
 
 import hashlib
@@ -35,7 +36,9 @@ class Stage:
 
 
 def fingerprint(configuration: Mapping[str, Any]) -> str:
-    """The SHA-256 of everything that decides a stage's result (recipe, seed, data, parameters, version)."""
+    """The SHA-256 of everything that decides a stage's result (recipe, seed, data, parameters,
+    version).
+    """
     text = json.dumps(plain(configuration), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
@@ -54,13 +57,18 @@ def save_stage(folder: Path, stage: Stage, configuration_fingerprint: str) -> No
     if stage.pipeline is not None:
         with writing(draft / _PIPELINE):
             persist.save(stage.pipeline, draft / _PIPELINE)
-    write_json(draft / _MANIFEST, {"fingerprint": configuration_fingerprint, "files": sha256_of_tree(draft)})
+    write_json(
+        draft / _MANIFEST,
+        {"fingerprint": configuration_fingerprint, "files": sha256_of_tree(draft)},
+    )
     shutil.rmtree(folder, ignore_errors=True)
     os.rename(draft, folder)
 
 
 def load_stage(folder: Path, configuration_fingerprint: str) -> Stage | None:
-    """The stage in `folder`, or None (with a line in the log, unless there was none) where it must be redone."""
+    """The stage in `folder`, or None (with a line in the log, unless there was none) where it must
+    be redone.
+    """
     if not folder.is_dir():
         return None
     reason = _why_unusable(folder, configuration_fingerprint)

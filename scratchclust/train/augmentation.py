@@ -1,4 +1,6 @@
-"""Pictures that are drawn anew in each epoch, so that a classifier learns what does not depend on the frame."""
+"""Pictures that are drawn anew in each epoch, so that a classifier learns what does not depend on
+the frame.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -8,10 +10,12 @@ from scratchclust.train.steps import unit_scale
 
 
 def crop(images: Num[Array, "n h w c"], key: PRNGKeyArray) -> Float[Array, "n h w c"]:
-    """Each image moved by up to 1/8 of its sides: a window of its size, cut at random from the image with a border.
+    """Each image moved by up to 1/8 of its sides: a window of its size, cut at random from the
+    image with a border.
 
-    What moves in at an edge is the image's own mirror image there, so that no black bar is seen which no photograph
-    has. Bytes become floats in [0, 1]. (He et al., 2016, move by 4 of 32 pixels, over zeros.)
+    What moves in at an edge is the image's own mirror image there, so that no black bar is seen
+    which no photograph has. Bytes become floats in [0, 1]. (He et al., 2016, move by 4 of 32
+    pixels, over zeros.)
 
     Args:
         images: [n, h, w, c] uint8 or float, as they are stored.
@@ -38,7 +42,9 @@ def _moved(images: Num[Array, "n h w c"], key: PRNGKeyArray) -> Num[Array, "n h 
     padded = jnp.pad(images, ((0, 0), (h // 8, h // 8), (w // 8, w // 8), (0, 0)), mode="reflect")
     places = jnp.array([2 * (h // 8) + 1, 2 * (w // 8) + 1, 1])
     corners = jnp.floor(jax.random.uniform(key, (n, 3)) * places[None]).astype(jnp.int32)
-    return jax.vmap(lambda image, corner: jax.lax.dynamic_slice(image, corner, (h, w, c)))(padded, corners)
+    return jax.vmap(lambda image, corner: jax.lax.dynamic_slice(image, corner, (h, w, c)))(
+        padded, corners
+    )
 
 
 AUGMENTATIONS = {"crop": crop, "flip-crop": flip_and_crop}

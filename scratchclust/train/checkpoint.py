@@ -1,12 +1,13 @@
-"""Checkpoints that are whole or absent: written under another name, flushed to the disk, renamed, and known by SHA-256.
+"""Checkpoints that are whole or absent: written under another name, flushed to the disk, renamed,
+and known by SHA-256.
 
     FOLDER/epoch-00012/
         arrays/          parameters, batch statistics and the state of the optimiser, by orbax
         state.json       epoch, history, key and configuration
         manifest.json    the SHA-256 of every other file: orbax gives back a flipped bit without a word
 
-A process may be killed at any moment: what it was writing has a name that begins with a dot and is removed later, and
-what was there before is still there.
+A process may be killed at any moment: what it was writing has a name that begins with a dot and is
+removed later, and what was there before is still there.
 """
 
 import hashlib
@@ -59,13 +60,19 @@ class Checkpoints:
     def __post_init__(self) -> None:
         for name, value in (("every", self.every), ("keep", self.keep)):
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-                raise InputError(f"expected {name} to be a whole number of at least 1, got {value!r}")
+                raise InputError(
+                    f"expected {name} to be a whole number of at least 1, got {value!r}"
+                )
 
     def found(self) -> list[Path]:
         """The checkpoints in the folder, good or not, the newest first."""
         folder = Path(self.folder)
         paths = folder.iterdir() if folder.is_dir() else ()
-        return sorted((path for path in paths if re.fullmatch(r"epoch-\d{5,}", path.name)), key=_epoch, reverse=True)
+        return sorted(
+            (path for path in paths if re.fullmatch(r"epoch-\d{5,}", path.name)),
+            key=_epoch,
+            reverse=True,
+        )
 
     def save(self, record: Record) -> None:
         """Write a checkpoint, then remove those that are too old.
@@ -88,7 +95,11 @@ class Checkpoints:
             _remove(draft)
             kept = ", ".join(path.name for path in self.found()) or "none"
             room = isinstance(error, OSError) or "os_error_code" in str(error)
-            cure = "make room or choose another folder, then resume" if room else "mend that, then resume"
+            cure = (
+                "make room or choose another folder, then resume"
+                if room
+                else "mend that, then resume"
+            )
             raise TrainingError(
                 f"the checkpoint of epoch {record.epoch} could not be written to {folder} ({_reason(error)}): {cure} "
                 f"(kept: {kept})",
@@ -97,7 +108,8 @@ class Checkpoints:
         self._prune(final)
 
     def load(self, configuration: dict[str, Any]) -> Record | None:
-        """The newest checkpoint that is whole and of this configuration; None if there are none at all.
+        """The newest checkpoint that is whole and of this configuration; None if there are none at
+        all.
 
         One that is not is passed over with a warning that says which file and why.
 
@@ -114,12 +126,18 @@ class Checkpoints:
             refused.append(f"checkpoint {path} is refused: {reason}")
         if refused:
             cure = "remove that folder or choose another to begin anew"
-            raise InputError(f"none of {len(refused)} checkpoints in {self.folder} can be used: {refused[0]}: {cure}")
+            raise InputError(
+                f"none of {len(refused)} checkpoints in {self.folder} can be used: {refused[0]}: {cure}"
+            )
         return None
 
     def _prune(self, newest: Path) -> None:
-        """Leaves `keep` whole checkpoints up to the newest. What bears a later epoch was refused and is removed too."""
-        valid = [path for path in self.found() if _epoch(path) <= _epoch(newest) and not _damage(path)]
+        """Leaves `keep` whole checkpoints up to the newest. What bears a later epoch was refused
+        and is removed too.
+        """
+        valid = [
+            path for path in self.found() if _epoch(path) <= _epoch(newest) and not _damage(path)
+        ]
         for path in self.found():
             if path not in valid[: self.keep]:
                 os.rename(path, path.with_name(f".{path.name}.old"))
@@ -133,7 +151,9 @@ class Checkpoints:
 
 def _write(draft: Path, record: Record) -> None:
     draft.mkdir()
-    arrays = {name: array for name, array in record.arrays.items() if array.size}  # orbax refuses what is empty
+    arrays = {
+        name: array for name, array in record.arrays.items() if array.size
+    }  # orbax refuses what is empty
     _reserve(draft / ARRAYS, sum(array.nbytes for array in arrays.values()))
     with _orbax() as checkpointer:
         checkpointer.save((draft / ARRAYS).absolute(), arrays)
@@ -146,7 +166,9 @@ def _write(draft: Path, record: Record) -> None:
 
 
 def _remove(draft: Path) -> None:
-    """Removes a draft; orbax's threads may go on to write into it for a moment after one of them has failed."""
+    """Removes a draft; orbax's threads may go on to write into it for a moment after one of them
+    has failed.
+    """
     for _ in range(40):
         shutil.rmtree(draft, ignore_errors=True)
         time.sleep(0.05)
@@ -155,7 +177,9 @@ def _remove(draft: Path) -> None:
 
 
 def _reserve(path: Path, n_bytes: int) -> None:
-    """An OSError if there is no room for so many bytes: asked before orbax, whose threads make a lot of noise of it."""
+    """An OSError if there is no room for so many bytes: asked before orbax, whose threads make a
+    lot of noise of it.
+    """
     with path.open("wb") as file:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, n_bytes + MARGIN)
@@ -168,7 +192,9 @@ def _read(path: Path, configuration: dict[str, Any]) -> tuple[Record | None, str
     if reason:
         return None, reason
     state = json.loads((path / STATE).read_bytes())
-    differing = [name for name in configuration if configuration[name] != state["configuration"].get(name)]
+    differing = [
+        name for name in configuration if configuration[name] != state["configuration"].get(name)
+    ]
     if differing:
         return None, "it is of another configuration (" + ", ".join(
             f"{name}: {_short(state['configuration'].get(name))} there, {_short(configuration[name])} now"

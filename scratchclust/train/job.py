@@ -1,4 +1,6 @@
-"""One training on the devices: its settings, checked; its data, placed; its programs; and its state at the start."""
+"""One training on the devices: its settings, checked; its data, placed; its programs; and its state
+at the start.
+"""
 
 import hashlib
 import math
@@ -22,8 +24,9 @@ from scratchclust.train.optimizers import OPTIMIZERS
 from scratchclust.train.state import Layout, State, without_key
 from scratchclust.train.steps import PRECISIONS, Prepare, mesh_for, programs, take_batch
 
-# On a CPU every step is a call of its own: convolutions inside of a scan were measured 10 times slower there, and
-# several CPU devices can lock up when a program that sums over the mesh starts before the last has ended.
+# On a CPU every step is a call of its own: convolutions inside of a scan were measured 10 times
+# slower there, and several CPU devices can lock up when a program that sums over the mesh starts
+# before the last has ended.
 STEPWISE = {"cpu"}
 STRETCH_SECONDS, LONGEST_STRETCH = 0.5, 1024  # of a compiled call elsewhere
 MEASURED_CALL = 3  # the first compiles, the second may still warm up
@@ -60,9 +63,16 @@ class Job:
         state = State(params, rest, built.init(params))
         self._layout = Layout(state)
         self.start = self._layout.to_host(state)
-        self._settings = {"loss": loss, "optimizer": described, "prepare": prepare, "precision": precision}
+        self._settings = {
+            "loss": loss,
+            "optimizer": described,
+            "prepare": prepare,
+            "precision": precision,
+        }
         self._stored = data
-        self._data = Batch(*(None if array is None else rows.on_every_device(array, self._mesh) for array in data))
+        self._data = Batch(
+            *(None if array is None else rows.on_every_device(array, self._mesh) for array in data)
+        )
         self._key = jax.device_put(key, self._whole)
         self._stretch, self._n_calls = 1, 0
 
@@ -83,7 +93,9 @@ class Job:
         """The order [n] of the images in an epoch, and the key of its steps."""
         return rows.finished(_shuffle(self._key, np.int32(epoch), n=self.n, mesh=self._mesh))
 
-    def advance(self, state: State, order: Array, key: Any, first: int) -> tuple[State, dict[str, np.ndarray]]:
+    def advance(
+        self, state: State, order: Array, key: Any, first: int
+    ) -> tuple[State, dict[str, np.ndarray]]:
         """The next step of an epoch, or on an accelerator the next stretch of steps.
 
         Args:
@@ -98,16 +110,24 @@ class Job:
         begin = monotonic()
         if 1 < self._stretch <= self.n_steps - first:
             sizes = {"n_steps": self._stretch, "batch_size": self.batch_size}
-            state, terms = self._programs.stretch(state, self._data, order, key, np.int32(first), **sizes)
+            state, terms = self._programs.stretch(
+                state, self._data, order, key, np.int32(first), **sizes
+            )
         else:
-            batch = take_batch(self._data, order, np.int32(first), batch_size=self.batch_size, mesh=self._mesh)
+            batch = take_batch(
+                self._data, order, np.int32(first), batch_size=self.batch_size, mesh=self._mesh
+            )
             state, terms = self._programs.step(state, batch, key, np.int32(first))
         rows.finished(state)
         self._learn_pace(monotonic() - begin)
-        return state, {name: np.atleast_1d(values) for name, values in jax.device_get(terms).items()}
+        return state, {
+            name: np.atleast_1d(values) for name, values in jax.device_get(terms).items()
+        }
 
     def _learn_pace(self, seconds: float) -> None:
-        """Sets the length of the stretches, once, so that they last about STRETCH_SECONDS and divide an epoch well."""
+        """Sets the length of the stretches, once, so that they last about STRETCH_SECONDS and
+        divide an epoch well.
+        """
         self._n_calls += 1
         if self._n_calls == MEASURED_CALL and self._mesh.devices.flat[0].platform not in STEPWISE:
             longest = 1 << int(math.log2(min(max(STRETCH_SECONDS / seconds, 1), LONGEST_STRETCH)))
@@ -115,10 +135,14 @@ class Job:
 
     @cached_property
     def configuration(self) -> dict[str, Any]:
-        """All that decides how the training goes on, in JSON's types. Functions count by their names alone."""
+        """All that decides how the training goes on, in JSON's types. Functions count by their
+        names alone.
+        """
         shapes = [(name, array.shape, array.dtype.str) for name, array in self.start.items()]
         return {
-            "model": hashlib.sha256(f"{_without_address(self._graphdef.attributes)} {shapes}".encode()).hexdigest(),
+            "model": hashlib.sha256(
+                f"{_without_address(self._graphdef.attributes)} {shapes}".encode()
+            ).hexdigest(),
             **{name: _without_address(value) for name, value in self._settings.items()},
             "batch_size": self.batch_size,
             "key": self.key_numbers,
@@ -139,13 +163,19 @@ def build_optimizer(optimizer: Any, n_steps: int) -> tuple[optax.GradientTransfo
     """
     if isinstance(optimizer, str):
         if optimizer not in OPTIMIZERS:
-            raise InputError(f"expected optimizer to be one of {', '.join(OPTIMIZERS)}, got {optimizer!r}")
+            raise InputError(
+                f"expected optimizer to be one of {', '.join(OPTIMIZERS)}, got {optimizer!r}"
+            )
         optimizer = OPTIMIZERS[optimizer]()
     if hasattr(optimizer, "build"):
         varies = hasattr(getattr(optimizer, "learning_rate", None), "build")
-        return optimizer.build(n_steps), f"{optimizer}, {n_steps} steps" if varies else str(optimizer)
+        return optimizer.build(n_steps), f"{optimizer}, {n_steps} steps" if varies else str(
+            optimizer
+        )
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
-        raise InputError(f"expected a name, a spec or an optax transformation as optimizer, got {optimizer!r}")
+        raise InputError(
+            f"expected a name, a spec or an optax transformation as optimizer, got {optimizer!r}"
+        )
     return optimizer, "a transformation of optax"
 
 
@@ -168,18 +198,26 @@ def _check(data: Batch, epochs: int, batch_size: int, precision: str) -> None:
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             raise InputError(f"expected {name} to be a whole number of at least 1, got {value!r}")
     if precision not in PRECISIONS:
-        raise InputError(f"expected precision to be one of {', '.join(PRECISIONS)}, got {precision!r}")
+        raise InputError(
+            f"expected precision to be one of {', '.join(PRECISIONS)}, got {precision!r}"
+        )
     if len(data.images) == 0:
         raise InputError("expected at least one image to train on, got none")
     if data.labels is not None and len(data.labels) != len(data.images):
-        raise InputError(f"expected one label for each of {len(data.images)} images, got {len(data.labels)}")
+        raise InputError(
+            f"expected one label for each of {len(data.images)} images, got {len(data.labels)}"
+        )
     if data.labels is not None and not jnp.issubdtype(data.labels.dtype, jnp.integer):
-        raise InputError(f"expected labels as whole numbers from 0, got {data.labels.dtype}: number the classes")
+        raise InputError(
+            f"expected labels as whole numbers from 0, got {data.labels.dtype}: number the classes"
+        )
     if data.labels is not None and int(np.min(data.labels)) < 0:
         raise InputError(
             f"expected labels of 0 or more, got {int(np.min(data.labels))}: leave images without a label out"
         )
-    if jnp.issubdtype(data.images.dtype, jnp.floating) and not bool(jnp.isfinite(data.images).all()):
+    if jnp.issubdtype(data.images.dtype, jnp.floating) and not bool(
+        jnp.isfinite(data.images).all()
+    ):
         raise InputError(
             "expected finite images, got NaN or infinity among the pixels: drop or fill those images first"
         )

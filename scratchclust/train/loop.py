@@ -1,8 +1,9 @@
-"""The training loop: epochs of steps over shuffled images, with a history, checkpoints, and a stop at the first NaN.
+"""The training loop: epochs of steps over shuffled images, with a history, checkpoints, and a stop
+at the first NaN.
 
-Every random number comes from one key by folding in the number of the epoch and of the step, so a run that is resumed
-draws what it would have drawn. What one step does stands in `steps.py`, and what stays the same through a run in
-`job.py`.
+Every random number comes from one key by folding in the number of the epoch and of the step, so a
+run that is resumed draws what it would have drawn. What one step does stands in `steps.py`, and
+what stays the same through a run in `job.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,9 +30,9 @@ class TrainingResult(NamedTuple):
     """A trained model and how it came about."""
 
     model: Any  # of the class of the one that came in, in evaluation mode
-    history: (
-        History  # name -> one value for each epoch: the mean of its steps, or a callback's, None where it gave none
-    )
+    # name -> one value for each epoch: the mean of its steps, or a callback's, None where it gave
+    # none
+    history: History
 
 
 class Every(NamedTuple):
@@ -60,9 +61,10 @@ def train(
 ) -> TrainingResult:
     """Fit a model to images by stochastic gradient descent.
 
-    In each epoch the images are shuffled and cut into n // batch_size batches; the up to batch_size - 1 that are left
-    over sit this epoch out. Each batch is spread over as many devices of `rows.mesh()` as divide it evenly, and every
-    device holds all images, as they came. The model that came in stays as it is.
+    In each epoch the images are shuffled and cut into n // batch_size batches; the up to batch_size
+    - 1 that are left over sit this epoch out. Each batch is spread over as many devices of
+    `rows.mesh()` as divide it evenly, and every device holds all images, as they came. The model
+    that came in stays as it is.
 
     Args:
         model: an nnx module; it is trained in training mode and comes back in evaluation mode.
@@ -73,13 +75,16 @@ def train(
         epochs: how often each image is seen.
         batch_size: images in a step; n if that is less.
         key: decides the shuffles and all that `prepare` and the loss draw.
-        prepare: makes float32 of a batch of stored images: `prepare(images, key)`, inside of the compiled step.
-        precision: in which the model computes, "float32" or "bfloat16"; parameters and losses are float32.
-        callbacks: functions (epoch, model, history) -> numbers by name, or None; the numbers enter the history.
+        prepare: makes float32 of a batch of stored images: `prepare(images, key)`, inside of the
+            compiled step.
+        precision: in which the model computes, "float32" or "bfloat16"; parameters and losses are
+            float32.
+        callbacks: functions (epoch, model, history) -> numbers by name, or None; the numbers enter
+            the history.
         checkpoints: where and how often to keep the state, also after the last epoch.
-        resume: go on from the newest usable checkpoint; from the beginning if there are none. On a CPU the parameters
-            become the same to the last bit; elsewhere, where the length of a compiled stretch follows from the time a
-            step takes, to rounding.
+        resume: go on from the newest usable checkpoint; from the beginning if there are none. On a
+            CPU the parameters become the same to the last bit; elsewhere, where the length of a
+            compiled stretch follows from the time a step takes, to rounding.
         progress: is told where the run is, at most ten times a second.
 
     Returns:
@@ -87,10 +92,15 @@ def train(
 
     Raises:
         InputError: settings that do not go together, or no checkpoint can be used.
-        TrainingError: the loss or a parameter is no finite number any more, or a checkpoint could not be written. It
-            carries the model and the history of the last good epoch.
+        TrainingError: the loss or a parameter is no finite number any more, or a checkpoint could
+            not be written. It carries the model and the history of the last good epoch.
     """
-    settings = {"epochs": epochs, "batch_size": batch_size, "prepare": prepare, "precision": precision}
+    settings = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "prepare": prepare,
+        "precision": precision,
+    }
     for callback in callbacks:
         if isinstance(callback, Every) and callback.epochs < 1:
             raise InputError(f"expected a callback every 1 or more epochs, got {callback.epochs}")
@@ -103,7 +113,10 @@ def train(
             terms: dict[str, np.ndarray] = {"loss": np.empty(0)}
             while (n_done := len(terms["loss"])) < job.n_steps:
                 state, new = job.advance(state, order, epoch_key, n_done)
-                terms = {name: np.append(terms.get(name, np.empty(0)), values) for name, values in new.items()}
+                terms = {
+                    name: np.append(terms.get(name, np.empty(0)), values)
+                    for name, values in new.items()
+                }
                 _stop_at_nan(terms["loss"], epoch, job.n_steps)
                 clock.report(epoch, len(terms["loss"]), float(terms["loss"][-1]))
             arrays = _finite(job.fetch(state), epoch, job.n_steps)
@@ -122,7 +135,9 @@ def _begin(
 ) -> tuple[int, dict[str, np.ndarray], History]:
     """Epochs that are finished, the state after them, and their history."""
     if resume and checkpoints is None:
-        raise InputError("resume=True needs to know from where: give checkpoints=Checkpoints(folder)")
+        raise InputError(
+            "resume=True needs to know from where: give checkpoints=Checkpoints(folder)"
+        )
     if checkpoints and not resume and checkpoints.found():
         raise InputError(
             f"{checkpoints.folder} holds checkpoints of an earlier training: "
@@ -152,7 +167,9 @@ def _stop_at_nan(losses: np.ndarray, epoch: int, n_steps: int) -> None:
 
 
 def _finite(arrays: dict[str, np.ndarray], epoch: int, n_steps: int) -> dict[str, np.ndarray]:
-    """The arrays, if they are finite: after the last step of an epoch no loss has been computed from them yet."""
+    """The arrays, if they are finite: after the last step of an epoch no loss has been computed
+    from them yet.
+    """
     if not is_finite(arrays):
         raise TrainingError(
             f"parameters or statistics became NaN or infinite at step {n_steps} of {n_steps} in epoch {epoch}, "
@@ -164,19 +181,33 @@ def _finite(arrays: dict[str, np.ndarray], epoch: int, n_steps: int) -> dict[str
 
 
 def _call_back(
-    callbacks: Sequence[Callback | Every], epoch: int, job: Job, arrays: dict[str, np.ndarray], history: History
+    callbacks: Sequence[Callback | Every],
+    epoch: int,
+    job: Job,
+    arrays: dict[str, np.ndarray],
+    history: History,
 ) -> None:
-    pairs = [callback if isinstance(callback, Every) else Every(1, callback) for callback in callbacks]
+    pairs = [
+        callback if isinstance(callback, Every) else Every(1, callback) for callback in callbacks
+    ]
     for callback in (pair.callback for pair in pairs if epoch % pair.epochs == 0):
         values = callback(epoch, job.model(arrays), history) or {}
-        taken = [name for name in values if len(history.get(name, ())) == epoch and history[name][-1] is not None]
+        taken = [
+            name
+            for name in values
+            if len(history.get(name, ())) == epoch and history[name][-1] is not None
+        ]
         if taken:
-            raise InputError(f"a callback returned {taken[0]!r}, which the history has already: choose another name")
+            raise InputError(
+                f"a callback returned {taken[0]!r}, which the history has already: choose another name"
+            )
         _append(history, epoch, {name: float(value) for name, value in values.items()})
 
 
 def _append(history: History, epoch: int, values: dict[str, float]) -> None:
-    """Enters values at an epoch; every list is as long as epochs have passed, with None where nothing was given."""
+    """Enters values at an epoch; every list is as long as epochs have passed, with None where
+    nothing was given.
+    """
     for name in {**history, **values}:
         entries = history.setdefault(name, [])
         entries.extend([None] * (epoch - len(entries)))

@@ -1,14 +1,15 @@
-"""What training makes small: losses of arrays, and the losses of whole models that the training loop takes.
+"""What training makes small: losses of arrays, and the losses of whole models that the training
+loop takes.
 
-All are summed over pixels and over latents and averaged over the batch; only so is the ELBO a bound in nats per image.
-They compute in float32 at least, whatever precision the model has computed in.
+All are summed over pixels and over latents and averaged over the batch; only so is the ELBO a bound
+in nats per image. They compute in float32 at least, whatever precision the model has computed in.
 
 A loss of a model is a function
 
     loss(model, batch, key) -> (scalar, {"name": scalar, ...})
 
-whose terms appear in the history of the run beside "loss" itself. The ones made here are compared by their settings, so
-that a second training with the same loss compiles nothing.
+whose terms appear in the history of the run beside "loss" itself. The ones made here are compared
+by their settings, so that a second training with the same loss compiles nothing.
 """
 
 from collections.abc import Callable
@@ -38,13 +39,16 @@ Loss = Callable[[Any, Batch, Any], tuple[Scalar, Terms]]
 def mse(images: Float[Array, "n *shape"], reconstructions: Float[Array, "n *shape"]) -> Scalar:
     """The squared error of an image: 1/n sum_i sum_p (x_ip - y_ip)^2, over pixels p and channels.
 
-    What other programs print as the MSE, the mean over everything, is this divided by the pixels times channels.
+    What other programs print as the MSE, the mean over everything, is this divided by the pixels
+    times channels.
     """
     images, reconstructions = _wide(images), _wide(reconstructions)
     return _per_image((images - reconstructions) ** 2)
 
 
-def gaussian_cross_entropy(images: Float[Array, "n *shape"], means: Float[Array, "n *shape"]) -> Scalar:
+def gaussian_cross_entropy(
+    images: Float[Array, "n *shape"], means: Float[Array, "n *shape"]
+) -> Scalar:
     """-log N(x; y, 1), in nats per image: mse / 2 + D log(2 pi) / 2 with D pixels and channels.
 
     Args:
@@ -55,12 +59,15 @@ def gaussian_cross_entropy(images: Float[Array, "n *shape"], means: Float[Array,
     return mse(images, means) / 2 + n_pixels * jnp.log(2 * jnp.pi) / 2
 
 
-def bernoulli_cross_entropy(images: Float[Array, "n *shape"], logits: Float[Array, "n *shape"]) -> Scalar:
+def bernoulli_cross_entropy(
+    images: Float[Array, "n *shape"], logits: Float[Array, "n *shape"]
+) -> Scalar:
     """-log Bernoulli(x; sigmoid(l)), in nats per image, for pixels in [0, 1].
 
         1/n sum_i sum_p  -x log sigmoid(l) - (1 - x) log(1 - sigmoid(l))  =  1/n sum_i sum_p  softplus(l) - x l
 
-    The right side is what is computed: it takes no logarithm of what a sigmoid has rounded to 0 or 1.
+    The right side is what is computed: it takes no logarithm of what a sigmoid has rounded to 0 or
+    1.
 
     Args:
         images: x, in [0, 1].
@@ -73,10 +80,12 @@ def bernoulli_cross_entropy(images: Float[Array, "n *shape"], logits: Float[Arra
 def gaussian_kl(mean: Float[Array, "n *latent"], log_var: Float[Array, "n *latent"]) -> Scalar:
     """KL(N(mean, exp(log_var)) || N(0, 1)), in nats per image.
 
-    1/n sum_i sum_j (exp(log_var_ij) + mean_ij^2 - 1 - log_var_ij) / 2        Kingma & Welling, 2014, appendix B
+    1/n sum_i sum_j (exp(log_var_ij) + mean_ij^2 - 1 - log_var_ij) / 2        Kingma & Welling,
+    2014, appendix B
     """
     mean, log_var = _wide(mean), _wide(log_var)
-    # expm1 keeps the digits of a code that has collapsed to the prior, where exp(log_var) - 1 is nearly 0.
+    # expm1 keeps the digits of a code that has collapsed to the prior, where exp(log_var) - 1 is
+    # nearly 0.
     return _per_image(jnp.expm1(log_var) + mean**2 - log_var) / 2
 
 
@@ -89,7 +98,8 @@ def elbo(
     likelihood: str = "bernoulli",
     beta: float = 1.0,
 ) -> Scalar:
-    """The evidence lower bound, in nats per image: E log p(x | z) - beta KL(q(z | x) || p(z)), at one z for each image.
+    """The evidence lower bound, in nats per image: E log p(x | z) - beta KL(q(z | x) || p(z)), at
+    one z for each image.
 
     With beta = 1 it is, on average over z, at most log p(x).
 
@@ -118,9 +128,9 @@ def reconstruction_loss(kind: str = "mse") -> Loss:
     """How badly a model gives back its input.
 
     Args:
-        kind: "mse", on `model(images)`, or "bernoulli", on `model.logits(images)`, of which the sigmoid is the
-            reconstruction. The terms have its name, and "mse_per_pixel", the mean over everything that other programs
-            print.
+        kind: "mse", on `model(images)`, or "bernoulli", on `model.logits(images)`, of which the
+            sigmoid is the reconstruction. The terms have its name, and "mse_per_pixel", the mean
+            over everything that other programs print.
 
     Raises:
         InputError: an unknown kind.
@@ -130,23 +140,29 @@ def reconstruction_loss(kind: str = "mse") -> Loss:
 
 
 def vae_loss(likelihood: str = "bernoulli", beta: float | int = 1.0) -> Loss:
-    """The negative ELBO of a variational autoencoder, `model(images, key=key) -> (logits, mean, log_var)`.
+    """The negative ELBO of a variational autoencoder, `model(images, key=key) -> (logits, mean,
+    log_var)`.
 
     Args:
         likelihood: as in `elbo`.
-        beta: weight of the KL term; 1 makes the loss a bound. The terms are "reconstruction" and "kl" (without beta).
+        beta: weight of the KL term; 1 makes the loss a bound. The terms are "reconstruction" and
+            "kl" (without beta).
 
     Raises:
         InputError: an unknown likelihood, or a negative beta.
     """
     _check("likelihood", likelihood, ("bernoulli", "gaussian"))
     if not beta >= 0:
-        raise InputError(f"expected beta to be at least 0, got {beta}: 1 gives the bound, 0 leaves the KL term out")
+        raise InputError(
+            f"expected beta to be at least 0, got {beta}: 1 gives the bound, 0 leaves the KL term out"
+        )
     return _VAELoss(likelihood, beta)
 
 
 def classification_loss() -> Loss:
-    """The cross-entropy of a classifier, `model(images, key=key) -> logits`. Terms: "accuracy" (of the batches)."""
+    """The cross-entropy of a classifier, `model(images, key=key) -> logits`. Terms: "accuracy" (of
+    the batches).
+    """
     return _ClassificationLoss()
 
 
@@ -160,9 +176,15 @@ class _ReconstructionLoss:
             loss = mse(batch.images, reconstructions)
         else:
             logits = model.logits(batch.images)
-            loss, reconstructions = bernoulli_cross_entropy(batch.images, logits), jax.nn.sigmoid(_wide(logits))
+            loss, reconstructions = (
+                bernoulli_cross_entropy(batch.images, logits),
+                jax.nn.sigmoid(_wide(logits)),
+            )
         n_pixels = batch.images.size // len(batch.images)
-        return loss, {self.kind: loss, "mse_per_pixel": mse(batch.images, reconstructions) / n_pixels}
+        return loss, {
+            self.kind: loss,
+            "mse_per_pixel": mse(batch.images, reconstructions) / n_pixels,
+        }
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""Gradient descent and four ways to do better, each as a pair of functions with a state between them.
+"""Gradient descent and four ways to do better, each as a pair of functions with a state between
+them.
 
 Every optimiser is an `optax.GradientTransformation`, a pair (init, update):
 
@@ -6,12 +7,13 @@ Every optimiser is an `optax.GradientTransformation`, a pair (init, update):
     updates, state = update(gradients, state, parameters)
     parameters = parameters + updates
 
-g_t is the gradient at step t = 0, 1, ..., eta_t the learning rate. Parameters are any tree of arrays. The definitions
-are in `scratchclust/reference/optimizers.py`, and optax's own optimisers fit wherever these do. The specs at the end of
-this file say an optimiser and its numbers as frozen data.
+g_t is the gradient at step t = 0, 1, ..., eta_t the learning rate. Parameters are any tree of
+arrays. The definitions are in `scratchclust/reference/optimizers.py`, and optax's own optimisers
+fit wherever these do. The specs at the end of this file say an optimiser and its numbers as frozen
+data.
 
-Sources: Polyak, 1964; Sutskever et al., 2013 (momentum). Kingma & Ba, Adam, 2015. Loshchilov & Hutter, Decoupled
-weight decay, 2019. Zeiler, ADADELTA, 2012.
+Sources: Polyak, 1964; Sutskever et al., 2013 (momentum). Kingma & Ba, Adam, 2015. Loshchilov &
+Hutter, Decoupled weight decay, 2019. Zeiler, ADADELTA, 2012.
 """
 
 from dataclasses import dataclass
@@ -24,7 +26,14 @@ import optax
 from jaxtyping import Array
 
 from scratchclust.errors import InputError
-from scratchclust.train.schedules import CosineSpec, Schedule, StepSpec, check_between, check_rate, constant
+from scratchclust.train.schedules import (
+    CosineSpec,
+    Schedule,
+    StepSpec,
+    check_between,
+    check_rate,
+    constant,
+)
 
 Rate = float | int | CosineSpec | StepSpec
 """What a spec takes as its learning rate."""
@@ -76,9 +85,14 @@ def sgd(learning_rate: float | Schedule) -> optax.GradientTransformation:
 
 
 def momentum(
-    learning_rate: float | Schedule, decay: float = 0.9, *, nesterov: bool = False, weight_decay: float = 0.0
+    learning_rate: float | Schedule,
+    decay: float = 0.9,
+    *,
+    nesterov: bool = False,
+    weight_decay: float = 0.0,
 ) -> optax.GradientTransformation:
-    """Heavy ball: the velocity remembers past gradients, so that valleys are followed and zigzags cancel.
+    """Heavy ball: the velocity remembers past gradients, so that valleys are followed and zigzags
+    cancel.
 
         h_t = g_t + weight_decay p_t
         v_t = decay v_(t-1) + h_t
@@ -95,11 +109,19 @@ def momentum(
     def init(params: Any) -> MomentumState:
         return MomentumState(_zero(), jax.tree.map(jnp.zeros_like, params))
 
-    def update(gradients: Any, state: MomentumState, params: Any = None) -> tuple[Any, MomentumState]:
-        h = jax.tree.map(lambda g, p: g + weight_decay * p, gradients, params) if weight_decay else gradients
+    def update(
+        gradients: Any, state: MomentumState, params: Any = None
+    ) -> tuple[Any, MomentumState]:
+        h = (
+            jax.tree.map(lambda g, p: g + weight_decay * p, gradients, params)
+            if weight_decay
+            else gradients
+        )
         velocity = jax.tree.map(lambda v, h: decay * v + h, state.velocity, h)
         ahead = jax.tree.map(lambda v, h: h + decay * v, velocity, h) if nesterov else velocity
-        return jax.tree.map(lambda v: -eta(state.count) * v, ahead), MomentumState(state.count + 1, velocity)
+        return jax.tree.map(lambda v: -eta(state.count) * v, ahead), MomentumState(
+            state.count + 1, velocity
+        )
 
     return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
 
@@ -122,16 +144,21 @@ def adam(
     eta = _schedule(learning_rate)
 
     def init(params: Any) -> AdamState:
-        return AdamState(_zero(), jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params))
+        return AdamState(
+            _zero(), jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params)
+        )
 
     def update(gradients: Any, state: AdamState, params: Any = None) -> tuple[Any, AdamState]:
         t = state.count + 1
         m = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.m, gradients)
         v = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g**2, state.v, gradients)
         rate, m_share, v_share = eta(state.count), 1 - b1**t, 1 - b2**t
-        # eps outside of the root and after the correction of the bias: Algorithm 1 of the paper. The variant at the
-        # end of its section 2, which some libraries took up, puts the uncorrected sqrt(v) + eps below.
-        updates = jax.tree.map(lambda m, v: -rate * ((m / m_share) / (jnp.sqrt(v / v_share) + eps)), m, v)
+        # eps outside of the root and after the correction of the bias: Algorithm 1 of the paper.
+        # The variant at the end of its section 2, which some libraries took up, puts the
+        # uncorrected sqrt(v) + eps below.
+        updates = jax.tree.map(
+            lambda m, v: -rate * ((m / m_share) / (jnp.sqrt(v / v_share) + eps)), m, v
+        )
         return updates, AdamState(t, m, v)
 
     return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
@@ -160,7 +187,8 @@ def adamw(
 
     def update(gradients: Any, state: AdamState, params: Any) -> tuple[Any, Any]:
         updates, after = plain.update(gradients, state)
-        # eta_t scales the decay too, as in PyTorch and optax; in the paper only its schedule does, without the rate.
+        # eta_t scales the decay too, as in PyTorch and optax; in the paper only its schedule does,
+        # without the rate.
         decay = eta(state.count) * weight_decay
         return jax.tree.map(lambda u, p: u - decay * p, updates, params), after
 
@@ -170,7 +198,8 @@ def adamw(
 def adadelta(
     learning_rate: float | Schedule = 1.0, rho: float = 0.9, eps: float = 1e-6
 ) -> optax.GradientTransformation:
-    """Adadelta: the step's unit is that of the parameter, so that the learning rate is hardly one any more.
+    """Adadelta: the step's unit is that of the parameter, so that the learning rate is hardly one
+    any more.
 
         s_t = rho s_(t-1) + (1 - rho) g_t^2
         d_t = g_t sqrt(x_(t-1) + eps) / sqrt(s_t + eps)
@@ -185,14 +214,25 @@ def adadelta(
     eta = _schedule(learning_rate)
 
     def init(params: Any) -> AdadeltaState:
-        return AdadeltaState(_zero(), jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params))
+        return AdadeltaState(
+            _zero(), jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params)
+        )
 
-    def update(gradients: Any, state: AdadeltaState, params: Any = None) -> tuple[Any, AdadeltaState]:
+    def update(
+        gradients: Any, state: AdadeltaState, params: Any = None
+    ) -> tuple[Any, AdadeltaState]:
         s = jax.tree.map(lambda s, g: rho * s + (1 - rho) * g**2, state.squared_gradient, gradients)
         # eps inside of both roots: equation 9 and Algorithm 1 of the paper.
-        d = jax.tree.map(lambda g, x, s: g * jnp.sqrt(x + eps) / jnp.sqrt(s + eps), gradients, state.squared_update, s)
+        d = jax.tree.map(
+            lambda g, x, s: g * jnp.sqrt(x + eps) / jnp.sqrt(s + eps),
+            gradients,
+            state.squared_update,
+            s,
+        )
         x = jax.tree.map(lambda x, d: rho * x + (1 - rho) * d**2, state.squared_update, d)
-        return jax.tree.map(lambda d: -eta(state.count) * d, d), AdadeltaState(state.count + 1, s, x)
+        return jax.tree.map(lambda d: -eta(state.count) * d, d), AdadeltaState(
+            state.count + 1, s, x
+        )
 
     return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
 
@@ -223,7 +263,8 @@ class _Spec:
     def build(self, n_steps: int) -> optax.GradientTransformation:
         """The optimiser for a run of n_steps steps.
 
-        The same numbers give the same object again, so that what was compiled for it is not compiled anew.
+        The same numbers give the same object again, so that what was compiled for it is not
+        compiled anew.
         """
         rate: Any = vars(self)["learning_rate"]
         return _built(self, None if isinstance(rate, int | float) else n_steps)
@@ -287,4 +328,10 @@ _FUNCTIONS: dict[type, Any] = {
     AdamWSpec: adamw,
     AdadeltaSpec: adadelta,
 }
-OPTIMIZERS = {"sgd": SGDSpec, "momentum": MomentumSpec, "adam": AdamSpec, "adamw": AdamWSpec, "adadelta": AdadeltaSpec}
+OPTIMIZERS = {
+    "sgd": SGDSpec,
+    "momentum": MomentumSpec,
+    "adam": AdamSpec,
+    "adamw": AdamWSpec,
+    "adadelta": AdadeltaSpec,
+}

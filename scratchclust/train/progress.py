@@ -15,16 +15,21 @@ class Progress(NamedTuple):
     step: int  # finished in this epoch
     steps: int  # in an epoch
     loss: float  # of the last step
-    images_per_second: float | None  # since the first call, so without its compilation; None until it is known
+    images_per_second: (
+        float | None
+    )  # since the first call, so without its compilation; None until it is known
     seconds_left: float | None  # at this pace
 
 
 class Clock:
     """Counts images and seconds, and passes on reports that are not too frequent."""
 
-    def __init__(self, tell: Callable[[Progress], object] | None, epochs: int, steps: int, batch_size: int) -> None:
+    def __init__(
+        self, tell: Callable[[Progress], object] | None, epochs: int, steps: int, batch_size: int
+    ) -> None:
         self._tell, self._epochs, self._steps, self._batch_size = tell, epochs, steps, batch_size
-        self._begin: tuple[int, float] | None = None  # steps that were done, and when, at the end of the first call
+        # steps that were done, and when, at the end of the first call
+        self._begin: tuple[int, float] | None = None
         self._last = float("-inf")
 
     def report(self, epoch: int, step: int, loss: float) -> None:

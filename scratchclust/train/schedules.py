@@ -1,9 +1,11 @@
-"""Learning rates that change with the number of steps taken, as optax takes them: functions t -> learning rate.
+"""Learning rates that change with the number of steps taken, as optax takes them: functions t ->
+learning rate.
 
-Defined in `scratchclust/reference/schedules.py`. Here t is a traced int32, and the specs say the same as frozen data
-in shares of a run, so that they need not know its length.
+Defined in `scratchclust/reference/schedules.py`. Here t is a traced int32, and the specs say the
+same as frozen data in shares of a run, so that they need not know its length.
 
-Sources: Loshchilov & Hutter, SGDR, 2017 (cosine). Goyal et al., Accurate, large minibatch SGD, 2017 (warm-up).
+Sources: Loshchilov & Hutter, SGDR, 2017 (cosine). Goyal et al., Accurate, large minibatch SGD, 2017
+(warm-up).
 """
 
 import math
@@ -74,7 +76,9 @@ class CosineSpec:
         check_rate("peak", self.peak)
         check_between("warmup", self.warmup, "as a share of the run's steps")
         if not 0 <= self.final <= self.peak:
-            raise InputError(f"expected final to be between 0 and the peak {self.peak}, got {self.final}")
+            raise InputError(
+                f"expected final to be between 0 and the peak {self.peak}, got {self.final}"
+            )
 
     def build(self, n_steps: int) -> Schedule:
         """The schedule of a run of n_steps steps."""
@@ -109,7 +113,9 @@ class StepSpec:
 def check_rate(name: str, value: Any) -> None:
     """An InputError unless the value is a positive number."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
-        raise InputError(f"expected {name} to be a positive number, got {value!r}: 0.001 is a usual learning rate")
+        raise InputError(
+            f"expected {name} to be a positive number, got {value!r}: 0.001 is a usual learning rate"
+        )
 
 
 def check_between(name: str, value: Any, meaning: str) -> None:

@@ -18,7 +18,9 @@ class State(NamedTuple):
 
 
 class Layout:
-    """The tree of a state, so that its arrays can travel as a plain dict: to the host, to a file, and back."""
+    """The tree of a state, so that its arrays can travel as a plain dict: to the host, to a file,
+    and back.
+    """
 
     def __init__(self, state: State) -> None:
         paths, self._tree = jax.tree_util.tree_flatten_with_path(state)
@@ -34,16 +36,23 @@ class Layout:
         """The state of these arrays, on JAX's default device and free to be moved."""
         leaves = [jnp.asarray(arrays[name]) for name in self.names]
         keyed = zip(leaves, self._key_types, strict=True)
-        leaves = [leaf if impl is None else jax.random.wrap_key_data(leaf, impl=impl) for leaf, impl in keyed]
+        leaves = [
+            leaf if impl is None else jax.random.wrap_key_data(leaf, impl=impl)
+            for leaf, impl in keyed
+        ]
         return jax.tree.unflatten(self._tree, leaves)
 
     def to_devices(self, arrays: dict[str, np.ndarray], sharding: NamedSharding) -> State:
-        """The state of these arrays as buffers of their own, which a compiled step may take over (donation)."""
+        """The state of these arrays as buffers of their own, which a compiled step may take over
+        (donation).
+        """
         state = jax.device_put(self.from_host(arrays), sharding)
         return _copied(state, sharding)
 
 
-@partial(jax.jit, static_argnames="sharding")  # of the module, not of a call: one program for all fits of one network
+@partial(
+    jax.jit, static_argnames="sharding"
+)  # of the module, not of a call: one program for all fits of one network
 def _copied(state: State, sharding: NamedSharding) -> State:
     return jax.lax.with_sharding_constraint(jax.tree.map(jnp.copy, state), sharding)
 
@@ -51,7 +60,11 @@ def _copied(state: State, sharding: NamedSharding) -> State:
 def is_finite(arrays: dict[str, np.ndarray]) -> bool:
     """No NaN and no infinity in the model, that is in "params" and "rest"."""
     model = [array for name, array in arrays.items() if not name.startswith("opt_state")]
-    return all(bool(np.isfinite(array).all()) for array in model if jnp.issubdtype(array.dtype, jnp.floating))
+    return all(
+        bool(np.isfinite(array).all())
+        for array in model
+        if jnp.issubdtype(array.dtype, jnp.floating)
+    )
 
 
 def is_key(leaf: Any) -> bool:

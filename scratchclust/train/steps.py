@@ -1,8 +1,9 @@
 """One training step, and the programs that are compiled from it.
 
-The step is written once, for a batch that may be spread over several devices. The compiler sees that the parameters are
-whole on every device and the batch is not; it lets each device work on its share, averages the gradients, and takes the
-statistics of batch normalisation over the whole batch. So one core, all cores and eight GPUs run the same lines.
+The step is written once, for a batch that may be spread over several devices. The compiler sees
+that the parameters are whole on every device and the batch is not; it lets each device work on its
+share, averages the gradients, and takes the statistics of batch normalisation over the whole batch.
+So one core, all cores and eight GPUs run the same lines.
 """
 
 from collections.abc import Callable
@@ -25,15 +26,16 @@ from scratchclust.train.state import State
 PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 Prepare = Callable[[Any, Any], Any]
 
-# By default XLA:CPU leaves products of matrices, sums and some convolutions to YNNPACK. On one device with several
-# threads only the products gain by it: a step of the autoencoder (28x28x1, 32x32x3) took 1.4 and 1.3 times as long with
-# the rest, one of ResNet-20 1.1 times (jaxlib 0.10.2, two cores with AVX-512). With a device for each core the default
-# is as fast or a little faster.
+# By default XLA:CPU leaves products of matrices, sums and some convolutions to YNNPACK. On one
+# device with several threads only the products gain by it: a step of the autoencoder (28x28x1,
+# 32x32x3) took 1.4 and 1.3 times as long with the rest, one of ResNet-20 1.1 times (jaxlib 0.10.2,
+# two cores with AVX-512). With a device for each core the default is as fast or a little faster.
 ONE_CPU_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
 
 
 def unit_scale(images: Array, key: Any = None) -> Float[Array, "n ..."]:
-    """Images as float32: bytes divided by 255, floats as they are. The key is there for what draws, and unused here.
+    """Images as float32: bytes divided by 255, floats as they are. The key is there for what draws,
+    and unused here.
 
     Raises:
         InputError: neither bytes nor floats.
@@ -42,16 +44,23 @@ def unit_scale(images: Array, key: Any = None) -> Float[Array, "n ..."]:
         return images.astype(jnp.float32) / 255
     if jnp.issubdtype(images.dtype, jnp.floating):
         return images.astype(jnp.float32)
-    raise InputError(f"expected images of type uint8 or float, got {images.dtype}: convert them, or give prepare=...")
+    raise InputError(
+        f"expected images of type uint8 or float, got {images.dtype}: convert them, or give prepare=..."
+    )
 
 
 def make_train_step(
-    graphdef: Any, loss: Loss, optimizer: optax.GradientTransformation, prepare: Prepare, precision: str
+    graphdef: Any,
+    loss: Loss,
+    optimizer: optax.GradientTransformation,
+    prepare: Prepare,
+    precision: str,
 ) -> Callable[..., tuple[Any, Any, Any, dict[str, Array]]]:
-    """The function train_step(params, rest, opt_state, batch, key) -> (params, rest, opt_state, terms).
+    """The function train_step(params, rest, opt_state, batch, key) -> (params, rest, opt_state,
+    terms).
 
-    With bfloat16 the model computes on parameters and images that are rounded to it; the parameters themselves, the
-    gradients with respect to them, and the losses stay float32.
+    With bfloat16 the model computes on parameters and images that are rounded to it; the parameters
+    themselves, the gradients with respect to them, and the losses stay float32.
 
     Args:
         graphdef: of the model, `nnx.split(model, nnx.Param, ...)[0]`.
@@ -62,7 +71,9 @@ def make_train_step(
     """
     rounded = partial(jnp.asarray, dtype=PRECISIONS[precision])
 
-    def train_step(params: Any, rest: Any, opt_state: Any, batch: Batch, key: Any) -> tuple[Any, Any, Any, Any]:
+    def train_step(
+        params: Any, rest: Any, opt_state: Any, batch: Batch, key: Any
+    ) -> tuple[Any, Any, Any, Any]:
         prepare_key, loss_key = jax.random.split(key)
         batch = Batch(rounded(prepare(batch.images, prepare_key)), batch.labels)
 
@@ -80,10 +91,16 @@ def make_train_step(
 
 
 class Programs(NamedTuple):
-    """The step, compiled: once for a batch that is at hand, once as a scan over a stretch of the data."""
+    """The step, compiled: once for a batch that is at hand, once as a scan over a stretch of the
+    data.
+    """
 
-    step: Callable[..., tuple[State, dict[str, Array]]]  # state, batch, key of the epoch, number of the step
-    stretch: Callable[..., tuple[State, dict[str, Array]]]  # state, data, order, key, first, *, n_steps, batch_size
+    step: Callable[
+        ..., tuple[State, dict[str, Array]]
+    ]  # state, batch, key of the epoch, number of the step
+    stretch: Callable[
+        ..., tuple[State, dict[str, Array]]
+    ]  # state, data, order, key, first, *, n_steps, batch_size
 
 
 @lru_cache(maxsize=32)
@@ -95,8 +112,9 @@ def programs(
     precision: str,
     mesh: Mesh,
 ) -> Programs:
-    """The compiled programs; the same again for the same model, loss and optimiser, so that ten like networks are
-    compiled once. The state that goes in is given up (donated) for the one that comes out."""
+    """The compiled programs; the same again for the same model, loss and optimiser, so that ten
+    like networks are compiled once. The state that goes in is given up (donated) for the one that
+    comes out."""
     train_step = make_train_step(graphdef, loss, optimizer, prepare, precision)
     whole = NamedSharding(mesh, PartitionSpec())
 
@@ -105,7 +123,14 @@ def programs(
         return State(params, rest, opt_state), terms
 
     def stretch(
-        state: State, data: Batch, order: Array, key: Any, first: Array, *, n_steps: int, batch_size: int
+        state: State,
+        data: Batch,
+        order: Array,
+        key: Any,
+        first: Array,
+        *,
+        n_steps: int,
+        batch_size: int,
     ) -> tuple[State, dict[str, Array]]:
         def body(state: State, t: Array) -> tuple[State, dict[str, Array]]:
             return step(state, take_batch(data, order, t, batch_size=batch_size, mesh=mesh), key, t)
@@ -113,16 +138,20 @@ def programs(
         return jax.lax.scan(body, state, first + jnp.arange(n_steps))
 
     options = ONE_CPU_OPTIONS if mesh.size == 1 and mesh.devices.flat[0].platform == "cpu" else None
-    compile_ = partial(jax.jit, donate_argnums=0, out_shardings=(whole, whole), compiler_options=options)
+    compile_ = partial(
+        jax.jit, donate_argnums=0, out_shardings=(whole, whole), compiler_options=options
+    )
     return Programs(compile_(step), compile_(stretch, static_argnames=("n_steps", "batch_size")))
 
 
 @partial(jax.jit, static_argnames=("batch_size", "mesh"))
 def take_batch(data: Batch, order: Array, t: Any, *, batch_size: int, mesh: Mesh) -> Batch:
-    """Batch t of an epoch, as it is stored: the images order[t batch_size : (t + 1) batch_size], spread over the mesh.
+    """Batch t of an epoch, as it is stored: the images order[t batch_size : (t + 1) batch_size],
+    spread over the mesh.
 
     Args:
-        data: all images and labels, whole on every device, so that each gathers its share without asking another.
+        data: all images and labels, whole on every device, so that each gathers its share without
+            asking another.
         order: [n] of the epoch.
         t: number of the batch, from 0.
         batch_size: a multiple of the number of devices.

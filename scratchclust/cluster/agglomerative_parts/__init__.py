@@ -1,0 +1,1 @@
+"""The machinery of agglomerative clustering, behind `cluster.agglomerative`."""

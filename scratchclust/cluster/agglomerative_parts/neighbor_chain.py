@@ -1,0 +1,93 @@
+"""Linkages by the nearest-neighbour chain, on the matrix of all distances: complete, average, and
+single where the distances are no Euclidean ones.
+
+From any cluster go to its nearest one, from there to the nearest of that, and so on: the distances
+fall, so that the chain ends with two clusters that are each other's nearest. In these linkages they
+would be merged sooner or later, and what else is merged before makes no difference; so they are
+merged now, and the chain goes on from what is left of it. The merges come in another order than in
+`scratchclust/reference/agglomerative.py`; sorted by height they are the same.
+
+Each step depends on the one before, over one row of the matrix: NumPy on the host, in float64.
+
+Sources: Benzécri, 1982; Murtagh, A survey of recent advances in hierarchical clustering algorithms,
+1983.
+"""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from scratchclust.errors import InputError
+
+MOST_BYTES = 8 * 2**30  # of the matrix of distances
+
+
+def check_memory(n: int, linkage: str, metric: str) -> None:
+    """An InputError if the distances of n points need more than MOST_BYTES."""
+    if 8 * n**2 > MOST_BYTES:
+        raise InputError(
+            f'linkage="{linkage}" with metric="{metric}" keeps all distances of {n:,} points, {8 * n**2:,} bytes, and '
+            f'at most {MOST_BYTES:,} are allowed: take linkage="ward", or "single" with the metric "euclidean" or '
+            '"cosine", which need no such matrix, or a sample of the points'
+        )
+
+
+def chain_merges(
+    distances: Float[np.ndarray, "n n"], linkage: str
+) -> tuple[Int[np.ndarray, "n-1 2"], Float[np.ndarray, " n-1"]]:
+    """The merges, as a point of each of the two clusters, and their heights. Cost O(n^2) time.
+
+    Args:
+        distances: of all pairs, infinite from a point to itself; they are written over.
+        linkage: "complete", "average" or "single".
+    """
+    n = len(distances)
+    names = np.arange(n)  # a point of the cluster in each row
+    sizes, gone = np.ones(n), np.zeros(n)  # gone: infinite where there is no cluster any more
+    pairs, heights, chain = np.empty((n - 1, 2), np.int64), np.empty(n - 1), []
+    for step in range(len(pairs)):
+        if 2 * (len(pairs) + 1 - step) < len(names):
+            kept = np.flatnonzero(gone == 0)
+            distances, names, sizes, gone = (
+                _packed(distances, kept),
+                names[kept],
+                sizes[kept],
+                gone[kept],
+            )
+            chain = np.searchsorted(kept, chain).tolist()
+        a, b = _mutual(chain, distances, gone)
+        pairs[step], heights[step] = (names[a], names[b]), distances[a, b]
+        if linkage == "complete":
+            merged = np.maximum(distances[a], distances[b])
+        elif linkage == "single":
+            merged = np.minimum(distances[a], distances[b])
+        else:
+            merged = (sizes[a] * distances[a] + sizes[b] * distances[b]) / (sizes[a] + sizes[b])
+        merged[b] = np.inf
+        distances[b], distances[:, b] = merged, merged
+        sizes[b] += sizes[a]
+        gone[a] = np.inf
+    return pairs, heights
+
+
+def _mutual(
+    chain: list[int], distances: Float[np.ndarray, "m m"], gone: Float[np.ndarray, " m"]
+) -> tuple[int, int]:
+    """Lengthen the chain until its last two are each other's nearest, which leave it."""
+    if not chain:
+        chain.append(int(gone.argmin()))
+    while True:
+        row = distances[chain[-1]] + gone
+        nearest = int(row.argmin())
+        if len(chain) > 1 and row[chain[-2]] == row[nearest]:
+            return chain.pop(), chain.pop()
+        chain.append(nearest)
+
+
+def _packed(
+    distances: Float[np.ndarray, "m m"], kept: Int[np.ndarray, " k"]
+) -> Float[np.ndarray, "k k"]:
+    """The rows and columns that are kept, in the same memory: row after row moves to the front."""
+    flat, k = distances.reshape(-1), len(kept)
+    for i, row in enumerate(kept):
+        flat[i * k : (i + 1) * k] = distances[row][kept]
+    return flat[: k * k].reshape(k, k)

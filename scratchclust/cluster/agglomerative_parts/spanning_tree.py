@@ -1,0 +1,84 @@
+"""The minimum spanning tree of points, without a matrix of distances: single linkage is its edges
+by rising length.
+
+Borůvka: every component takes its shortest edge to another one, until there is one component. The
+nearest point of another component is remembered for each point. When that one has come into the
+same component, its distance is still a lower bound, and the point need not search again while its
+component knows a shorter edge.
+
+Sources: Borůvka, 1926; Gower & Ross, Minimum spanning trees and single linkage cluster analysis,
+1969.
+"""
+
+import numpy as np
+from jaxtyping import Float, Int, Real
+
+from scratchclust.cluster.agglomerative_parts.merges import root
+from scratchclust.cluster.exact_pairs import centred, first_neighbors, nearest_among
+
+
+def spanning_tree(
+    X: Real[np.ndarray, "n d"],
+) -> tuple[Int[np.ndarray, "n-1 2"], Float[np.ndarray, " n-1"]]:
+    """The edges and their lengths.
+
+    Cost: a search over all points for each point whose remembered one is used up, a few n as a
+    rule; memory O(n d).
+    """
+    x, (partner, squares) = centred(X), first_neighbors(X)
+    component, everyone = np.arange(len(X)), np.arange(len(X))
+    edges, lengths = [], []
+    while component.any():  # a component is named by its first point, at last 0
+        for lowest_alone in (True, False):
+            asking = _asking(component, partner, squares, lowest_alone)
+            partner[asking], squares[asking] = nearest_among(x, asking, everyone, groups=component)
+        ends = np.flatnonzero(component[partner] != component)
+        ends = ends[_lowest_of_each(component[ends], squares[ends])]
+        ends, component = _joined(
+            ends[np.argsort(squares[ends], kind="stable")], partner, component
+        )
+        edges.append(np.stack([ends, partner[ends]], axis=1))
+        lengths.append(np.sqrt(squares[ends]))
+    return np.concatenate(edges), np.concatenate(lengths)
+
+
+def _asking(
+    component: Int[np.ndarray, " n"],
+    partner: Int[np.ndarray, " n"],
+    squares: Float[np.ndarray, " n"],
+    lowest_alone: bool,
+) -> Int[np.ndarray, " m"]:
+    """The points that may have a shorter edge than their component knows; of each component the
+    likeliest alone.
+    """
+    used_up = component[partner] == component
+    shortest = np.full(len(component), np.inf)
+    np.minimum.at(shortest, component[~used_up], squares[~used_up])
+    asking = np.flatnonzero(used_up & (squares < shortest[component]))
+    return asking[_lowest_of_each(component[asking], squares[asking])] if lowest_alone else asking
+
+
+def _lowest_of_each(
+    component: Int[np.ndarray, " m"], squares: Float[np.ndarray, " m"]
+) -> Int[np.ndarray, " k"]:
+    """Where the smallest square of each component stands."""
+    order = np.lexsort((squares, component))
+    return order[np.unique(component[order], return_index=True)[1]]
+
+
+def _joined(
+    ends: Int[np.ndarray, " k"], partner: Int[np.ndarray, " n"], component: Int[np.ndarray, " n"]
+) -> tuple[Int[np.ndarray, " edges"], Int[np.ndarray, " n"]]:
+    """The edges from these points that close no ring, as equally long ones might; and the new
+    components.
+    """
+    parent, kept = list(range(len(component))), []
+    for end, i, j in zip(
+        ends.tolist(), component[ends].tolist(), component[partner[ends]].tolist(), strict=True
+    ):
+        a, b = root(parent, i), root(parent, j)
+        parent[max(a, b)] = min(a, b)
+        if a != b:
+            kept.append(end)
+    roots = {i: root(parent, i) for i in np.unique(component).tolist()}
+    return np.array(kept), np.array([roots[i] for i in component.tolist()])

@@ -1,0 +1,1 @@
+"""The machinery of Gaussian mixtures, behind `cluster.gaussian_mixture`."""

@@ -1,0 +1,302 @@
+"""Dimension-reduction estimators over the functions of `scratchclust.reduce`."""
+
+from types import SimpleNamespace
+from typing import Any, ClassVar, no_type_check
+
+import jax
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from scratchclust.arrays import as_points
+from scratchclust.checks import Rule, flag, nothing, number, one_of, seed, whole
+from scratchclust.errors import InputError
+from scratchclust.estimators.base import Estimator, check_matrix, key_of, like
+from scratchclust.reduce.pca import (
+    arpack_pca,
+    inverse_transform,
+    pca,
+    randomized_pca,
+    svd_pca,
+    transform,
+)
+from scratchclust.reduce.precision import is_double
+from scratchclust.reduce.probabilistic_pca import (
+    covariance,
+    likeliest_dimension,
+    log_likelihood,
+    precision,
+)
+from scratchclust.results import PCAResult
+
+# from this many features and points on, "auto" chooses the randomised solver when few axes are
+# wanted
+LARGE = 2048
+# up to this many features and points of float64 "auto" chooses the most exact solver: it takes no
+# time
+SMALL = 500
+ROUNDING = 1e-15  # of the total variance: a rest that is no more is none
+N_ITER = 7  # of the randomised solver
+
+
+class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+    """Principal component analysis on all local devices; a stand-in for scikit-learn's PCA.
+
+    The points decide the digits. A float64 NumPy array is computed with in float64 throughout, and
+    gives float64. Of float32 points (and small integers, which become float32) the products are
+    float32, the rest is float64: the axes are good to about 1e-6, and variances below a millionth
+    of the largest count as none.
+
+    Args:
+        n_components: number of axes, at least 1; None keeps min(n, d) of them ("arpack": one less);
+            a number between 0 and 1 keeps as many as explain more than that share of the variance;
+            "mle" as many as Minka's estimate finds likeliest (it needs n >= d). Both need all axes,
+            so neither goes with "randomized" or "arpack".
+        copy: accepted; X is never written to.
+        whiten: divide each coordinate by its standard deviation.
+        svd_solver: "full" (singular value decomposition in float64 on the host: the most exact),
+            "covariance_eigh" (exact: the covariance, or the Gram matrix if that is smaller),
+            "arpack" (SciPy's iteration, in float64 on the host; fewer than min(n, d) axes),
+            "randomized" (fast for many features and few axes), or "auto": randomised if min(n, d)
+            exceeds 2,048 and less than a tenth of the axes is wanted, full for float64 points if n
+            and d are at most 500, else covariance_eigh.
+        tol: of "arpack": relative accuracy of the singular values; 0 means all digits.
+        iterated_power: of "randomized": number of iterations; "auto" is 7.
+        n_oversamples: of "randomized": directions beyond the axes that are wanted.
+        power_iteration_normalizer: accepted: "auto", "QR", "LU", "none"; QR, the most exact, is
+            always taken.
+        random_state: seed of the randomised solver, and of the start of "arpack".
+
+    Attributes:
+        components_: [q d], orthonormal; in each row the entry of largest magnitude is positive. If
+            n < d, an axis without variance is a row of zeros with "covariance_eigh".
+        explained_variance_, explained_variance_ratio_, singular_values_: [q].
+        mean_: [d].
+        n_components_: q.
+        noise_variance_: mean variance of the min(n, d) - q axes left out.
+        n_samples_, n_features_in_, feature_names_in_: as in scikit-learn.
+
+    Not here: sparse input (make it dense, by `X.toarray()`); `n_components=0`. Two points are
+    needed at least. With `whiten=True` the covariance of the model is that of the data still, where
+    scikit-learn scales the axes once more.
+    """
+
+    parameter_rules: ClassVar[dict[str, Rule]] = {
+        "n_components": whole(1) | number(above=0, below=1) | one_of("mle") | nothing,
+        "copy": flag,
+        "whiten": flag,
+        "svd_solver": one_of("auto", "full", "covariance_eigh", "arpack", "randomized"),
+        "tol": number(least=0),
+        "iterated_power": whole(0) | one_of("auto"),
+        "n_oversamples": whole(1),
+        "power_iteration_normalizer": one_of("auto", "QR", "LU", "none"),
+        "random_state": seed,
+    }
+
+    @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it
+    def __init__(
+        self,
+        n_components: int | float | str | None = None,
+        *,
+        copy: bool = True,
+        whiten: bool = False,
+        svd_solver: str = "auto",
+        tol: float = 0.0,
+        iterated_power: int | str = "auto",
+        n_oversamples: int = 10,
+        power_iteration_normalizer: str = "auto",
+        random_state: Any = None,
+    ) -> None:
+        self.n_components: Any = n_components
+        self.copy = copy
+        self.whiten = whiten
+        self.svd_solver = svd_solver
+        self.tol = tol
+        self.iterated_power = iterated_power
+        self.n_oversamples = n_oversamples
+        self.power_iteration_normalizer = power_iteration_normalizer
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> "PCA":
+        """Find the principal axes of X [n d]; y is ignored.
+
+        Raises:
+            ValueError: a parameter or X cannot be used; the message says what was expected.
+        """
+        given = self._checked()
+        X = check_matrix(self, X, reset=True, minimum=2)
+        n_components = _number_of_axes(given, *X.shape)
+        solver = given.svd_solver if given.svd_solver != "auto" else solver_for(X, n_components)
+        if solver == "full":
+            result = svd_pca(X, n_components)
+        elif solver == "covariance_eigh":
+            result = pca(X, n_components)
+        elif solver == "arpack":
+            result = arpack_pca(X, n_components, key=key_of(given.random_state), tol=given.tol)
+        else:
+            n_iter = N_ITER if given.iterated_power == "auto" else given.iterated_power
+            key, extra = key_of(given.random_state), given.n_oversamples
+            result = randomized_pca(X, n_components, key=key, n_oversamples=extra, n_iter=n_iter)
+        self._store(X, _kept(result, given.n_components, len(X)))
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Coordinates of X [n d] along the axes, [n q]."""
+        check_is_fitted(self)
+        whiten = self._checked().whiten
+        X = check_matrix(self, X, reset=False)
+        return like(X, transform(X, self._result(), whiten=whiten), X.dtype)
+
+    def inverse_transform(self, X: Any) -> Any:
+        """The points [n d] of coordinates X [n q].
+
+        Raises:
+            ValueError: X has not a column for each axis.
+        """
+        check_is_fitted(self)
+        whiten = self._checked().whiten
+        X = X if isinstance(X, jax.Array) else np.asarray(X)
+        if X.ndim != 2 or X.shape[1] != self.n_components_:
+            raise InputError(
+                f"expected coordinates of shape [n, {self.n_components_}], got {list(X.shape)}"
+            )
+        X = as_points(X)
+        return like(X, inverse_transform(X, self._result(), whiten=whiten), X.dtype)
+
+    def get_covariance(self) -> Any:
+        """The covariance [d d] of the model: the variances along the axes, and the noise along all
+        others.
+        """
+        check_is_fitted(self)
+        return like(
+            self.components_,
+            covariance(self._result(), self.noise_variance_),
+            self.components_.dtype,
+        )
+
+    def get_precision(self) -> Any:
+        """The inverse [d d] of `get_covariance()`.
+
+        Raises:
+            ValueError: it is singular.
+        """
+        check_is_fitted(self)
+        return like(
+            self.components_,
+            precision(self._result(), self.noise_variance_),
+            self.components_.dtype,
+        )
+
+    def score_samples(self, X: Any) -> Any:
+        """The log-likelihood of each row of X [n d] under the model, [n].
+
+        Raises:
+            ValueError: the covariance of the model is singular.
+        """
+        check_is_fitted(self)
+        X = check_matrix(self, X, reset=False)
+        return like(X, log_likelihood(X, self._result(), self.noise_variance_), X.dtype)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean log-likelihood of the rows of X [n d]; y is ignored."""
+        return float(np.mean(np.asarray(self.score_samples(X)), dtype=np.float64))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_components_
+
+    def _store(self, X: Any, result: PCAResult) -> None:
+        self.n_samples_, self.n_components_ = len(X), len(result.components)
+        self.mean_ = like(X, result.mean, X.dtype)
+        self.components_ = like(X, result.components, X.dtype)
+        self.explained_variance_ = like(X, result.explained_variance, X.dtype)
+        self.explained_variance_ratio_ = like(X, result.explained_variance_ratio, X.dtype)
+        self.singular_values_ = like(X, result.singular_values, X.dtype)
+        left_out = min(X.shape) - self.n_components_
+        rest = result.total_variance - float(np.sum(result.explained_variance))
+        is_rounding = rest <= (ROUNDING * result.total_variance if is_double(X) else 0)
+        self.noise_variance_ = 0.0 if is_rounding or not left_out else rest / left_out
+
+    def _result(self) -> PCAResult:
+        return PCAResult(
+            self.mean_,
+            self.components_,
+            self.explained_variance_,
+            self.explained_variance_ratio_,
+            self.singular_values_,
+            float("nan"),
+        )
+
+
+def solver_for(X: Any, n_components: int) -> str:
+    """The solver that "auto" means."""
+    if is_double(X) and max(X.shape) <= SMALL:
+        return "full"
+    return (
+        "randomized"
+        if min(X.shape) > LARGE and n_components < min(X.shape) / 10
+        else "covariance_eigh"
+    )
+
+
+def _number_of_axes(given: SimpleNamespace, n: int, d: int) -> int:
+    """How many axes are computed; a share of the variance and Minka's estimate need all of them."""
+    wanted, largest = given.n_components, min(n, d)
+    if isinstance(wanted, float | str):
+        if given.svd_solver in ("arpack", "randomized"):
+            what = (
+                "is a share of the variance, which needs all axes,"
+                if isinstance(wanted, float)
+                else "cannot be a string"
+            )
+            raise InputError(
+                f"n_components={wanted!r} {what} with svd_solver={given.svd_solver!r}: "
+                'take "full" or "covariance_eigh", or a whole number of axes'
+            )
+        if wanted == "mle" and n < d:
+            raise InputError(
+                f"n_components='mle' is only supported if n_samples >= n_features, got {n} and {d}: "
+                "take a share of the variance, 0.95 for instance"
+            )
+        return largest
+    if given.svd_solver == "arpack":
+        if wanted is None and largest > 1:
+            return largest - 1
+        if wanted is None or wanted == largest:
+            raise InputError(
+                f"n_components={wanted} must be strictly less than min(n_samples, n_features)={largest} with "
+                "svd_solver='arpack': ask for fewer, or take \"full\""
+            )
+    if wanted is not None and wanted > largest:
+        raise InputError(
+            f"expected n_components <= min(n_samples, n_features)={largest}, got {wanted}: ask for fewer"
+        )
+    return largest if wanted is None else wanted
+
+
+def _kept(result: PCAResult, wanted: Any, n: int) -> PCAResult:
+    """The first axes that explain more than the wanted share of the variance, or that are
+    likeliest.
+    """
+    if not isinstance(wanted, float | str):
+        return result
+    if wanted == "mle":
+        q = likeliest_dimension(np.asarray(result.explained_variance, np.float64), n)
+    else:
+        q = (
+            int(np.searchsorted(np.cumsum(result.explained_variance_ratio), wanted, side="right"))
+            + 1
+        )
+    arrays = (
+        result.components,
+        result.explained_variance,
+        result.explained_variance_ratio,
+        result.singular_values,
+    )
+    axes, variances, ratios, lengths = (array[:q].copy() for array in arrays)
+    return PCAResult(result.mean, axes, variances, ratios, lengths, result.total_variance)

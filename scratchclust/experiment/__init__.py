@@ -1,0 +1,12 @@
+"""What happens in an experiment: images are read, pipelines fitted, asked, scored, drawn and
+written.
+
+Example:
+    >>> from scratchclust.experiment import run
+    >>> from scratchclust.recipes import Settings
+    >>> outcome = run("digits", Settings(seed=1), output="runs/digits")  # doctest: +SKIP
+"""
+
+from scratchclust.experiment.run import Outcome, check, run
+
+__all__ = ["Outcome", "check", "run"]

@@ -1,0 +1,1 @@
+"""The machinery of kernel PCA, behind `reduce.kernel_pca`."""

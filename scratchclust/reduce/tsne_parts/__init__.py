@@ -1,0 +1,1 @@
+"""The machinery of t-SNE, behind `reduce.tsne`."""

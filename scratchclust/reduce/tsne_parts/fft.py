@@ -1,0 +1,205 @@
+"""The forces of t-SNE in linear time: neighbours attract one by one, all points repel through a
+grid.
+
+The repulsion sum_j w_ij^2 (y_i - y_j) and the normaliser sum_ij w_ij are convolutions with the
+kernels
+
+    k_z(r) = 1 / (1 + |r|^2)        k_x(r) = r_x / (1 + |r|^2)^2        k_y(r) = r_y / (1 + |r|^2)^2
+
+Each point is spread on the 4 x 4 nearest nodes of a regular grid, the nodes are convolved by FFT,
+and each point reads its force from the same nodes with the same weights. That is the idea of
+FIt-SNE (Linderman et al., Fast interpolation-based t-SNE, 2019), but with the smooth splines of
+particle-mesh methods (Hockney & Eastwood, Computer simulation using particles, 1988, ch. 8; Essmann
+et al., 1995) in place of its three Lagrange nodes per unit of the map:
+
+    cubic splines at spacing 0.4 err 4 to 7 times less than those at 1/3     (measured: 0.3% to 1% against 1.8% to 4.4%)
+    one FFT forward and two back, not four and four: one charge a point, no force on itself, Z by Parseval's theorem
+
+Spreading and reading smooth a kernel twice, by the cubic spline convolved with itself, the B-spline
+of order 8; its values at the nodes are (2416, 1191, 120, 1) / 5040. The kernel's transform is
+divided by the transform of these.
+
+The map grows from 1e-4 to hundreds. While it is small the spacing is halved until the map fills
+half of the smallest grid, and later the grid grows by fixed sizes, of which each is compiled once.
+Which one is a function of the map alone.
+"""
+
+import math
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from scratchclust import rows
+from scratchclust.reduce.tsne_parts.affinities import Edges
+from scratchclust.reduce.tsne_parts.exact import Forces
+
+SIZES = (
+    128,
+    256,
+    384,
+    512,
+    768,
+    1024,
+    1536,
+    2048,
+)  # nodes a side; their FFTs are twice as long, with factors 2 and 3
+SPACING = 0.4  # at most, but for maps wider than the largest grid
+MARGIN = 6  # nodes that splines need beyond the map
+LEAST = 2.0**-60  # spacing of a map of equal points
+SPLINE_SQUARED = (
+    2416 / 5040,
+    1191 / 5040,
+    120 / 5040,
+    1 / 5040,
+)  # the B-spline of order 8 at 0, 1, 2, 3
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Grid:
+    """A grid, and the transforms of the kernels on it, free of the splines' smoothing."""
+
+    spacing: Array
+    narrowest: Array  # a narrower map belongs to a finer grid,
+    widest: Array  # and a wider one to a larger
+    normaliser: Array  # [2G G+1] transform of k_z, which is real
+    # [2 2G G+1] imaginary parts of the transforms of k_x and k_y, which have no real ones
+    slopes: Array
+    size: int = field(metadata={"static": True})  # G
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class OnGrid:
+    """Attraction by neighbours, repulsion through a grid."""
+
+    edges: Edges
+    grid: Grid
+
+    def forces(self, Y: Float[Array, "n 2"]) -> Forces:
+        """The forces of a map that the grid holds. Cost O(n perplexity + G^2 log G) time."""
+        attraction, log_student = attraction_of(self.edges, Y)
+        repulsion, normaliser = repulsion_of(self.grid, Y)
+        return Forces(attraction, repulsion, normaliser, log_student)
+
+    def holds(self, Y: Float[Array, "n 2"]) -> Array:
+        """Whether this is the grid for the map Y."""
+        width = _width(Y)
+        return (width > self.grid.narrowest) & (width <= self.grid.widest)
+
+    @property
+    def negative_entropy(self) -> Array:
+        """sum p log p."""
+        return self.edges.negative_entropy
+
+
+def grid_for(Y: Float[Array, "n 2"]) -> Grid:
+    """The grid that belongs to a map: the finest of the smallest size, or the smallest of the
+    coarsest spacing.
+    """
+    return _grid(*settings_for(float(_width(Y))))
+
+
+def settings_for(width: float) -> tuple[int, float, float, float]:
+    """Size and spacing of the grid for a map so wide, and the width above which and up to which it
+    serves.
+    """
+    # numbers that float32 has, as the device compares with them: a map that goes on later must find
+    # the same grid
+    widths = [float(np.float32((size - MARGIN) * SPACING)) for size in SIZES]
+    place = next((i for i, widest in enumerate(widths) if width <= widest), len(SIZES))
+    if place == 0:
+        halvings = min(math.floor(math.log2(widths[0] / width)) if width > 0 else 60, 60)
+        narrowest = -1.0 if halvings == 60 else widths[0] / 2 ** (halvings + 1)
+        return SIZES[0], SPACING / 2**halvings, narrowest, widths[0] / 2**halvings
+    if place < len(SIZES):
+        return SIZES[place], SPACING, widths[place - 1], widths[place]
+    doublings = math.ceil(math.log2(width / widths[-1]))
+    widest = widths[-1] * 2**doublings
+    return SIZES[-1], SPACING * 2**doublings, widest / 2, widest
+
+
+def attraction_of(
+    edges: Edges, Y: Float[Array, "n q"]
+) -> tuple[Float[Array, "n q"], Float[Array, ""]]:
+    """sum_j p_ij w_ij (y_i - y_j), and sum_ij p_ij log w_ij."""
+
+    def block(i: Array, j: Array, p: Array, Y: Array) -> tuple[Array, Array]:
+        columns = [c[i][:, None] - c.at[j].get(mode="promise_in_bounds") for c in Y.T]
+        squares = sum(jnp.square(c) for c in columns)
+        f = p / (1 + squares)
+        return -(p * jnp.log1p(squares)).sum(), jnp.stack(
+            [(f * c).sum(axis=1) for c in columns], axis=1
+        )
+
+    log_student, sums = rows.map_sum(block, edges.pieces, Y)
+    owners = rows.constrain(edges.pieces.arrays[0], edges.pieces.mesh).reshape(-1)
+    sums = rows.constrain(sums, edges.pieces.mesh).reshape(-1, Y.shape[1])
+    return jnp.zeros_like(Y).at[owners].add(sums, mode="promise_in_bounds"), log_student
+
+
+def repulsion_of(
+    grid: Grid, Y: Float[Array, "n 2"]
+) -> tuple[Float[Array, "n 2"], Float[Array, ""]]:
+    """sum_j w_ij^2 (y_i - y_j), and sum_i!=j w_ij."""
+    place, weights = _spread(grid, Y)
+    charges = (
+        jnp.zeros((grid.size, grid.size), Y.dtype).at[place].add(weights, mode="promise_in_bounds")
+    )
+    transform = jnp.fft.rfft2(charges, (2 * grid.size, 2 * grid.size))
+    fields = jnp.fft.irfft2(1j * grid.slopes * transform[None])[:, : grid.size, : grid.size]
+    repulsion = [
+        (weights * f.at[place].get(mode="promise_in_bounds")).sum(axis=(1, 2)) for f in fields
+    ]
+    # Parseval: sum_ij w_ij, of which half of the transform is stored; w_ii = 1 does not count.
+    power = (jnp.square(transform.real) + jnp.square(transform.imag)) * grid.normaliser
+    total = 2 * power.sum() - power[:, 0].sum() - power[:, -1].sum()
+    normaliser = total / (2 * grid.size) ** 2 - len(Y)
+    return jnp.stack(repulsion, axis=1), jnp.maximum(normaliser, jnp.finfo(Y.dtype).tiny)
+
+
+def _width(Y: Array) -> Array:
+    return (Y.max(axis=0) - Y.min(axis=0)).max()
+
+
+def _spread(grid: Grid, Y: Array) -> tuple[tuple[Array, Array], Array]:
+    """The 4 x 4 nodes around each point, and its cubic spline's values there [n 4 4]."""
+    middle = (Y.max(axis=0) + Y.min(axis=0)) / 2
+    at = (Y - middle[None]) / grid.spacing + grid.size / 2
+    lower = jnp.floor(at)
+    t = (at - lower)[:, None, :]
+    s = 1 - t
+    w = (
+        jnp.concatenate([s**3, 3 * t**3 - 6 * t**2 + 4, 3 * s**3 - 6 * s**2 + 4, t**3], axis=1) / 6
+    )  # [n 4 2]
+    first = lower.astype(jnp.int32) - 1
+    nodes = first[:, None, :] + jnp.arange(4, dtype=jnp.int32)[None, :, None]  # [n 4 2]
+    return (nodes[:, :, None, 0], nodes[:, None, :, 1]), w[:, :, None, 0] * w[:, None, :, 1]
+
+
+@partial(jax.jit, static_argnames=("size",))
+def _grid(size: int, spacing: Any, narrowest: Any, widest: Any) -> Grid:
+    """The kernels at all displacements of nodes, transformed."""
+    n = 2 * size
+    steps = jnp.arange(n, dtype=jnp.int32)
+    spacing, narrowest, widest = (
+        jnp.asarray(value, jnp.float32) for value in (spacing, narrowest, widest)
+    )
+    x = jnp.where(steps < size, steps, steps - n) * spacing
+    square = 1 + jnp.square(x)[:, None] + jnp.square(x)[None, :]
+    slope = jnp.where(steps == size, 0, x)[:, None] / jnp.square(
+        square
+    )  # no two nodes are `size` apart
+    angle = 2 * jnp.pi * steps.astype(jnp.float32) / n
+    a, b, c, d = SPLINE_SQUARED
+    smoothing = a + 2 * (b * jnp.cos(angle) + c * jnp.cos(2 * angle) + d * jnp.cos(3 * angle))
+    smoothing = smoothing[:, None] * smoothing[None, : size + 1]
+    slopes = jnp.stack([jnp.fft.rfft2(slope).imag, jnp.fft.rfft2(slope.T).imag]) / smoothing[None]
+    return Grid(
+        spacing, narrowest, widest, jnp.fft.rfft2(1 / square).real / smoothing, slopes, size
+    )

@@ -1,0 +1,59 @@
+"""Small learned features for the tests of the estimators: eight by eight digits, even and odd."""
+
+from functools import cache
+
+import numpy as np
+
+from scratchclust import (
+    AutoencoderFeatures,
+    ClassifierFeatures,
+    ClassifierSpec,
+    ClassLossFeatures,
+    ConvAutoencoderSpec,
+    data,
+)
+
+DIGITS = data.load("digits")
+IMAGES, LABELS = DIGITS.images[:40], DIGITS.labels[:40] % 2
+NEW = DIGITS.images[40:49]
+SMALL = ConvAutoencoderSpec(widths=(2, 3), latent_dim=4)
+SMALL_CLASSIFIER = ClassifierSpec(n_classes=2, widths=(2, 3), dense_width=5)
+SETTINGS = {"epochs": 2, "batch_size": 16, "random_state": 0}
+
+
+def autoencoder(**parameters):
+    return AutoencoderFeatures(**({"model": SMALL, **SETTINGS} | parameters))
+
+
+def classifier(**parameters):
+    return ClassifierFeatures(**({"model": SMALL_CLASSIFIER, **SETTINGS} | parameters))
+
+
+def class_losses(**parameters):
+    return ClassLossFeatures(**({"model": SMALL, **SETTINGS} | parameters))
+
+
+MAKERS = [autoencoder, classifier, class_losses]
+LENGTHS = {autoencoder: 4, classifier: 5, class_losses: 2}
+
+
+@cache
+def fitted(make):
+    """One that several tests look at and none changes."""
+    return make().fit(IMAGES, LABELS)
+
+
+def same(one, other):
+    """The same bits in every array."""
+    return all(
+        np.array_equal(a, b)
+        for a, b in zip(flat(one.parameters_), flat(other.parameters_), strict=True)
+    )
+
+
+def flat(arrays):
+    return [
+        leaf
+        for value in arrays.values()
+        for leaf in (flat(value) if isinstance(value, dict) else [value])
+    ]

@@ -1,0 +1,351 @@
+"""`rows.py` and `distances.py`: blocks of rows on devices, and distances that keep their digits."""
+
+import os
+import platform
+import subprocess
+import sys
+import types
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import jaxtyping
+import numpy as np
+import pytest
+
+from scratchclust import distances, rows
+from scratchclust.errors import InputError
+from scratchclust.reference.distances import squared_distances
+
+
+@pytest.fixture
+def unchecked():
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+each_kind = pytest.mark.parametrize("asarray", [np.asarray, jnp.asarray], ids=["numpy", "jax"])
+
+
+def rows_of(*arrays, block=8):
+    return rows.Rows(tuple(rows.split(array, block=block) for array in arrays), rows.mesh())
+
+
+def first_devices(n):
+    return rows.on(jax.local_devices()[:n])
+
+
+# ----------------------------------------------------------------------------------------------------------
+# split, join
+
+
+@each_kind
+@pytest.mark.parametrize("n", [1, 32, 33, 70])
+def test_join_undoes_split(asarray, n):
+    X = asarray(np.arange(3 * n, dtype=np.float32).reshape(n, 3))
+    blocks = rows.split(X, block=8)
+    assert blocks.shape[0] % 4 == 0
+    assert blocks.shape[1:] == (8, 3)
+    assert len(blocks.sharding.device_set) == 4
+    np.testing.assert_array_equal(rows.join(blocks, n), X)
+    np.testing.assert_array_equal(blocks.reshape(-1, 3)[n:], 0)
+    labels = rows.split(asarray(np.arange(n, dtype=np.int32)), block=8, dtype=np.int32)
+    np.testing.assert_array_equal(rows.join(labels, n), np.arange(n))
+    assert labels.dtype == np.int32
+
+
+@each_kind
+def test_split_subtracts_the_offset_but_not_from_the_filling(asarray):
+    X = asarray(np.array([[1.0, 10.0], [2.0, 20.0]], np.float32))
+    blocks = rows.split(X, block=1, offset=np.array([1.0, 5.0]))
+    np.testing.assert_array_equal(blocks[:, 0], [[0, 5], [1, 15], [0, 0], [0, 0]])
+
+
+@each_kind
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])  # JAX's integers take the way of a device
+def test_split_subtracts_from_each_row_what_its_group_has(asarray, dtype, monkeypatch):
+    monkeypatch.setattr(rows, "MIN_PART", 4)  # two rows at a time
+    X = asarray(np.array([[1, 10], [2, 20], [3, 30], [4, 40], [5, 50]], dtype))
+    blocks = rows.split(
+        X, block=2, offset=np.array([[1.0, 5.0], [2.0, 0.0]]), group=np.array([0, 1, 1, 0, -1])
+    )
+    np.testing.assert_array_equal(
+        rows.join(blocks, 5), [[0, 5], [0, 20], [1, 30], [3, 35], [3, 50]]
+    )
+    np.testing.assert_array_equal(blocks.reshape(-1, 2)[5:], 0)
+
+
+def test_split_keeps_the_digits_of_far_groups():
+    X = 1e9 + np.array([[0.25], [0.5], [-1e9 - 3.0]])
+    blocks = rows.split(X, block=1, offset=np.array([[1e9], [0.0]]), group=np.array([0, 0, 1]))
+    np.testing.assert_array_equal(rows.join(blocks, 3), [[0.25], [0.5], [-3.0]])
+
+
+def test_split_subtracts_before_it_rounds():
+    X = 1e9 + np.array([[0.25], [0.5]])  # float32 has steps of 64 there
+    np.testing.assert_array_equal(
+        rows.join(rows.split(X, block=1, offset=[1e9]), 2), [[0.25], [0.5]]
+    )
+
+
+@pytest.mark.usefixtures("unchecked")  # what stands for an array of several processes is none
+def test_join_refuses_what_another_process_holds():
+    """Of such an array this process can read its own part alone; the rest of the result would be
+    whatever lay there.
+    """
+    elsewhere = types.SimpleNamespace(
+        is_fully_addressable=False, shape=(4, 8, 3), dtype=np.dtype(np.float32)
+    )
+    with pytest.raises(
+        InputError,
+        match=r"expected blocks on devices of this process.*rows\.on\(jax\.local_devices",
+    ):
+        rows.join(elsewhere, 20)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float16])
+def test_split_of_other_types_is_float32(dtype):
+    blocks = rows.split(np.array([[200], [3]], dtype=dtype), block=2)
+    assert blocks.dtype == np.float32
+    np.testing.assert_array_equal(rows.join(blocks, 2), [[200], [3]])
+
+
+def test_float_type():
+    assert rows.float_type(np.zeros(1)) == rows.float_type(np.zeros(1, np.uint8)) == np.float32
+    with jax.enable_x64(True):
+        assert rows.float_type(np.zeros(1)) == np.float64
+        assert rows.float_type(np.zeros(1, np.float32)) == np.float32
+    assert rows.offset_type(np.zeros(1)) == np.float64
+    assert rows.offset_type(np.zeros(1, np.uint8)) == rows.offset_type(jnp.zeros(1)) == np.float32
+
+
+@pytest.mark.parametrize(
+    ("n", "columns", "expected"),
+    [
+        (1, 1, 1),
+        (237, 5, 64),  # a quarter of the rows, rounded up to a power of two
+        (10**6, 16, rows.MAX_BLOCK["cpu"]),
+        (10**6, 784, 256),
+        (10**6, 2**14, 16),
+        (10**6, 10**9, 8),
+    ],
+)
+def test_block_size(n, columns, expected):
+    assert rows.block_size(n, columns) == expected
+    assert expected * columns <= max(rows.MAX_BLOCK_ELEMENTS["cpu"], 8 * columns)
+
+
+# ----------------------------------------------------------------------------------------------------
+# map_sum and take
+
+
+@pytest.mark.parametrize("n_devices", [1, 2, 4])
+def test_map_sum_by_hand(n_devices):
+    x, factor = np.arange(35, dtype=np.float32), 3.0
+
+    def f(x, weights, factor):
+        return {"sum": (weights * x).sum(), "count": weights.sum()}, factor * x
+
+    with first_devices(n_devices):
+        total, kept = jax.jit(partial(rows.map_sum, f))(rows_of(x, np.ones(35, np.float32)), factor)
+        assert len(kept.sharding.device_set) == n_devices
+        assert (total["sum"], total["count"]) == (34 * 35 / 2, 35)
+        np.testing.assert_array_equal(rows.join(kept, 35), factor * x)
+
+
+def test_map_sum_without_a_sum_or_without_a_map():
+    data = rows_of(np.arange(10, dtype=np.float32))
+    assert rows.map_sum(lambda x: (None, x), data)[0] is None
+    total, kept = rows.map_sum(lambda x: (x.sum(), None), data)
+    assert (total, kept) == (45, None)
+
+
+def test_operands_without_elements_do_not_enter_the_program():
+    data, shared = (
+        rows_of(np.arange(10, dtype=np.float32)),
+        {"a": jnp.zeros((0, 3)), "b": jnp.ones(2), "c": np.zeros(0)},
+    )
+    total, _ = rows.map_sum(
+        lambda x, s: ((x.sum() + s["b"].sum(), s["a"], s["c"].sum()), None), data, shared
+    )
+    assert (total[0], total[1].shape, total[2]) == (45 + 2 * data.arrays[0].shape[0], (0, 3), 0)
+    program = jax.make_jaxpr(
+        lambda data, shared: rows.map_sum(lambda x, s: (s["a"], None), data, shared)
+    )(data, shared)
+    assert [
+        v.aval.shape for equation in program.eqns for v in equation.invars if 0 in v.aval.shape
+    ] == []
+
+
+def test_rows_without_elements_are_refused():
+    data = rows_of(np.arange(10, dtype=np.float32))
+    with pytest.raises(
+        ValueError, match=r"expected operands with elements, got one of shape \[4, 8, 0\]"
+    ):
+        rows.map_sum(lambda x: (x.sum(), None), rows_of(np.zeros((10, 0))))
+    with pytest.raises(ValueError, match=r"got one of shape \[0\]"):
+        rows.take(data.arrays[0], (jnp.zeros(0, int),), data.mesh)
+
+
+def test_float32_counters_pass_two_to_the_24():
+    n = 2**24 + 2**21  # one by one, a float32 sum of ones stops at 2**24
+    with first_devices(1):
+        data = rows.Rows((rows.split(np.ones(n, np.float32), block=1024),), rows.mesh())
+        assert np.float32(2**24) + np.float32(1) == np.float32(2**24)
+        assert jax.jit(lambda data: rows.map_sum(lambda w: (w.sum(), None), data)[0])(data) == n
+
+
+@pytest.mark.parametrize("n_devices", [1, 4])
+def test_take(n_devices):
+    X = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    index = jnp.array([0, 49, 17, 17, 8])
+    with first_devices(n_devices):
+        blocks = rows.split(X, block=4)
+        take = jax.jit(rows.take, static_argnames="mesh")
+        np.testing.assert_array_equal(
+            take(blocks, (index // 4, index % 4), mesh=rows.mesh()), X[index]
+        )
+        np.testing.assert_array_equal(
+            take(blocks, (index // 4,), mesh=rows.mesh()), np.asarray(blocks)[index // 4]
+        )
+
+
+# --------------------------------------------------------------------------------------------------------------
+# devices
+
+
+def test_on_holds_inside_and_ends_with_an_error():
+    assert rows.mesh().size == 4
+    with first_devices(2):
+        assert rows.mesh().size == 2
+        with pytest.raises(ZeroDivisionError), first_devices(1):
+            1 / (rows.mesh().size - 1)
+        assert rows.mesh().size == 2
+    assert rows.mesh().size == 4
+
+
+def test_one_device_alone_for_few_elements(monkeypatch):
+    monkeypatch.setattr(rows, "ALONE", 100)
+    assert rows.worthwhile(99) == jax.local_devices()[:1]
+    assert rows.worthwhile(100) == jax.local_devices()
+    with rows.on(jax.local_devices()[1:3]):
+        assert rows.worthwhile(99) == jax.local_devices()[1:2]
+
+
+def test_whole_is_on_every_device():
+    array = jax.device_put(np.ones(3), rows.whole())
+    assert array.is_fully_replicated
+    assert len(array.sharding.device_set) == 4
+
+
+def test_use_all_cores():
+    program = """
+import os, jax
+from scratchclust import rows
+rows.use_all_cores()
+print(jax.local_device_count() - len(os.sched_getaffinity(0)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "0\n"
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="another C library keeps memory by its own rules"
+)
+def test_use_all_cores_keeps_memory():
+    """Pages that the system had to clear, while large arrays come and go.
+
+    XLA holds a dozen results before it frees the first, so the heap has its size only after some
+    steps."""
+    program = """
+import resource, sys
+from scratchclust import rows
+if sys.argv[1] == "keep":
+    rows.use_all_cores()
+import jax, jax.numpy as jnp
+step, x = jax.jit(lambda x: x + 1), jnp.zeros(12_000_000)
+for i in range(40):
+    if i == 30:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    step(x).block_until_ready()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    freed, kept = (
+        int(
+            subprocess.run(
+                [sys.executable, "-c", program, what], capture_output=True, text=True, check=True
+            ).stdout
+        )
+        for what in ("free", "keep")
+    )
+    assert kept < freed / 2
+
+
+def test_use_all_cores_comes_too_late(monkeypatch):
+    assert jax.local_device_count() == 4
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2}, raising=False)
+    with pytest.raises(RuntimeError, match="jax_num_cpu_devices"):
+        rows.use_all_cores()
+
+
+# ------------------------------------------------------------------------------------------------------------
+# distances
+
+
+@pytest.mark.parametrize("offset", [0.0, 3.0])
+def test_squared_distances_are_those_of_the_definition(offset):
+    rng = np.random.default_rng(0)
+    x, y = (offset + rng.normal(size=(n, 7)).astype(np.float32) for n in (30, 20))
+    exact = squared_distances(x.astype(np.float64), y.astype(np.float64))
+    found = distances.squared_distances(jnp.asarray(x), jnp.asarray(y))
+    largest = np.sqrt(max((x**2).sum(axis=1).max(), (y**2).sum(axis=1).max()))
+    assert np.abs(found - exact).max() <= distances.error_bound(float(largest), 7)
+    np.testing.assert_allclose(found, exact, rtol=1e-4)
+
+
+def test_squared_distances_by_hand():
+    x, y = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([[3.0, 4.0], [1.0, 1.0], [0.0, 2.0]])
+    expected = [[25, 2, 4], [13, 0, 2]]
+    np.testing.assert_array_equal(squared_distances(x, y), expected)
+    found = distances.squared_distances(*(jnp.asarray(each, jnp.float32) for each in (x, y)))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_squared_distances_are_never_negative():
+    x = jnp.asarray(1000 + np.random.default_rng(0).normal(size=(50, 20)).astype(np.float32))
+    assert (distances.squared_distances(x, x) >= 0).all()
+
+
+def test_error_bound_grows_with_length_and_precision():
+    assert distances.error_bound(1.0, 100) == pytest.approx(4 * 104 * 2**-24, rel=1e-4)
+    assert distances.error_bound(10.0, 100) == pytest.approx(100 * distances.error_bound(1.0, 100))
+    assert distances.error_bound(1.0, 100, np.float64) == pytest.approx(4 * 104 * 2**-53)
+
+
+@each_kind
+def test_mean_far_from_zero(asarray):
+    X = 10_000 + np.random.default_rng(0).normal(size=(5000, 2)).astype(np.float32)
+    mean = distances.mean_of(asarray(X))
+    np.testing.assert_allclose(
+        mean, X.astype(np.float64).mean(axis=0), atol=6e-4
+    )  # half a step of float32
+    assert mean.dtype == (np.float64 if asarray is np.asarray else np.float32)
+
+
+@each_kind
+def test_centre_is_amid_the_points_whatever_lies_far_away(asarray):
+    X = 10_000 + np.random.default_rng(0).normal(size=(5000, 2)).astype(np.float32)
+    X[::5] = 1e30
+    assert (abs(distances.centre_of(asarray(X)) - 10_000) < 3).all()
+    np.testing.assert_array_equal(
+        distances.centre_of(asarray(np.array([[1, 2]], np.uint8))), [1, 2]
+    )
+
+
+def test_product_and_norms():
+    x, y = jnp.asarray([[1.0, 2.0]]), jnp.asarray([[3.0, 4.0], [5.0, 6.0]])
+    np.testing.assert_array_equal(distances.product(x, y), [[11, 17]])
+    np.testing.assert_array_equal(distances.squared_norms(y), [25, 61])

@@ -1,0 +1,121 @@
+"""Each public function of the reference stands in its JAX twin, with the same signature and the
+same result type.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import types
+import typing
+from pathlib import Path
+
+import pytest
+
+import scratchclust.reference
+
+REFERENCE = sorted(
+    path.stem for path in Path(scratchclust.reference.__file__).parent.glob("[!_]*.py")
+)
+ROOMS = (
+    "scratchclust.features",
+    "scratchclust.cluster",
+    "scratchclust.reduce",
+    "scratchclust.metrics",
+    "scratchclust.train",
+    "scratchclust",
+)
+# arguments of the fast twin alone: they say how, never what, and the results are compared
+HOW = {"algorithm", "checkpoint"}
+
+
+def twin_of(name):
+    for room in ROOMS:
+        if importlib.util.find_spec(f"{room}.{name}"):
+            return importlib.import_module(f"{room}.{name}")
+    raise AssertionError(f"reference/{name}.py has no twin in {', '.join(ROOMS)}")
+
+
+def public_functions(module):
+    """Those of `__all__`, or, without it, those of the file itself whose name has no underscore in
+    front.
+    """
+    own = [
+        name
+        for name, f in inspect.getmembers(module, inspect.isfunction)
+        if f.__module__ == module.__name__
+    ]
+    return getattr(module, "__all__", [name for name in own if not name.startswith("_")])
+
+
+PUBLIC = [
+    (name, function)
+    for name in REFERENCE
+    for function in public_functions(importlib.import_module(f"scratchclust.reference.{name}"))
+]
+
+
+def meaning(annotation):
+    """What an annotation says, but for the library: jaxtyping's kind and shape, whether NumPy's or
+    JAX's array.
+    """
+    if hasattr(annotation, "dim_str"):
+        return annotation.dtypes, annotation.dim_str.split()
+    if getattr(annotation, "_fields", None) == ("init", "update"):
+        return "an optimiser"  # the reference has optax's pair without optax
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        parts = [meaning(part) for part in typing.get_args(annotation)]
+        parts = [part for i, part in enumerate(parts) if part not in parts[:i]]
+        return parts[0] if len(parts) == 1 else sorted(parts, key=str)
+    if typing.get_args(annotation):
+        return typing.get_origin(annotation), [
+            meaning(part) for part in typing.get_args(annotation)
+        ]
+    return annotation
+
+
+def parameters_of(function):
+    parameters = [p for p in inspect.signature(function).parameters.values() if p.name not in HOW]
+    return [
+        ("randomness" if p.name in ("rng", "key") else p.name, p.kind, p.default)
+        for p in parameters
+    ]
+
+
+def test_there_are_twins():
+    assert {
+        "kmeans",
+        "kmeans_starts",
+        "pca",
+        "silhouette",
+        "dunn",
+        "optimizers",
+        "schedules",
+    } <= set(REFERENCE)
+    assert ("kmeans", "lloyd") in PUBLIC
+    assert ("kmeans_starts", "plus_plus") in PUBLIC
+
+
+@pytest.mark.parametrize(("module", "function"), PUBLIC)
+def test_twins_have_the_same_signature(module, function):
+    slow = getattr(importlib.import_module(f"scratchclust.reference.{module}"), function)
+    quick = getattr(twin_of(module), function)
+    assert parameters_of(slow) == parameters_of(quick)
+    assert meaning(inspect.signature(slow).return_annotation) == meaning(
+        inspect.signature(quick).return_annotation
+    )
+
+
+def test_names_of_the_contract():
+    names = [
+        "assign",
+        "refill_empty",
+        "update_centroids",
+        "random_points",
+        "plus_plus",
+        "lloyd",
+        "kmeans",
+    ]
+    for module in ("cluster", "reference"):
+        kmeans = importlib.import_module(f"scratchclust.{module}.kmeans")
+        assert all(callable(getattr(kmeans, name)) for name in names)
+        assert set(names) <= set(kmeans.__all__)

@@ -1,0 +1,182 @@
+"""What a run writes: stages that --resume keeps, metrics.json and assignments.csv."""
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.pipeline import Pipeline
+
+import scratchclust
+from scratchclust import runs
+from scratchclust.runs.files import plain, write_text
+from scratchclust.runs.records import RESULT_KEYS
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1)).astype(np.uint8)
+SECONDS_KEYS = ["total", "load", "compile", "features", "reduce", "cluster", "score"]
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Pipeline:
+    steps = [
+        ("features", scratchclust.PixelFeatures()),
+        ("cluster", scratchclust.KMeans(3, random_state=0)),
+    ]
+    return Pipeline(steps).fit(IMAGES)
+
+
+def a_stage(pipeline: Pipeline | None = None) -> runs.Stage:
+    arrays = {
+        "labels": np.arange(4, dtype=np.int32),
+        "x": np.array([0.5, np.nan], dtype=np.float32),
+    }
+    return runs.Stage({"accuracy": 0.5, "dunn": None}, arrays, pipeline)
+
+
+def test_stage_comes_back_as_it_was(tmp_path: Path, pipeline: Pipeline) -> None:
+    runs.save_stage(tmp_path / "one", a_stage(pipeline), "abc")
+    stage = runs.load_stage(tmp_path / "one", "abc")
+    assert stage is not None
+    assert stage.scores == {"accuracy": 0.5, "dunn": None}
+    assert stage.arrays.keys() == {"labels", "x"}
+    for name, array in a_stage().arrays.items():
+        np.testing.assert_array_equal(stage.arrays[name], array)
+        assert stage.arrays[name].dtype == array.dtype
+    np.testing.assert_array_equal(stage.pipeline.predict(IMAGES), pipeline.predict(IMAGES))
+
+
+def test_stage_without_pipeline_and_no_stage(tmp_path: Path) -> None:
+    runs.save_stage(tmp_path / "one", a_stage(), "abc")
+    stage = runs.load_stage(tmp_path / "one", "abc")
+    assert stage is not None
+    assert stage.pipeline is None
+    assert runs.load_stage(tmp_path / "two", "abc") is None
+
+
+def test_stage_is_replaced(tmp_path: Path) -> None:
+    runs.save_stage(tmp_path / "one", runs.Stage({"v": 1}, {"gone": np.zeros(1)}), "abc")
+    runs.save_stage(tmp_path / "one", runs.Stage({"v": 2}), "def")
+    stage = runs.load_stage(tmp_path / "one", "def")
+    assert stage is not None
+    assert (stage.scores, stage.arrays) == ({"v": 2}, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
+
+
+def test_stage_of_another_configuration_is_redone_with_a_line(tmp_path: Path, caplog) -> None:
+    runs.save_stage(tmp_path / "one", a_stage(), "abc")
+    assert runs.load_stage(tmp_path / "one", "other") is None
+    assert "stage one is redone: it belongs to another configuration" in caplog.text
+
+
+def test_every_damaged_file_of_a_stage_is_noticed(
+    tmp_path: Path, pipeline: Pipeline, caplog
+) -> None:
+    """One flipped bit in each file in turn, and each file missing in turn."""
+    runs.save_stage(tmp_path / "one", a_stage(pipeline), "abc")
+    for path in sorted(path for path in (tmp_path / "one").rglob("*") if path.is_file()):
+        whole = path.read_bytes()
+        middle = len(whole) // 2
+        path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+        assert runs.load_stage(tmp_path / "one", "abc") is None, path
+        path.unlink()
+        assert runs.load_stage(tmp_path / "one", "abc") is None, path
+        path.write_bytes(whole)
+    assert "stage one is redone: damaged file labels.npy (SHA-256 differs)" in caplog.text
+    assert "stage one is redone: its stage.json cannot be read" in caplog.text
+    assert runs.load_stage(tmp_path / "one", "abc") is not None
+
+
+def test_fingerprint_is_of_the_content() -> None:
+    assert runs.fingerprint({"a": 1, "b": [2, None]}) == runs.fingerprint(
+        {"b": (2, None), "a": np.int64(1)}
+    )
+    assert runs.fingerprint({"a": 1}) != runs.fingerprint({"a": 2})
+
+
+def test_metrics_have_every_key_of_the_schema(tmp_path: Path) -> None:
+    results = [
+        {
+            "name": "one",
+            "silhouette": math.nan,
+            "inertia": np.float32(1.5),
+            "n_iter": np.int32(3),
+            "extra": [1],
+        }
+    ]
+    runs.write_metrics(
+        tmp_path / "metrics.json", {"seed": 3, "results": results, "seconds": {"total": math.inf}}
+    )
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    top = [
+        "recipe",
+        "command",
+        "seed",
+        "labels_used",
+        "dataset",
+        "parameters",
+        "environment",
+        "seconds",
+        "results",
+    ]
+    assert list(metrics) == ["schema", *top]
+    assert metrics["schema"] == 1
+    assert metrics["dataset"] == dict.fromkeys(["name", "split", "n", "shape", "sha256"])
+    assert metrics["seconds"] == dict.fromkeys(SECONDS_KEYS)
+    (result,) = metrics["results"]
+    assert set(result) == {*RESULT_KEYS, "extra"}
+    known = {"name": "one", "inertia": 1.5, "n_iter": 3, "extra": [1]}
+    assert {key: value for key, value in result.items() if value is not None} == known
+
+
+def test_metrics_refuse_a_key_that_no_reader_knows(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"metrics.json has no key 'sed'"):
+        runs.write_metrics(tmp_path / "metrics.json", {"sed": 3})
+
+
+def test_plain_values() -> None:
+    value = {1: (np.float32(0.5), np.array([1.0, np.nan])), "p": Path("a"), "t": True, "n": None}
+    assert plain(value) == {"1": [0.5, [1.0, None]], "p": "a", "t": True, "n": None}
+
+
+def test_assignments_columns_and_cells(tmp_path: Path) -> None:
+    columns = {
+        "image": ["a,b.png", 'quo"te.png'],
+        "label": [None, "cat"],
+        "cluster": np.array([3, -1], dtype=np.int32),
+        "distance": np.array([0.1, np.nan], dtype=np.float32),
+        "cluster_PCA + k-means": np.array([1, 2]),
+    }
+    runs.write_assignments(tmp_path / "assignments.csv", columns)
+    with (tmp_path / "assignments.csv").open(newline="") as file:
+        assert list(csv.reader(file)) == [
+            [
+                "image",
+                "label",
+                "cluster",
+                "distance",
+                "confidence",
+                "x",
+                "y",
+                "cluster_PCA + k-means",
+            ],
+            ["a,b.png", "", "3", "0.1", "", "", "", "1"],
+            ['quo"te.png', "cat", "-1", "", "", "", "", "2"],
+        ]
+
+
+def _half_of_it(path: Path, text: str, **_: str) -> None:
+    path.write_bytes(text.encode()[: len(text) // 2])
+    raise OSError(28, "No space left on device")
+
+
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_text(tmp_path / "file", "old")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", _half_of_it)
+        with pytest.raises(OSError, match="No space left"):
+            write_text(tmp_path / "file", "new")
+    assert (tmp_path / "file").read_text() == "old"

@@ -1,0 +1,368 @@
+"""The optimisers: by hand, NumPy against JAX, against optax, on valleys that are known, and their
+specs.
+"""
+
+import dataclasses
+import json
+import pickle
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from scratchclust.errors import InputError
+from scratchclust.reference import optimizers as reference
+from scratchclust.reference import schedules as reference_schedules
+from scratchclust.train import optimizers, schedules
+from scratchclust.train.optimizers import (
+    OPTIMIZERS,
+    AdadeltaSpec,
+    AdamSpec,
+    AdamWSpec,
+    MomentumSpec,
+    SGDSpec,
+)
+from scratchclust.train.schedules import CosineSpec, StepSpec
+
+# name, settings, optax's own
+CASES = [
+    ("sgd", {"learning_rate": 0.1}, optax.sgd(0.1)),
+    ("momentum", {"learning_rate": 0.02}, optax.sgd(0.02, momentum=0.9)),
+    (
+        "momentum",
+        {"learning_rate": 0.02, "decay": 0.8, "nesterov": True},
+        optax.sgd(0.02, momentum=0.8, nesterov=True),
+    ),
+    (
+        "momentum",
+        {"learning_rate": 0.02, "weight_decay": 0.1},
+        optax.chain(optax.add_decayed_weights(0.1), optax.sgd(0.02, momentum=0.9)),
+    ),
+    ("adam", {"learning_rate": 0.01}, optax.adam(0.01)),
+    (
+        "adam",
+        {"learning_rate": 0.01, "b1": 0.8, "b2": 0.9, "eps": 1e-2},
+        optax.adam(0.01, 0.8, 0.9, 1e-2),
+    ),
+    ("adamw", {"learning_rate": 0.01, "weight_decay": 0.3}, optax.adamw(0.01, weight_decay=0.3)),
+    ("adamw", {"learning_rate": 0.01}, optax.adamw(0.01)),
+    ("adadelta", {"learning_rate": 1.0}, optax.adadelta(1.0)),
+    ("adadelta", {"learning_rate": 2.0, "rho": 0.95, "eps": 1e-3}, optax.adadelta(2.0, 0.95, 1e-3)),
+]
+IDS = [f"{name}-{i}" for i, (name, _, _) in enumerate(CASES)]
+
+
+def rosenbrock(p):
+    return (1 - p[0]) ** 2 + 100 * (p[1] - p[0] ** 2) ** 2
+
+
+def minimise(optimizer, f, start, n_steps):
+    """The last point of n_steps steps."""
+
+    def step(carry, _):
+        params, state = carry
+        updates, state = optimizer.update(jax.grad(f)(params), state, params)
+        return (optax.apply_updates(params, updates), state), None
+
+    params = jnp.asarray(start, jnp.float32)
+    return jax.lax.scan(step, (params, optimizer.init(params)), length=n_steps)[0][0]
+
+
+def path_of(update, state, gradients, start, apply=optax.apply_updates):
+    """The parameters after each of a series of given gradients."""
+    params, path = start, []
+    for gradient in gradients:
+        updates, state = update(gradient, state, params)
+        params = apply(params, updates)
+        path.append(params)
+    return path
+
+
+def compiled_path_of(optimizer, gradients, start):
+    return path_of(jax.jit(optimizer.update), optimizer.init(start), gradients, start)
+
+
+def plain_path_of(optimizer, gradients, start):
+    def add(params, updates):
+        return (
+            [p + u for p, u in zip(params, updates, strict=True)]
+            if isinstance(params, list)
+            else params + updates
+        )
+
+    return path_of(optimizer.update, optimizer.init(start), gradients, start, add)
+
+
+def gradients_of(seed, n_steps=100):
+    """Trees of noisy gradients of very different sizes, one of them zero for a while."""
+    rng = np.random.default_rng(seed)
+    scale = np.array([1e-3, 1, 30], np.float32)
+    series = [
+        (rng.normal(size=3).astype(np.float32) * scale, rng.normal(size=(2, 2)))
+        for _ in range(n_steps)
+    ]
+    return [[a * (i % 7 > 2), b.astype(np.float32)] for i, (a, b) in enumerate(series)]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize(("name", "settings", "peer"), CASES, ids=IDS)
+def test_equal_to_optax_over_100_steps(name, settings, peer, seed):
+    start = [jnp.array([1.0, -2.0, 0.5]), jnp.ones((2, 2))]
+    ours = getattr(optimizers, name)(**settings)
+    series = [[jnp.asarray(a), jnp.asarray(b)] for a, b in gradients_of(seed)]
+    for mine, other in zip(
+        compiled_path_of(ours, series, start), compiled_path_of(peer, series, start), strict=True
+    ):
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6), mine, other
+        )
+
+
+@pytest.mark.parametrize(("name", "settings", "peer"), CASES, ids=IDS)
+def test_numpy_and_jax_take_the_same_path(name, settings, peer):
+    start, series = [np.array([1.0, -2.0, 0.5]), np.ones((2, 2))], gradients_of(2)
+    slow = plain_path_of(getattr(reference, name)(**settings), series, start)
+    to_jax = [
+        [jnp.asarray(a, jnp.float32), jnp.asarray(b, jnp.float32)] for a, b in [start, *series]
+    ]
+    fast = compiled_path_of(getattr(optimizers, name)(**settings), to_jax[1:], to_jax[0])
+    for mine, other in zip(slow, fast, strict=True):
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5), mine, other
+        )
+
+
+@pytest.mark.parametrize("module", [reference, optimizers], ids=["numpy", "jax"])
+class TestByHand:
+    """Two steps with gradients 2 and then 1 from the parameter 3, in exact numbers."""
+
+    def steps(self, optimizer, module):
+        kind = np.array if module is reference else jnp.array
+        first, second = plain_path_of(optimizer, [kind([2.0]), kind([1.0])], kind([3.0]))
+        return float(first[0]), float(second[0])
+
+    def test_sgd(self, module):
+        assert self.steps(module.sgd(0.5), module) == (2, 1.5)
+
+    def test_momentum(self, module):
+        # velocities 2 and 2/2 + 1 = 2; looking ahead 2 + 2/2 = 3 and 1 + 2/2 = 2
+        assert self.steps(module.momentum(0.5, 0.5), module) == (2, 1)
+        assert self.steps(module.momentum(0.5, 0.5, nesterov=True), module) == (1.5, 0.5)
+
+    def test_weight_decay_goes_through_the_velocity(self, module):
+        # gradients 2 + 3 = 5 and 1 + 0.5 = 1.5; velocities 5 and 4
+        assert self.steps(module.momentum(0.5, 0.5, weight_decay=1.0), module) == (0.5, -1.5)
+
+    def test_adam(self, module):
+        # b1 = b2 = 1/2: m = 1, m^ = 2; v = 2, v^ = 4; the first step is eta. Then m = 1, m^ = 4/3;
+        # v = 3/2, v^ = 2.
+        first, second = self.steps(module.adam(1.0, 0.5, 0.5, 0.0), module)
+        assert first == pytest.approx(2)
+        assert second == pytest.approx(2 - (4 / 3) / np.sqrt(2))
+
+    def test_adamw(self, module):
+        first, _ = self.steps(module.adamw(1.0, 0.5, 0.5, 0.0, weight_decay=0.1), module)
+        assert first == pytest.approx(3 - 1 - 0.3)
+
+    def test_adadelta(self, module):
+        # s = 2, d = 2 sqrt(1 / 3)
+        first, _ = self.steps(module.adadelta(1.0, 0.5, 1.0), module)
+        assert first == pytest.approx(3 - 2 / np.sqrt(3))
+
+
+CONVERGENCE = [  # steps to the bottom of a parabola, and of Rosenbrock's valley
+    ("sgd", {"learning_rate": 0.1}, 100, {"learning_rate": 1e-3}, 20_000),
+    ("momentum", {"learning_rate": 0.05}, 200, {"learning_rate": 5e-4}, 4_000),
+    (
+        "momentum",
+        {"learning_rate": 0.05, "nesterov": True},
+        200,
+        {"learning_rate": 5e-4, "nesterov": True},
+        4_000,
+    ),
+    ("adam", {"learning_rate": 0.1}, 500, {"learning_rate": 0.02}, 5_000),
+    (
+        "adamw",
+        {"learning_rate": 0.1, "weight_decay": 0.0},
+        500,
+        {"learning_rate": 0.02, "weight_decay": 0.0},
+        5_000,
+    ),
+    # Adadelta's steps do not shrink by themselves: at a constant rate it wanders in Rosenbrock's
+    # valley for ever.
+    ("adadelta", {}, 3_000, {"learning_rate": schedules.cosine(1.0, 20_000)}, 20_000),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "on_parabola", "parabola_steps", "on_valley", "valley_steps"),
+    CONVERGENCE,
+    ids=[c[0] for c in CONVERGENCE],
+)
+def test_convergence_table(name, on_parabola, parabola_steps, on_valley, valley_steps):
+    make, scales = getattr(optimizers, name), jnp.array([1.0, 3.0])
+    bottom = minimise(
+        make(**on_parabola), lambda p: (scales * (p - 2) ** 2).sum(), [5.0, -5.0], parabola_steps
+    )
+    np.testing.assert_allclose(bottom, [2, 2], atol=2e-2)
+    np.testing.assert_allclose(
+        minimise(make(**on_valley), rosenbrock, [-1.2, 1.0], valley_steps), [1, 1], atol=5e-2
+    )
+
+
+SCHEDULES = [
+    ("constant", (0.3,), {}, optax.constant_schedule(0.3)),
+    ("cosine", (0.3, 50), {}, optax.cosine_decay_schedule(0.3, 50)),
+    (
+        "cosine",
+        (0.3, 50),
+        {"warmup": 10, "final": 0.01},
+        optax.warmup_cosine_decay_schedule(0, 0.3, 10, 50, 0.01),
+    ),
+    ("step", (0.3, (20, 40)), {}, optax.piecewise_constant_schedule(0.3, {20: 0.1, 40: 0.1})),
+    ("step", (0.3, (5,)), {"factor": 0.5}, optax.piecewise_constant_schedule(0.3, {5: 0.5})),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers", "options", "peer"), SCHEDULES, ids=[f"{s[0]}-{s[2]}" for s in SCHEDULES]
+)
+def test_schedules_equal_optax_and_the_reference(name, numbers, options, peer):
+    slow = getattr(reference_schedules, name)(*numbers, **options)
+    fast = getattr(schedules, name)(*numbers, **options)
+    for t in range(60):
+        assert float(slow(t)) == pytest.approx(float(peer(t)), rel=1e-5, abs=1e-7)
+        assert float(fast(jnp.int32(t))) == pytest.approx(float(peer(t)), rel=1e-5, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("name", "peer"),
+    [
+        ("sgd", optax.sgd),
+        ("momentum", lambda rate: optax.sgd(rate, momentum=0.9)),
+        ("adam", optax.adam),
+        ("adamw", optax.adamw),
+        ("adadelta", optax.adadelta),
+    ],
+)
+def test_a_schedule_takes_the_place_of_a_rate(name, peer):
+    series = [[jnp.asarray(a), jnp.asarray(b)] for a, b in gradients_of(3)]
+    start = [jnp.ones(3), jnp.ones((2, 2))]
+    ours = compiled_path_of(
+        getattr(optimizers, name)(schedules.cosine(0.1, 80, warmup=10)), series, start
+    )
+    other = compiled_path_of(
+        peer(optax.warmup_cosine_decay_schedule(0, 0.1, 10, 80)), series, start
+    )
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), ours[-1], other[-1]
+    )
+    numbers = reference_schedules.cosine(0.1, 80, warmup=10)
+    slow = plain_path_of(
+        getattr(reference, name)(numbers), [a for a, _ in gradients_of(3)], np.ones(3)
+    )
+    np.testing.assert_allclose(slow[-1], ours[-1][0], rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", list(OPTIMIZERS))
+def test_a_step_is_compiled_once(name):
+    traces, optimizer = [], OPTIMIZERS[name](learning_rate=CosineSpec(0.1, warmup=0.1)).build(20)
+
+    @jax.jit
+    def step(params, state):
+        traces.append(name)
+        updates, state = optimizer.update(2 * params, state, params)
+        return params + updates, state
+
+    params = jnp.ones(3)
+    state = optimizer.init(params)
+    for _ in range(5):
+        params, state = step(params, state)
+    assert traces == [name]
+    assert state.count == 5
+
+
+class TestSpecs:
+    def test_each_builds_its_function(self):
+        gradient, params = jnp.array([2.0]), jnp.array([3.0])
+        for name, spec in OPTIMIZERS.items():
+            built, made = spec(learning_rate=0.1).build(10), getattr(optimizers, name)(0.1)
+            one, two = (
+                optimizer.update(gradient, optimizer.init(params), params)[0]
+                for optimizer in (built, made)
+            )
+            np.testing.assert_array_equal(one, two)
+
+    def test_every_number_arrives(self):
+        spec = MomentumSpec(learning_rate=1.0, decay=0.5, nesterov=True, weight_decay=1.0)
+        optimizer, params = spec.build(1), jnp.array([3.0])
+        updates, _ = optimizer.update(jnp.array([1.0]), optimizer.init(params), params)
+        assert updates[0] == -(4 + 0.5 * 4)
+
+    def test_the_same_numbers_build_the_same_object(self):
+        assert AdamSpec(0.1).build(10) is AdamSpec(0.1).build(99)
+        assert AdamSpec(0.1).build(10) is not AdamSpec(0.2).build(10)
+        assert AdamSpec(CosineSpec(0.1)).build(10) is AdamSpec(CosineSpec(0.1)).build(10)
+        assert AdamSpec(CosineSpec(0.1)).build(10) is not AdamSpec(CosineSpec(0.1)).build(99)
+        assert AdamSpec(0.1).build(10) is not AdamWSpec(0.1).build(10)
+
+    def test_shares_of_a_run_become_steps(self):
+        rate = CosineSpec(0.4, warmup=0.1, final=0.1).build(100)
+        assert [float(rate(t)) for t in (0, 5, 10, 100)] == pytest.approx([0, 0.2, 0.4, 0.1])
+        rate = StepSpec(0.4, boundaries=(0.5, 0.75), factor=0.5).build(100)
+        assert [float(rate(t)) for t in (49, 50, 74, 75)] == pytest.approx([0.4, 0.2, 0.2, 0.1])
+
+    def test_they_are_plain_data(self):
+        for spec in (
+            SGDSpec(),
+            AdadeltaSpec(0.5),
+            AdamSpec(CosineSpec(0.1, warmup=0.2)),
+            AdamWSpec(StepSpec(0.1)),
+        ):
+            assert pickle.loads(pickle.dumps(spec)) == spec
+            assert json.loads(json.dumps(dataclasses.asdict(spec)))
+            assert hash(spec) == hash(dataclasses.replace(spec))
+
+    @pytest.mark.parametrize(
+        ("make", "message"),
+        [
+            (
+                lambda: AdamSpec(0.0),
+                "expected learning_rate to be a positive number, got 0.0: 0.001 is a usual",
+            ),
+            (
+                lambda: AdamSpec(float("nan")),
+                "expected learning_rate to be a positive number, got nan",
+            ),
+            (
+                lambda: SGDSpec(float("inf")),
+                "expected learning_rate to be a positive number, got inf",
+            ),
+            (
+                lambda: AdamSpec(b1=1.0),
+                "expected b1 to be at least 0 and below 1, a share that is kept at each step",
+            ),
+            (
+                lambda: AdamWSpec(weight_decay=-0.1),
+                "expected weight_decay to be at least 0, got -0.1",
+            ),
+            (lambda: CosineSpec(-1.0), "expected peak to be a positive number, got -1.0"),
+            (
+                lambda: CosineSpec(0.1, warmup=5.0),
+                "expected warmup to be at least 0 and below 1, as a share of the run",
+            ),
+            (
+                lambda: CosineSpec(0.1, final=0.2),
+                "expected final to be between 0 and the peak 0.1, got 0.2",
+            ),
+            (
+                lambda: StepSpec(0.1, boundaries=(30.0,)),
+                "expected boundaries to be at least 0 and below 1, as shares",
+            ),
+        ],
+    )
+    def test_impossible_numbers_are_refused(self, make, message):
+        with pytest.raises(InputError, match=message):
+            make()
