@@ -45,9 +45,9 @@ def main() -> int:
     if unknown := set(options.names) - set(NAMES):
         parser.error(f"no benchmark {', '.join(sorted(unknown))}: choose from {', '.join(NAMES)}")
 
-    from scratchclust import rows
+    from scratchclust import devices
 
-    rows.use_all_cores()  # before the first use of JAX
+    devices.use_all_cores()  # before the first use of JAX
     from benchmarks.harness import environment, write
 
     found = environment()

@@ -16,7 +16,7 @@ import numpy as np
 import sklearn.datasets
 
 from benchmarks.harness import environment, write
-from scratchclust import GradientFeatures, PixelFeatures, SpectralClustering, data, metrics, rows
+from scratchclust import GradientFeatures, PixelFeatures, SpectralClustering, data, devices, metrics
 
 DRAWS = {500: 5, 2_000: 3, 10_000: 1}
 
@@ -42,7 +42,7 @@ def problems() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
 
 def main() -> None:
     """Print the table, and write it among the results."""
-    rows.use_all_cores()
+    devices.use_all_cores()
     found: dict[str, dict[str, Any]] = {}
     for name, X, labels in problems():
         rule = math.ceil(math.log(len(X)))

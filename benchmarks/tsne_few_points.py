@@ -18,7 +18,7 @@ import numpy as np
 import sklearn.manifold
 
 from benchmarks.harness import environment, write
-from scratchclust import TSNE, data, rows
+from scratchclust import TSNE, data, devices
 from scratchclust.reference.tsne import joint_affinities, kl_divergence
 
 SIZES, DRAWS = (40, 60, 100, 200, 500, 1000), 12
@@ -57,7 +57,7 @@ def ratios(found: list[dict[str, Any]]) -> np.ndarray:
 
 def main() -> None:
     """Print the table, and write it among the results."""
-    rows.use_all_cores()
+    devices.use_all_cores()
     results: dict[str, Any] = {"environment": environment(), "divergence": {}}
     print("ours / scikit-learn   median    worst     best        median KL: ours, scikit-learn")
     for n in SIZES:

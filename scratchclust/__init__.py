@@ -43,6 +43,7 @@ SPECS = {  # frozen dataclasses that say a network, an optimiser or a schedule
 _MODULES = (
     "cluster",
     "data",
+    "devices",
     "errors",
     "experiment",
     "estimators",

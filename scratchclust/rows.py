@@ -12,10 +12,10 @@ The last block is filled up with zeros, and every `Rows` carries a weight for ea
 in the filling.
 """
 
-import ctypes
 import itertools
 import math
 import os
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,6 +27,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from scratchclust.errors import InputError
@@ -42,50 +43,15 @@ MIN_PART = 2**20  # elements that are worth a thread
 ALONE = 2**20
 MAX_BLOCK_ELSEWHERE, MAX_BLOCK_ELEMENTS_ELSEWHERE = 2**16, 2**26
 
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = (
-    -1,
-    -2,
-    -4,
-    -8,
-)  # malloc.h: options of mallopt(3)
+# What one compiled call may last, so that Ctrl-C ends the program and progress shows: none can be
+# interrupted. By cost where that is known before: about 100 GFLOP/s of a CPU's core make this a
+# fraction of a second. By the clock, see `Pace`, where it is not.
+MULTIPLICATIONS_PER_CALL = 2e10
+SECONDS_PER_CALL = 0.5
+
+AnyArray = Array | np.ndarray
 
 _devices: ContextVar[tuple[jax.Device, ...] | None] = ContextVar("devices", default=None)  # pyright: ignore[reportInvalidTypeForm]
-
-
-def use_all_cores() -> None:
-    """Make every CPU core an XLA device of its own, and keep memory that was freed for the next
-    step.
-
-    One device a core is faster here than one device with many threads. And glibc gives arrays
-    beyond 32 MB back to the system at once, which then clears the pages of the next one: a sixth to
-    two fifths of a training's time. The process then holds as much as it ever needed at a time.
-
-    These are settings of the whole process, the first of which must come before the first use of
-    JAX; so the library never makes them by itself: the command line and the benchmarks do.
-
-    Raises:
-        RuntimeError: JAX has been used before (the message is JAX's own).
-    """
-    jax.config.update(
-        "jax_num_cpu_devices",
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-    )
-    _keep_memory()
-
-
-def _keep_memory() -> None:
-    """Have glibc take all memory from one heap that never shrinks; elsewhere nothing."""
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, TypeError, AttributeError):  # not Linux, or another C library
-        return
-    for option, value in (
-        (M_MMAP_MAX, 0),
-        (M_TRIM_THRESHOLD, -1),
-        (M_TOP_PAD, 1 << 26),
-        (M_ARENA_MAX, 1),
-    ):
-        mallopt(option, value)
 
 
 @contextmanager
@@ -105,6 +71,21 @@ def mesh() -> Mesh:
     return Mesh(np.array(_devices.get() or jax.local_devices()), (AXIS,))
 
 
+def first_device() -> jax.Device:  # pyright: ignore[reportInvalidTypeForm]
+    """The first device of the mesh: where what is not spread lives."""
+    return mesh().devices.flat[0]
+
+
+def platform() -> str:
+    """ "cpu", "gpu" or "tpu": what the devices of the mesh are."""
+    return first_device().platform
+
+
+def is_on_host(X: Any) -> bool:
+    """Whether NumPy reads X where it is: a NumPy array, or a JAX array on CPU devices."""
+    return not isinstance(X, jax.Array) or all(device.platform == "cpu" for device in X.devices())
+
+
 def worthwhile(n_elements: int) -> list[jax.Device]:  # pyright: ignore[reportInvalidTypeForm]
     """The devices for many passes over so many elements: one alone where joining the sums of
     several takes longer.
@@ -121,6 +102,84 @@ class Rows:
         Any, ...
     ]  # JAX arrays (and what JAX puts in their place), [n_blocks block ...], sharded by blocks
     mesh: Mesh = field(metadata={"static": True})
+
+    def beside(self, *more: Any) -> "Rows":
+        """The same blocks with further arrays behind their own."""
+        return Rows((*self.arrays, *more), self.mesh)
+
+
+def ceil_div(a: int, b: int) -> int:
+    """The smallest whole number of at least a / b."""
+    return -(-a // b)
+
+
+def items_per_call(cost: int | float, block: int) -> int:
+    """So many items fill a compiled call: a multiple of one block for each device.
+
+    Args:
+        cost: multiplications that an item takes.
+        block: items that a device takes at a time.
+    """
+    blocks = max(int(MULTIPLICATIONS_PER_CALL / max(cost, 1)) // block, 1)
+    return blocks * block * mesh().size
+
+
+def calls(n: int, cost: int | float, block: int) -> list[slice]:
+    """The items 0 to n - 1 in spans, each of which is one compiled call, short enough to interrupt.
+
+    Args:
+        n: items in all.
+        cost: multiplications that an item takes.
+        block: items that a device takes at a time.
+
+    Returns:
+        Slices of the same length but for the last, a multiple of one block for each device: about
+        `MULTIPLICATIONS_PER_CALL` on each device, which is less than a second on a CPU's core.
+    """
+    length = items_per_call(cost, block)
+    return [slice(begin, min(begin + length, n)) for begin in range(0, n, length)]
+
+
+class Pace:
+    """How many steps of an iteration one compiled call takes, for a loop whose steps no one can
+    count in multiplications: the clock decides.
+
+        pace = Pace(first=2, longest=64)
+        while ...:
+            with pace.timed() as call:
+                state = finished(stretch(state, pace.steps))
+                call.steps = int(state.n_iter)
+
+    It begins with few steps, since the first call compiles and tells nothing of the next; then a
+    call takes as many as fill `SECONDS_PER_CALL`, and at most twice as many as the last one, since
+    one measurement may mislead. So Ctrl-C is heard and progress shown about twice a second, and a
+    host read costs nothing beside that.
+
+    Args:
+        first: steps of the first call.
+        longest: steps that a call may take at most, such as the room of its history.
+    """
+
+    def __init__(self, first: int = 1, longest: int | None = None) -> None:
+        self.steps = first
+        self._longest = longest
+
+    @contextmanager
+    def timed(self) -> Iterator["_Call"]:
+        """Inside, one call is made; how many steps it took, if fewer than `steps`, is put there."""
+        call = _Call(self.steps)
+        began = time.perf_counter()
+        yield call
+        seconds = max(time.perf_counter() - began, 1e-9)
+        fitting = round(SECONDS_PER_CALL / seconds * call.steps)
+        self.steps = max(1, min(2 * self.steps, fitting, self._longest or fitting))
+
+
+@dataclass
+class _Call:
+    """A call that `Pace` measures."""
+
+    steps: int  # that it took
 
 
 def float_type(X: Any) -> np.dtype:
@@ -140,12 +199,11 @@ def block_size(n: int, columns: int) -> int:
         n: number of rows in all.
         columns: entries that the widest intermediate has for each row.
     """
-    platform = mesh().devices.flat[0].platform
-    share = math.ceil(n / mesh().size)
+    share = ceil_div(n, mesh().size)
     fitting = max(
-        MAX_BLOCK_ELEMENTS.get(platform, MAX_BLOCK_ELEMENTS_ELSEWHERE) // max(columns, 1), 8
+        MAX_BLOCK_ELEMENTS.get(platform(), MAX_BLOCK_ELEMENTS_ELSEWHERE) // max(columns, 1), 8
     )
-    most = MAX_BLOCK.get(platform, MAX_BLOCK_ELSEWHERE)
+    most = MAX_BLOCK.get(platform(), MAX_BLOCK_ELSEWHERE)
     return min(most, 1 << (fitting.bit_length() - 1), 1 << max(share - 1, 0).bit_length())
 
 
@@ -162,7 +220,7 @@ def split(
     """
     dtype = np.dtype(dtype or float_type(X))
     n_devices = mesh().size
-    n_blocks = math.ceil(max(len(X), 1) / (block * n_devices)) * n_devices
+    n_blocks = ceil_div(max(len(X), 1), block * n_devices) * n_devices
     sharding = NamedSharding(mesh(), PartitionSpec(AXIS))
     if isinstance(X, jax.Array):
         if not (X.dtype == dtype and all(device.platform == "cpu" for device in X.devices())):

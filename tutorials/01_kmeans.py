@@ -60,12 +60,12 @@ import time
 import numpy as np
 from IPython.display import Markdown, display
 
-from scratchclust import data, metrics, rows
+from scratchclust import data, devices, metrics
 from scratchclust.data.preprocessing import flatten, to_unit
 from scratchclust.reference import kmeans as reference
 from scratchclust.report import figures
 
-rows.use_all_cores()  # for JAX, later; it must be told before its first use
+devices.use_all_cores()  # for JAX, later; it must be told before its first use
 
 
 def say(text):

@@ -61,7 +61,7 @@ import numpy as np
 from IPython.display import Markdown, display
 from scipy.optimize import linear_sum_assignment
 
-from scratchclust import KMeans, data, metrics, rows
+from scratchclust import KMeans, data, devices, metrics
 from scratchclust.data.preprocessing import flatten, luma_grey, to_unit
 from scratchclust.reference import dunn as reference_dunn
 from scratchclust.reference import kmeans as reference_kmeans
@@ -69,7 +69,7 @@ from scratchclust.reference import pca as reference_pca
 from scratchclust.reference import silhouette as reference_silhouette
 from scratchclust.report import figures
 
-rows.use_all_cores()  # for JAX; it must be told before its first use
+devices.use_all_cores()  # for JAX; it must be told before its first use
 
 
 def say(text):

@@ -68,7 +68,7 @@ import jax.numpy as jnp
 import numpy as np
 from IPython.display import Markdown, display
 
-from scratchclust import data, metrics, rows
+from scratchclust import data, devices, metrics
 from scratchclust.data.preprocessing import flatten, to_unit
 from scratchclust.reference import pca as reference_pca
 from scratchclust.reference import tsne as reference_tsne
@@ -77,7 +77,7 @@ from scratchclust.reference.silhouette import silhouette_score
 from scratchclust.report import figures
 from scratchclust.report._style import panel_grid, styled  # blank paper, for what the figures of the package lack
 
-rows.use_all_cores()  # for JAX; it must be told before its first use
+devices.use_all_cores()  # for JAX; it must be told before its first use
 
 
 def say(text):

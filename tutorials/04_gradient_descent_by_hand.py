@@ -68,13 +68,13 @@ from itertools import islice
 import numpy as np
 from IPython.display import Markdown, display
 
-from scratchclust import rows
+from scratchclust import devices
 from scratchclust.reference import optimizers as reference
 from scratchclust.reference import schedules
 from scratchclust.report import figures
 from scratchclust.report._style import panel_grid, styled  # blank paper, for what the figures of the package lack
 
-rows.use_all_cores()  # for JAX, later; it must be told before its first use
+devices.use_all_cores()  # for JAX, later; it must be told before its first use
 
 
 def say(text):

@@ -69,13 +69,13 @@ from functools import partial
 import numpy as np
 from IPython.display import Markdown, display
 
-from scratchclust import ClassifierFeatures, PretrainedFeatures, data, metrics, rows
+from scratchclust import ClassifierFeatures, PretrainedFeatures, data, devices, metrics
 from scratchclust.data.preprocessing import flatten, resampling_matrix, to_unit
 from scratchclust.reference import pca as reference_pca
 from scratchclust.reference.kmeans import kmeans
 from scratchclust.report import figures
 
-rows.use_all_cores()  # for JAX, later; it must be told before its first use
+devices.use_all_cores()  # for JAX, later; it must be told before its first use
 
 
 def say(text):

@@ -60,7 +60,7 @@ import time
 import numpy as np
 from IPython.display import Markdown, display
 
-from scratchclust import ClassLossFeatures, KMeans, data, metrics, rows
+from scratchclust import ClassLossFeatures, KMeans, data, devices, metrics
 from scratchclust.data.preprocessing import flatten, to_unit
 from scratchclust.features import class_losses
 from scratchclust.features.autoencoder import reconstruct
@@ -69,7 +69,7 @@ from scratchclust.models import ConvAutoencoderSpec
 from scratchclust.reference import pca as reference_pca
 from scratchclust.report import figures
 
-rows.use_all_cores()  # for JAX, later; it must be told before its first use
+devices.use_all_cores()  # for JAX, later; it must be told before its first use
 
 
 def say(text):

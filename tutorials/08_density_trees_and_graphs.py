@@ -81,7 +81,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import eigsh
 
-from scratchclust import DBSCAN, GradientFeatures, KMeans, SpectralClustering, data, metrics, rows
+from scratchclust import DBSCAN, GradientFeatures, KMeans, SpectralClustering, data, devices, metrics
 from scratchclust.data.preprocessing import flatten, to_unit
 from scratchclust.reference import agglomerative as reference_trees
 from scratchclust.reference import dbscan as reference_dbscan
@@ -92,7 +92,7 @@ from scratchclust.reference import spectral_embedding as reference_graphs
 from scratchclust.report import figures
 from scratchclust.report._style import panel_grid, styled  # blank paper, for what the figures of the package lack
 
-rows.use_all_cores()  # for JAX, later; it must be told before its first use
+devices.use_all_cores()  # for JAX, later; it must be told before its first use
 
 
 def say(text):

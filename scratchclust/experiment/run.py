@@ -22,10 +22,10 @@ from scratchclust.experiment.images import (
     load,
     record,
 )
+from scratchclust.files import plain
 from scratchclust.recipes.catalogue import find
 from scratchclust.recipes.plan import Settings, Tell, Work, describe
 from scratchclust.recipes.recipe import Applied, Variant
-from scratchclust.runs.files import plain
 
 logger = logging.getLogger("scratchclust.recipes")
 

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 
 from scratchclust.experiment.images import Images
 from scratchclust.experiment.scores import agreement_scores, applied_scores, training_scores
-from scratchclust.runs.files import write_json
+from scratchclust.files import write_json
 
 SCORES = ("accuracy", "reconstruction_mse")
 OF_APPLIED = ("accuracy", "accuracy_se", "reconstruction_mse", "reconstruction_mse_se")

@@ -10,10 +10,10 @@ from typing import Any
 import scratchclust
 from scratchclust.data.dataset import Fit
 from scratchclust.errors import InputError
+from scratchclust.files import sha256_of_file, sha256_of_tree
 from scratchclust.recipes.recipe import Applied, Recipe, Spec, Variant
 from scratchclust.recipes.words import n_clusters_of, with_method, with_n_clusters, with_reduction
 from scratchclust.runs import fingerprint
-from scratchclust.runs.files import sha256_of_file, sha256_of_tree
 
 Tell = Callable[[str], None]  # takes a line that says what is being done
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from scratchclust.errors import writing
-from scratchclust.runs.files import write_json
+from scratchclust.files import write_json
 
 SCHEMA = 1
 MODEL = "model"

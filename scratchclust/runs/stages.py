@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from scratchclust.errors import writing
-from scratchclust.runs.files import plain, sha256_of_tree, write_json
+from scratchclust.files import plain, sha256_of_tree, write_json
 
 logger = logging.getLogger("scratchclust.runs")
 

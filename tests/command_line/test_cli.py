@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import scratchclust
-from scratchclust import data, rows, runs
+from scratchclust import data, devices, runs
 from scratchclust.commands import _size
 from scratchclust.devices import use_device
 from scratchclust.errors import InputError
@@ -293,9 +293,8 @@ def test_a_gpu_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> N
     import jax
 
     set_to: dict[str, object] = {}
-    monkeypatch.setattr(
-        rows, "use_all_cores", lambda: None
-    )  # what it sets would hold for all tests of this process
+    # what it sets would hold for all tests of this process
+    monkeypatch.setattr(devices, "use_all_cores", lambda: None)
     monkeypatch.setattr(jax.config, "update", set_to.__setitem__)
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     use_device("gpu")

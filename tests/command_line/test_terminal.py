@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from scratchclust import runs
+from scratchclust import files, runs
 from scratchclust.errors import InputError, escaped, writing
 from scratchclust.report._inputs import as_drawn
-from scratchclust.runs import files
 
 CLI = [sys.executable, "-m", "scratchclust"]
 
@@ -237,15 +236,15 @@ def test_every_number_of_the_table_is_whole_at_every_width(width: int | None) ->
 
 GONE = """
 import os, shutil, sys
-from scratchclust import cli, recipes
-whole = recipes.run
+from scratchclust import cli, experiment
+whole = experiment.run
 
 def run(*args, **kwargs):
     outcome = whole(*args, **kwargs)
     shutil.rmtree(os.getcwd())
     return outcome
 
-recipes.run = run
+experiment.run = run
 cli.main()
 """
 

@@ -20,11 +20,11 @@ from scratchclust.experiment import Outcome, draw, run, scores, write
 from scratchclust.experiment.doubts import why_untrained
 from scratchclust.experiment.images import Images, in_drawn_order, in_groups
 from scratchclust.experiment.run import different
+from scratchclust.files import write_json
 from scratchclust.metrics import mean_cluster_purity
 from scratchclust.recipes import RECIPES, Settings, find
 from scratchclust.recipes.plan import Work
 from scratchclust.runs import Stage
-from scratchclust.runs.files import write_json
 
 pytestmark = pytest.mark.full
 

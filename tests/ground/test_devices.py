@@ -3,10 +3,12 @@ cannot be.
 """
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 from scratchclust import devices
@@ -98,3 +100,55 @@ def test_a_cache_folder_without_platformdirs_is_one_line_with_its_cure(
     with pytest.raises(InputError, match="pip install platformdirs, or set SCRATCHCLUST_CACHE"):
         cache_root()
     assert cache_root("somewhere") == Path("somewhere")
+
+
+def test_use_all_cores():
+    program = """
+import os, jax
+from scratchclust import devices
+devices.use_all_cores()
+print(jax.local_device_count() - len(os.sched_getaffinity(0)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "0\n"
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="another C library keeps memory by its own rules"
+)
+def test_use_all_cores_keeps_memory():
+    """Pages that the system had to clear, while large arrays come and go.
+
+    XLA holds a dozen results before it frees the first, so the heap has its size only after some
+    steps."""
+    program = """
+import resource, sys
+from scratchclust import devices
+if sys.argv[1] == "keep":
+    devices.use_all_cores()
+import jax, jax.numpy as jnp
+step, x = jax.jit(lambda x: x + 1), jnp.zeros(12_000_000)
+for i in range(40):
+    if i == 30:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    step(x).block_until_ready()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    freed, kept = (
+        int(
+            subprocess.run(
+                [sys.executable, "-c", program, what], capture_output=True, text=True, check=True
+            ).stdout
+        )
+        for what in ("free", "keep")
+    )
+    assert kept < freed / 2
+
+
+def test_use_all_cores_comes_too_late(monkeypatch):
+    assert jax.local_device_count() == 4
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2}, raising=False)
+    with pytest.raises(RuntimeError, match="jax_num_cpu_devices"):
+        devices.use_all_cores()

@@ -1,9 +1,5 @@
 """`rows.py` and `distances.py`: blocks of rows on devices, and distances that keep their digits."""
 
-import os
-import platform
-import subprocess
-import sys
 import types
 from functools import partial
 
@@ -239,58 +235,6 @@ def test_whole_is_on_every_device():
     assert len(array.sharding.device_set) == 4
 
 
-def test_use_all_cores():
-    program = """
-import os, jax
-from scratchclust import rows
-rows.use_all_cores()
-print(jax.local_device_count() - len(os.sched_getaffinity(0)))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "0\n"
-
-
-@pytest.mark.skipif(
-    platform.libc_ver()[0] != "glibc", reason="another C library keeps memory by its own rules"
-)
-def test_use_all_cores_keeps_memory():
-    """Pages that the system had to clear, while large arrays come and go.
-
-    XLA holds a dozen results before it frees the first, so the heap has its size only after some
-    steps."""
-    program = """
-import resource, sys
-from scratchclust import rows
-if sys.argv[1] == "keep":
-    rows.use_all_cores()
-import jax, jax.numpy as jnp
-step, x = jax.jit(lambda x: x + 1), jnp.zeros(12_000_000)
-for i in range(40):
-    if i == 30:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    step(x).block_until_ready()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
-    freed, kept = (
-        int(
-            subprocess.run(
-                [sys.executable, "-c", program, what], capture_output=True, text=True, check=True
-            ).stdout
-        )
-        for what in ("free", "keep")
-    )
-    assert kept < freed / 2
-
-
-def test_use_all_cores_comes_too_late(monkeypatch):
-    assert jax.local_device_count() == 4
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2}, raising=False)
-    with pytest.raises(RuntimeError, match="jax_num_cpu_devices"):
-        rows.use_all_cores()
-
-
 # ------------------------------------------------------------------------------------------------------------
 # distances
 
@@ -349,3 +293,42 @@ def test_product_and_norms():
     x, y = jnp.asarray([[1.0, 2.0]]), jnp.asarray([[3.0, 4.0], [5.0, 6.0]])
     np.testing.assert_array_equal(distances.product(x, y), [[11, 17]])
     np.testing.assert_array_equal(distances.squared_norms(y), [25, 61])
+
+
+# ---------------------------------------------------------------------------------------------------
+# calls
+
+
+@pytest.mark.parametrize("n", [0, 1, 63, 64, 65, 1000])
+@pytest.mark.parametrize("cost", [1, 1e3, 1e30])
+def test_calls_cover_all_items_once_and_keep_to_the_cost(n, cost, monkeypatch):
+    monkeypatch.setattr(rows, "MULTIPLICATIONS_PER_CALL", 1e5)
+    spans = rows.calls(n, cost, block=8)
+    assert [i for span in spans for i in range(n)[span]] == list(range(n))
+    unit = 8 * rows.mesh().size
+    for span in spans[:-1]:
+        assert (span.stop - span.start) % unit == 0
+        on_a_device = (span.stop - span.start) / rows.mesh().size
+        assert on_a_device * cost <= 1e5 or span.stop - span.start == unit
+
+
+def test_a_pace_doubles_while_calls_are_quick_and_shrinks_when_they_are_slow(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(rows.time, "perf_counter", lambda: now[0])
+    pace = rows.Pace(first=2, longest=50)
+    found = []
+    for seconds_a_step in [0.001, 0.001, 0.001, 0.001, 0.001, 0.05, 0.05]:
+        with pace.timed() as call:
+            found.append(call.steps)
+            now[0] += seconds_a_step * call.steps
+    assert found == [2, 4, 8, 16, 32, 50, 10]
+
+
+def test_a_pace_counts_the_steps_that_a_call_took(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(rows.time, "perf_counter", lambda: now[0])
+    pace = rows.Pace(first=100)
+    with pace.timed() as call:
+        call.steps = 5
+        now[0] += 0.5
+    assert pace.steps == 5

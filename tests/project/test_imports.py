@@ -28,7 +28,6 @@ ALLOWED = {
         "experiment",
     },  # experiment: the words of the command line, late
     "commands": {"recipes", "experiment", "runs", "report", "data", "devices"},
-    "devices": {"rows"},  # one device a core, before the first use of JAX
     "recipes": {"data", "runs"},
     "experiment": {"recipes", "estimators", "data", "metrics", "report", "runs"},
     "estimators": {"features", "reduce", "cluster", "persist", "arrays"},
@@ -40,7 +39,7 @@ ALLOWED = {
     "metrics": (ALGORITHM - {"neighbors"}) | {"arrays"},
     "neighbors": ALGORITHM - {"neighbors"},
 }
-EVERYONE = {"errors", "results", "checks"}
+EVERYONE = {"errors", "results", "checks", "constants", "files"}
 ROOT = {
     "experiment",
     "persist",

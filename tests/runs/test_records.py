@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 
 import scratchclust
 from scratchclust import runs
-from scratchclust.runs.files import plain, write_text
+from scratchclust.files import plain, write_text
 from scratchclust.runs.records import RESULT_KEYS
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1)).astype(np.uint8)

@@ -12,11 +12,10 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 import scratchclust
-from scratchclust import runs
+from scratchclust import files, runs
 from scratchclust.errors import InputError
-from scratchclust.runs import files
+from scratchclust.files import sha256_of_tree
 from scratchclust.runs import folder as folder_module
-from scratchclust.runs.files import sha256_of_tree
 from scratchclust.runs.records import TOP_KEYS
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1)).astype(np.uint8)
