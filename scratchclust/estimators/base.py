@@ -1,19 +1,24 @@
 """What all estimators share: saving, and input that may be anything array-like or a JAX array."""
 
+import logging
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import jax
 from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_feature_names, _check_n_features
 
 from scratchclust import checks, persist
 from scratchclust.arrays import as_points, kept, like, own
 from scratchclust.checks import Rule
+from scratchclust.progress import Progress
 
-__all__ = ["Estimator", "check_matrix", "kept", "key_of", "like", "own"]
+__all__ = ["Estimator", "TellsProgress", "check_matrix", "kept", "key_of", "like", "own"]
+
+logger = logging.getLogger("scratchclust.estimators")
 
 
 class Estimator(BaseEstimator):
@@ -44,6 +49,26 @@ class Estimator(BaseEstimator):
                 written.
         """
         persist.save(self, path)
+
+
+class TellsProgress(CallbackSupportMixin):
+    """Beside `Estimator`, for one whose fit is long: it tells where it is.
+
+    A callback (`set_callbacks`) hears it that has a method `on_progress(progress)` beside those of
+    scikit-learn's protocol; with `verbose` it is printed; a log of "scratchclust" has it too.
+    """
+
+    verbose: int
+
+    def _tell(self, progress: Progress) -> None:
+        for callback in getattr(self, "_skl_callbacks", ()):
+            if hasattr(callback, "on_progress"):
+                callback.on_progress(progress)
+        if progress.share < 1:  # within a unit: for what draws a bar
+            return
+        logger.info("%s", progress)
+        if self.verbose:
+            print(progress, flush=True)
 
 
 def check_matrix(estimator: Any, X: Any, *, reset: bool, minimum: int = 1) -> Any:

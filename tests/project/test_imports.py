@@ -39,7 +39,7 @@ ALLOWED = {
     "metrics": (ALGORITHM - {"neighbors"}) | {"arrays"},
     "neighbors": ALGORITHM - {"neighbors"},
 }
-EVERYONE = {"errors", "results", "checks", "constants", "files"}
+EVERYONE = {"errors", "results", "checks", "constants", "files", "progress"}
 ROOT = {
     "experiment",
     "persist",
