@@ -5,19 +5,8 @@ import importlib
 import sys
 from pathlib import Path
 
-NAMES = (
-    "kmeans",
-    "minibatch_kmeans",
-    "gaussian_mixture",
-    "dbscan",
-    "agglomerative",
-    "kernel_pca",
-    "tsne",
-    "silhouette",
-    "dunn",
-    "pca",
-    "autoencoder",
-)
+FOLDER = Path(__file__).parent
+NAMES = tuple(sorted(path.stem.removeprefix("bench_") for path in FOLDER.glob("bench_*.py")))
 
 
 def main() -> int:
@@ -38,7 +27,7 @@ def main() -> int:
     parser.add_argument(
         "--output",
         type=Path,
-        default=Path(__file__).parent / "results",
+        default=FOLDER / "results",
         help="folder of result files",
     )
     options = parser.parse_args()

@@ -22,8 +22,7 @@ ABSENT = (
     "beartype",
     "benchmarks.torch_autoencoder",  # stands for torch: scikit-learn looks it up in sys.modules
 )
-CLUSTERING = ("kmeans", "minibatch_kmeans", "gaussian_mixture", "dbscan", "agglomerative")
-NAMES = (*CLUSTERING, "kernel_pca", "tsne", "silhouette", "dunn", "pca", "autoencoder")
+NAMES = sorted(path.stem.removeprefix("bench_") for path in (ROOT / "benchmarks").glob("bench_*.py"))
 BARE = f"""
 import sys
 for name in set({ABSENT!r}) - ({{"rich"}} if "autoencoder" in sys.argv else set()):  # flax needs rich
