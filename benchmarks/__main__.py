@@ -1,4 +1,7 @@
-"""Run the benchmarks: `python -m benchmarks [NAME ...] [--quick] [--repeats N] [--output FOLDER]`."""
+"""Run the benchmarks.
+
+python -m benchmarks [NAME ...] [--quick] [--repeats N] [--output FOLDER]
+"""
 
 import argparse
 import importlib

@@ -65,7 +65,7 @@ def _compared(X: np.ndarray, max_iter: int, repeats: int, without: str = "") -> 
 
 
 def _per_iteration(X: np.ndarray, sizes: tuple[int, ...], iterations: int) -> dict[str, Any]:
-    """The median time of an iteration at each size, over the last ones: none of them is compiled."""
+    """The median time of an iteration at each size, over the last ones: none is compiled."""
     print("\nt-SNE, time of an iteration against n")
     rows = []
     for n in sizes:
@@ -80,7 +80,8 @@ def _per_iteration(X: np.ndarray, sizes: tuple[int, ...], iterations: int) -> di
         seconds = float(np.median(np.diff(at)[-LAST:]) / RECORD_EVERY)
         rows.append({"n": n, "seconds": seconds})
         print(
-            f"  {n:>7,} points  {1e3 * seconds:8.2f} ms an iteration  {1e6 * seconds / n:6.2f} us a point"
+            f"  {n:>7,} points  {1e3 * seconds:8.2f} ms an iteration  "
+            f"{1e6 * seconds / n:6.2f} us a point"
         )
     return {"problem": "t-SNE, time of an iteration against n", "per_iteration": rows}
 

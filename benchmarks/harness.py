@@ -1,4 +1,4 @@
-"""Runs contenders in turn on the same problem, and prints times, ratios and quality side by side."""
+"""Run contenders in turn on the same problem; print times, ratios and quality side by side."""
 
 import importlib.metadata
 import json

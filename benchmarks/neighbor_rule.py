@@ -55,7 +55,8 @@ def main() -> None:
             )
             accuracies.append(metrics.clustering_accuracy(labels, np.asarray(model.fit_predict(X))))
     print(
-        f"{'data':<16} {'half as many':>18} {'ln n, rounded up':>18} {'twice as many':>18}    (mean accuracy)"
+        f"{'data':<16} {'half as many':>18} {'ln n, rounded up':>18} {'twice as many':>18}"
+        "    (mean accuracy)"
     )
     for name, record in found.items():
         cells = [f"{np.mean(values):.3f} (k = {k})" for k, values in record["accuracy"].items()]

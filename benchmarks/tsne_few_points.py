@@ -71,7 +71,8 @@ def main() -> None:
         }
         kl = [np.median([entry[name] for entry in found]) for name in ("ours", "scikit-learn")]
         print(
-            f"{n:>7,} points      {np.median(r):8.3f} {r.max():8.3f} {r.min():8.3f} {kl[0]:20.3f} {kl[1]:8.3f}"
+            f"{n:>7,} points      {np.median(r):8.3f} {r.max():8.3f} {r.min():8.3f} "
+            f"{kl[0]:20.3f} {kl[1]:8.3f}"
         )
         path = write(
             "tsne-few-points", results, Path(__file__).parent / "results"

@@ -35,7 +35,9 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all", action="store_true", help="also the tests marked `full`: they take long")
+    parser.addoption(
+        "--all", action="store_true", help="also the tests marked `full`: they take long"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -84,6 +86,7 @@ def tfds_dir() -> Path:
     folder = os.environ.get("TFDS_DATA_DIR", "")
     if not folder or not (Path(folder) / "mnist").is_dir():
         pytest.skip(
-            "needs prepared MNIST and CIFAR-10: set TFDS_DATA_DIR to a folder that `scratchclust data` made"
+            "needs prepared MNIST and CIFAR-10: set TFDS_DATA_DIR to a folder that "
+            "`scratchclust data` made"
         )
     return Path(folder)

@@ -16,17 +16,14 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import scratchclust
 from scratchclust import (
     DBSCAN,
     PCA,
-    TSNE,
-    AgglomerativeClustering,
-    GaussianMixture,
     KernelPCA,
     KMeans,
     MiniBatchKMeans,
     PixelFeatures,
-    SpectralClustering,
     persist,
 )
 from scratchclust.arrays import as_points
@@ -35,8 +32,9 @@ from scratchclust.errors import InputError
 from scratchclust.estimators.pca import solver_for
 
 REPEATED = (
-    "weighting a point by 2 and repeating it give the same objective, but random starts draw by position, so that "
-    "they begin at other points and can end in another minimum; scikit-learn's own KMeans is excused likewise"
+    "weighting a point by 2 and repeating it give the same objective, but random starts draw by "
+    "position, so that they begin at other points and can end in another minimum; scikit-learn's "
+    "own KMeans is excused likewise"
 )
 
 
@@ -46,30 +44,21 @@ def expected_failures(estimator) -> dict[str, str]:
     return {"check_sample_weight_equivalence_on_dense_data": REPEATED} if k_means else {}
 
 
-@pytest.mark.filterwarnings(
-    "ignore:Skipping check check_array_api_input", "ignore:Number of distinct clusters"
-)
-@pytest.mark.filterwarnings(
-    "ignore:only 1 of 2 clusters have points"
-)  # the checks ask for one eigenvector alone
-@parametrize_with_checks(
-    [
-        *(
-            KMeans(n_clusters=3),
-            MiniBatchKMeans(n_clusters=3),
-            GaussianMixture(),
-            SpectralClustering(n_clusters=3),
-        ),
-        *(
-            DBSCAN(),
-            AgglomerativeClustering(),
-            PCA(),
-            KernelPCA(),
-            TSNE(perplexity=2.0, max_iter=20),
-        ),
-    ],
-    expected_failed_checks=expected_failures,
-)
+SETTINGS = {  # for the few points that the checks have
+    "KMeans": {"n_clusters": 3},
+    "MiniBatchKMeans": {"n_clusters": 3},
+    "SpectralClustering": {"n_clusters": 3},
+    "TSNE": {"perplexity": 2.0, "max_iter": 20},
+}
+ALL = [getattr(scratchclust, name)(**SETTINGS.get(name, {})) for name in scratchclust.ESTIMATORS]
+OF_POINTS = [estimator for estimator in ALL if estimator.__sklearn_tags__().input_tags.two_d_array]
+
+
+@pytest.mark.filterwarnings("ignore:Skipping check check_array_api_input")
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+# the checks ask for one eigenvector alone
+@pytest.mark.filterwarnings("ignore:only 1 of 2 clusters have points")
+@parametrize_with_checks(OF_POINTS, expected_failed_checks=expected_failures)
 def test_check_estimator(estimator, check):
     if getattr(check, "func", check).__name__ == "check_array_api_input":
         pytest.skip(
@@ -220,7 +209,8 @@ def test_cosine_metric_ignores_length():
         ({"n_clusters": 61}, "n_samples=60 should be >= n_clusters=61: ask for fewer clusters"),
         (
             {"init": "kmeans++"},
-            r"expected init to be one of 'random', 'k-means\+\+', 'k-means\|\|' or a function or an array, got 'kmeans",
+            r"expected init to be one of 'random', 'k-means\+\+', 'k-means\|\|' or a function or an "
+            r"array, got 'kmeans",
         ),
         (
             {"init": START[:2]},
@@ -370,7 +360,7 @@ def test_before_fit(call):
 
 
 class TestPixelFeatures:
-    """Image estimators have checks of their own: scikit-learn's skip what is not two-dimensional."""
+    """Image estimators have checks of their own: scikit-learn's skip what is not 2-d."""
 
     images = np.arange(2 * 2 * 2 * 3, dtype=np.uint8).reshape(2, 2, 2, 3) * 10
 

@@ -1,4 +1,4 @@
-"""Every parameter of every estimator: checked by type and range in one place, told in one wording."""
+"""Every parameter of every estimator: checked by type and range in one place, one wording."""
 
 import numpy as np
 import pytest

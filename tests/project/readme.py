@@ -1,4 +1,7 @@
-"""The line counts of README's tables: `python -m tests.project.readme` writes them, a test checks them."""
+"""The line counts of README's tables, which a test checks.
+
+python -m tests.project.readme    writes them anew
+"""
 
 import re
 from pathlib import Path

@@ -22,10 +22,13 @@ ABSENT = (
     "beartype",
     "benchmarks.torch_autoencoder",  # stands for torch: scikit-learn looks it up in sys.modules
 )
-NAMES = sorted(path.stem.removeprefix("bench_") for path in (ROOT / "benchmarks").glob("bench_*.py"))
+NAMES = sorted(
+    path.stem.removeprefix("bench_") for path in (ROOT / "benchmarks").glob("bench_*.py")
+)
 BARE = f"""
 import sys
-for name in set({ABSENT!r}) - ({{"rich"}} if "autoencoder" in sys.argv else set()):  # flax needs rich
+needed = {{"rich"}} if "autoencoder" in sys.argv else set()  # by flax
+for name in set({ABSENT!r}) - needed:
     sys.modules[name] = None  # importing it raises ImportError
 sys.argv = ["benchmarks", "--quick", "--repeats", "1", *sys.argv[1:]]
 import runpy

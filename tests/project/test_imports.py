@@ -153,8 +153,9 @@ def test_a_forbidden_import_would_be_seen(tmp_path):
     "program",
     [
         "import scratchclust; dir(scratchclust)",
-        "import scratchclust.reference.kmeans, scratchclust.reference.silhouette, scratchclust.reference.pca",
-        "from scratchclust.cli import main\ntry:\n    main()\nexcept SystemExit as end:\n    assert not end.code",
+        "from scratchclust.reference import kmeans, silhouette, pca",
+        "from scratchclust.cli import main\ntry:\n    main()\n"
+        "except SystemExit as end:\n    assert not end.code",
     ],
     ids=["package", "reference", "help"],
 )

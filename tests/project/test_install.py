@@ -12,10 +12,16 @@ from pathlib import Path
 
 import pytest
 
+import scratchclust
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "scratchclust"
 LEFT_OUT = {"__pycache__"}
-BUILD = "import sys; from setuptools import build_meta; print(getattr(build_meta, 'build_' + sys.argv[1])(sys.argv[2]))"
+BUILD = """
+import sys
+from setuptools import build_meta
+print(getattr(build_meta, "build_" + sys.argv[1])(sys.argv[2]))
+"""
 
 
 def build(what: str, source: Path, target: Path) -> Path:
@@ -48,6 +54,11 @@ def files_of_the_package() -> set[str]:
     return {path.relative_to(ROOT).as_posix() for path in files}
 
 
+def test_the_version_stands_in_one_place(wheel: Path) -> None:
+    assert wheel.name.split("-")[1] == scratchclust.__version__
+    assert scratchclust.__version__ not in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
 def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     held = set(zipfile.ZipFile(wheel).namelist())
     assert files_of_the_package() <= held
@@ -59,8 +70,8 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
 def test_what_was_installed_from_it_runs_elsewhere(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     program = (
-        "import scratchclust; from scratchclust import PretrainedFeatures, data; print(scratchclust.__file__); "
-        "print(PretrainedFeatures().fit_transform(data.load('digits').images[:2]).shape)"
+        "import scratchclust; from scratchclust import PretrainedFeatures, data; "
+        "print(scratchclust.__file__); print(PretrainedFeatures().fit_transform(data.load('digits').images[:2]).shape)"
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(

@@ -97,7 +97,8 @@ def test_committed_notebook_is_in_step(source):
     committed = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
     shown = [(each.cell_type, each.source) for each in committed.cells]
     assert written == shown, (
-        f"{source.stem}.ipynb is older than its .py: run `python tutorials/execute.py {source.stem}`"
+        f"{source.stem}.ipynb is older than its .py: "
+        f"run `python tutorials/execute.py {source.stem}`"
     )
 
 
