@@ -209,8 +209,8 @@ def test_cosine_metric_ignores_length():
         ({"n_clusters": 61}, "n_samples=60 should be >= n_clusters=61: ask for fewer clusters"),
         (
             {"init": "kmeans++"},
-            r"expected init to be one of 'random', 'k-means\+\+', 'k-means\|\|' or a function or an "
-            r"array, got 'kmeans",
+            r"expected init to be one of 'random', 'k-means\+\+', 'k-means\|\|' or a function or "
+            r"an array, got 'kmeans",
         ),
         (
             {"init": START[:2]},

@@ -71,7 +71,8 @@ def test_what_was_installed_from_it_runs_elsewhere(wheel: Path, tmp_path: Path) 
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     program = (
         "import scratchclust; from scratchclust import PretrainedFeatures, data; "
-        "print(scratchclust.__file__); print(PretrainedFeatures().fit_transform(data.load('digits').images[:2]).shape)"
+        "images = data.load('digits').images[:2]; "
+        "print(scratchclust.__file__); print(PretrainedFeatures().fit_transform(images).shape)"
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(
