@@ -67,7 +67,8 @@ class Full(Matrices):
         return _einsum("kde,kdb->keb", P, differences)
 
     def sums(self, x: Float[Array, "block d"], responsibilities: Float[Array, "k block"]) -> Sums:
-        k, d = len(responsibilities), x.shape[1]
+        k = len(responsibilities)
+        d = x.shape[1]
         weighted = responsibilities[:, None, :] * x.T[None, :, :]
         second = _product(weighted.reshape(k * d, -1), x).reshape(k, d, d)
         return Sums(responsibilities.sum(axis=1), weighted.sum(axis=2), second)

@@ -38,7 +38,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray, Real
 
-from scratchclust.checks import number, one_of, whole
+from scratchclust.checks import between, number, one_of, whole
 from scratchclust.cluster.covariances import type_of
 from scratchclust.cluster.gaussian_mixture_parts.em import (
     Stop,
@@ -263,4 +263,4 @@ def _check(X: Real[AnyArray, "n d"], n_components: int, **given: Any) -> None:
     """
     for name, value in given.items():
         RULES[name](name, value)
-    whole(1, len(X))("n_components", n_components)
+    between(1, len(X), "the number of points")("n_components", n_components)

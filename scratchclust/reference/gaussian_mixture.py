@@ -38,9 +38,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from scratchclust.checks import number, one_of, whole
+from scratchclust.checks import between, finite, number, one_of, whole
 from scratchclust.constants import COVARIANCE_TYPES, INIT_PARAMS, LEAST_COUNT
-from scratchclust.errors import InputError
 from scratchclust.reference.covariances import CovarianceType, type_of
 from scratchclust.reference.kmeans import kmeans
 from scratchclust.reference.kmeans_starts import plus_plus, random_points
@@ -320,6 +319,5 @@ def _check(X: Real[np.ndarray, "n d"], n_components: int, **given: Any) -> None:
     """Refuse arguments that cannot be used; `given` are those that have a rule."""
     for name, value in given.items():
         RULES[name](name, value)
-    whole(1, len(X))("n_components", n_components)
-    if not np.isfinite(X).all():
-        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    between(1, len(X), "the number of points")("n_components", n_components)
+    finite(X)

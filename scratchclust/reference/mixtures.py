@@ -72,7 +72,8 @@ def given_parts(
     Raises:
         InputError: another shape, no numbers, weights or precisions that are none.
     """
-    k, d = n_components, n_features
+    k = n_components
+    d = n_features
     kind = type_of(covariance_type)
     weights = _numbers("weights_init", weights_init, (k,))
     means = _numbers("means_init", means_init, (k, d))

@@ -18,7 +18,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Real
 
-from scratchclust import rows
+from scratchclust import checks, rows
 from scratchclust.cluster.gaussian_mixture_parts.families import CovarianceType
 from scratchclust.cluster.gaussian_mixture_parts.steps import squares, total_scatter
 from scratchclust.distances import check_range
@@ -129,6 +129,7 @@ def place(
     """
     offset = np.asarray(offset)
     if not np.isfinite(offset).all():
+        checks.finite(X)
         check_range(X, np.nan)
     offset = offset.astype(rows.offset_type(X)).astype(np.float64)
     n, d = X.shape
