@@ -13,7 +13,8 @@ import sklearn.mixture
 from sklearn.exceptions import ConvergenceWarning
 
 from benchmarks.harness import Contender, compare, mixture
-from scratchclust.cluster.gaussian_mixture import COVARIANCE_TYPES, em, m_step
+from scratchclust.cluster.gaussian_mixture import em, m_step
+from scratchclust.constants import COVARIANCE_TYPES
 from scratchclust.results import Mixture
 
 SIZES = [(10_000, 64, 10)]

@@ -6,6 +6,15 @@ computes stands in its own file.)
 
 # ---- Gaussian mixtures
 
+# Scikit-learn's words for what covariances may be, and for how EM starts.
+COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
+INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
+# Points that are added to every n_j, as in scikit-learn: a component without any has a mean, too.
+# (Ten units in the last place of 1.)
+LEAST_COUNT = 10 * 2.0**-52
+# By how much given weights may miss the sum of 1: the rounding of float32.
+WEIGHT_SUM_TOLERANCE = 1e-6
+
 # ---- DBSCAN
 
 # ---- Agglomerative clustering

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
 
+from scratchclust.cluster.covariances import type_of
+from scratchclust.constants import WEIGHT_SUM_TOLERANCE
 from scratchclust.errors import InputError
 from scratchclust.results import Mixture
-
-NORMALISED = 1e-6  # by which given weights may miss the sum of 1: rounding of float32
 
 
 def precisions_cholesky(
@@ -26,23 +26,12 @@ def precisions_cholesky(
     Raises:
         InputError: a covariance is not positive definite.
     """
-    try:
-        if covariance_type in ("full", "tied"):
-            return np.swapaxes(np.linalg.inv(np.linalg.cholesky(covariances)), -1, -2).copy()
-        if (covariances > 0).all():
-            return 1 / np.sqrt(covariances)
-    except np.linalg.LinAlgError:
-        pass
-    raise InputError(
-        "a covariance is not positive definite, as happens to a component with few or equal points: "
-        "increase reg_covar, scale X, or take fewer components"
-    )
+    return type_of(covariance_type).factor_covariances(covariances)
 
 
 def precisions(mixture: Mixture, *, covariance_type: str = "full") -> Float[np.ndarray, "..."]:
     """S^-1 = P P^T of each component, in the shape of the covariances."""
-    P = mixture.precisions_cholesky
-    return P @ np.swapaxes(P, -1, -2) if covariance_type in ("full", "tied") else P**2
+    return type_of(covariance_type).precisions_of(mixture.precisions_cholesky)
 
 
 def spheres(
@@ -54,13 +43,9 @@ def spheres(
         InputError: the variance is not above 0.
     """
     k, d = means.shape
-    covariances = {
-        "full": np.tile(variance * np.eye(d), (k, 1, 1)),
-        "tied": variance * np.eye(d),
-        "diag": np.full((k, d), variance),
-        "spherical": np.full(k, variance),
-    }[covariance_type]
-    P = precisions_cholesky(covariances, covariance_type)
+    kind = type_of(covariance_type)
+    covariances = np.broadcast_to(variance * kind.unit(d), kind.shape(k, d)).copy()
+    P = kind.factor_covariances(covariances)
     return Mixture(np.full(k, 1 / k), means.astype(np.float64), covariances, P)
 
 
@@ -87,20 +72,18 @@ def given_parts(
     Raises:
         InputError: another shape, no numbers, weights or precisions that are none.
     """
-    k, d = n_components, n_features
-    shapes = {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}
+    k = n_components
+    d = n_features
+    kind = type_of(covariance_type)
     weights = _numbers("weights_init", weights_init, (k,))
     means = _numbers("means_init", means_init, (k, d))
-    inverse = _numbers("precisions_init", precisions_init, shapes[covariance_type])
-    if weights is not None and not ((weights >= 0).all() and abs(weights.sum() - 1) <= NORMALISED):
-        raise InputError(
-            f"expected weights_init to be numbers of at least 0 that sum to 1, got the sum {weights.sum():.5f} and the "
-            f"least {weights.min():.5f}: divide them by their sum"
-        )
+    inverse = _numbers("precisions_init", precisions_init, kind.shape(k, d))
+    if weights is not None:
+        _check_weights(weights)
     if inverse is None:
         return Mixture(weights, means, None, None)
-    P = _cholesky_of_precisions(inverse, covariance_type)
-    return Mixture(weights, means, _covariances(P, covariance_type), P)
+    P = kind.factor_precisions(inverse)
+    return Mixture(weights, means, kind.covariances_of(P), P)
 
 
 def sample(
@@ -122,59 +105,20 @@ def sample(
     k, d = mixture.means.shape
     with jax.enable_x64(True):
         weights = jnp.asarray(mixture.weights, jnp.float64)
-        labels = np.sort(
-            np.asarray(jax.random.choice(key_of_labels, k, (n_samples,), p=weights))
-        ).astype(np.int32)
+        drawn = np.asarray(jax.random.choice(key_of_labels, k, (n_samples,), p=weights))
+        labels = np.sort(drawn).astype(np.int32)
         normal = np.asarray(jax.random.normal(key_of_normal, (n_samples, d), jnp.float64))
-    return mixture.means[labels] + _shaped(
-        normal, labels, mixture.covariances, covariance_type
-    ), labels
+    shaped = type_of(covariance_type).stretch(normal, labels, mixture.covariances)
+    return mixture.means[labels] + shaped, labels
 
 
-def _shaped(
-    normal: Float[np.ndarray, "n d"],
-    labels: Int[np.ndarray, " n"],
-    covariances: np.ndarray,
-    covariance_type: str,
-) -> Float[np.ndarray, "n d"]:
-    """L z of each row z of standard normal numbers."""
-    if covariance_type == "tied":
-        return normal @ np.linalg.cholesky(covariances).T
-    if covariance_type == "full":
-        L = np.linalg.cholesky(covariances)
-        return np.concatenate([normal[labels == j] @ L[j].T for j in range(len(L))])
-    deviations = np.sqrt(covariances)
-    return normal * (deviations[labels] if covariance_type == "diag" else deviations[labels, None])
-
-
-def _cholesky_of_precisions(
-    inverse: Float[np.ndarray, "..."], covariance_type: str
-) -> Float[np.ndarray, "..."]:
-    """P of S^-1 = P P^T, from S^-1."""
-    if covariance_type in ("diag", "spherical"):
-        if (inverse > 0).all():
-            return np.sqrt(inverse)
-    elif np.allclose(inverse, np.swapaxes(inverse, -1, -2)):
-        try:
-            return np.linalg.cholesky(inverse[..., ::-1, ::-1])[..., ::-1, ::-1].copy()
-        except np.linalg.LinAlgError:
-            pass
-    kind = (
-        "positive numbers"
-        if covariance_type in ("diag", "spherical")
-        else "symmetric, positive-definite matrices"
-    )
+def _check_weights(weights: Float[np.ndarray, " k"]) -> None:
+    if (weights >= 0).all() and abs(weights.sum() - 1) <= WEIGHT_SUM_TOLERANCE:
+        return
     raise InputError(
-        f"expected precisions_init to be {kind}, got others: give the inverse of covariances"
+        "expected weights_init to be numbers of at least 0 that sum to 1, got the sum "
+        f"{weights.sum():.5f} and the least {weights.min():.5f}: divide them by their sum"
     )
-
-
-def _covariances(P: Float[np.ndarray, "..."], covariance_type: str) -> Float[np.ndarray, "..."]:
-    """S = P^-T P^-1."""
-    if covariance_type in ("diag", "spherical"):
-        return 1 / P**2
-    inverse = np.linalg.inv(P)
-    return np.swapaxes(inverse, -1, -2) @ inverse
 
 
 def _numbers(name: str, value: Any, shape: tuple[int, ...]) -> Any:

@@ -1,6 +1,4 @@
-"""The Gaussian mixture as an estimator, over the functions of
-`scratchclust.cluster.gaussian_mixture`.
-"""
+"""The Gaussian mixture as an estimator, over `scratchclust.cluster.gaussian_mixture`."""
 
 import warnings
 from types import SimpleNamespace
@@ -13,9 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from scratchclust import checks
 from scratchclust.checks import Rule, array, flag, nothing, number, one_of, seed, verbosity, whole
+from scratchclust.cluster.covariances import type_of
 from scratchclust.cluster.gaussian_mixture import (
-    COVARIANCE_TYPES,
-    INIT_PARAMS,
     assign,
     e_step,
     em,
@@ -23,6 +20,7 @@ from scratchclust.cluster.gaussian_mixture import (
     log_likelihoods,
 )
 from scratchclust.cluster.mixtures import precisions, sample
+from scratchclust.constants import COVARIANCE_TYPES, INIT_PARAMS
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import Estimator, check_matrix, key_of, like
 from scratchclust.results import GaussianMixtureResult, Mixture
@@ -154,13 +152,18 @@ class GaussianMixture(DensityMixin, Estimator):
                 f"n_samples = {len(X)}: ask for fewer components"
             )
         goes_on = given.warm_start and self.__sklearn_is_fitted__()
-        result = self._went_on(X, given) if goes_on else self._started(X, given)
-        self.weights_, self.means_ = (like(X, values, X.dtype) for values in result.mixture[:2])
-        self.covariances_, self.precisions_cholesky_ = result.mixture[2:]
+        result = self._go_on(X, given) if goes_on else self._begin(X, given)
+        mixture = result.mixture
+        self.weights_ = like(X, mixture.weights, X.dtype)
+        self.means_ = like(X, mixture.means, X.dtype)
+        self.covariances_ = mixture.covariances
+        self.precisions_cholesky_ = mixture.precisions_cholesky
         self.covariance_type_ = given.covariance_type
-        self.labels_, self.lower_bounds_ = like(X, result.labels), result.lower_bounds
+        self.labels_ = like(X, result.labels)
+        self.lower_bounds_ = result.lower_bounds
         self.lower_bound_ = float(result.lower_bounds[-1]) if result.n_iter else -np.inf
-        self.n_iter_, self.converged_ = result.n_iter, result.converged
+        self.n_iter_ = result.n_iter
+        self.converged_ = result.converged
         self._tell(result, given)
         return self
 
@@ -216,7 +219,9 @@ class GaussianMixture(DensityMixin, Estimator):
         return -2 * self.score(X) * len(X) + 2 * self._n_parameters()
 
     def bic(self, X: Any) -> float:
-        """The Bayesian criterion of X, -2 log-likelihood + log(n) parameters: the lower the better."""
+        """The Bayesian criterion of X, -2 log-likelihood + log(n) parameters: the lower the
+        better.
+        """
         return -2 * self.score(X) * len(X) + float(np.log(len(X))) * self._n_parameters()
 
     @property
@@ -228,71 +233,65 @@ class GaussianMixture(DensityMixin, Estimator):
         return hasattr(self, "converged_")
 
     def _mixture(self) -> Mixture:
-        weights, means = (np.asarray(values, np.float64) for values in (self.weights_, self.means_))
+        weights = np.asarray(self.weights_, np.float64)
+        means = np.asarray(self.means_, np.float64)
         return Mixture(weights, means, self.covariances_, self.precisions_cholesky_)
 
     def _n_parameters(self) -> int:
-        """Free numbers of the mixture: of a covariance matrix its triangle, and one weight less
-        than components.
+        """Free numbers of the mixture: those of the covariances and of the means, and one weight
+        less than components.
         """
         k, d = self.means_.shape
-        of_covariances = {
-            "full": k * d * (d + 1) // 2,
-            "tied": d * (d + 1) // 2,
-            "diag": k * d,
-            "spherical": k,
-        }
-        return of_covariances[self.covariance_type] + k * d + k - 1
+        return type_of(self.covariance_type).n_parameters(k, d) + k * d + k - 1
 
-    def _started(self, X: Any, given: SimpleNamespace) -> GaussianMixtureResult:
+    def _begin(self, X: Any, given: SimpleNamespace) -> GaussianMixtureResult:
         names = ("covariance_type", "tol", "reg_covar", "max_iter", "n_init")
         starts = ("init_params", "weights_init", "means_init", "precisions_init")
         settings = {name: getattr(given, name) for name in (*names, *starts)}
         return gaussian_mixture(X, given.n_components, key=key_of(given.random_state), **settings)
 
-    def _went_on(self, X: Any, given: SimpleNamespace) -> GaussianMixtureResult:
-        k, d = given.n_components, X.shape[1]
-        shapes = {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}
+    def _go_on(self, X: Any, given: SimpleNamespace) -> GaussianMixtureResult:
+        k = given.n_components
+        d = X.shape[1]
         of_before = getattr(self, "covariance_type_", given.covariance_type)  # [k d] may be [d d]
         if of_before != given.covariance_type:
             raise InputError(
-                f"expected warm_start to go on with covariance_type={of_before!r} of the fit before, got "
-                f"{given.covariance_type!r}: set warm_start=False"
+                f"expected warm_start to go on with covariance_type={of_before!r} of the fit "
+                f"before, got {given.covariance_type!r}: set warm_start=False"
             )
-        if self.means_.shape != (k, d) or self.covariances_.shape != shapes[given.covariance_type]:
+        shape = type_of(given.covariance_type).shape(k, d)
+        if self.means_.shape != (k, d) or self.covariances_.shape != shape:
             raise InputError(
-                f"expected warm_start to go on from {k} components of {d} features with covariances of the shape "
-                f"{list(shapes[given.covariance_type])}, got means of the shape {list(self.means_.shape)} and "
-                f"covariances of {list(self.covariances_.shape)}: set warm_start=False"
+                f"expected warm_start to go on from {k} components of {d} features with "
+                f"covariances of the shape {list(shape)}, got means of the shape "
+                f"{list(self.means_.shape)} and covariances of {list(self.covariances_.shape)}: "
+                "set warm_start=False"
             )
-        settings = {
-            name: getattr(given, name)
-            for name in ("covariance_type", "tol", "reg_covar", "max_iter")
-        }
+        names = ("covariance_type", "tol", "reg_covar", "max_iter")
+        settings = {name: getattr(given, name) for name in names}
         return em(X, self._mixture(), lower_bound=self.lower_bound_, **settings)
 
     def _tell(self, result: GaussianMixtureResult, given: SimpleNamespace) -> None:
-        bounds = result.lower_bounds
-        for i in (
-            range(given.verbose_interval, len(bounds) + 1, given.verbose_interval)
-            if given.verbose
-            else ()
-        ):
-            change = (
-                f", change {bounds[i - 1] - bounds[i - 2]:.3g}"
-                if given.verbose > 1 and i > 1
-                else ""
-            )
-            print(f"iteration {i}: mean log-likelihood {bounds[i - 1]:.6g}{change}")
+        """Print what `verbose` asks for, and warn if EM did not converge."""
         if given.verbose:
-            ending = "converged" if result.converged else f"stopped by max_iter={given.max_iter}"
-            print(
-                f"EM {ending} after {result.n_iter} iterations with mean log-likelihood {result.log_likelihood:.6g}"
-            )
+            self._print(result, given)
         if not result.converged and given.max_iter:
             warnings.warn(
-                "Best performing initialization did not converge. Try different init parameters, or increase max_iter, "
-                "tol, or check for degenerate data.",
+                "Best performing initialization did not converge. Try different init parameters, "
+                "or increase max_iter, tol, or check for degenerate data.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
+
+    def _print(self, result: GaussianMixtureResult, given: SimpleNamespace) -> None:
+        bounds = result.lower_bounds
+        for i in range(given.verbose_interval, len(bounds) + 1, given.verbose_interval):
+            line = f"iteration {i}: mean log-likelihood {bounds[i - 1]:.6g}"
+            if given.verbose > 1 and i > 1:
+                line += f", change {bounds[i - 1] - bounds[i - 2]:.3g}"
+            print(line)
+        ending = "converged" if result.converged else f"stopped by max_iter={given.max_iter}"
+        print(
+            f"EM {ending} after {result.n_iter} iterations "
+            f"with mean log-likelihood {result.log_likelihood:.6g}"
+        )

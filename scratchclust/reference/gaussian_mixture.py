@@ -2,24 +2,25 @@
 
 The density of a point is that of the mixture, with weights p_j that sum to 1:
 
-    p(x) = sum_j p_j N(x; m_j, S_j)          log N(x; m, S) = -(d log 2 pi + log |S| + (x - m)^T S^-1 (x - m)) / 2
+    p(x) = sum_j p_j N(x; m_j, S_j)
+    log N(x; m, S) = -(d log 2 pi + log |S| + (x - m)^T S^-1 (x - m)) / 2
 
 Expectation-maximisation raises the mean log-likelihood by two steps in turn, neither of which can
 lower it:
 
-    e_step      r_ij = p_j N(x_i; m_j, S_j) / p(x_i)                      how likely it was component j that drew x_i
+    e_step      r_ij = p_j N(x_i; m_j, S_j) / p(x_i)         how likely it was j that drew x_i
     m_step      n_j = sum_i r_ij,     p_j = n_j / n,     m_j = sum_i r_ij x_i / n_j
                 S_j = sum_i r_ij (x_i - m_j)(x_i - m_j)^T / n_j + reg_covar I
 
-The covariance S_j is one matrix for each component ("full"), one for all of them ("tied": the mean
-of the S_j, weighted by p_j), a diagonal for each ("diag"), or one variance for each ("spherical":
-the mean of its diagonal). Densities are far outside the range of floating-point numbers, so all of
-it is in logarithms:
+The covariance S_j is one matrix for each component ("full"), one for all of them ("tied"), a
+diagonal for each ("diag"), or one variance for each ("spherical"): `covariances.py` beside this
+file. Densities are far outside the range of floating-point numbers, so all of it is in logarithms:
 
-    log p(x) = log sum_j exp(log p_j + log N(x; m_j, S_j)) = a + log sum_j exp(... - a),      a = the largest term
+    log p(x) = log sum_j exp(log p_j + log N(x; m_j, S_j))
+             = a + log sum_j exp(... - a),      a = the largest term
 
-And no S is inverted: with S^-1 = P P^T and P upper triangular (`mixtures.py` beside this file), the
-square is |(x - m) P|^2, and log |S| is -2 sum_f log P_ff.
+And no S is inverted: with S^-1 = P P^T and P upper triangular, the square is |(x - m) P|^2, and
+log |S| is -2 sum_f log P_ff.
 
 EM climbs to the nearest peak, so much depends on where it starts. `start` knows four ways: from the
 clusters of k-means; from random responsibilities; or from narrow spheres about k points, drawn by
@@ -37,17 +38,22 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from scratchclust.errors import InputError
+from scratchclust.checks import between, finite, number, one_of, whole
+from scratchclust.constants import COVARIANCE_TYPES, INIT_PARAMS, LEAST_COUNT
+from scratchclust.reference.covariances import CovarianceType, type_of
 from scratchclust.reference.kmeans import kmeans
 from scratchclust.reference.kmeans_starts import plus_plus, random_points
-from scratchclust.reference.mixtures import given_parts, precisions_cholesky, spheres
+from scratchclust.reference.mixtures import given_parts, spheres
 from scratchclust.results import GaussianMixtureResult, Mixture
 
-COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
-INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
-LEAST_COUNT = (
-    10 * np.finfo(np.float64).eps
-)  # added to n_j as in scikit-learn: a component without points has a mean
+RULES = {
+    "covariance_type": one_of(*COVARIANCE_TYPES),
+    "tol": number(least=0),
+    "reg_covar": number(least=0),
+    "max_iter": whole(0),
+    "n_init": whole(1),
+    "init_params": one_of(*INIT_PARAMS),
+}
 
 
 def e_step(
@@ -63,10 +69,7 @@ def e_step(
     Returns:
         log p(x_i) [n] and r_ij [n k]. Cost O(n k d^2), but O(n k d) for "diag" and "spherical".
     """
-    joint = _log_joint(X, mixture, covariance_type)
-    largest = joint.max(axis=1, keepdims=True)
-    log_likelihood = largest[:, 0] + np.log(np.exp(joint - largest).sum(axis=1))
-    return log_likelihood, np.exp(joint - log_likelihood[:, None])
+    return _expect(_log_joint(X, mixture, type_of(covariance_type)))
 
 
 def m_step(
@@ -76,8 +79,7 @@ def m_step(
     covariance_type: str = "full",
     reg_covar: float = 1e-6,
 ) -> Mixture:
-    """The mixture of largest likelihood, once it is known how much each component has of each
-    point.
+    """The mixture of largest likelihood, given how much each component has of each point.
 
     Args:
         X: points.
@@ -89,19 +91,8 @@ def m_step(
         InputError: an unknown covariance type, or a covariance that is not positive definite.
     """
     _check(X, responsibilities.shape[1], covariance_type=covariance_type, reg_covar=reg_covar)
-    X = X.astype(np.float64)
-    counts = responsibilities.sum(axis=0) + LEAST_COUNT
-    means = responsibilities.T @ X / counts[:, None]
-    full = np.stack(
-        [
-            _scatter(X - mean, r) / n_j
-            for mean, r, n_j in zip(means, responsibilities.T, counts, strict=True)
-        ]
-    )
-    covariances = _constrained(full, counts, covariance_type, reg_covar)
-    return Mixture(
-        counts / counts.sum(), means, covariances, precisions_cholesky(covariances, covariance_type)
-    )
+    counts, means, scatters = _sums(X.astype(np.float64), responsibilities)
+    return _maximise(counts, means, scatters, type_of(covariance_type), reg_covar)
 
 
 def log_likelihoods(
@@ -115,7 +106,7 @@ def assign(
     X: Real[np.ndarray, "n d"], mixture: Mixture, *, covariance_type: str = "full"
 ) -> Int[np.ndarray, " n"]:
     """The most probable component of each point; of equally probable ones the first."""
-    return _log_joint(X, mixture, covariance_type).argmax(axis=1).astype(np.int32)
+    return _log_joint(X, mixture, type_of(covariance_type)).argmax(axis=1).astype(np.int32)
 
 
 def em(
@@ -128,8 +119,7 @@ def em(
     max_iter: int = 100,
     lower_bound: float = -np.inf,
 ) -> GaussianMixtureResult:
-    """Expectation-maximisation from a given mixture, until the mean log-likelihood changes by less
-    than `tol`.
+    """EM from a given mixture, until the mean log-likelihood changes by less than `tol`.
 
     Args:
         X: points.
@@ -154,7 +144,9 @@ def em(
         reg_covar=reg_covar,
         max_iter=max_iter,
     )
-    mixture, lower_bounds, converged = start, [], False
+    mixture = start
+    lower_bounds = []
+    converged = False
     while not converged and len(lower_bounds) < max_iter:
         log_likelihood, responsibilities = e_step(X, mixture, covariance_type=covariance_type)
         mixture = m_step(X, responsibilities, covariance_type=covariance_type, reg_covar=reg_covar)
@@ -241,47 +233,61 @@ def gaussian_mixture(
     Raises:
         InputError: as for `em`, `start` and `given_parts`, or more components than points.
     """
-    shape = {"covariance_type": covariance_type, "reg_covar": reg_covar}
-    _check(
-        X, n_components, **shape, tol=tol, max_iter=max_iter, n_init=n_init, init_params=init_params
+    shape: dict[str, Any] = {"covariance_type": covariance_type, "reg_covar": reg_covar}
+    stop: dict[str, Any] = {"tol": tol, "max_iter": max_iter}
+    _check(X, n_components, **shape, **stop, n_init=n_init, init_params=init_params)
+    given = given_parts(
+        n_components,
+        X.shape[1],
+        covariance_type=covariance_type,
+        weights_init=weights_init,
+        means_init=means_init,
+        precisions_init=precisions_init,
     )
-    inits = {
-        "weights_init": weights_init,
-        "means_init": means_init,
-        "precisions_init": precisions_init,
-    }
-    given = given_parts(n_components, X.shape[1], covariance_type=covariance_type, **inits)
     complete = all(part is not None for part in given)
     results = []
     for _ in range(1 if complete or not max_iter else n_init):
-        found = (
-            given if complete else start(X, n_components, rng=rng, init_params=init_params, **shape)
-        )
-        beginning = Mixture(*(b if a is None else a for a, b in zip(given, found, strict=True)))
-        results.append(em(X, beginning, **shape, tol=tol, max_iter=max_iter))
+        first = given
+        if not complete:
+            found = start(X, n_components, rng=rng, init_params=init_params, **shape)
+            first = Mixture(*(b if a is None else a for a, b in zip(given, found, strict=True)))
+        results.append(em(X, first, **shape, **stop))
     return max(results, key=lambda result: result.lower_bounds[-1] if max_iter else 0)
 
 
 def _log_joint(
-    X: Real[np.ndarray, "n d"], mixture: Mixture, covariance_type: str
+    X: Real[np.ndarray, "n d"], mixture: Mixture, kind: CovarianceType
 ) -> Float[np.ndarray, "n k"]:
     """log p_j + log N(x_i; m_j, S_j)."""
     n, d = X.shape
-    joint = np.empty((n, len(mixture.weights)))
+    k = len(mixture.weights)
+    joint = np.empty((n, k))
     with np.errstate(divide="ignore"):  # a weight of 0
         log_weights = np.log(mixture.weights)
-    for j, mean in enumerate(mixture.means):
-        P = (
-            mixture.precisions_cholesky
-            if covariance_type == "tied"
-            else mixture.precisions_cholesky[j]
-        )
-        if P.ndim < 2:  # a diagonal, or one number
-            P = np.diag(np.broadcast_to(P, d))
-        squared = (((X - mean) @ P) ** 2).sum(axis=1)
+    for j, P in enumerate(kind.factors(mixture.precisions_cholesky, k, d)):
+        squared = (((X - mixture.means[j]) @ P) ** 2).sum(axis=1)
         log_density = -(d * np.log(2 * np.pi) + squared) / 2 + np.log(np.diag(P)).sum()
         joint[:, j] = log_weights[j] + log_density
     return joint
+
+
+def _expect(
+    joint: Float[np.ndarray, "n k"],
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n k"]]:
+    """log p(x_i) and r_ij."""
+    largest = joint.max(axis=1, keepdims=True)
+    log_likelihood = largest[:, 0] + np.log(np.exp(joint - largest).sum(axis=1))
+    return log_likelihood, np.exp(joint - log_likelihood[:, None])
+
+
+def _sums(
+    X: Float[np.ndarray, "n d"], responsibilities: Float[np.ndarray, "n k"]
+) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "k d"], Float[np.ndarray, "k d d"]]:
+    """n_j, m_j and sum_i r_ij (x_i - m_j)(x_i - m_j)^T."""
+    counts = responsibilities.sum(axis=0) + LEAST_COUNT
+    means = responsibilities.T @ X / counts[:, None]
+    scatters = [_scatter(X - m, r) for m, r in zip(means, responsibilities.T, strict=True)]
+    return counts, means, np.stack(scatters)
 
 
 def _scatter(
@@ -291,56 +297,27 @@ def _scatter(
     return (weights[:, None] * Z).T @ Z
 
 
-def _constrained(
-    full: Float[np.ndarray, "k d d"],
+def _maximise(
     counts: Float[np.ndarray, " k"],
-    covariance_type: str,
+    means: Float[np.ndarray, "k d"],
+    scatters: Float[np.ndarray, "k d d"],
+    kind: CovarianceType,
     reg_covar: float,
-) -> Float[np.ndarray, "..."]:
-    """The covariances of the wanted type, from the full ones."""
-    full = full + reg_covar * np.eye(full.shape[1])
-    if covariance_type == "full":
-        return full
-    if covariance_type == "tied":
-        return np.average(full, axis=0, weights=counts)
-    diagonals = np.diagonal(full, axis1=1, axis2=2).copy()
-    return diagonals if covariance_type == "diag" else diagonals.mean(axis=1)
+) -> Mixture:
+    """p_j, m_j and S_j of the wanted type, from the sums."""
+    full = scatters / counts[:, None, None] + reg_covar * np.eye(means.shape[1])
+    covariances = kind.covariances(full, counts)
+    P = kind.factor_covariances(covariances)
+    return Mixture(counts / counts.sum(), means, covariances, P)
 
 
 def _one_hot(labels: Int[np.ndarray, " n"], n_components: int) -> Float[np.ndarray, "n k"]:
     return (labels[:, None] == np.arange(n_components)).astype(np.float64)
 
 
-def _check(
-    X: Real[np.ndarray, "n d"],
-    n_components: int,
-    *,
-    covariance_type: str,
-    reg_covar: float,
-    tol: float = 0.0,
-    max_iter: int = 0,
-    n_init: int = 1,
-    init_params: str = "kmeans",
-) -> None:
-    for name, word, known in (
-        ("covariance_type", covariance_type, COVARIANCE_TYPES),
-        ("init_params", init_params, INIT_PARAMS),
-    ):
-        if word not in known:
-            raise InputError(
-                f"{name}={word!r} is unknown: expected one of {', '.join(map(repr, known))}"
-            )
-    if not 1 <= n_components <= len(X):
-        raise InputError(
-            f"n_components={n_components}: expected 1 to {len(X)}, the number of points"
-        )
-    if not (0 <= reg_covar < np.inf and 0 <= tol < np.inf):
-        raise InputError(
-            f"reg_covar={reg_covar}, tol={tol}: expected finite numbers of at least 0 for both"
-        )
-    if max_iter < 0 or n_init < 1:
-        raise InputError(
-            f"max_iter={max_iter}, n_init={n_init}: expected at least 0 and at least 1"
-        )
-    if not np.isfinite(X).all():
-        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+def _check(X: Real[np.ndarray, "n d"], n_components: int, **given: Any) -> None:
+    """Refuse arguments that cannot be used; `given` are those that have a rule."""
+    for name, value in given.items():
+        RULES[name](name, value)
+    between(1, len(X), "the number of points")("n_components", n_components)
+    finite(X)

@@ -2,6 +2,8 @@
 limit.
 """
 
+import ast
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -13,26 +15,31 @@ import pytest
 import sklearn.mixture
 from sklearn.datasets import load_digits
 
+import scratchclust
 from scratchclust import GaussianMixture, persist, rows
+from scratchclust.cluster import covariances as fast_covariances
 from scratchclust.cluster import gaussian_mixture as fast
 from scratchclust.cluster import mixtures as fast_mixtures
 from scratchclust.cluster.gaussian_mixture_parts import points as mixture_points
 from scratchclust.cluster.gaussian_mixture_parts import steps as mixture_steps
 from scratchclust.cluster.kmeans import lloyd
+from scratchclust.constants import COVARIANCE_TYPES
 from scratchclust.errors import InputError
+from scratchclust.reference import covariances as reference_covariances
 from scratchclust.reference import gaussian_mixture as reference
 from scratchclust.reference import mixtures as reference_mixtures
 from scratchclust.results import Mixture
 
 TWINS = [pytest.param(reference, id="numpy"), pytest.param(fast, id="jax")]
 each_twin = pytest.mark.parametrize("twin", TWINS)
-each_type = pytest.mark.parametrize("covariance_type", reference.COVARIANCE_TYPES)
+each_type = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 
 
 def points(seed: int = 0, n: int = 90, d: int = 3) -> np.ndarray:
     """Three overlapping clouds of different width, in coordinates that float32 holds."""
     rng = np.random.default_rng(seed)
-    centres, widths = 4 * rng.normal(size=(3, d)), np.array([0.5, 1, 2])
+    centres = 4 * rng.normal(size=(3, d))
+    widths = np.array([0.5, 1, 2])
     member = rng.integers(3, size=n)
     return (
         (centres[member] + widths[member, None] * rng.normal(size=(n, d)))
@@ -169,10 +176,8 @@ def test_log_likelihood_never_falls(covariance_type: str) -> None:
     ):
         gains = []
         for seed in range(20):
-            X, given = (
-                points(seed).astype(dtype),
-                {"covariance_type": covariance_type, "tol": 0.0, "max_iter": 12},
-            )
+            X = points(seed).astype(dtype)
+            given = {"covariance_type": covariance_type, "tol": 0.0, "max_iter": 12}
             result = twin.em(X, start(X, covariance_type), **given)
             bounds = np.append(result.lower_bounds, result.log_likelihood)
             assert np.diff(bounds).min() > -rounding
@@ -208,7 +213,8 @@ def test_tiny_equal_spheres_are_k_means(twin: ModuleType) -> None:
     step of Lloyd.
     """
     X = points(5)
-    means, tiny = X[:3], np.full(3, 1e-8)
+    means = X[:3]
+    tiny = np.full(3, 1e-8)
     spheres = Mixture(np.full(3, 1 / 3), means, tiny, 1 / np.sqrt(tiny))
     for _ in range(3):
         _, responsibilities = twin.e_step(X, spheres, covariance_type="spherical")
@@ -256,9 +262,10 @@ def test_devices_and_parts_agree(
             result = fast.em(X, start(X, covariance_type), covariance_type=covariance_type)
         assert result.log_likelihood == pytest.approx(expected.log_likelihood, abs=1e-5)
         np.testing.assert_array_equal(result.labels, expected.labels)
-    monkeypatch.setattr(mixture_points, "STRETCH", 1)
+    monkeypatch.setattr(rows, "MULTIPLICATIONS_PER_CALL", 1)
     monkeypatch.setattr(rows, "block_size", lambda n, columns: 8)
-    assert len(fast.points_of_mixture(X, X.mean(axis=0), 3, covariance_type).parts) == 3
+    kind = fast_covariances.type_of(covariance_type)
+    assert len(mixture_points.place(X, X.mean(axis=0), 3, kind).parts) == 3
     in_parts = fast.em(X, start(X, covariance_type), covariance_type=covariance_type)
     assert in_parts.log_likelihood == pytest.approx(expected.log_likelihood, abs=1e-5)
     np.testing.assert_array_equal(in_parts.labels, expected.labels)
@@ -300,7 +307,7 @@ def test_many_float64_points_end_in_float64(
     """As many as are not computed with in float64 throughout: the last iterations give the digits
     back.
     """
-    monkeypatch.setattr(mixture_points, "AT_ONCE", 0)
+    monkeypatch.setattr(mixture_points, "MULTIPLICATIONS_IN_FLOAT64", 0)
     X = points(17) + 1e-9 * np.random.default_rng(0).normal(size=(90, 3))  # no numbers of float32
     beginning = reference.start(X, 3, rng=np.random.default_rng(0), covariance_type=covariance_type)
     given = {"covariance_type": covariance_type, "tol": 1e-7, "max_iter": max_iter}
@@ -428,7 +435,8 @@ def test_samples_of_both_twins_are_of_the_mixture(covariance_type: str) -> None:
             covariance = (
                 covariance if covariance.ndim == 2 else np.diag(np.broadcast_to(covariance, 3))
             )
-            own, error = drawn[labels == j], np.sqrt(np.trace(covariance) / counts[j])
+            own = drawn[labels == j]
+            error = np.sqrt(np.trace(covariance) / counts[j])
             np.testing.assert_allclose(own.mean(axis=0), mixture.means[j], atol=5 * error)
             np.testing.assert_allclose(
                 np.cov(own.T), covariance, atol=5 * error * np.sqrt(2 * np.trace(covariance))
@@ -462,33 +470,52 @@ def test_em_goes_on_from_an_earlier_bound(twin: ModuleType) -> None:
 
 @each_twin
 def test_errors_teach(twin: ModuleType) -> None:
-    X, mixture = points(), start(points(), "full")
+    X = points()
+    mixture = start(X, "full")
     given = {"key": jax.random.key(0)} if twin is fast else {"rng": np.random.default_rng(0)}
-    with pytest.raises(
-        InputError, match=r"covariance_type='round' is unknown: expected one of 'full', 'tied'"
+    for call in (
+        lambda: twin.gaussian_mixture(X, 2, covariance_type="round", **given),
+        lambda: twin.e_step(X, mixture, covariance_type="round"),
+        lambda: twin.assign(X, mixture, covariance_type="round"),
     ):
-        twin.gaussian_mixture(X, 2, covariance_type="round", **given)
+        with pytest.raises(
+            InputError,
+            match=r"expected covariance_type to be one of 'full', 'tied', .*, got 'round'",
+        ):
+            call()
     with pytest.raises(
-        InputError, match=r"n_components=91: expected 1 to 90, the number of points"
+        InputError,
+        match="expected n_components to be a whole number from 1 to 90, the number of points, "
+        "got 91",
     ):
         twin.gaussian_mixture(X, 91, **given)
     with pytest.raises(
-        InputError,
-        match=r"reg_covar=-1.0, tol=0.001: expected finite numbers of at least 0 for both",
+        InputError, match=r"expected reg_covar to be a finite number of at least 0, got -1\.0"
     ):
         twin.em(X, mixture, reg_covar=-1.0)
-    with pytest.raises(InputError, match=r"reg_covar=inf, tol=0.001: expected finite numbers"):
+    with pytest.raises(
+        InputError, match="expected reg_covar to be a finite number of at least 0, got inf"
+    ):
         twin.gaussian_mixture(X, 2, reg_covar=float("inf"), **given)
     with pytest.raises(
-        InputError, match=r"max_iter=-1, n_init=1: expected at least 0 and at least 1"
+        InputError, match=r"expected tol to be a finite number of at least 0, got -1\.0"
+    ):
+        twin.em(X, mixture, tol=-1.0)
+    with pytest.raises(
+        InputError, match="expected max_iter to be a whole number of at least 0, got -1"
     ):
         twin.em(X, mixture, max_iter=-1)
     with pytest.raises(
-        InputError, match=r"init_params='best' is unknown: expected one of 'kmeans', 'k-means\+\+'"
+        InputError, match="expected n_init to be a whole number of at least 1, got 0"
+    ):
+        twin.gaussian_mixture(X, 2, n_init=0, **given)
+    with pytest.raises(
+        InputError,
+        match=r"expected init_params to be one of 'kmeans', 'k-means\+\+', .*, got 'best'",
     ):
         twin.start(X, 2, init_params="best", **given)
     with pytest.raises(
-        InputError, match="X holds NaN or infinity: leave out or fill those rows first"
+        InputError, match="expected X to be finite, got NaN or infinity: leave out or fill those r"
     ):
         twin.em(np.where(np.arange(90)[:, None] == 0, np.nan, X), mixture)
     with pytest.raises(
@@ -506,16 +533,15 @@ def test_a_wrong_shape_is_refused() -> None:
 
 @each_type
 def test_estimator_equals_scikit_learn(covariance_type: str, tmp_path: Any) -> None:
-    X, beginning = points(10), start(points(10), covariance_type)
+    X = points(10)
+    beginning = start(X, covariance_type)
     model = GaussianMixture(
         3, covariance_type=covariance_type, tol=1e-5, max_iter=500, random_state=0
     ).fit(X)
     expected = peer(beginning, covariance_type)
-    expected.weights_, expected.means_, expected.covariances_ = (
-        model.weights_,
-        model.means_,
-        model.covariances_,
-    )
+    expected.weights_ = model.weights_
+    expected.means_ = model.means_
+    expected.covariances_ = model.covariances_
     expected.precisions_cholesky_ = model.precisions_cholesky_
     assert model.score(X) == pytest.approx(expected.score(X), rel=1e-12)
     assert model.lower_bound_ == model.lower_bounds_[-1]
@@ -561,3 +587,75 @@ def test_a_warm_start_knows_the_covariances_of_the_fit_before():
         InputError, match="go on with covariance_type='diag' of the fit before, got 'tied'"
     ):
         model.fit(X)
+
+
+def test_each_type_is_one_object_in_both_twins() -> None:
+    """The tables have the same words, and each object all that the definition's has."""
+    assert tuple(reference_covariances.TYPES) == tuple(fast_covariances.TYPES) == COVARIANCE_TYPES
+    definition_only = {"factors"}  # the fast twin's `densities` and `exponents` take their place
+    for word in COVARIANCE_TYPES:
+        slow = reference_covariances.type_of(word)
+        quick = fast_covariances.type_of(word)
+        assert type(slow).__name__ == type(quick).__name__
+        verbs = {name for name in dir(slow) if not name.startswith("_")}
+        assert verbs - definition_only <= set(dir(quick))
+        for k, d in ((3, 2), (1, 4)):
+            assert slow.shape(k, d) == quick.shape(k, d)
+
+
+def test_nothing_outside_the_tables_asks_which_type_it_is() -> None:
+    """No file that knows covariance types compares one with a word, or has a dict with such words
+    for keys but the table.
+    """
+    found = []
+    for path in sorted(Path(scratchclust.__file__).parent.rglob("*.py")):
+        text = path.read_text()
+        if "covariance_type" not in text and "CovarianceType" not in text:
+            continue
+        for node in ast.walk(ast.parse(text)):
+            words = {c.value for c in ast.walk(node) if isinstance(c, ast.Constant)}
+            if isinstance(node, ast.Compare | ast.Match):
+                kind = "if"
+            elif isinstance(node, ast.Dict):
+                kind = "dict"
+                words = {key.value for key in node.keys if isinstance(key, ast.Constant)}
+            else:
+                continue
+            if words & set(COVARIANCE_TYPES):
+                found.append((path.name, kind))
+    assert found == [("covariances.py", "dict")] * 2
+
+
+@each_type
+def test_the_parameters_of_a_type_are_scikit_learns(covariance_type: str) -> None:
+    for k, d in ((3, 2), (1, 4), (5, 1)):
+        theirs = sklearn.mixture.GaussianMixture(k, covariance_type=covariance_type)
+        theirs.means_ = np.zeros((k, d))
+        ours = fast_covariances.type_of(covariance_type).n_parameters(k, d)
+        assert ours + k * d + k - 1 == theirs._n_parameters()
+
+
+@each_type
+def test_the_factors_of_both_twins_are_those_of_the_covariances(covariance_type: str) -> None:
+    """P P^T S is the unit, from S and from S^-1, and the fast twin's log-determinants, variances
+    and condition are those of the matrices.
+    """
+    S = start(points(19), covariance_type).covariances
+    slow = reference_covariances.type_of(covariance_type)
+    quick = fast_covariances.type_of(covariance_type)
+    for kind in (slow, quick):
+        P = kind.factor_covariances(S)
+        np.testing.assert_allclose(kind.covariances_of(P), S, rtol=1e-9, atol=1e-12)
+        again = kind.factor_precisions(kind.precisions_of(P))
+        np.testing.assert_allclose(again, P, rtol=1e-9, atol=1e-12)
+    P = quick.factor_covariances(S)
+    matrices = slow.factors(P, 3, 3)
+    inverses = matrices @ np.swapaxes(matrices, -1, -2)
+    full = np.linalg.inv(inverses)
+    determinants = np.broadcast_to(quick.log_determinants(P, 3), 3)
+    np.testing.assert_allclose(determinants, np.linalg.slogdet(full)[1] / -2, rtol=1e-9)
+    variances = np.broadcast_to(quick.variances(S), (3, 3))
+    np.testing.assert_allclose(variances, np.diagonal(full, axis1=1, axis2=2), rtol=1e-9)
+    scales = np.sqrt(variances[:, :, None] * variances[:, None, :])
+    conditions = [np.linalg.cond(m, 1) for m in full / scales]
+    assert quick.rcond(S, P) == pytest.approx(1 / max(conditions), rel=1e-9)

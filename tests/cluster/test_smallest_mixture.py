@@ -166,10 +166,8 @@ def test_a_far_point_is_as_scikit_learn_has_it(covariance_type: str) -> None:
     """
     X = np.vstack([X60, np.full((1, 3), 1e6)])
     given = {"covariance_type": covariance_type, "random_state": 0}
-    ours, peer = (
-        GaussianMixture(2, **given).fit(X),
-        sklearn.mixture.GaussianMixture(2, **given).fit(X),
-    )
+    ours = GaussianMixture(2, **given).fit(X)
+    peer = sklearn.mixture.GaussianMixture(2, **given).fit(X)
     assert ours.converged_
     assert ours.lower_bound_ == pytest.approx(
         peer.lower_bound_, abs=1e-3
@@ -195,7 +193,8 @@ def test_far_narrow_components_are_those_of_the_definition(
     one start.
     """
     groups = [X60, np.full((1, 3), far), 1e-2 * X60[:20] + far / 2]
-    X, labels = np.concatenate(groups), np.repeat([0, 1, 2], [60, 1, 20])
+    X = np.concatenate(groups)
+    labels = np.repeat([0, 1, 2], [60, 1, 20])
     full = np.stack(
         [
             (group - group.mean(axis=0)).T @ (group - group.mean(axis=0)) / len(group)

@@ -62,6 +62,8 @@ def meaning(annotation):
         return annotation.dtypes, annotation.dim_str.split()
     if getattr(annotation, "_fields", None) == ("init", "update"):
         return "an optimiser"  # the reference has optax's pair without optax
+    if getattr(annotation, "__name__", None) == "CovarianceType":
+        return "a type of covariances"  # its steps are as different as the twins'
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         parts = [meaning(part) for part in typing.get_args(annotation)]
         parts = [part for i, part in enumerate(parts) if part not in parts[:i]]

@@ -1,0 +1,223 @@
+"""What is asked of a type of covariances, and what follows from their shape alone.
+
+The mathematics is that of `scratchclust/reference/covariances.py`, on the host in float64; the
+passes over the points of each type are in `cluster/covariances.py`.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from scratchclust.errors import InputError
+
+Numbers = Float[np.ndarray, "..."]  # in the shape of the type
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["axes", "coefficients", "constants"],
+    meta_fields=["by_differences"],
+)
+@dataclass(frozen=True)
+class Densities:
+    """A mixture as a pass takes it: on the host, in float64, of centred means."""
+
+    # [d k d] full: every P_j side by side; [d d] tied: P; else None. By differences: P
+    axes: Any
+    # [k d] full: m_j P_j; else [k f], by which the features are multiplied. By differences: m_j
+    coefficients: Any
+    constants: Any  # [k], what does not depend on the point
+    by_differences: bool = False
+
+
+class Sums(NamedTuple):
+    """What the next mixture is made of; by differences x - c_j stands for x."""
+
+    counts: Any  # [k] sum r
+    first: Any  # [k d] sum r x
+    # sum r x x^T [k d d] full, sum r x^2 [k d] diag, sum r |x|^2 [k] spherical; of tied the sum
+    # over all components [d d], None where that does not depend on r
+    second: Any
+
+
+class CovarianceType(ABC):
+    """What is asked of a type. S, and P of S^-1 = P P^T, are those of all components."""
+
+    @abstractmethod
+    def shape(self, k: int, d: int) -> tuple[int, ...]:
+        """The shape of S and of P."""
+
+    @abstractmethod
+    def unit(self, d: int) -> Numbers:
+        """The covariance of a component of variance 1 in all directions."""
+
+    @abstractmethod
+    def n_parameters(self, k: int, d: int) -> int:
+        """The free numbers of S."""
+
+    def multiplications(self, k: int, d: int) -> int:
+        """What a point costs in a pass of products."""
+        return d * d + 4 * k * d
+
+    def columns(self, k: int, d: int) -> int:
+        """The entries for a point in the widest intermediate of a pass of products."""
+        return max(2 * d, k)
+
+    @abstractmethod
+    def densities(self, means: Numbers, P: Numbers, constants: Numbers) -> Densities:
+        """What a pass of products takes."""
+
+    @abstractmethod
+    def exponents(
+        self, x: Float[Array, "block d"], densities: Densities
+    ) -> Float[Array, "k block"]:
+        """-|(x - m_j) P_j|^2 / 2, but for what the constants of these densities hold of it."""
+
+    @abstractmethod
+    def whiten(self, differences: Float[Array, "k d block"], P: Array) -> Float[Array, "k d block"]:
+        """(x - m_j) P_j, of the differences x - m_j."""
+
+    @abstractmethod
+    def sums(self, x: Float[Array, "block d"], responsibilities: Float[Array, "k block"]) -> Sums:
+        """The sums of one block by products."""
+
+    @abstractmethod
+    def scatter(
+        self, weighted: Float[Array, "k d block"], differences: Float[Array, "k d block"]
+    ) -> Array:
+        """`second` of the sums by differences: sum r (x - c_j)(x - c_j)^T."""
+
+    @abstractmethod
+    def covariances(self, sums: Sums, shift: Numbers, counts: Numbers) -> Numbers:
+        """S, from the sums about centres, m_j - c_j [k d] and n_j [k].
+
+        sum r (x - m)(x - m)^T / n_j is expanded about the centres (or the offset).
+        """
+
+    @abstractmethod
+    def factor_covariances(self, S: Numbers) -> Numbers:
+        """P, from S; an InputError if a covariance is not positive definite."""
+
+    @abstractmethod
+    def factor_precisions(self, precisions: Numbers) -> Numbers:
+        """P, from S^-1; an InputError if a precision is not positive definite."""
+
+    @abstractmethod
+    def precisions_of(self, P: Numbers) -> Numbers:
+        """S^-1 = P P^T."""
+
+    @abstractmethod
+    def covariances_of(self, P: Numbers) -> Numbers:
+        """S = P^-T P^-1."""
+
+    @abstractmethod
+    def log_determinants(self, P: Numbers, d: int) -> Any:
+        """log |P_j| = -log |S_j| / 2 of each component, or of all."""
+
+    @abstractmethod
+    def variances(self, S: Numbers) -> Numbers:
+        """The diagonal of each covariance, in a shape that goes with [k d]."""
+
+    @abstractmethod
+    def rcond(self, S: Numbers, P: Numbers) -> float:
+        """The least reciprocal condition number of the correlations of any component."""
+
+    @abstractmethod
+    def stretch(
+        self, z: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"], S: Numbers
+    ) -> Float[np.ndarray, "n d"]:
+        """L_j z of each row z, with j from the labels, which rise."""
+
+
+class Matrices(CovarianceType):
+    """Covariances that are matrices."""
+
+    def unit(self, d: int) -> Numbers:
+        return np.eye(d)
+
+    def factor_covariances(self, S: Numbers) -> Numbers:
+        try:
+            return np.swapaxes(np.linalg.inv(np.linalg.cholesky(S)), -1, -2).copy()
+        except np.linalg.LinAlgError:
+            raise _not_definite() from None
+
+    def factor_precisions(self, precisions: Numbers) -> Numbers:
+        if not np.allclose(precisions, np.swapaxes(precisions, -1, -2)):
+            raise _no_precisions("symmetric, positive-definite matrices")
+        try:
+            return np.linalg.cholesky(precisions[..., ::-1, ::-1])[..., ::-1, ::-1].copy()
+        except np.linalg.LinAlgError:
+            raise _no_precisions("symmetric, positive-definite matrices") from None
+
+    def precisions_of(self, P: Numbers) -> Numbers:
+        return P @ np.swapaxes(P, -1, -2)
+
+    def covariances_of(self, P: Numbers) -> Numbers:
+        inverse = np.linalg.inv(P)
+        return np.swapaxes(inverse, -1, -2) @ inverse
+
+    def log_determinants(self, P: Numbers, d: int) -> Any:
+        return np.log(_diagonals(P)).sum(axis=-1)
+
+    def variances(self, S: Numbers) -> Numbers:
+        return _diagonals(S)
+
+    def rcond(self, S: Numbers, P: Numbers) -> float:
+        deviations = np.sqrt(_diagonals(S))
+        scales = deviations[..., :, None] * deviations[..., None, :]
+        correlations = S / scales
+        inverse = self.precisions_of(P) * scales
+        norms = _largest_row_sums(correlations) * _largest_row_sums(inverse)
+        return float(1 / np.max(norms))
+
+
+class Variances(CovarianceType):
+    """Covariances that are zero off the diagonal, where only variances are kept."""
+
+    def unit(self, d: int) -> Numbers:
+        return np.ones(())
+
+    def factor_covariances(self, S: Numbers) -> Numbers:
+        if not (S > 0).all():
+            raise _not_definite()
+        return 1 / np.sqrt(S)
+
+    def factor_precisions(self, precisions: Numbers) -> Numbers:
+        if not (precisions > 0).all():
+            raise _no_precisions("positive numbers")
+        return np.sqrt(precisions)
+
+    def precisions_of(self, P: Numbers) -> Numbers:
+        return P**2
+
+    def covariances_of(self, P: Numbers) -> Numbers:
+        return 1 / P**2
+
+    def rcond(self, S: Numbers, P: Numbers) -> float:
+        return 1.0
+
+
+def _diagonals(matrices: Numbers) -> Numbers:
+    return np.diagonal(matrices, axis1=-2, axis2=-1)
+
+
+def _largest_row_sums(matrices: Numbers) -> Any:
+    return np.abs(matrices).sum(axis=-1).max(axis=-1)
+
+
+def _not_definite() -> InputError:
+    return InputError(
+        "a covariance is not positive definite, as happens to a component with few or equal "
+        "points: increase reg_covar, scale X, or take fewer components"
+    )
+
+
+def _no_precisions(expected: str) -> InputError:
+    return InputError(
+        f"expected precisions_init to be {expected}, got others: give the inverse of covariances"
+    )
