@@ -19,11 +19,11 @@ ESTIMATORS = {
     "GaussianMixture": "gaussian_mixture",
     "MiniBatchKMeans": "minibatch_kmeans",
     "KernelPCA": "kernel_pca",
-    "PixelFeatures": "features",
-    "GradientFeatures": "features",
-    "AutoencoderFeatures": "networks",
-    "ClassifierFeatures": "networks",
-    "ClassLossFeatures": "networks",
+    "PixelFeatures": "pixels",
+    "GradientFeatures": "gradients",
+    "AutoencoderFeatures": "autoencoder",
+    "ClassifierFeatures": "classifier",
+    "ClassLossFeatures": "class_losses",
     "PretrainedFeatures": "pretrained",
 }
 SPECS = {  # frozen dataclasses that say a network, an optimiser or a schedule

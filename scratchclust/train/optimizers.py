@@ -10,33 +10,27 @@ Every optimiser is an `optax.GradientTransformation`, a pair (init, update):
 g_t is the gradient at step t = 0, 1, ..., eta_t the learning rate. Parameters are any tree of
 arrays. The definitions are in `scratchclust/reference/optimizers.py`, and optax's own optimisers
 fit wherever these do. The specs at the end of this file say an optimiser and its numbers as frozen
-data.
+data. A new optimiser is a function and its spec, `class MySpec(OptimizerSpec, of=my)`; what knows
+it by its name follows from that. (Its public name stands in `scratchclust/__init__.py` too, so that
+this need not be imported to know it; a test compares the two.)
 
 Sources: Polyak, 1964; Sutskever et al., 2013 (momentum). Kingma & Ba, Adam, 2015. Loshchilov &
 Hutter, Decoupled weight decay, 2019. Zeiler, ADADELTA, 2012.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple, get_origin, get_type_hints
 
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array
 
+from scratchclust.checks import Rule, flag, number, one_of, that_is
 from scratchclust.errors import InputError
-from scratchclust.train.schedules import (
-    CosineSpec,
-    Schedule,
-    StepSpec,
-    check_between,
-    check_rate,
-    constant,
-)
-
-Rate = float | int | CosineSpec | StepSpec
-"""What a spec takes as its learning rate."""
+from scratchclust.train.schedules import SCHEDULES, CosineSpec, Schedule, StepSpec, constant
 
 
 class SGDState(NamedTuple):
@@ -79,9 +73,10 @@ def sgd(learning_rate: float | Schedule) -> optax.GradientTransformation:
     eta = _schedule(learning_rate)
 
     def update(gradients: Any, state: SGDState, params: Any = None) -> tuple[Any, SGDState]:
-        return jax.tree.map(lambda g: -eta(state.count) * g, gradients), SGDState(state.count + 1)
+        updates = jax.tree.map(lambda g: -eta(state.count) * g, gradients)
+        return updates, SGDState(state.count + 1)
 
-    return optax.GradientTransformation(lambda params: SGDState(_zero()), update)  # pyright: ignore[reportArgumentType]
+    return _pair(lambda params: SGDState(_zero()), update)
 
 
 def momentum(
@@ -107,23 +102,20 @@ def momentum(
     eta = _schedule(learning_rate)
 
     def init(params: Any) -> MomentumState:
-        return MomentumState(_zero(), jax.tree.map(jnp.zeros_like, params))
+        return MomentumState(_zero(), _zeros(params))
 
     def update(
         gradients: Any, state: MomentumState, params: Any = None
     ) -> tuple[Any, MomentumState]:
-        h = (
-            jax.tree.map(lambda g, p: g + weight_decay * p, gradients, params)
-            if weight_decay
-            else gradients
-        )
+        h = gradients
+        if weight_decay:
+            h = jax.tree.map(lambda g, p: g + weight_decay * p, gradients, params)
         velocity = jax.tree.map(lambda v, h: decay * v + h, state.velocity, h)
         ahead = jax.tree.map(lambda v, h: h + decay * v, velocity, h) if nesterov else velocity
-        return jax.tree.map(lambda v: -eta(state.count) * v, ahead), MomentumState(
-            state.count + 1, velocity
-        )
+        updates = jax.tree.map(lambda v: -eta(state.count) * v, ahead)
+        return updates, MomentumState(state.count + 1, velocity)
 
-    return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
+    return _pair(init, update)
 
 
 def adam(
@@ -144,15 +136,15 @@ def adam(
     eta = _schedule(learning_rate)
 
     def init(params: Any) -> AdamState:
-        return AdamState(
-            _zero(), jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params)
-        )
+        return AdamState(_zero(), _zeros(params), _zeros(params))
 
     def update(gradients: Any, state: AdamState, params: Any = None) -> tuple[Any, AdamState]:
         t = state.count + 1
         m = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.m, gradients)
         v = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g**2, state.v, gradients)
-        rate, m_share, v_share = eta(state.count), 1 - b1**t, 1 - b2**t
+        rate = eta(state.count)
+        m_share = 1 - b1**t
+        v_share = 1 - b2**t
         # eps outside of the root and after the correction of the bias: Algorithm 1 of the paper.
         # The variant at the end of its section 2, which some libraries took up, puts the
         # uncorrected sqrt(v) + eps below.
@@ -161,7 +153,7 @@ def adam(
         )
         return updates, AdamState(t, m, v)
 
-    return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
+    return _pair(init, update)
 
 
 def adamw(
@@ -183,7 +175,8 @@ def adamw(
         eps: keeps the quotient finite.
         weight_decay: the share of the parameters p that a step of rate 1 takes away.
     """
-    eta, plain = _schedule(learning_rate), adam(learning_rate, b1, b2, eps)
+    eta = _schedule(learning_rate)
+    plain = adam(learning_rate, b1, b2, eps)
 
     def update(gradients: Any, state: AdamState, params: Any) -> tuple[Any, Any]:
         updates, after = plain.update(gradients, state)
@@ -192,7 +185,7 @@ def adamw(
         decay = eta(state.count) * weight_decay
         return jax.tree.map(lambda u, p: u - decay * p, updates, params), after
 
-    return optax.GradientTransformation(plain.init, update)  # pyright: ignore[reportArgumentType]
+    return _pair(plain.init, update)
 
 
 def adadelta(
@@ -214,9 +207,7 @@ def adadelta(
     eta = _schedule(learning_rate)
 
     def init(params: Any) -> AdadeltaState:
-        return AdadeltaState(
-            _zero(), jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params)
-        )
+        return AdadeltaState(_zero(), _zeros(params), _zeros(params))
 
     def update(
         gradients: Any, state: AdadeltaState, params: Any = None
@@ -230,11 +221,10 @@ def adadelta(
             s,
         )
         x = jax.tree.map(lambda x, d: rho * x + (1 - rho) * d**2, state.squared_update, d)
-        return jax.tree.map(lambda d: -eta(state.count) * d, d), AdadeltaState(
-            state.count + 1, s, x
-        )
+        updates = jax.tree.map(lambda d: -eta(state.count) * d, d)
+        return updates, AdadeltaState(state.count + 1, s, x)
 
-    return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
+    return _pair(init, update)
 
 
 def _schedule(learning_rate: float | Schedule) -> Schedule:
@@ -245,93 +235,181 @@ def _zero() -> Array:
     return jnp.zeros((), jnp.int32)
 
 
+def _zeros(params: Any) -> Any:
+    return jax.tree.map(jnp.zeros_like, params)
+
+
+def _pair(
+    init: Callable[..., Any], update: Callable[..., tuple[Any, Any]]
+) -> optax.GradientTransformation:
+    # Callable[...]: optax's types want its own names of the arguments
+    return optax.GradientTransformation(init, update)
+
+
+# ---- the same as data
+
+Rate = Annotated[
+    float | int | CosineSpec | StepSpec,
+    Rule(
+        "a positive number (0.001 is usual), a CosineSpec or a StepSpec",
+        (number(above=0) | that_is("one", lambda value: isinstance(value, SCHEDULES))).accept,
+    ),
+]
+Share = Annotated[
+    float | int,
+    Rule(
+        "at least 0 and below 1, a share that is kept at each step",
+        number(least=0, below=1).accept,
+    ),
+]
+NotNegative = Annotated[float | int, number(least=0)]
+Flag = Annotated[bool, flag]
+
+OPTIMIZERS: dict[str, type["OptimizerSpec"]] = {}
+"""The specs by the names of their functions; a class enters itself."""
+
+
 @dataclass(frozen=True)
-class _Spec:
-    """What all specs have: a learning rate that may change, and `build`."""
+class OptimizerSpec:
+    """An optimiser as data: what all specs have, a learning rate that may change, and `build`.
+
+    A spec is a frozen dataclass `class AdamSpec(OptimizerSpec, of=adam)` whose fields are the
+    arguments of the function. The type of each is `Annotated` with the rule that its values are
+    checked by; a field without one is a TypeError where the class is defined.
+
+    Raises:
+        InputError: a field is not what its rule says.
+    """
+
+    function: ClassVar[Callable[..., optax.GradientTransformation]]
+    rules: ClassVar[dict[str, Rule]]
+
+    learning_rate: Rate = 0.01
+
+    def __init_subclass__(cls, *, of: Callable[..., optax.GradientTransformation]) -> None:
+        super().__init_subclass__()
+        cls.function = staticmethod(of)
+        cls.rules = _rules_of(cls)
+        OPTIMIZERS[of.__name__] = cls
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if isinstance(value, CosineSpec | StepSpec):
-                continue
-            if name == "learning_rate":
-                check_rate(name, value)
-            elif name in ("decay", "b1", "b2", "rho"):
-                check_between(name, value, "a share that is kept at each step")
-            elif name in ("eps", "weight_decay") and not value >= 0:
-                raise InputError(f"expected {name} to be at least 0, got {value!r}")
+        for name, rule in self.rules.items():
+            value = getattr(self, name)
+            accepted = rule(name, value)
+            if type(value) not in (int, float):  # NumPy's numbers do not go into JSON
+                object.__setattr__(self, name, accepted)
 
     def build(self, n_steps: int) -> optax.GradientTransformation:
-        """The optimiser for a run of n_steps steps.
+        """Build the optimiser for a run of n_steps steps.
 
         The same numbers give the same object again, so that what was compiled for it is not
         compiled anew.
         """
-        rate: Any = vars(self)["learning_rate"]
-        return _built(self, None if isinstance(rate, int | float) else n_steps)
+        return _build(self, n_steps if isinstance(self.learning_rate, SCHEDULES) else None)
+
+
+def _rules_of(spec: type[OptimizerSpec]) -> dict[str, Rule]:
+    """The rule in the type of each field."""
+    rules = {}
+    for name, hint in get_type_hints(spec, include_extras=True).items():
+        if get_origin(hint) is ClassVar:
+            continue
+        found = [rule for rule in getattr(hint, "__metadata__", ()) if isinstance(rule, Rule)]
+        if not found:
+            raise TypeError(f"{spec.__name__}.{name} has no rule: annotate it as Share, Rate, ...")
+        rules[name] = found[0]
+    return rules
 
 
 @cache
-def _built(spec: _Spec, n_steps: int | None) -> optax.GradientTransformation:
+def _build(spec: OptimizerSpec, n_steps: int | None) -> optax.GradientTransformation:
     numbers = dict(vars(spec))
     if n_steps is not None:
         numbers["learning_rate"] = numbers["learning_rate"].build(n_steps)
-    return _FUNCTIONS[type(spec)](**numbers)
+    return type(spec).function(**numbers)
 
 
 @dataclass(frozen=True)
-class SGDSpec(_Spec):
+class SGDSpec(OptimizerSpec, of=sgd):
     """`sgd` as data."""
 
-    learning_rate: Rate = 0.01
-
 
 @dataclass(frozen=True)
-class MomentumSpec(_Spec):
+class MomentumSpec(OptimizerSpec, of=momentum):
     """`momentum` as data."""
 
-    learning_rate: Rate = 0.01
-    decay: float = 0.9
-    nesterov: bool = False
-    weight_decay: float = 0.0
+    decay: Share = 0.9
+    nesterov: Flag = False
+    weight_decay: NotNegative = 0.0
 
 
 @dataclass(frozen=True)
-class AdamSpec(_Spec):
+class AdamSpec(OptimizerSpec, of=adam):
     """`adam` as data."""
 
     learning_rate: Rate = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
-    eps: float = 1e-8
+    b1: Share = 0.9
+    b2: Share = 0.999
+    eps: NotNegative = 1e-8
 
 
 @dataclass(frozen=True)
-class AdamWSpec(AdamSpec):
+class AdamWSpec(AdamSpec, of=adamw):
     """`adamw` as data."""
 
-    weight_decay: float = 1e-4
+    weight_decay: NotNegative = 1e-4
 
 
 @dataclass(frozen=True)
-class AdadeltaSpec(_Spec):
+class AdadeltaSpec(OptimizerSpec, of=adadelta):
     """`adadelta` as data."""
 
     learning_rate: Rate = 1.0
-    rho: float = 0.9
-    eps: float = 1e-6
+    rho: Share = 0.9
+    eps: NotNegative = 1e-6
 
 
-_FUNCTIONS: dict[type, Any] = {
-    SGDSpec: sgd,
-    MomentumSpec: momentum,
-    AdamSpec: adam,
-    AdamWSpec: adamw,
-    AdadeltaSpec: adadelta,
-}
-OPTIMIZERS = {
-    "sgd": SGDSpec,
-    "momentum": MomentumSpec,
-    "adam": AdamSpec,
-    "adamw": AdamWSpec,
-    "adadelta": AdadeltaSpec,
-}
+OPTIMIZER = one_of(*OPTIMIZERS) | that_is(
+    "a spec of them", lambda value: isinstance(value, OptimizerSpec)
+)
+"""What an estimator takes as its optimiser."""
+
+
+def optimizer_of(optimizer: Any, learning_rate: Any = None) -> OptimizerSpec:
+    """Give the spec of an optimiser.
+
+    Args:
+        optimizer: "sgd", "momentum", "adam", "adamw", "adadelta", or a spec of one of them.
+        learning_rate: a number or a spec of a schedule, in the place of the spec's own; None
+            leaves that.
+
+    Raises:
+        InputError: an unknown word, or no spec.
+    """
+    given = OPTIMIZER("optimizer", optimizer)
+    spec = OPTIMIZERS[given]() if isinstance(given, str) else given
+    return spec if learning_rate is None else replace(spec, learning_rate=learning_rate)
+
+
+def build_optimizer(optimizer: Any, n_steps: int) -> tuple[optax.GradientTransformation, str]:
+    """Build the transformation for a run of so many steps, and say in a line what it is.
+
+    Args:
+        optimizer: a name, a spec (what has `build`), or a transformation of optax.
+        n_steps: of the whole run; part of the line where a schedule depends on it.
+
+    Raises:
+        InputError: none of these.
+    """
+    if isinstance(optimizer, str):
+        optimizer = OPTIMIZERS[one_of(*OPTIMIZERS)("optimizer", optimizer)]()
+    if hasattr(optimizer, "build"):
+        varies = hasattr(getattr(optimizer, "learning_rate", None), "build")
+        described = f"{optimizer}, {n_steps} steps" if varies else str(optimizer)
+        return optimizer.build(n_steps), described
+    if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
+        raise InputError(
+            "expected optimizer to be a name, a spec or a transformation of optax, "
+            f"got {optimizer!r}: give one of these"
+        )
+    return optimizer, "a transformation of optax"

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 
 from scratchclust import PCA, AdamSpec, ClassifierSpec, KMeans, UNetSpec, VAESpec, persist
 from scratchclust.errors import InputError
-from scratchclust.estimators.training import checked_classes
+from scratchclust.estimators.network_base import checked_classes
 from scratchclust.features.pixels import pixels
 from tests.features.network_cases import (
     IMAGES,

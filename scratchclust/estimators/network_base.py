@@ -2,39 +2,35 @@
 callbacks.
 """
 
-import logging
-from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted
 
 from scratchclust.checks import Rule, nothing, number, one_of, path, seed, that_is, verbosity, whole
 from scratchclust.errors import InputError
-from scratchclust.estimators.base import like
-from scratchclust.estimators.features import ImageFeatures, check_images
+from scratchclust.estimators.base import TellsProgress, like
+from scratchclust.estimators.image_base import ImageFeatures, check_images
 from scratchclust.features.networks import arrays_of, model_of
 from scratchclust.features.pixels import COLORS, pixels
-from scratchclust.features.training import (
-    OPTIMIZERS,
-    SCHEDULES,
-    Stopped,
-    checkpoints_in,
-    optimizer_of,
-    tell_epochs,
-)
+from scratchclust.progress import Progress
+from scratchclust.train.checkpoint import Checkpoints
+from scratchclust.train.optimizers import OPTIMIZER, optimizer_of
+from scratchclust.train.schedules import SCHEDULES
+from scratchclust.train.settings import STOP, Callback, Training
+from scratchclust.train.steps import PRECISIONS
 
-logger = logging.getLogger("scratchclust.train")
+CHECKPOINTS = 10  # about so many in a training
+
 TRAINING_RULES: dict[str, Rule] = {
     "epochs": whole(1),
     "batch_size": whole(1),
-    "optimizer": one_of(*OPTIMIZERS)
-    | that_is("a spec of them", lambda value: isinstance(value, tuple(OPTIMIZERS.values()))),
+    "optimizer": OPTIMIZER,
     "learning_rate": nothing
     | number(above=0)
     | that_is("a CosineSpec or a StepSpec", lambda value: isinstance(value, SCHEDULES)),
-    "precision": one_of("float32", "bfloat16"),
+    "precision": one_of(*PRECISIONS),
     "checkpoint_dir": nothing | path,
     "color": one_of(*COLORS),
     "verbose": verbosity,
@@ -43,7 +39,17 @@ TRAINING_RULES: dict[str, Rule] = {
 """What every estimator that trains a network takes beside the network itself."""
 
 
-class NetworkFeatures(CallbackSupportMixin, ImageFeatures):
+class Fit(NamedTuple):
+    """A fit as scikit-learn's callbacks are told of it."""
+
+    context: Any  # scikit-learn's, of the task whose subtasks are the epochs
+    X: Any  # what came to fit
+    y: Any
+    # whether the estimator with the network's arrays as `parameters_` could transform
+    usable: bool = True
+
+
+class NetworkFeatures(TellsProgress, ImageFeatures):
     """Base of the estimators that train a network: images in, colours, the settings of a training,
     its callbacks.
 
@@ -66,7 +72,7 @@ class NetworkFeatures(CallbackSupportMixin, ImageFeatures):
     n_features_out_: int
 
     def transform(self, X: Any) -> Any:
-        """The features [n d] of images X [n h w c], uint8 or float in [0, 1].
+        """Give the features [n d] of images X [n h w c], uint8 or float in [0, 1].
 
         Raises:
             InputError: X are no images, or not of the shape of the fit.
@@ -82,9 +88,8 @@ class NetworkFeatures(CallbackSupportMixin, ImageFeatures):
         color = self.parameter_rules["color"]("color", self.color)
         images = check_images(X, like_fit=None if reset else self.input_shape_)
         if reset:
-            vars(self).pop(
-                "parameters_", None
-            )  # a fit that fails must not leave the old network with new classes
+            # a fit that fails must not leave the old network with new classes
+            vars(self).pop("parameters_", None)
             self.input_shape_ = tuple(images.shape[1:])
         if color == "rgb" and images.dtype == np.uint8:
             return images  # they are cast on the device, batch by batch
@@ -98,61 +103,64 @@ class NetworkFeatures(CallbackSupportMixin, ImageFeatures):
     def _model(self) -> Any:
         return model_of(self.spec_, self._seen_shape(), self.parameters_)
 
-    def _training(
-        self, context: Any, X: Any, y: Any, *, what: str = "", folder: str = "", usable: bool = True
-    ) -> dict[str, Any]:
-        """The arguments of `train` that all networks share.
+    def _training(self, fit: Fit, *, part: str = "", folder: str = "") -> Training:
+        """The settings of a training, out of this estimator's parameters.
 
         Args:
-            context: scikit-learn's, of the task whose subtasks are the epochs.
-            X: what came to fit, for the callbacks.
-            y: likewise.
-            what: comes before each line that is told.
+            fit: for the callbacks.
+            part: of several like trainings, which: "class 5: ".
             folder: of the checkpoints, within `checkpoint_dir`.
-            usable: whether this estimator with the network's arrays as `parameters_` could
-                transform.
         """
         given = self._checked()
-        checkpoints, resume = checkpoints_in(given.checkpoint_dir, folder, given.epochs)
-        return {
-            "optimizer": optimizer_of(given.optimizer, given.learning_rate),
-            "epochs": given.epochs,
-            "batch_size": given.batch_size,
-            "precision": given.precision,
-            "checkpoints": checkpoints,
-            "resume": resume,
-            "callbacks": [self._each_epoch(context, X, y, usable)],
-            "progress": tell_epochs(logger, what, given.verbose),
-        }
+        checkpoints = None
+        if given.checkpoint_dir is not None:
+            every = max(1, given.epochs // CHECKPOINTS)
+            checkpoints = Checkpoints(Path(given.checkpoint_dir) / folder, every=every)
 
-    def _each_epoch(self, context: Any, X: Any, y: Any, usable: bool) -> Callable[..., None]:
+        def tell(progress: Progress) -> None:
+            self._tell(progress._replace(part=part))
+
+        return Training(
+            optimizer=optimizer_of(given.optimizer, given.learning_rate),
+            epochs=given.epochs,
+            batch_size=given.batch_size,
+            precision=given.precision,
+            callbacks=[self._each_epoch(fit)],
+            checkpoints=checkpoints,
+            resume=checkpoints is not None and bool(checkpoints.found()),
+            progress=tell,
+        )
+
+    def _each_epoch(self, fit: Fit) -> Callback:
         """What tells scikit-learn's callbacks that an epoch is over, and ends the training if one
         of them says so.
         """
 
-        def each_epoch(epoch: int, model: Any, history: Any) -> None:
+        def each_epoch(epoch: int, model: Any, history: Any) -> Any:
             if not getattr(self, "_skl_callbacks", None):
-                return
+                return None
 
-            def fitted() -> dict[str, Any]:
+            def attributes() -> dict[str, Any]:
                 return {
                     "parameters_": arrays_of(model),
-                    "history_": {k: list(v) for k, v in history.items()},
+                    "history_": {name: list(values) for name, values in history.items()},
                 }
 
-            task = context.subcontext(task_name=f"epoch {epoch}")
-            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            attributes = fitted if usable else None
-            if task.call_on_fit_task_end(
-                estimator=self, X=X, y=y, reconstruction_attributes=attributes
-            ):
-                raise Stopped(model, history)
+            task = fit.context.subcontext(task_name=f"epoch {epoch}")
+            task.call_on_fit_task_begin(estimator=self, X=fit.X, y=fit.y)
+            stop = task.call_on_fit_task_end(
+                estimator=self,
+                X=fit.X,
+                y=fit.y,
+                reconstruction_attributes=attributes if fit.usable else None,
+            )
+            return STOP if stop else None
 
         return each_epoch
 
 
 def checked_classes(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct labels, and for each of n images the place of its own among them.
+    """Give the distinct labels, and for each of n images the place of its own among them.
 
     Raises:
         InputError: no labels, another number than images, unknown ones (-1), or only one class.
@@ -170,19 +178,20 @@ def checked_classes(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
         y.dtype == object and all(isinstance(label, str) for label in y)
     ):
         raise InputError(
-            f"expected labels that are all integers or all strings, got {y.dtype}: name the unknown ones, or leave "
-            "them out"
+            f"expected labels that are all integers or all strings, got {y.dtype}: "
+            "name the unknown ones, or leave them out"
         )
     classes, labels = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise InputError(
-            f"expected labels of at least two classes, got only {classes[0]}: give images of another class"
+            f"expected labels of at least two classes, got only {classes[0]}: "
+            "give images of another class"
         )
     return classes, labels.astype(np.int32)
 
 
 def checked_labels(y: Any, n: int) -> np.ndarray:
-    """One label for each of n images, as an array.
+    """Give one label for each of n images, as an array.
 
     Raises:
         InputError: another number of them.
@@ -190,6 +199,7 @@ def checked_labels(y: Any, n: int) -> np.ndarray:
     y = np.asarray(y)
     if y.shape != (n,):
         raise InputError(
-            f"expected {n} labels, one for each image, got shape {list(y.shape)}: give as many as images"
+            f"expected {n} labels, one for each image, got shape {list(y.shape)}: "
+            "give as many as images"
         )
     return y
