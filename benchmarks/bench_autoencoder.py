@@ -122,7 +122,8 @@ def _torch_contenders(
         from benchmarks.torch_autoencoder import runs
     except ImportError:
         print(
-            '\nwithout PyTorch (pip install -e ".[peers]"): scratchclust beside its own products alone'
+            '\nwithout PyTorch (pip install -e ".[peers]"): '
+            "scratchclust beside its own products alone"
         )
         return {}
     return {

@@ -105,7 +105,7 @@ class AutoencoderFeatures(NetworkFeatures):
             TrainingError: the loss became NaN or infinite; it carries the last good model.
         """
         given = self._checked()
-        images = self._prepared(X, reset=True)
+        images = self._prepare(X, reset=True)
         spec = autoencoder.spec_of(given.model, latent_dim=given.latent_dim, loss=given.loss)
         self.spec_ = spec
         self.n_features_out_ = autoencoder.code_length(spec, self._seen_shape())
@@ -148,7 +148,7 @@ class AutoencoderFeatures(NetworkFeatures):
         """
         check_is_fitted(self, "parameters_")
         return like(
-            X, autoencoder.reconstruct(self._model(), self._prepared(X), zero_code=zero_code)
+            X, autoencoder.reconstruct(self._model(), self._prepare(X), zero_code=zero_code)
         )
 
     def prepared(self, X: Any) -> Any:
@@ -156,7 +156,7 @@ class AutoencoderFeatures(NetworkFeatures):
         those of `reconstruct`.
         """
         check_is_fitted(self, "parameters_")
-        return like(X, pixels(self._prepared(X)))
+        return like(X, pixels(self._prepare(X)))
 
     def _features(self, images: np.ndarray) -> np.ndarray:
         return autoencoder.encode(self._model(), images)

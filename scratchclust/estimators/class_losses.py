@@ -81,7 +81,7 @@ class ClassLossFeatures(NetworkFeatures):
             TrainingError: a loss became NaN or infinite; it carries the last good model.
         """
         given = self._checked()
-        images = self._prepared(X, reset=True)
+        images = self._prepare(X, reset=True)
         self.classes_, labels = checked_classes(y, len(images))
         spec = autoencoder.spec_of(given.model, latent_dim=given.latent_dim, loss=given.loss)
         context = self._init_callback_context(max_subtasks=len(self.classes_))

@@ -1,4 +1,4 @@
-"""The layers of a classifier as features, over the functions of `scratchclust.features.classifier`."""
+"""The layers of a classifier as features, over `scratchclust.features.classifier`."""
 
 from dataclasses import replace
 from typing import Any, ClassVar, no_type_check
@@ -91,7 +91,7 @@ class ClassifierFeatures(NetworkFeatures):
             TrainingError: the loss became NaN or infinite; it carries the last good model.
         """
         given = self._checked()
-        images = self._prepared(X, reset=True)
+        images = self._prepare(X, reset=True)
         self.classes_, labels = checked_classes(y, len(images))
         spec = classifier.spec_of(given.model, len(self.classes_))
         layer = one_of(*classifier.layers_of(spec, self._seen_shape()))("layer", given.layer)
@@ -115,7 +115,7 @@ class ClassifierFeatures(NetworkFeatures):
     def predict(self, X: Any) -> Any:
         """Name the most likely class of each image [n h w c] as the labels of the fit do."""
         check_is_fitted(self, "parameters_")
-        scores = classifier.class_scores(self._model(), self._prepared(X))
+        scores = classifier.class_scores(self._model(), self._prepare(X))
         return self.classes_[scores.argmax(axis=1)]
 
     def score(self, X: Any, y: Any) -> float:

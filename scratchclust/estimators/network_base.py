@@ -54,7 +54,7 @@ class NetworkFeatures(TellsProgress, ImageFeatures):
     its callbacks.
 
     What one is for stands in `fit` and in `_features`, which makes the features of images that
-    `_prepared` has seen.
+    `_prepare` has seen.
     """
 
     color: str
@@ -78,13 +78,13 @@ class NetworkFeatures(TellsProgress, ImageFeatures):
             InputError: X are no images, or not of the shape of the fit.
         """
         check_is_fitted(self, "parameters_")
-        return like(X, self._features(self._prepared(X)))
+        return like(X, self._features(self._prepare(X)))
 
     def _features(self, images: np.ndarray) -> np.ndarray:
         raise NotImplementedError
 
-    def _prepared(self, X: Any, *, reset: bool = False) -> np.ndarray:
-        """The images as the network wants them, of the shape of the fit."""
+    def _prepare(self, X: Any, *, reset: bool = False) -> np.ndarray:
+        """Give the images as the network wants them, of the shape of the fit."""
         color = self.parameter_rules["color"]("color", self.color)
         images = check_images(X, like_fit=None if reset else self.input_shape_)
         if reset:
@@ -104,7 +104,7 @@ class NetworkFeatures(TellsProgress, ImageFeatures):
         return model_of(self.spec_, self._seen_shape(), self.parameters_)
 
     def _training(self, fit: Fit, *, part: str = "", folder: str = "") -> Training:
-        """The settings of a training, out of this estimator's parameters.
+        """Make the settings of a training out of this estimator's parameters.
 
         Args:
             fit: for the callbacks.
@@ -132,8 +132,8 @@ class NetworkFeatures(TellsProgress, ImageFeatures):
         )
 
     def _each_epoch(self, fit: Fit) -> Callback:
-        """What tells scikit-learn's callbacks that an epoch is over, and ends the training if one
-        of them says so.
+        """Make the callback that tells scikit-learn's that an epoch is over, and ends the training
+        if one of them says so.
         """
 
         def each_epoch(epoch: int, model: Any, history: Any) -> Any:

@@ -97,7 +97,7 @@ def loss_of(spec: Any, loss: str) -> Loss:
 
 
 def code_length(spec: Any, image_shape: tuple[int, int, int]) -> int:
-    """Count the numbers in the code of an image of (height, width, channels), flattened if it is spatial."""
+    """Count the numbers in the code of an image of (height, width, channels), flattened."""
     return spec.latent_dim or math.prod(spec.code_grid(image_shape))
 
 

@@ -38,7 +38,7 @@ SPECS = (ClassifierSpec, ResNetSpec)
 
 
 def spec_of(model: Any, n_classes: int) -> Any:
-    """Give the spec of a classifier for so many classes: a given one, or the small network for None.
+    """Give the spec of a classifier for so many classes: a given one, or for None the small one.
 
     Raises:
         InputError: no spec, or one for another number of classes.
@@ -125,7 +125,7 @@ def fit_classifier(
 def activations(
     model: nnx.Module, images: Num[np.ndarray, "n h w c"], layer: str
 ) -> Float32[np.ndarray, "n d"]:
-    """Give what a layer answers to each image, as one vector; `model.layer_names` lists the layers."""
+    """Give what a layer answers to each image, as one vector; `model.layer_names` lists them."""
     return in_batches(model, of_layer(layer), images)
 
 

@@ -34,7 +34,7 @@ def arrays_of(model: nnx.Module) -> dict[str, np.ndarray]:
 def model_of(
     spec: Any, image_shape: tuple[int, int, int], arrays: dict[str, np.ndarray]
 ) -> nnx.Module:
-    """Build the model of a spec with these arrays, in evaluation mode: the way back from `arrays_of`.
+    """Build the model of a spec with these arrays, in evaluation mode: the way back of `arrays_of`.
 
     Raises:
         InputError: the arrays are those of another model.

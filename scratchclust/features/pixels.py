@@ -18,7 +18,7 @@ def pixels(
     size: int | None = None,
     symmetric: bool = False,
 ) -> Float32[np.ndarray, "n h2 w2 c2"]:
-    """Give images as float32 in [0, 1], or in [-1, 1] if `symmetric`; grey and resized if asked for.
+    """Bring images to float32 in [0, 1], or [-1, 1] if `symmetric`; grey and resized if asked.
 
     Args:
         images: uint8, or float in [0, 1].

@@ -2,14 +2,19 @@
 it.
 """
 
-import math
 from dataclasses import dataclass
 
 from flax import nnx
 from jaxtyping import Array, Float
 
 from scratchclust.models import checks
-from scratchclust.models.encoder_decoder import Decoder, Encoder, EncoderDecoderSpec, flat
+from scratchclust.models.encoder_decoder import (
+    Decoder,
+    Encoder,
+    EncoderDecoderSpec,
+    dense_to_code,
+    flat,
+)
 from scratchclust.models.layers import OUTPUTS
 
 
@@ -26,8 +31,8 @@ class ConvAutoencoderSpec(EncoderDecoderSpec):
         output: what squashes the logits: "sigmoid" to [0, 1], "tanh" to [-1, 1], "linear" not at
             all.
         symmetric: the network itself works on [-1, 1]: it sees 2 x - 1 in the place of x, and its
-            output y is given back as (y + 1) / 2, so that everyone outside still has images in [0,
-            1]. Goes with output="tanh".
+            output y is given back as (y + 1) / 2, so that everyone outside still has images in
+            [0, 1]. Goes with output="tanh".
     """
 
     output: str = "sigmoid"
@@ -64,14 +69,9 @@ class ConvAutoencoder(nnx.Module):
     def __init__(
         self, spec: ConvAutoencoderSpec, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs
     ):
-        grid = spec.code_grid(image_shape)
         self.spec = spec
         self.encoder = Encoder(spec, image_shape, rngs=rngs)
-        self.to_code = (
-            None
-            if spec.latent_dim is None
-            else nnx.Linear(math.prod(grid), spec.latent_dim, rngs=rngs)
-        )
+        self.to_code = dense_to_code(spec, spec.code_grid(image_shape), rngs=rngs)
         self.decoder = Decoder(spec, image_shape, rngs=rngs)
 
     def encode(self, images: Float[Array, "n h w c"]) -> Float[Array, "n ..."]:

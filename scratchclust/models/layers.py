@@ -5,6 +5,8 @@ Halving rounds up (28, 14, 7, 4), doubling is cropped to the size before, so tha
 comes back in its own size. Images and features are [n h w c] throughout.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -23,10 +25,11 @@ def count_parameters(model: nnx.Module) -> int:
 
 
 def halved_sizes(size: tuple[int, int], times: int) -> tuple[tuple[int, int], ...]:
-    """(height, width) before the first halving and after each, rounded up: 28, 14, 7, 4 has `times`
-    = 3.
+    """List (height, width) before the first halving and after each, rounded up: 28, 14, 7, 4 with
+    `times` = 3.
     """
-    return tuple((-(-size[0] // 2**i), -(-size[1] // 2**i)) for i in range(times + 1))
+    height, width = size
+    return tuple((math.ceil(height / 2**i), math.ceil(width / 2**i)) for i in range(times + 1))
 
 
 def max_pool(
@@ -148,8 +151,7 @@ class Upsample(nnx.Module):
     | depth_to_space | convolution to 4 c_out channels, each four of them a 2x2 square | 1 |
     | resize | every pixel becomes a 2x2 square, then a convolution | 1.2 to 1.3 |
     | transposed | transposed convolution of stride 2 | 1.5 to 1.6 |
-    | transposed_valid | transposed convolution of stride 1, unpadded: h becomes h + kernel - 1 | 20
-    to 36 |
+    | transposed_valid | the same of stride 1, unpadded: h becomes h + kernel - 1 | 20 to 36 |
 
     (Two CPU devices, batch 128, 28x28x1 and 32x32x3, encoder of strided 3x3 convolutions of 32 and
     64 channels; the last with kernels of 8 and 15, and 9 and 17, which is what doubles.)

@@ -65,7 +65,7 @@ class Checkpoints:
         whole(1)("keep", self.keep)
 
     def found(self) -> list[Path]:
-        """The checkpoints in the folder, good or not, the newest first."""
+        """List the checkpoints in the folder, good or not, the newest first."""
         folder = Path(self.folder)
         paths = folder.iterdir() if folder.is_dir() else ()
         return sorted(
@@ -173,7 +173,7 @@ def _reserve(path: Path, n_bytes: int) -> None:
 
 
 def _read(path: Path, configuration: dict[str, Any]) -> tuple[Record | None, str]:
-    """The record in a folder, or None and the reason for it."""
+    """Read the record in a folder, or give None and the reason for it."""
     reason = _damage(path)
     if reason:
         return None, reason

@@ -96,26 +96,26 @@ class Runner:
         self._n_calls = 0
 
     def place(self, arrays: dict[str, np.ndarray]) -> State:
-        """The state of these arrays, on the devices."""
+        """Put the state of these arrays on the devices."""
         return self._layout.to_devices(self.start | arrays, self._whole)
 
     def fetch(self, state: State) -> dict[str, np.ndarray]:
-        """A copy of the state on the host."""
+        """Copy the state to the host."""
         return self._layout.to_host(state)
 
     def model(self, arrays: dict[str, np.ndarray]) -> Any:
-        """The model with these arrays, in evaluation mode."""
+        """Build the model with these arrays, in evaluation mode."""
         state = self._layout.from_host(self.start | arrays)
         return nnx.merge(self._evaluated, state.params, state.rest)
 
     def shuffle(self, epoch: int) -> tuple[Array, Any]:
-        """The order [n] of the images in an epoch, and the key of its steps."""
+        """Draw the order [n] of the images in an epoch, and the key of its steps."""
         return rows.finished(_shuffle(self._key, np.int32(epoch), n=self.n, mesh=self._mesh))
 
     def advance(
         self, state: State, order: Array, key: Any, first: int
     ) -> tuple[State, dict[str, np.ndarray]]:
-        """The next step of an epoch, or on an accelerator the next few.
+        """Take the next step of an epoch, or on an accelerator the next few.
 
         Args:
             state: given up for the one that is returned.

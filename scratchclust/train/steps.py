@@ -33,8 +33,9 @@ ONE_CPU_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_
 
 
 def unit_scale(images: Array, key: Any = None) -> Float[Array, "n ..."]:
-    """Images as float32: bytes divided by 255, floats as they are. The key is there for what draws,
-    and unused here.
+    """Bring images to float32: bytes divided by 255, floats as they are.
+
+    The key is there for what draws, and unused here.
 
     Raises:
         InputError: neither bytes nor floats.
@@ -56,7 +57,7 @@ def make_train_step(
     prepare: Prepare,
     precision: str,
 ) -> Callable[..., tuple[Any, Any, Any, dict[str, Array]]]:
-    """The function train_step(params, rest, opt_state, batch, key) -> the first three anew, terms.
+    """Make train_step(params, rest, opt_state, batch, key) -> (the first three anew, terms).
 
     With bfloat16 the model computes on parameters and images that are rounded to it; the parameters
     themselves, the gradients with respect to them, and the losses stay float32.
@@ -107,8 +108,8 @@ def programs(
     precision: str,
     mesh: Mesh,
 ) -> Programs:
-    """The compiled programs: the same again for the same model, loss and optimiser, so that ten
-    like networks are compiled once.
+    """Compile the step; for the same model, loss and optimiser the same programs are given again,
+    so that ten like networks are compiled once.
 
     The state that goes in is given up (donated) for the one that comes out.
 
@@ -147,8 +148,8 @@ def programs(
 
 @partial(jax.jit, static_argnames=("batch_size", "mesh"))
 def take_batch(data: Batch, order: Array, t: Any, *, batch_size: int, mesh: Mesh) -> Batch:
-    """Batch t of an epoch, as it is stored: the images order[t batch_size : (t + 1) batch_size],
-    spread over the mesh.
+    """Take batch t of an epoch, as it is stored: the images
+    order[t batch_size : (t + 1) batch_size], spread over the mesh.
 
     Args:
         data: all images and labels, whole on every device, so that each gathers its share without
@@ -164,7 +165,7 @@ def take_batch(data: Batch, order: Array, t: Any, *, batch_size: int, mesh: Mesh
 
 
 def devices_for(batch_size: int) -> list[jax.Device]:  # pyright: ignore[reportInvalidTypeForm]
-    """As many of the devices of `rows.mesh()` as divide the batch evenly."""
+    """Choose as many of the devices of `rows.mesh()` as divide the batch evenly."""
     devices = list(rows.mesh().devices.flat)
     n_devices = max(d for d in range(1, len(devices) + 1) if batch_size % d == 0)
     return devices[:n_devices]

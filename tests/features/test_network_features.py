@@ -266,7 +266,7 @@ class TestClassifiers:
         np.testing.assert_array_equal(scores, classifier.activations(model, PICTURES, "logits"))
 
     def test_an_unknown_layer_is_refused(self):
-        with pytest.raises(InputError, match=r"expected a layer out of 'conv1', .*, found 'conv9'"):
+        with pytest.raises(InputError, match=r"expected a layer out of 'conv1', .*, got 'conv9'"):
             classifier.activations(built(SMALL["classifier"]), PICTURES, "conv9")
 
 
