@@ -10,7 +10,7 @@ from sklearn.callback import with_callbacks
 from scratchclust.checks import Rule, one_of
 from scratchclust.estimators.autoencoder import AUTOENCODER_RULES
 from scratchclust.estimators.base import key_of
-from scratchclust.estimators.network_base import Fit, NetworkFeatures, checked_classes
+from scratchclust.estimators.network_base import Fit, NetworkFeatures, check_classes
 from scratchclust.features import autoencoder, class_losses
 from scratchclust.features.networks import arrays_of, model_of
 
@@ -82,7 +82,7 @@ class ClassLossFeatures(NetworkFeatures):
         """
         given = self._checked()
         images = self._prepare(X, reset=True)
-        self.classes_, labels = checked_classes(y, len(images))
+        self.classes_, labels = check_classes(y, len(images))
         spec = autoencoder.spec_of(given.model, latent_dim=given.latent_dim, loss=given.loss)
         context = self._init_callback_context(max_subtasks=len(self.classes_))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)

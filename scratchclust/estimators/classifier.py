@@ -14,8 +14,8 @@ from scratchclust.estimators.network_base import (
     TRAINING_RULES,
     Fit,
     NetworkFeatures,
-    checked_classes,
-    checked_labels,
+    check_classes,
+    check_labels,
 )
 from scratchclust.features import classifier, pretrained
 from scratchclust.features.networks import arrays_of
@@ -92,7 +92,7 @@ class ClassifierFeatures(NetworkFeatures):
         """
         given = self._checked()
         images = self._prepare(X, reset=True)
-        self.classes_, labels = checked_classes(y, len(images))
+        self.classes_, labels = check_classes(y, len(images))
         spec = classifier.spec_of(given.model, len(self.classes_))
         layer = one_of(*classifier.layers_of(spec, self._seen_shape()))("layer", given.layer)
         self.spec_ = spec
@@ -121,7 +121,7 @@ class ClassifierFeatures(NetworkFeatures):
     def score(self, X: Any, y: Any) -> float:
         """Give the share of the images X [n h w c] whose class y [n] is predicted."""
         predicted = self.predict(X)
-        return float(np.mean(predicted == checked_labels(y, len(predicted))))
+        return float(np.mean(predicted == check_labels(y, len(predicted))))
 
     def save_weights(self, path: Any) -> None:
         """Write the network to a file that `PretrainedFeatures(weights=path)` reads, with the

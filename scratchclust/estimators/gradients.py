@@ -94,6 +94,6 @@ class GradientFeatures(ImageFeatures):
 
     @property
     def _n_features_out(self) -> int:
-        first, step = self.cell_size_ // 2, self.cell_size_
-        of_side = [len(range(first, side, step)) for side in self.input_shape_[:2]]
+        cell = self.cell_size_
+        of_side = [len(range(cell // 2, side, cell)) for side in self.input_shape_[:2]]
         return self.n_orientations * of_side[0] * of_side[1]

@@ -16,7 +16,7 @@ from scratchclust.features.networks import arrays_of, model_of
 from scratchclust.features.pixels import COLORS, pixels
 from scratchclust.progress import Progress
 from scratchclust.train.checkpoint import Checkpoints
-from scratchclust.train.optimizers import OPTIMIZER, optimizer_of
+from scratchclust.train.optimizer_specs import OPTIMIZER, optimizer_of
 from scratchclust.train.schedules import SCHEDULES
 from scratchclust.train.settings import STOP, Callback, Training
 from scratchclust.train.steps import PRECISIONS
@@ -159,7 +159,7 @@ class NetworkFeatures(TellsProgress, ImageFeatures):
         return each_epoch
 
 
-def checked_classes(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+def check_classes(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Give the distinct labels, and for each of n images the place of its own among them.
 
     Raises:
@@ -169,7 +169,7 @@ def checked_classes(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(
             "these features are learned from labels, but none came: call fit(images, labels)"
         )
-    y = checked_labels(y, n)
+    y = check_labels(y, n)
     if y.dtype == object and all(isinstance(label, int) for label in y):
         y = y.astype(np.int64)
     if y.dtype.kind in "if" and (~np.isfinite(y) | (y < 0)).any():
@@ -190,7 +190,7 @@ def checked_classes(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     return classes, labels.astype(np.int32)
 
 
-def checked_labels(y: Any, n: int) -> np.ndarray:
+def check_labels(y: Any, n: int) -> np.ndarray:
     """Give one label for each of n images, as an array.
 
     Raises:

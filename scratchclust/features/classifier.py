@@ -140,11 +140,11 @@ def class_scores(
 def of_layer(layer: str) -> Any:
     """Make the function (model, images) -> what this layer answers to each image, as one vector."""
 
-    def flattened(model: Any, images: Array) -> Array:
+    def flatten(model: Any, images: Array) -> Array:
         values = model.activations(images, layer)
         return values.reshape(len(values), -1)
 
-    return flattened
+    return flatten
 
 
 def _logits(model: Any, images: Array) -> Array:

@@ -54,7 +54,8 @@ class ClassifierSpec:
         object.__setattr__(self, "dropout_rates", tuple(self.dropout_rates))
 
     def build(self, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs) -> "Classifier":
-        """The model with fresh parameters, for images of (height, width, channels) of at least 6x6.
+        """Build the model with fresh parameters, for images of (height, width, channels), at least
+        6x6.
 
         Raises:
             InputError: smaller images: two unpadded convolutions and the pooling leave nothing of
@@ -115,7 +116,7 @@ class Classifier(nnx.Module):
         return self.head(dropout(hidden, rate_dense, key_dense))
 
     def activations(self, images: Float[Array, "n h w c"], layer: str) -> Float[Array, "n ..."]:
-        """What a layer gives, without dropout.
+        """Give the activations of a layer, without dropout.
 
         Args:
             images: of the shape that the model was built for.
@@ -133,7 +134,7 @@ class Classifier(nnx.Module):
         return features
 
     def encode(self, images: Float[Array, "n h w c"]) -> Float[Array, "n d"]:
-        """The activations of the dense layer; errors of `activations`."""
+        """Give the activations of the dense layer; errors of `activations`."""
         return self.activations(images, "dense")
 
     def _conv1(self, images: Array) -> Array:

@@ -44,7 +44,7 @@ class ConvAutoencoderSpec(EncoderDecoderSpec):
         checks.boolean("symmetric", self.symmetric)
 
     def build(self, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs) -> "ConvAutoencoder":
-        """The model with fresh parameters, for images of (height, width, channels)."""
+        """Build the model with fresh parameters, for images of (height, width, channels)."""
         return ConvAutoencoder(self, checks.image_shape_of(image_shape), rngs=rngs)
 
 
@@ -75,7 +75,7 @@ class ConvAutoencoder(nnx.Module):
         self.decoder = Decoder(spec, image_shape, rngs=rngs)
 
     def encode(self, images: Float[Array, "n h w c"]) -> Float[Array, "n ..."]:
-        """The code of each image: [n latent_dim], or [n h' w' c'] where it is spatial.
+        """Encode each image: [n latent_dim], or [n h' w' c'] where it is spatial.
 
         Raises:
             InputError: images of another shape than the model was built for.

@@ -69,11 +69,11 @@ class HalvingSpec:
 
     @classmethod
     def upsampling(cls) -> tuple[str, ...]:
-        """The kinds of upsampling that this architecture knows."""
+        """Name the kinds of upsampling that this architecture knows."""
         return UPSAMPLING
 
     def conv_settings(self) -> dict[str, Any]:
-        """The arguments of `ConvLayer` that are the same for all of them."""
+        """Give the arguments of `ConvLayer` that are the same for all of them."""
         return {
             "kernel_size": self.kernel_size,
             "batch_norm": self.batch_norm,

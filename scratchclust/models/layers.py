@@ -20,7 +20,7 @@ HE_NORMAL = jax.nn.initializers.he_normal()
 
 
 def count_parameters(model: nnx.Module) -> int:
-    """How many numbers training adjusts; running statistics are not among them."""
+    """Count the numbers that training adjusts; running statistics are not among them."""
     return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
 
 
@@ -35,8 +35,9 @@ def halved_sizes(size: tuple[int, int], times: int) -> tuple[tuple[int, int], ..
 def max_pool(
     features: Float[Array, "n h w c"], *, padding: str = "same"
 ) -> Float[Array, "n h2 w2 c"]:
-    """The maximum of each 2x2 window. Where a side is odd, "same" keeps the last row or column,
-    "valid" drops it.
+    """Take the maximum of each 2x2 window.
+
+    Where a side is odd, "same" keeps the last row or column, "valid" drops it.
 
     Two maxima of neighbours, not `reduce_window`: the gradient of that one (select and scatter) is
     slow on CPU; a step of an autoencoder took 1.2 to 1.7 times as long. Where two are largest, each
@@ -53,7 +54,7 @@ def max_pool(
 
 
 def crop(features: Float[Array, "n h w c"], size: tuple[int, ...]) -> Float[Array, "n h2 w2 c"]:
-    """The upper left part of the given height and width."""
+    """Cut out the upper left part of the given height and width."""
     return features[:, : size[0], : size[1]]
 
 
@@ -69,7 +70,7 @@ def depth_to_space(features: Float[Array, "n h w depth"]) -> Float[Array, "n 2*h
 
 
 def nearest_twice(features: Float[Array, "n h w c"]) -> Float[Array, "n 2*h 2*w c"]:
-    """Every pixel becomes a 2x2 square of its own value."""
+    """Make every pixel a 2x2 square of its own value."""
     n, h, w, c = features.shape
     return jnp.broadcast_to(features[:, :, None, :, None], (n, h, 2, w, 2, c)).reshape(
         n, 2 * h, 2 * w, c

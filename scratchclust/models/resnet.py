@@ -85,13 +85,13 @@ class ResNetSpec:
         return ResNet(self, checks.image_shape_of(image_shape)[2], rngs=rngs)
 
     def stage_blocks(self) -> tuple[int, ...]:
-        """How many blocks each stage has."""
+        """Count the blocks of each stage."""
         if self.family == "imagenet":
             return IMAGENET_BLOCKS[self.depth]
         return ((self.depth - 2) // 6,) * 3
 
     def stage_widths(self) -> tuple[int, ...]:
-        """Channels of the 3x3 convolutions of each stage."""
+        """Count the channels of the 3x3 convolutions of each stage."""
         return (64, 128, 256, 512) if self.family == "imagenet" else (16, 32, 64)
 
 
@@ -205,7 +205,7 @@ class ResNet(nnx.Module):
 
     @property
     def layer_names(self) -> tuple[str, ...]:
-        """The names that `activations` knows, in the order of the layers."""
+        """Name the layers that `activations` knows, in the order of the layers."""
         return ("stem", *(f"stage{i + 1}" for i in range(len(self.stages))), "pool", "logits")
 
     def __call__(
@@ -223,7 +223,7 @@ class ResNet(nnx.Module):
         return self.activations(images, "logits")
 
     def activations(self, images: Float[Array, "n h w c"], layer: str) -> Float[Array, "n ..."]:
-        """What a layer gives: [n h' w' c'] up to the last stage, [n c'] from "pool" on.
+        """Give the activations of a layer: [n h' w' c'] up to the last stage, then [n c'].
 
         Args:
             images: of any size, with the channels that the model was built for.

@@ -46,7 +46,7 @@ class UNetSpec(HalvingSpec):
         checks.boolean("skips", self.skips)
 
     def build(self, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs) -> "UNet":
-        """The model with fresh parameters, for images of (height, width, channels)."""
+        """Build the model with fresh parameters, for images of (height, width, channels)."""
         return UNet(self, checks.image_shape_of(image_shape), rngs=rngs)
 
 
@@ -94,7 +94,7 @@ class UNet(nnx.Module):
         self.head = nnx.Conv(widths[0], image_shape[2], (1, 1), rngs=rngs)
 
     def encode(self, images: Float[Array, "n h w c"]) -> Float[Array, "n ..."]:
-        """The code of each image: [n latent_dim], or [n h' w' c'] where it is spatial.
+        """Encode each image: [n latent_dim], or [n h' w' c'] where it is spatial.
 
         Raises:
             InputError: images of another shape than the model was built for.

@@ -52,7 +52,7 @@ class VAESpec(EncoderDecoderSpec):
             )
 
     def build(self, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs) -> "VAE":
-        """The model with fresh parameters, for images of (height, width, channels)."""
+        """Build the model with fresh parameters, for images of (height, width, channels)."""
         return VAE(self, checks.image_shape_of(image_shape), rngs=rngs)
 
 

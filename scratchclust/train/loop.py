@@ -81,8 +81,8 @@ def train(
             end by the same answer.
         checkpoints: where and how often to keep the state, also after the last epoch.
         resume: go on from the newest usable checkpoint; from the beginning if there are none. On a
-            CPU the parameters become the same to the last bit; elsewhere, where the length of a
-            compiled stretch follows from the time a step takes, to rounding.
+            CPU the parameters become the same to the last bit; elsewhere, where the time that a
+            step takes decides how many of them are compiled together, to rounding.
         progress: is told where the run is, at most ten times a second.
 
     Returns:
@@ -108,7 +108,7 @@ def train(
 
 
 def fit(model: Any, data: Batch, *, loss: Loss, key: Any, training: Training) -> TrainingResult:
-    """`train` with its settings as one value.
+    """Do what `train` does, with its settings as one value.
 
     Args:
         model: an nnx module.
@@ -117,7 +117,12 @@ def fit(model: Any, data: Batch, *, loss: Loss, key: Any, training: Training) ->
         key: decides the shuffles and all that `prepare` and the loss draw.
         training: the settings.
 
-    Returns, raises: as `train`.
+    Returns:
+        As `train`.
+
+    Raises:
+        InputError: as `train`.
+        TrainingError: as `train`.
     """
     runner = Runner(model, data, loss=loss, key=key, training=training)
     checkpoints = training.checkpoints
@@ -141,13 +146,14 @@ def fit(model: Any, data: Batch, *, loss: Loss, key: Any, training: Training) ->
                     Record(epoch, arrays, history, runner.key_numbers, runner.configuration)
                 )
     except TrainingError as error:
-        error.model, error.history = runner.model(arrays), history
+        error.model = runner.model(arrays)
+        error.history = history
         raise
     return TrainingResult(runner.model(arrays), history)
 
 
 def _begin(runner: Runner, training: Training) -> tuple[int, dict[str, np.ndarray], History]:
-    """Epochs that are finished, the state after them, and their history."""
+    """Find the epochs that are finished, the state after them, and their history."""
     checkpoints = training.checkpoints
     if checkpoints is None:
         return 0, runner.start, {}
@@ -170,7 +176,7 @@ def _begin(runner: Runner, training: Training) -> tuple[int, dict[str, np.ndarra
 def _run_epoch(
     runner: Runner, state: State, epoch: int, clock: Clock
 ) -> tuple[State, dict[str, np.ndarray]]:
-    """The state after an epoch, and the terms of the loss, one value for each step."""
+    """Run one epoch: the state after it, and the terms of the loss, one value for each step."""
     order, key = runner.shuffle(epoch)
     terms: dict[str, np.ndarray] = {"loss": np.empty(0)}
     while (n_done := len(terms["loss"])) < runner.n_steps:

@@ -20,7 +20,7 @@ from scratchclust import rows
 from scratchclust.errors import InputError
 from scratchclust.files import sha256_of_array
 from scratchclust.train.losses import Batch, Loss
-from scratchclust.train.optimizers import build_optimizer
+from scratchclust.train.optimizer_specs import build_optimizer
 from scratchclust.train.settings import Training
 from scratchclust.train.state import Layout, State, without_key
 from scratchclust.train.steps import devices_for, programs, take_batch

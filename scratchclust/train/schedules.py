@@ -84,7 +84,7 @@ class CosineSpec:
         Rule(f"between 0 and the peak {self.peak}", between)("final", self.final)
 
     def build(self, n_steps: int) -> Schedule:
-        """The schedule of a run of n_steps steps."""
+        """Build the schedule of a run of n_steps steps."""
         return cosine(self.peak, n_steps, warmup=int(self.warmup * n_steps), final=self.final)
 
 
@@ -108,7 +108,7 @@ class StepSpec:
             SHARE_OF_STEPS("each of boundaries", boundary)
 
     def build(self, n_steps: int) -> Schedule:
-        """The schedule of a run of n_steps steps."""
+        """Build the schedule of a run of n_steps steps."""
         boundaries = tuple(math.ceil(boundary * n_steps) for boundary in self.boundaries)
         return step(self.initial, boundaries, factor=self.factor)
 

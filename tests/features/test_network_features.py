@@ -15,7 +15,7 @@ from scratchclust.errors import InputError
 from scratchclust.features import autoencoder, class_losses, classifier, networks
 from scratchclust.models import ClassifierSpec, ConvAutoencoderSpec, ResNetSpec, UNetSpec, VAESpec
 from scratchclust.train.losses import reconstruction_loss, vae_loss
-from scratchclust.train.optimizers import AdamSpec, MomentumSpec, SGDSpec, optimizer_of
+from scratchclust.train.optimizer_specs import AdamSpec, MomentumSpec, SGDSpec, optimizer_of
 from scratchclust.train.settings import Training
 from tests.models.model_cases import SMALL
 

@@ -16,8 +16,8 @@ import scratchclust
 from scratchclust.errors import InputError
 from scratchclust.reference import optimizers as reference
 from scratchclust.reference import schedules as reference_schedules
-from scratchclust.train import optimizers, schedules
-from scratchclust.train.optimizers import (
+from scratchclust.train import optimizer_specs, optimizers, schedules
+from scratchclust.train.optimizer_specs import (
     OPTIMIZERS,
     AdadeltaSpec,
     AdamSpec,
@@ -379,7 +379,7 @@ class TestSpecs:
 class TestANewOptimizer:
     @pytest.fixture(autouse=True)
     def the_list_as_it_was(self, monkeypatch):
-        monkeypatch.setattr(optimizers, "OPTIMIZERS", OPTIMIZERS.copy())
+        monkeypatch.setattr(optimizer_specs, "OPTIMIZERS", OPTIMIZERS.copy())
 
     def toy(self):
         def halving(learning_rate, beta):
@@ -395,13 +395,13 @@ class TestANewOptimizer:
 
     def test_it_is_known_by_its_name_once_it_is_defined(self):
         spec = self.toy()
-        built, described = optimizers.build_optimizer("halving", 10)
+        built, described = optimizer_specs.build_optimizer("halving", 10)
         params = jnp.array([3.0])
         updates, _ = built.update(jnp.array([2.0]), built.init(params), params)
         assert updates[0] == pytest.approx(-0.01)
         assert described == str(spec())
         assert spec(0.1).build(1) is spec(0.1).build(2)
-        assert optimizers.optimizer_of(spec(), 0.25) == spec(0.25, 0.5)
+        assert optimizer_specs.optimizer_of(spec(), 0.25) == spec(0.25, 0.5)
 
     @pytest.mark.parametrize("beta", [1.0, -0.1, float("nan"), "0.5", None])
     def test_its_fields_are_checked_by_what_they_are(self, beta):
@@ -417,12 +417,12 @@ class TestANewOptimizer:
 
                 beta: float = 0.5
 
-        assert optimizers.OPTIMIZERS["sgd"] is SGDSpec
+        assert optimizer_specs.OPTIMIZERS["sgd"] is SGDSpec
 
     def test_those_of_this_package_have_public_names(self):
         """The lazy list, which must not load jax, against the classes that entered themselves."""
         public = {
-            name for name, module in scratchclust.SPECS.items() if module == "train.optimizers"
+            name for name, module in scratchclust.SPECS.items() if module == "train.optimizer_specs"
         }
         assert public == {spec.__name__ for spec in OPTIMIZERS.values()}
         assert all(getattr(scratchclust, spec.__name__) is spec for spec in OPTIMIZERS.values())

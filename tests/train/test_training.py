@@ -17,7 +17,7 @@ from scratchclust.train import runner as runners
 from scratchclust.train.checkpoint import Checkpoints
 from scratchclust.train.loop import STOP, Every, train
 from scratchclust.train.losses import Batch, classification_loss, mse, reconstruction_loss
-from scratchclust.train.optimizers import AdamSpec, SGDSpec
+from scratchclust.train.optimizer_specs import AdamSpec, SGDSpec
 from scratchclust.train.runner import Runner
 from scratchclust.train.schedules import CosineSpec
 from scratchclust.train.settings import Training

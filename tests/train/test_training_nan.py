@@ -13,7 +13,7 @@ from scratchclust.errors import InputError, TrainingError
 from scratchclust.train import runner as runners
 from scratchclust.train.checkpoint import Checkpoints
 from scratchclust.train.losses import Batch, mse
-from scratchclust.train.optimizers import SGDSpec
+from scratchclust.train.optimizer_specs import SGDSpec
 from scratchclust.train.runner import Runner
 from scratchclust.train.settings import Training
 from tests.train.training_cases import (

@@ -9,7 +9,7 @@ from flax import nnx
 
 from scratchclust.train.loop import train
 from scratchclust.train.losses import classification_loss, reconstruction_loss
-from scratchclust.train.optimizers import AdamSpec
+from scratchclust.train.optimizer_specs import AdamSpec
 
 
 class Classifier(nnx.Module):
