@@ -19,9 +19,9 @@ from flax import nnx
 
 from benchmarks.harness import Contender, compare
 from scratchclust.models import ConvAutoencoderSpec
-from scratchclust.train.job import Job
 from scratchclust.train.losses import Batch, reconstruction_loss
-from scratchclust.train.steps import unit_scale
+from scratchclust.train.runner import Runner
+from scratchclust.train.settings import Training
 
 SPEC = ConvAutoencoderSpec()
 SHAPES = [(28, 28, 1), (32, 32, 3)]
@@ -39,20 +39,18 @@ def main(*, quick: bool, repeats: int) -> list[dict[str, Any]]:
 def _compare(shape: tuple[int, int, int], n_steps: int, repeats: int) -> list[dict[str, Any]]:
     images = np.random.default_rng(0).integers(0, 256, (n_steps * BATCH, *shape), dtype=np.uint8)
     model = SPEC.build(shape, rngs=nnx.Rngs(0))
-    job = Job(
+    runner = Runner(
         model,
         Batch(images, None),
         loss=reconstruction_loss("mse"),
-        optimizer="adam",
-        epochs=1,
-        batch_size=BATCH,
         key=jax.random.key(0),
-        prepare=unit_scale,
-        precision="float32",
+        training=Training(optimizer="adam", epochs=1, batch_size=BATCH),
     )
     peers = _torch_contenders(model, images, n_steps)
     size = f"conv autoencoder {'x'.join(map(str, shape))}, batch {BATCH}, Adam, {n_steps} steps"
-    same, all_ = (partial(_ours, job, n_steps, one_batch=one_batch) for one_batch in (True, False))
+    same, all_ = (
+        partial(_ours, runner, n_steps, one_batch=one_batch) for one_batch in (True, False)
+    )
     floor = Contender("products alone", partial(_products, _matrices(shape), n_steps))
     steps = [
         Contender("scratchclust", same),
@@ -71,14 +69,14 @@ def _compare(shape: tuple[int, int, int], n_steps: int, repeats: int) -> list[di
     ]
 
 
-def _ours(job: Job, n_steps: int, *, one_batch: bool) -> dict[str, Any]:
+def _ours(runner: Runner, n_steps: int, *, one_batch: bool) -> dict[str, Any]:
     """The loop of `train`, without its callbacks and checkpoints."""
-    state, (order, key), terms = job.place(job.start), job.shuffle(1), {}
+    state, (order, key), terms = runner.place(runner.start), runner.shuffle(1), {}
     if one_batch:
         order = jax.device_put(np.tile(np.arange(BATCH, dtype=np.int32), n_steps), order.sharding)
     done = 0
     while done < n_steps:
-        state, terms = job.advance(state, order, key, done)
+        state, terms = runner.advance(state, order, key, done)
         done += len(terms["loss"])
     return {"loss": float(terms["loss"][-1])} if one_batch else {}
 

@@ -28,3 +28,7 @@ WEIGHT_SUM_TOLERANCE = 1e-6
 # ---- t-SNE
 
 # ---- Features
+
+# Added to the mass, the spread and the length that are divided by: an empty image has none of
+# them. Without unit: pixels are in [0, 1].
+EMPTY_IMAGE = 1e-9

@@ -669,7 +669,7 @@ assert hand_error < pca_error
 # %%
 from scratchclust.train.loop import train
 from scratchclust.train.losses import reconstruction_loss
-from scratchclust.train.optimizers import AdamSpec
+from scratchclust.train.optimizer_specs import AdamSpec
 
 settings = {"optimizer": AdamSpec(LEARNING_RATE), "epochs": EPOCHS, "batch_size": BATCH_SIZE}
 trained = train(model, images, loss=reconstruction_loss("mse"), key=jax.random.key(SEED), **settings)

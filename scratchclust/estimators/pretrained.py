@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from scratchclust.checks import Rule, nothing, one_of, path, that_is, whole
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import like
-from scratchclust.estimators.features import ImageFeatures, check_images
+from scratchclust.estimators.image_base import ImageFeatures, check_images
 from scratchclust.features import pretrained
 from scratchclust.features.classifier import layer_length
 from scratchclust.features.networks import model_of
@@ -75,22 +75,21 @@ class PretrainedFeatures(ImageFeatures):
         images = check_images(X)
         if images.shape[3] not in (1, 3):
             raise InputError(
-                f"expected images of 1 or 3 channels, got {images.shape[3]}: choose among the channels"
+                f"expected images of 1 or 3 channels, got {images.shape[3]}: "
+                "choose among the channels"
             )
         found = pretrained.read(given.weights)
         one_of(*pretrained.feature_layers(found))("layer", given.layer)
         self.network_shape_ = pretrained.shape_seen(found, given.size)
         layer = pretrained.layer_named(given.layer, found.spec, self.network_shape_)
         self.n_features_out_ = layer_length(found.spec, self.network_shape_, layer)
-        self.input_shape_, self.spec_, self.parameters_ = (
-            tuple(images.shape[1:]),
-            found.spec,
-            found.arrays,
-        )
+        self.input_shape_ = tuple(images.shape[1:])
+        self.spec_ = found.spec
+        self.parameters_ = found.arrays
         return self
 
     def transform(self, X: Any) -> Any:
-        """The features [n d] of images X [n h w c], uint8 or float in [0, 1].
+        """Give the features [n d] of images X [n h w c], uint8 or float in [0, 1].
 
         Raises:
             InputError: X are no images, or not of the shape of the fit.

@@ -19,8 +19,9 @@ from jaxtyping import Array, Float32, Num
 from scratchclust.errors import InputError
 from scratchclust.features.networks import in_batches
 from scratchclust.models import VAE, ConvAutoencoder, ConvAutoencoderSpec, UNet, UNetSpec, VAESpec
-from scratchclust.train.loop import TrainingResult, train
-from scratchclust.train.losses import Loss, reconstruction_loss, vae_loss
+from scratchclust.train.loop import TrainingResult, fit
+from scratchclust.train.losses import Batch, Loss, reconstruction_loss, vae_loss
+from scratchclust.train.settings import Training
 
 __all__ = [
     "MODELS",
@@ -35,14 +36,12 @@ __all__ = [
 ]
 
 MODELS: dict[str, Any] = {"conv": ConvAutoencoderSpec, "unet": UNetSpec, "vae": VAESpec}
-LIKELIHOODS = {
-    "mse": "gaussian",
-    "bernoulli": "bernoulli",
-}  # of a pixel in a VAE, by the word for the loss
+# of a pixel in a VAE, by the word for the loss
+LIKELIHOODS = {"mse": "gaussian", "bernoulli": "bernoulli"}
 
 
 def spec_of(model: Any, *, latent_dim: int | None = None, loss: str = "mse") -> Any:
-    """The spec that a word stands for; a spec is taken as it is.
+    """Give the spec that a word stands for; a spec is taken as it is.
 
     Args:
         model: "conv", "unet", "vae" or a spec of one of them.
@@ -58,7 +57,8 @@ def spec_of(model: Any, *, latent_dim: int | None = None, loss: str = "mse") -> 
         return model if latent_dim is None else replace(model, latent_dim=latent_dim)
     if not isinstance(model, str) or model not in MODELS:
         raise InputError(
-            f"expected model to be one of {', '.join(map(repr, MODELS))} or a spec of them, got {model!r}"
+            f"expected model to be one of {', '.join(map(repr, MODELS))} or a spec of them, "
+            f"got {model!r}"
         )
     fields: dict[str, Any] = {} if latent_dim is None else {"latent_dim": latent_dim}
     if model == "vae":
@@ -67,8 +67,8 @@ def spec_of(model: Any, *, latent_dim: int | None = None, loss: str = "mse") -> 
 
 
 def loss_of(spec: Any, loss: str) -> Loss:
-    """The loss of a model: `loss` ("mse" or "bernoulli") for autoencoders, the ELBO that its spec
-    says for a VAE.
+    """Give the loss of a model: `loss` ("mse" or "bernoulli") for autoencoders, the ELBO that its
+    spec says for a VAE.
 
     Raises:
         InputError: an unknown loss, a VAE whose likelihood is another one, or "bernoulli" without a
@@ -79,51 +79,55 @@ def loss_of(spec: Any, loss: str) -> Loss:
         # "mse" is the default, which nobody need have meant: a spec says its likelihood itself.
         if loss != "mse" and spec.likelihood != LIKELIHOODS[loss]:
             raise InputError(
-                f"loss={loss!r} and a VAE of likelihood={spec.likelihood!r} do not fit: change one of them"
+                f"loss={loss!r} and a VAE of likelihood={spec.likelihood!r} do not fit: "
+                "change one of them"
             )
         return vae_loss(spec.likelihood, spec.beta)
     if loss == "bernoulli" and getattr(spec, "symmetric", False):
         raise InputError(
-            "loss='bernoulli' wants logits of [0, 1], the spec has symmetric=True: change one of them"
+            "loss='bernoulli' wants logits of [0, 1], the spec has symmetric=True: "
+            "change one of them"
         )
     if loss == "bernoulli" and spec.output != "sigmoid":
         raise InputError(
-            f"loss='bernoulli' wants output='sigmoid', the spec has {spec.output!r}: change one of them"
+            f"loss='bernoulli' wants output='sigmoid', the spec has {spec.output!r}: "
+            "change one of them"
         )
     return reconstruction_loss(loss)
 
 
 def code_length(spec: Any, image_shape: tuple[int, int, int]) -> int:
-    """Numbers in the code of an image of (height, width, channels), flattened if it is spatial."""
+    """Count the numbers in the code of an image of (height, width, channels), flattened."""
     return spec.latent_dim or math.prod(spec.code_grid(image_shape))
 
 
 def fit_autoencoder(
-    images: Num[np.ndarray, "n h w c"], spec: Any, *, loss: str, key: Any, **settings: Any
+    images: Num[np.ndarray, "n h w c"], spec: Any, *, loss: str, key: Any, training: Training
 ) -> TrainingResult:
-    """An autoencoder that was trained on the images.
+    """Train an autoencoder on the images.
 
     Args:
         images: uint8, or float in [0, 1].
         spec: of the model.
         loss: "mse" or "bernoulli".
         key: of the first parameters, the shuffles and the noise.
-        settings: optimizer, epochs, batch_size and the rest of `train`.
+        training: the settings, as `train` explains them.
     """
     build_key, train_key = jax.random.split(key)
     model = spec.build(images.shape[1:], rngs=nnx.Rngs(build_key))
-    return train(model, images, loss=loss_of(spec, loss), key=train_key, **settings)
+    data = Batch(images, None)
+    return fit(model, data, loss=loss_of(spec, loss), key=train_key, training=training)
 
 
 def encode(model: nnx.Module, images: Num[np.ndarray, "n h w c"]) -> Float32[np.ndarray, "n d"]:
-    """The code of each image as one vector; of a VAE the mean of its code."""
+    """Give the code of each image as one vector; of a VAE the mean of its code."""
     return in_batches(model, _codes, images)
 
 
 def decode(
     model: ConvAutoencoder | UNet | VAE, codes: Float32[np.ndarray, "n d"]
 ) -> Float32[np.ndarray, "n h w c"]:
-    """The image of each code, in [0, 1] (or what `output` of the spec says).
+    """Draw the image of each code, in [0, 1] (or what `output` of the spec says).
 
     Args:
         model: a ConvAutoencoder or a VAE.
@@ -134,7 +138,8 @@ def decode(
     """
     if isinstance(model, UNet):
         raise InputError(
-            "a U-Net draws from its skip connections too, so codes alone cannot be decoded: use another model"
+            "a U-Net draws from its skip connections too, so codes alone cannot be decoded: "
+            "use another model"
         )
     return in_batches(
         model, _images, codes.reshape(len(codes), *model.decoder.code_shape), prepare=_as_it_is
@@ -144,7 +149,7 @@ def decode(
 def reconstruct(
     model: nnx.Module, images: Num[np.ndarray, "n h w c"], *, zero_code: bool = False
 ) -> Float32[np.ndarray, "n h w c"]:
-    """Each image as the network draws it again; of a VAE, from the mean of its code.
+    """Draw each image again; of a VAE, from the mean of its code.
 
     Args:
         model: ConvAutoencoder, UNet or VAE.
@@ -166,9 +171,7 @@ def _images(model: Any, codes: Array) -> Array:
 
 
 def reconstructions(model: Any, images: Array) -> Array:
-    """Each image of a batch [n h w c] in float as the network draws it again, to be used inside
-    `jit`.
-    """
+    """Draw each image of a batch [n h w c] in float again; to be used inside `jit`."""
     if isinstance(model, UNet):
         return model(images)
     code = model.encode(images)

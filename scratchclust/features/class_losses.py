@@ -25,21 +25,21 @@ from scratchclust.features.autoencoder import reconstructions
 from scratchclust.features.networks import in_batches
 
 LOSSES = ("raw", "log-centred")
-LEAST = 1e-8  # a picture that is drawn exactly has loss 0, and that no logarithm
+LEAST_LOSS = 1e-8  # a picture that is drawn exactly has loss 0, and that no logarithm
 
 
 def image_losses(
     model: nnx.Module, images: Num[np.ndarray, "n h w c"]
 ) -> Float32[np.ndarray, " n"]:
-    """The mean squared error over the pixels and channels of each image, whatever loss the model
-    was trained on.
+    """Give the mean squared error over the pixels and channels of each image, whatever loss the
+    model was trained on.
     """
     return in_batches(model, _losses, images)
 
 
 def log_centred(losses: Num[np.ndarray, "n c"]) -> Float32[np.ndarray, "n c"]:
-    """log f_j(x) less its mean over j, for losses f_j(x) [n c] that are counted as at least 1e-8."""
-    logarithms = np.log(np.maximum(losses, LEAST)).astype(np.float32)
+    """log f_j(x) less its mean over j, for losses f_j(x) [n c] that count as at least 1e-8."""
+    logarithms = np.log(np.maximum(losses, LEAST_LOSS)).astype(np.float32)
     return logarithms - logarithms.mean(axis=1, keepdims=True)
 
 

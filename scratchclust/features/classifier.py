@@ -18,8 +18,9 @@ from scratchclust.errors import InputError
 from scratchclust.features.networks import in_batches
 from scratchclust.models import ClassifierSpec, ResNetSpec
 from scratchclust.train.augmentation import AUGMENTATIONS
-from scratchclust.train.loop import TrainingResult, train
-from scratchclust.train.losses import classification_loss
+from scratchclust.train.loop import TrainingResult, fit
+from scratchclust.train.losses import Batch, classification_loss
+from scratchclust.train.settings import Training
 from scratchclust.train.steps import Prepare, unit_scale
 
 __all__ = [
@@ -37,7 +38,7 @@ SPECS = (ClassifierSpec, ResNetSpec)
 
 
 def spec_of(model: Any, n_classes: int) -> Any:
-    """The spec of a classifier for so many classes: a given one, or the small network for None.
+    """Give the spec of a classifier for so many classes: a given one, or for None the small one.
 
     Raises:
         InputError: no spec, or one for another number of classes.
@@ -57,8 +58,8 @@ def spec_of(model: Any, n_classes: int) -> Any:
 
 
 def augmentation(name: str | None) -> Prepare:
-    """What prepares the images of a training: "crop", "flip-crop", or None for the images as they
-    are.
+    """Give what prepares the images of a training: "crop", "flip-crop", or None for the images as
+    they are.
 
     Raises:
         InputError: an unknown word.
@@ -73,12 +74,12 @@ def augmentation(name: str | None) -> Prepare:
 
 
 def layers_of(spec: Any, image_shape: tuple[int, int, int]) -> tuple[str, ...]:
-    """The names of the layers of a ClassifierSpec or ResNetSpec, from the image to the logits."""
+    """Name the layers of a ClassifierSpec or ResNetSpec, from the image to the logits."""
     return tuple(nnx.eval_shape(lambda: spec.build(image_shape, rngs=nnx.Rngs(0))).layer_names)
 
 
 def layer_length(spec: Any, image_shape: tuple[int, int, int], layer: str) -> int:
-    """How many numbers a layer answers to an image of (height, width, channels); nothing is
+    """Count the numbers that a layer answers to an image of (height, width, channels); nothing is
     computed for it.
     """
 
@@ -96,54 +97,54 @@ def fit_classifier(
     spec: Any,
     *,
     key: Any,
-    **settings: Any,
+    training: Training,
 ) -> TrainingResult:
-    """A classifier that was trained on images and their classes 0, 1, ...
+    """Train a classifier on images and their classes 0, 1, ...
 
     Args:
         images: uint8, or float in [0, 1].
         labels: below spec.n_classes.
         spec: `ClassifierSpec` or `ResNetSpec`.
         key: of the first parameters, the shuffles and the dropout.
-        settings: optimizer, epochs, batch_size and the rest of `train`.
+        training: the settings, as `train` explains them.
 
     Raises:
         InputError: a label that is no class of the spec; and those of `train`.
     """
     if np.max(labels) >= spec.n_classes:
         raise InputError(
-            f"expected labels below {spec.n_classes}, got {np.max(labels)}: number the classes from 0"
+            f"expected labels below {spec.n_classes}, got {np.max(labels)}: "
+            "number the classes from 0"
         )
     build_key, train_key = jax.random.split(key)
     model = spec.build(images.shape[1:], rngs=nnx.Rngs(build_key))
-    return train(
-        model, images, labels=labels, loss=classification_loss(), key=train_key, **settings
-    )
+    data = Batch(images, labels)
+    return fit(model, data, loss=classification_loss(), key=train_key, training=training)
 
 
 def activations(
     model: nnx.Module, images: Num[np.ndarray, "n h w c"], layer: str
 ) -> Float32[np.ndarray, "n d"]:
-    """What a layer answers to each image, as one vector; `model.layer_names` lists the layers."""
+    """Give what a layer answers to each image, as one vector; `model.layer_names` lists them."""
     return in_batches(model, of_layer(layer), images)
 
 
 def class_scores(
     model: nnx.Module, images: Num[np.ndarray, "n h w c"]
 ) -> Float32[np.ndarray, "n k"]:
-    """The logit of each class, for each image."""
+    """Give the logit of each class, for each image."""
     return in_batches(model, _logits, images)
 
 
 @cache  # one function object for each layer, so that it is compiled once
 def of_layer(layer: str) -> Any:
-    """The function (model, images) -> what this layer answers to each image, as one vector."""
+    """Make the function (model, images) -> what this layer answers to each image, as one vector."""
 
-    def flattened(model: Any, images: Array) -> Array:
+    def flatten(model: Any, images: Array) -> Array:
         values = model.activations(images, layer)
         return values.reshape(len(values), -1)
 
-    return flattened
+    return flatten
 
 
 def _logits(model: Any, images: Array) -> Array:

@@ -15,14 +15,14 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from scratchclust import rows
+from scratchclust.constants import EMPTY_IMAGE
+from scratchclust.rows import AnyArray
 
-AnyArray = Array | np.ndarray
-EPS = 1e-9  # an empty image has no mass, no spread and no gradient
 PLANES = 8  # numbers that the widest intermediate has for each pixel
 
 
 def straighten(images: Float[AnyArray, "n h w"]) -> Float[AnyArray, "n h w"]:
-    """Each image with its long axis upright and its mass in the middle.
+    """Set each image's long axis upright and its mass in the middle.
 
     Args:
         images: 0 is empty.
@@ -37,7 +37,7 @@ def oriented_gradients(
     cell_size: int = 3,
     sigma: float = 1.5,
 ) -> Float[AnyArray, "n d"]:
-    """The histogram of oriented gradients of each image, scaled to length 1.
+    """Count the oriented gradients of each image into a histogram, scaled to length 1.
 
     Args:
         images: any scale: a factor changes nothing.
@@ -50,7 +50,8 @@ def oriented_gradients(
         direction, row, column; 648 for 28x28.
     """
     _, h, w = images.shape
-    over_rows, over_columns = smoothing(h, cell_size, sigma), smoothing(w, cell_size, sigma)
+    over_rows = smoothing(h, cell_size, sigma)
+    over_columns = smoothing(w, cell_size, sigma)
     data = _in_blocks(images)
     dtype = data.arrays[0].dtype
     found = _histogram_blocks(
@@ -60,8 +61,7 @@ def oriented_gradients(
 
 
 def smoothing(n_pixels: int, cell_size: int, sigma: float) -> Float[np.ndarray, "cells n_pixels"]:
-    """A Gaussian around the middle of each cell, as weights of the pixels: smoothed = weights @
-    pixels.
+    """Weight the pixels by a Gaussian around each cell's middle: smoothed = weights @ pixels.
 
     At most 4 sigma wide to either side; beyond its ends the line of pixels is repeated as in a
     mirror.
@@ -84,7 +84,7 @@ def _in_blocks(images: AnyArray) -> rows.Rows:
 
 @jax.jit
 def _straighten_blocks(data: rows.Rows) -> Array:
-    return rows.map_sum(lambda images: (None, _straightened(images)), data)[1]
+    return rows.map_sum(lambda images: (None, _straighten(images)), data)[1]
 
 
 @partial(jax.jit, static_argnames="n_orientations")
@@ -97,26 +97,28 @@ def _histogram_blocks(
     return rows.map_sum(block, data, over_rows, over_columns)[1]
 
 
-def _straightened(images: Float[Array, "b h w"]) -> Float[Array, "b h w"]:
+def _straighten(images: Float[Array, "b h w"]) -> Float[Array, "b h w"]:
     _, h, w = images.shape
-    y, x = jnp.arange(h, dtype=images.dtype)[None, :], jnp.arange(w, dtype=images.dtype)[None, :]
-    by_row, by_column = images.sum(axis=2), images.sum(axis=1)
-    mass = by_row.sum(axis=1) + EPS
-    r, c = (y * by_row).sum(axis=1) / mass, (x * by_column).sum(axis=1) / mass
+    y = jnp.arange(h, dtype=images.dtype)[None, :]
+    x = jnp.arange(w, dtype=images.dtype)[None, :]
+    by_row = images.sum(axis=2)
+    by_column = images.sum(axis=1)
+    mass = by_row.sum(axis=1) + EMPTY_IMAGE
+    r = (y * by_row).sum(axis=1) / mass
+    c = (x * by_column).sum(axis=1) / mass
     v_rr = (jnp.square(y - r[:, None]) * by_row).sum(axis=1) / mass
-    across = ((x - c[:, None])[:, None, :] * images).sum(
-        axis=2
-    )  # [b h] of each row, its mass times its distance to c
+    # [b h] of each row, its mass times its distance to c
+    across = ((x - c[:, None])[:, None, :] * images).sum(axis=2)
     v_rc = ((y - r[:, None]) * across).sum(axis=1) / mass
     up = y - (h - 1) / 2
-    slope, shift = (v_rc / (v_rr + EPS))[:, None], (c - (w - 1) / 2)[:, None]
-    centred = _moved(
-        images.swapaxes(1, 2), jnp.broadcast_to((r - (h - 1) / 2)[:, None], by_column.shape)
-    )
-    return _moved(centred.swapaxes(1, 2), shift + slope * up)
+    slope = (v_rc / (v_rr + EMPTY_IMAGE))[:, None]
+    shift = (c - (w - 1) / 2)[:, None]
+    down = jnp.broadcast_to((r - (h - 1) / 2)[:, None], by_column.shape)
+    centred = _shift(images.swapaxes(1, 2), down)
+    return _shift(centred.swapaxes(1, 2), shift + slope * up)
 
 
-def _moved(
+def _shift(
     lines: Float[Array, "b lines pixels"], by: Float[Array, "b lines"]
 ) -> Float[Array, "b lines pixels"]:
     """lines[..., j + by] between the pixels, linearly; 0 outside."""
@@ -126,7 +128,8 @@ def _moved(
     padded = jnp.pad(lines, ((0, 0), (0, 0), (1, 1)))  # the last pixel fades to 0 over one more
     first = jnp.minimum(at.astype(jnp.int32), n_pixels)
     part = at - first
-    left, right = (jnp.take_along_axis(padded, index, axis=2) for index in (first, first + 1))
+    left = jnp.take_along_axis(padded, first, axis=2)
+    right = jnp.take_along_axis(padded, first + 1, axis=2)
     return (1 - part) * left + part * right
 
 
@@ -138,7 +141,8 @@ def _histograms(
 ) -> Float[Array, "b d"]:
     gx = jnp.pad(images[:, :, 2:] - images[:, :, :-2], ((0, 0), (0, 0), (1, 1)))
     gy = jnp.pad(images[:, 2:] - images[:, :-2], ((0, 0), (1, 1), (0, 0)))
-    size, angle = jnp.hypot(gx, gy), jnp.arctan2(gy, gx) / (2 * np.pi) * n_orientations
+    size = jnp.hypot(gx, gy)
+    angle = jnp.arctan2(gy, gx) / (2 * np.pi) * n_orientations
     directions = jnp.arange(n_orientations, dtype=angle.dtype)[None, :, None, None]
     apart = jnp.abs(
         (angle[:, None] - directions + n_orientations / 2) % n_orientations - n_orientations / 2
@@ -148,4 +152,4 @@ def _histograms(
         "ph,bohw,qw->bopq", over_rows, planes, over_columns, precision=jax.lax.Precision.HIGHEST
     )
     features = jnp.sqrt(smooth.reshape(len(images), -1))
-    return features / (jnp.linalg.norm(features, axis=1, keepdims=True) + EPS)
+    return features / (jnp.linalg.norm(features, axis=1, keepdims=True) + EMPTY_IMAGE)

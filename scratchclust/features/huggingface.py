@@ -15,8 +15,12 @@ from scratchclust.errors import InputError
 from scratchclust.models import ResNetSpec
 from scratchclust.models.resnet import IMAGENET_BLOCKS
 
-CONFIG, WEIGHTS, PREPROCESSOR = "config.json", "model.safetensors", "preprocessor_config.json"
-IMAGENET_MEAN, IMAGENET_STD, IMAGENET_SIZE = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 224
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+PREPROCESSOR = "preprocessor_config.json"
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+IMAGENET_SIZE = 224
 PLAIN = {  # what `ResNet` computes; other values make another network
     "model_type": "resnet",
     "num_channels": 3,
@@ -40,7 +44,7 @@ Found = tuple[ResNetSpec, dict[str, np.ndarray], tuple[int, int, int]]
 
 
 def read_folder(folder: Path) -> Found:
-    """The spec, the arrays under our names, and (height, width, channels) of the images.
+    """Read the spec, the arrays under our names, and (height, width, channels) of the images.
 
     A file without a classifier gives one of a single class that answers 0.
 
@@ -51,9 +55,11 @@ def read_folder(folder: Path) -> Found:
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise InputError(
-                f"{folder} has no {name}: give a folder with {CONFIG} and {WEIGHTS}, as the hub has them"
+                f"{folder} has no {name}: "
+                f"give a folder with {CONFIG} and {WEIGHTS}, as the hub has them"
             )
-    config, seen = _json(folder / CONFIG), _json(folder / PREPROCESSOR)
+    config = _json(folder / CONFIG)
+    seen = _json(folder / PREPROCESSOR)
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -65,20 +71,21 @@ def read_folder(folder: Path) -> Found:
     except SafetensorError as error:
         raise InputError(f"{folder / WEIGHTS} is damaged: fetch it again") from error
     try:
-        size, scale = _size_of(seen), _scale_of(seen)
+        size = _size_of(seen)
+        scale = _scale_of(seen)
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"{folder / PREPROCESSOR} has another size, image_mean or image_std than a number and three numbers each: "
-            "remove it to have ImageNet's"
+            f"{folder / PREPROCESSOR} has another size, image_mean or image_std than a number "
+            "and three numbers each: remove it to have ImageNet's"
         ) from error
     spec = _spec_of(
         config, scale, n_classes=len(theirs.get("classifier.1.bias", [0])), folder=folder
     )
-    return spec, _renamed(spec, theirs, folder), (size, size, 3)
+    return spec, _rename(spec, theirs, folder), (size, size, 3)
 
 
 def read_hub(name: str) -> Found:
-    """The same for a name on the hub; what was fetched once is kept by huggingface_hub.
+    """Read the same for a name on the hub; what was fetched once is kept by huggingface_hub.
 
     Raises:
         InputError: huggingface_hub is not installed, or the network cannot be had.
@@ -87,31 +94,30 @@ def read_hub(name: str) -> Found:
         from huggingface_hub import snapshot_download  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise InputError(
-            f"{name!r} is no file or folder here, and fetching it from the hub needs huggingface_hub: "
-            'pip install -e ".[pretrained]" in the checkout, or give a folder'
+            f"{name!r} is no file or folder here, and fetching it from the hub needs "
+            'huggingface_hub: pip install -e ".[pretrained]" in the checkout, or give a folder'
         ) from error
     try:
         folder = snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS, PREPROCESSOR])
     except Exception as error:  # its errors, those of its transport, those of the system
         raise InputError(
-            f"{name!r} is no file or folder here and could not be fetched from the hub ({type(error).__name__}): check "
-            f"the name and the network, or give a folder with {CONFIG} and {WEIGHTS}"
+            f"{name!r} is no file or folder here and could not be fetched from the hub "
+            f"({type(error).__name__}): check the name and the network, "
+            f"or give a folder with {CONFIG} and {WEIGHTS}"
         ) from error
     return read_folder(Path(folder))
 
 
 def our_name_in_theirs(name: str) -> str:
-    """The place of one of our arrays in transformers' ResNetForImageClassification, without its
-    leading "resnet.".
+    """Name the place of one of our arrays in transformers' ResNetForImageClassification, without
+    its leading "resnet.".
     """
     for ours, theirs in _PLACES:
         name = re.sub(ours, theirs, name)
     return name
 
 
-def _renamed(
-    spec: ResNetSpec, theirs: dict[str, np.ndarray], folder: Path
-) -> dict[str, np.ndarray]:
+def _rename(spec: ResNetSpec, theirs: dict[str, np.ndarray], folder: Path) -> dict[str, np.ndarray]:
     model = nnx.eval_shape(lambda: spec.build((IMAGENET_SIZE, IMAGENET_SIZE, 3), rngs=nnx.Rngs(0)))
     leaves = jax.tree_util.tree_flatten_with_path(nnx.to_pure_dict(nnx.state(model)))[0]
     arrays = {}
@@ -124,9 +130,10 @@ def _renamed(
         array = np.asarray(theirs.get(name, np.empty(0)), np.float32)
         array = array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
         if array.shape != leaf.shape:
+            found = list(array.shape) if name in theirs else "none"
             raise InputError(
-                f"{folder / WEIGHTS} does not fit its {CONFIG}: expected {name} to become {list(leaf.shape)}, found "
-                f"{list(array.shape) if name in theirs else 'none'}: fetch both from the same place"
+                f"{folder / WEIGHTS} does not fit its {CONFIG}: expected {name} to become "
+                f"{list(leaf.shape)}, got {found}: fetch both from the same place"
             )
         arrays[ours] = np.ascontiguousarray(array)
     return arrays
@@ -138,7 +145,8 @@ def _spec_of(
     for name, value in PLAIN.items():
         if config.get(name, value) != value:
             raise InputError(
-                f"{folder / CONFIG} has {name} {config[name]!r}: expected {value!r}, as ImageNet's ResNets"
+                f"{folder / CONFIG} has {name} {config[name]!r}: "
+                f"expected {value!r}, as ImageNet's ResNets"
             )
     bottleneck = config.get("layer_type", "bottleneck") == "bottleneck"
     for depth, blocks in IMAGENET_BLOCKS.items():

@@ -16,13 +16,12 @@ from scratchclust import rows
 from scratchclust.errors import InputError
 from scratchclust.train.steps import unit_scale
 
-# images at a time when nothing is learned; 512 of 32x32 need some 100 MB in a network of 64
-# channels
-BATCH = 512
+# at a time when nothing is learned; 512 of 32x32 need some 100 MB in a network of 64 channels
+BATCH_IMAGES = 512
 
 
 def arrays_of(model: nnx.Module) -> dict[str, np.ndarray]:
-    """Every parameter and running statistic of a model, by its path in it:
+    """Give every parameter and running statistic of a model, by its path in it:
     "encoder.layers.0.conv.kernel".
     """
     leaves = jax.tree_util.tree_flatten_with_path(nnx.to_pure_dict(nnx.state(model)))[0]
@@ -35,14 +34,13 @@ def arrays_of(model: nnx.Module) -> dict[str, np.ndarray]:
 def model_of(
     spec: Any, image_shape: tuple[int, int, int], arrays: dict[str, np.ndarray]
 ) -> nnx.Module:
-    """The model of a spec with these arrays, in evaluation mode: the way back from `arrays_of`.
+    """Build the model of a spec with these arrays, in evaluation mode: the way back of `arrays_of`.
 
     Raises:
         InputError: the arrays are those of another model.
     """
-    model = nnx.eval_shape(
-        lambda: spec.build(image_shape, rngs=nnx.Rngs(0))
-    )  # no parameter is drawn
+    # no parameter is drawn
+    model = nnx.eval_shape(lambda: spec.build(image_shape, rngs=nnx.Rngs(0)))
     model.eval()
     graphdef, state = nnx.split(model)
     pure = nnx.to_pure_dict(state)
@@ -57,8 +55,9 @@ def model_of(
     )
     if wrong:
         raise InputError(
-            f"the arrays are not those of {spec} for {image_shape}: {wrong[0]} is missing, not known or of another "
-            "shape; give the spec and the image shape that they were trained with"
+            f"the arrays are not those of {spec} for {image_shape}: "
+            f"{wrong[0]} is missing, not known or of another shape; "
+            "give the spec and the image shape that they were trained with"
         )
     leaves = [jax.numpy.asarray(arrays[name]) for name in expected]
     nnx.replace_by_pure_dict(state, jax.tree.unflatten(jax.tree.structure(pure), leaves))
@@ -71,10 +70,11 @@ def in_batches(
     values: Num[np.ndarray, "n ..."],
     *,
     prepare: Callable[..., Any] = unit_scale,
-    batch_size: int = BATCH,
+    batch_size: int = BATCH_IMAGES,
 ) -> Shaped[np.ndarray, "n ..."]:
-    """f(model, prepare(batch)) for all values, on all local devices; the last batch is filled up
-    with zeros.
+    """Compute f(model, prepare(batch)) for all values, on all local devices.
+
+    The last batch is filled up with zeros.
 
     Args:
         model: in the mode that is wanted; it does not change.
@@ -86,10 +86,10 @@ def in_batches(
         batch_size: values at a time, rounded up to a multiple of the number of devices.
     """
     mesh = rows.mesh()
-    spread, whole = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((rows.AXIS,), ()))
-    size = -(-min(batch_size, len(values)) // mesh.size) * mesh.size
+    spread = NamedSharding(mesh, PartitionSpec(rows.AXIS))
+    size = rows.ceil_div(min(batch_size, len(values)), mesh.size) * mesh.size
     graphdef, state = nnx.split(model)
-    state = jax.device_put(state, whole)
+    state = jax.device_put(state, rows.whole())
     found = []
     for begin in range(0, len(values), size):
         batch = np.asarray(values[begin : begin + size])

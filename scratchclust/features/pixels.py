@@ -6,10 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Num
 
 from scratchclust.data import preprocessing
-from scratchclust.data.preprocessing import flatten, standardise
 from scratchclust.errors import InputError
-
-__all__ = ["COLORS", "flatten", "on_byte_scale", "pixels", "standardise"]
 
 COLORS = ("rgb", "luma", "mean")
 
@@ -21,7 +18,7 @@ def pixels(
     size: int | None = None,
     symmetric: bool = False,
 ) -> Float32[np.ndarray, "n h2 w2 c2"]:
-    """Images as float32 in [0, 1], or in [-1, 1] if `symmetric`; grey and resized if asked for.
+    """Bring images to float32 in [0, 1], or [-1, 1] if `symmetric`; grey and resized if asked.
 
     Args:
         images: uint8, or float in [0, 1].
@@ -35,23 +32,24 @@ def pixels(
             for.
     """
     images = on_byte_scale(images)
-    if color != "rgb":
-        images = (
-            preprocessing.luma_grey(images) if color == "luma" else preprocessing.mean_grey(images)
-        )
+    if color == "luma":
+        images = preprocessing.luma_grey(images)
+    elif color == "mean":
+        images = preprocessing.mean_grey(images)
     if size is not None:
         images = preprocessing.resize(images, size)
     return preprocessing.to_symmetric(images) if symmetric else preprocessing.to_unit(images)
 
 
 def on_byte_scale(images: Num[np.ndarray, "n h w c"]) -> Any:
-    """Images from 0 to 255: uint8 as it is, float from [0, 1] times 255."""
+    """Give images from 0 to 255: uint8 as it is, float from [0, 1] times 255."""
     if images.dtype == np.uint8:
         return images
-    low, high = float(images.min()), float(images.max())
+    low = float(images.min())
+    high = float(images.max())
     if images.dtype.kind != "f" or not (low >= 0 and high <= 1):
         raise InputError(
-            f"expected images of uint8, or of float in [0, 1], got {images.dtype} from {low:g} to {high:g}: "
-            "divide by the largest possible value first"
+            f"expected images of uint8, or of float in [0, 1], got {images.dtype} "
+            f"from {low:g} to {high:g}: divide by the largest possible value first"
         )
     return images * np.float32(255)

@@ -18,7 +18,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Float32, Num
 
-from scratchclust.data.preprocessing import resampling_matrix
+from scratchclust.data.preprocessing import LUMA_WEIGHTS, resampling_matrix
 from scratchclust.errors import InputError
 from scratchclust.features.classifier import layers_of, of_layer
 from scratchclust.features.huggingface import read_folder, read_hub
@@ -40,9 +40,8 @@ __all__ = [
 SHIPPED = {"cifar10-resnet20": Path(__file__).parent / "cifar10-resnet20.safetensors"}
 LAST_CONV = "last_conv"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-BATCH_PIXELS = (
-    512 * 32 * 32
-)  # of a batch: the activations of an ImageNet ResNet are some 60 times as many
+# of the images of a batch: the activations of an ImageNet ResNet are some 60 times as many
+BATCH_PIXELS = 512 * 32 * 32
 _SPECS = {"ResNetSpec": ResNetSpec, "ClassifierSpec": ClassifierSpec}
 
 
@@ -51,9 +50,8 @@ class Pretrained(NamedTuple):
 
     spec: Any
     arrays: dict[str, np.ndarray]  # as `arrays_of` names them
-    input_shape: tuple[
-        int, int, int
-    ]  # height, width and channels of the images that it was trained on
+    # height, width and channels of the images that it was trained on
+    input_shape: tuple[int, int, int]
 
     @property
     def model(self) -> nnx.Module:
@@ -62,7 +60,7 @@ class Pretrained(NamedTuple):
 
 
 def read(weights: Any) -> Pretrained:
-    """The network of a name, a file or a folder.
+    """Read the network of a name, a file or a folder.
 
     Args:
         weights: "cifar10-resnet20", which comes with the package; a file that `write` made; a
@@ -85,15 +83,16 @@ def read(weights: Any) -> Pretrained:
     if isinstance(weights, str) and HUB_NAME.fullmatch(weights):
         return Pretrained(*read_hub(weights))
     raise InputError(
-        f"there are no weights {str(weights)!r}: give {', '.join(map(repr, SHIPPED))}, a file that save_weights wrote, "
-        "a folder with config.json and model.safetensors, or a name on the hub as 'microsoft/resnet-18'"
+        f"there are no weights {str(weights)!r}: give {', '.join(map(repr, SHIPPED))}, "
+        "a file that save_weights wrote, a folder with config.json and model.safetensors, "
+        "or a name on the hub as 'microsoft/resnet-18'"
     )
 
 
 def write(
     path: str | Path, model: nnx.Module, spec: Any, input_shape: tuple[int, int, int], **notes: Any
 ) -> None:
-    """A classifier as one file, for `read`.
+    """Write a classifier as one file, for `read`.
 
     Args:
         path: a file that does not exist yet, by custom ending in .safetensors.
@@ -120,18 +119,18 @@ def write(
 
 
 def feature_layers(found: Pretrained) -> tuple[str, ...]:
-    """The layers that can be asked for."""
+    """Name the layers that can be asked for."""
     return (*layers_of(found.spec, found.input_shape), LAST_CONV)
 
 
 def layer_named(layer: str, spec: Any, shape: tuple[int, int, int]) -> str:
-    """The network's own name of a layer: "last_conv" is the last one that is still a picture."""
+    """Give the network's own name of a layer: "last_conv" is the last that is still a picture."""
     names = layers_of(spec, shape)
     return names[names.index("pool") - 1] if layer == LAST_CONV else layer
 
 
 def shape_seen(found: Pretrained, size: int | np.integer | None) -> tuple[int, int, int]:
-    """(height, width, channels) of the images that the network sees; None takes those of its
+    """Give (height, width, channels) of the images that the network sees; None takes those of its
     training.
 
     Raises:
@@ -150,7 +149,7 @@ def shape_seen(found: Pretrained, size: int | np.integer | None) -> tuple[int, i
 def features(
     model: Any, images: Num[np.ndarray, "n h w c"], layer: str, shape: tuple[int, int, int]
 ) -> Float32[np.ndarray, "n d"]:
-    """What a layer answers to each image, as one vector.
+    """Give what a layer answers to each image, as one vector.
 
     Args:
         model: a classifier with `layer_names`.
@@ -159,9 +158,8 @@ def features(
         shape: (height, width, channels) that the images are brought to: resized by area or
             linearly, grey repeated or colours made grey (luma).
     """
-    largest = max(
-        shape[0] * shape[1], images.shape[1] * images.shape[2]
-    )  # before resizing or after
+    # before resizing or after
+    largest = max(shape[0] * shape[1], images.shape[1] * images.shape[2])
     batch_size = max(1, BATCH_PIXELS // largest)
     return in_batches(model, of_layer(layer), images, prepare=_Fitted(shape), batch_size=batch_size)
 
@@ -176,9 +174,8 @@ class _Fitted:
         height, width, n_channels = self.shape
         images = unit_scale(images)
         if images.shape[3] == 3 and n_channels == 1:
-            images = (images * jnp.array([0.299, 0.587, 0.114]).reshape(1, 1, 1, 3)).sum(
-                axis=3, keepdims=True
-            )
+            luma = jnp.asarray(LUMA_WEIGHTS).reshape(1, 1, 1, 3)
+            images = (images * luma).sum(axis=3, keepdims=True)
         if images.shape[1] != height:
             images = jnp.einsum("Hh,nhwc->nHwc", resampling_matrix(images.shape[1], height), images)
         if images.shape[2] != width:
@@ -199,6 +196,6 @@ def _read_file(path: Path) -> Pretrained:
         return found
     except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{path} is no file of weights, or it is damaged: give one that save_weights wrote, or the folder of a "
-            "ResNet in Hugging Face's layout"
+            f"{path} is no file of weights, or it is damaged: "
+            "give one that save_weights wrote, or the folder of a ResNet in Hugging Face's layout"
         ) from error

@@ -2,11 +2,11 @@
 
 | file | what it is | calls |
 |---|---|---|
-| `conv_autoencoder` | image to a small code and back | `encode`, `decode`, `decode_logits`,
-`logits` | | `unet` | the same with skip connections that pass the code by | `encode`, `logits` | |
-`vae` | the code is a normal distribution | `encode`, `sample_code`, `decode`, `decode_logits` | |
-`classifier` | a small network that names digits | `activations`, `encode` | | `resnet` | residual
-networks for CIFAR and ImageNet | `activations`, `encode` |
+| `conv_autoencoder` | image to a small code and back | `encode`, `decode`, `logits` |
+| `unet` | the same with skip connections that pass the code by | `encode`, `logits` |
+| `vae` | the code is a normal distribution | `encode`, `sample_code`, `decode` |
+| `classifier` | a small network that names digits | `activations`, `encode` |
+| `resnet` | residual networks for CIFAR and ImageNet | `activations`, `encode` |
 
 Every architecture is written down by a frozen dataclass of numbers, strings and tuples, and built
 from it: `spec.build(image_shape=(28, 28, 1), rngs=nnx.Rngs(0))`. Images are float [n h w c].

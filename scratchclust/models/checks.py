@@ -1,4 +1,8 @@
-"""What specs, images and codes must look like, said in the words of the person who got it wrong."""
+"""What specs, images and codes must look like, said in the words of the person who got it wrong.
+
+The rules are those of `scratchclust/checks.py`, each with a cure behind it. Here numbers are
+Python's alone: specs go into JSON as they are.
+"""
 
 import math
 from collections.abc import Iterable
@@ -7,7 +11,33 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from scratchclust.checks import Rule, that_is
 from scratchclust.errors import InputError
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is an int or a float; a bool is none here."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_positive_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _all(values: Any, is_one: Any) -> bool:
+    return isinstance(values, tuple | list) and len(values) > 0 and all(map(is_one, values))
+
+
+POSITIVE_INT = that_is("an int of at least 1", _is_positive_int)
+POSITIVE_INTS = that_is(
+    "a tuple of ints of at least 1", lambda values: _all(values, _is_positive_int)
+)
+NUMBERS = that_is(
+    "a tuple of numbers",
+    lambda values: _all(values, lambda value: is_number(value) and math.isfinite(value)),
+)
+BOOLEAN = that_is("True or False", lambda value: isinstance(value, bool))
+FRACTION = that_is("a number from 0 to below 1", lambda value: is_number(value) and 0 <= value < 1)
 
 
 def positive_int(name: str, value: Any, cure: str) -> None:
@@ -16,38 +46,27 @@ def positive_int(name: str, value: Any, cure: str) -> None:
     Raises:
         InputError: it is not.
     """
-    if not _is_positive_int(value):
-        raise InputError(f"expected {name} to be an int of at least 1, found {value!r}: {cure}")
+    _apply(POSITIVE_INT, name, value, cure)
 
 
 def positive_ints(name: str, value: Any, cure: str) -> tuple[int, ...]:
-    """A tuple of ints of at least 1, and of at least one of them. A list (as JSON gives) becomes a
-    tuple.
+    """Give a tuple of ints of at least 1, and of at least one of them, out of a tuple or a list
+    (as JSON has it).
 
     Raises:
         InputError: it is none.
     """
-    if not isinstance(value, tuple | list) or not value or not all(map(_is_positive_int, value)):
-        raise InputError(
-            f"expected {name} to be a tuple of ints of at least 1, found {value!r}: {cure}"
-        )
-    return tuple(value)
+    return tuple(_apply(POSITIVE_INTS, name, value, cure))
 
 
 def numbers(name: str, value: Any, cure: str) -> tuple[float, ...]:
-    """A tuple of finite numbers, and of at least one of them. A list (as JSON gives) becomes a
-    tuple.
+    """Give a tuple of finite numbers, and of at least one of them, out of a tuple or a list (as
+    JSON has it).
 
     Raises:
         InputError: it is none.
     """
-    if (
-        not isinstance(value, tuple | list)
-        or not value
-        or not all(is_number(v) and math.isfinite(v) for v in value)
-    ):
-        raise InputError(f"expected {name} to be a tuple of numbers, found {value!r}: {cure}")
-    return tuple(map(float, value))
+    return tuple(map(float, _apply(NUMBERS, name, value, cure)))
 
 
 def fraction(name: str, value: Any, cure: str) -> None:
@@ -56,10 +75,7 @@ def fraction(name: str, value: Any, cure: str) -> None:
     Raises:
         InputError: it is not.
     """
-    if not is_number(value) or not 0 <= value < 1:
-        raise InputError(
-            f"expected {name} to be a number from 0 to below 1, found {value!r}: {cure}"
-        )
+    _apply(FRACTION, name, value, cure)
 
 
 def one_of(name: str, value: Any, choices: Iterable[Any]) -> None:
@@ -68,11 +84,9 @@ def one_of(name: str, value: Any, choices: Iterable[Any]) -> None:
     Raises:
         InputError: it is not.
     """
-    choices = tuple(choices)
-    if value not in choices:
-        raise InputError(
-            f"expected {name} to be one of {_listed(choices)}, found {value!r}: choose one of those"
-        )
+    known = tuple(choices)
+    rule = that_is(f"one of {_list(known)}", lambda value: value in known)
+    _apply(rule, name, value, "choose one of those")
 
 
 def boolean(name: str, value: Any) -> None:
@@ -81,26 +95,18 @@ def boolean(name: str, value: Any) -> None:
     Raises:
         InputError: it is not.
     """
-    if not isinstance(value, bool):
-        raise InputError(
-            f"expected {name} to be True or False, found {value!r}: write one of those"
-        )
+    _apply(BOOLEAN, name, value, "write one of those")
 
 
 def image_shape_of(value: Any) -> tuple[int, int, int]:
-    """The shape of one image as three ints.
+    """Give the shape of one image as three ints.
 
     Raises:
         InputError: it is not (height, width, channels).
     """
-    shape = positive_ints(
-        "image_shape", value, "pass (height, width, channels), as in images.shape[1:]"
-    )
-    if len(shape) != 3:
-        raise InputError(
-            f"expected image_shape (height, width, channels), found {value!r}: pass images.shape[1:]"
-        )
-    return shape  # pyright: ignore[reportReturnType]
+    cure = "pass (height, width, channels), as in images.shape[1:]"
+    height, width, channels = positive_ints("image_shape", _three(value, cure), cure)
+    return height, width, channels
 
 
 def images_have(images: jax.Array, shape: tuple[int, ...]) -> None:
@@ -111,11 +117,12 @@ def images_have(images: jax.Array, shape: tuple[int, ...]) -> None:
     """
     if not jnp.issubdtype(images.dtype, jnp.floating):
         raise InputError(
-            f"expected float images, found {images.dtype}: cast them, as in images.astype(float32) / 255"
+            f"expected float images, got {images.dtype}: "
+            "cast them, as in images.astype(float32) / 255"
         )
     if images.ndim != 4 or images.shape[1:] != tuple(shape):
         raise InputError(
-            f"expected images [n, {', '.join(map(str, shape))}], found shape {list(images.shape)}: "
+            f"expected images [n, {', '.join(map(str, shape))}], got shape {list(images.shape)}: "
             "resize them, or build the model with image_shape=images.shape[1:]"
         )
 
@@ -128,7 +135,7 @@ def codes_have(code: jax.Array, shape: tuple[int, ...]) -> None:
     """
     if code.shape[1:] != tuple(shape):
         raise InputError(
-            f"expected codes [n, {', '.join(map(str, shape))}], found shape {list(code.shape)}: "
+            f"expected codes [n, {', '.join(map(str, shape))}], got shape {list(code.shape)}: "
             "pass what encode returned"
         )
 
@@ -141,18 +148,25 @@ def layer_is_known(layer: str, layer_names: tuple[str, ...]) -> None:
     """
     if layer not in layer_names:
         raise InputError(
-            f"expected a layer out of {_listed(layer_names)}, found {layer!r}: choose one of those"
+            f"expected a layer out of {_list(layer_names)}, got {layer!r}: choose one of those"
         )
 
 
-def is_number(value: Any) -> bool:
-    """Whether it is an int or a float; a bool is none here."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _apply(rule: Rule, name: str, value: Any, cure: str) -> Any:
+    """The value as the rule gives it, or its refusal with a cure."""
+    try:
+        return rule(name, value)
+    except InputError as refused:
+        raise InputError(f"{refused}: {cure}") from None
 
 
-def _is_positive_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+def _three(value: Any, cure: str) -> Any:
+    if isinstance(value, tuple | list) and len(value) != 3:
+        raise InputError(
+            f"expected image_shape to be (height, width, channels), got {value!r}: {cure}"
+        )
+    return value
 
 
-def _listed(choices: Iterable[Any]) -> str:
+def _list(choices: Iterable[Any]) -> str:
     return ", ".join(map(repr, choices))

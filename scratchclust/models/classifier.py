@@ -1,4 +1,4 @@
-"""A small convolutional classifier, the one of Keras' MNIST example: its inner layers are features."""
+"""A small convolutional classifier, that of Keras' MNIST example: its inner layers are features."""
 
 import math
 from collections.abc import Sequence
@@ -42,11 +42,11 @@ class ClassifierSpec:
         )
         if len(widths) != 2:
             raise InputError(
-                f"expected widths of two convolutions, found {self.widths!r}: give two, as (32, 64)"
+                f"expected widths of two convolutions, got {self.widths!r}: give two, as (32, 64)"
             )
         if not isinstance(self.dropout_rates, tuple | list) or len(self.dropout_rates) != 2:
             raise InputError(
-                f"expected two dropout_rates, found {self.dropout_rates!r}: give two, as (0.25, 0.5)"
+                f"expected two dropout_rates, got {self.dropout_rates!r}: give two, as (0.25, 0.5)"
             )
         for rate in self.dropout_rates:
             checks.fraction("each of dropout_rates", rate, "0 drops nothing")
@@ -54,7 +54,8 @@ class ClassifierSpec:
         object.__setattr__(self, "dropout_rates", tuple(self.dropout_rates))
 
     def build(self, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs) -> "Classifier":
-        """The model with fresh parameters, for images of (height, width, channels) of at least 6x6.
+        """Build the model with fresh parameters, for images of (height, width, channels), at least
+        6x6.
 
         Raises:
             InputError: smaller images: two unpadded convolutions and the pooling leave nothing of
@@ -63,7 +64,7 @@ class ClassifierSpec:
         shape = checks.image_shape_of(image_shape)
         if min(shape[:2]) < 6:
             raise InputError(
-                f"expected images of at least 6x6, found {shape[0]}x{shape[1]}: enlarge them first"
+                f"expected images of at least 6x6, got {shape[0]}x{shape[1]}: enlarge them first"
             )
         return Classifier(self, shape, rngs=rngs)
 
@@ -87,11 +88,10 @@ class Classifier(nnx.Module):
 
     def __init__(self, spec: ClassifierSpec, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs):
         h, w, c = image_shape
-        settings = {
-            "kernel_init": jax.nn.initializers.glorot_uniform(),
-            "rngs": rngs,
-        }  # Keras' own start
-        self.spec, self.image_shape = spec, image_shape
+        # Keras' own start
+        settings = {"kernel_init": jax.nn.initializers.glorot_uniform(), "rngs": rngs}
+        self.spec = spec
+        self.image_shape = image_shape
         self.conv1 = nnx.Conv(c, spec.widths[0], (3, 3), padding="VALID", **settings)
         self.conv2 = nnx.Conv(spec.widths[0], spec.widths[1], (3, 3), padding="VALID", **settings)
         pooled = math.prod(((h - 4) // 2, (w - 4) // 2, spec.widths[1]))
@@ -116,7 +116,7 @@ class Classifier(nnx.Module):
         return self.head(dropout(hidden, rate_dense, key_dense))
 
     def activations(self, images: Float[Array, "n h w c"], layer: str) -> Float[Array, "n ..."]:
-        """What a layer gives, without dropout.
+        """Give the activations of a layer, without dropout.
 
         Args:
             images: of the shape that the model was built for.
@@ -134,7 +134,7 @@ class Classifier(nnx.Module):
         return features
 
     def encode(self, images: Float[Array, "n h w c"]) -> Float[Array, "n d"]:
-        """The activations of the dense layer; errors of `activations`."""
+        """Give the activations of the dense layer; errors of `activations`."""
         return self.activations(images, "dense")
 
     def _conv1(self, images: Array) -> Array:

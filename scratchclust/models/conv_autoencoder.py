@@ -2,14 +2,19 @@
 it.
 """
 
-import math
 from dataclasses import dataclass
 
 from flax import nnx
 from jaxtyping import Array, Float
 
 from scratchclust.models import checks
-from scratchclust.models.encoder_decoder import Decoder, Encoder, EncoderDecoderSpec, flat
+from scratchclust.models.encoder_decoder import (
+    Decoder,
+    Encoder,
+    EncoderDecoderSpec,
+    dense_to_code,
+    flat,
+)
 from scratchclust.models.layers import OUTPUTS
 
 
@@ -26,8 +31,8 @@ class ConvAutoencoderSpec(EncoderDecoderSpec):
         output: what squashes the logits: "sigmoid" to [0, 1], "tanh" to [-1, 1], "linear" not at
             all.
         symmetric: the network itself works on [-1, 1]: it sees 2 x - 1 in the place of x, and its
-            output y is given back as (y + 1) / 2, so that everyone outside still has images in [0,
-            1]. Goes with output="tanh".
+            output y is given back as (y + 1) / 2, so that everyone outside still has images in
+            [0, 1]. Goes with output="tanh".
     """
 
     output: str = "sigmoid"
@@ -39,7 +44,7 @@ class ConvAutoencoderSpec(EncoderDecoderSpec):
         checks.boolean("symmetric", self.symmetric)
 
     def build(self, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs) -> "ConvAutoencoder":
-        """The model with fresh parameters, for images of (height, width, channels)."""
+        """Build the model with fresh parameters, for images of (height, width, channels)."""
         return ConvAutoencoder(self, checks.image_shape_of(image_shape), rngs=rngs)
 
 
@@ -64,18 +69,13 @@ class ConvAutoencoder(nnx.Module):
     def __init__(
         self, spec: ConvAutoencoderSpec, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs
     ):
-        grid = spec.code_grid(image_shape)
         self.spec = spec
         self.encoder = Encoder(spec, image_shape, rngs=rngs)
-        self.to_code = (
-            None
-            if spec.latent_dim is None
-            else nnx.Linear(math.prod(grid), spec.latent_dim, rngs=rngs)
-        )
+        self.to_code = dense_to_code(spec, spec.code_grid(image_shape), rngs=rngs)
         self.decoder = Decoder(spec, image_shape, rngs=rngs)
 
     def encode(self, images: Float[Array, "n h w c"]) -> Float[Array, "n ..."]:
-        """The code of each image: [n latent_dim], or [n h' w' c'] where it is spatial.
+        """Encode each image: [n latent_dim], or [n h' w' c'] where it is spatial.
 
         Raises:
             InputError: images of another shape than the model was built for.

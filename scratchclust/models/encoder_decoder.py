@@ -2,6 +2,7 @@
 have in common.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -68,11 +69,11 @@ class HalvingSpec:
 
     @classmethod
     def upsampling(cls) -> tuple[str, ...]:
-        """The kinds of upsampling that this architecture knows."""
+        """Name the kinds of upsampling that this architecture knows."""
         return UPSAMPLING
 
     def conv_settings(self) -> dict[str, Any]:
-        """The arguments of `ConvLayer` that are the same for all of them."""
+        """Give the arguments of `ConvLayer` that are the same for all of them."""
         return {
             "kernel_size": self.kernel_size,
             "batch_norm": self.batch_norm,
@@ -88,8 +89,8 @@ class HalvingSpec:
         sizes = halved_sizes(image_shape[:2], len(self.widths))
         if len(sizes) > 1 and min(sizes[-2]) < 2:
             raise InputError(
-                f"expected images that can be halved {len(self.widths)} times, once for each of the widths, found "
-                f"{image_shape[0]}x{image_shape[1]}: leave some widths out"
+                f"expected images that can be halved {len(self.widths)} times, once for each of "
+                f"the widths, got {image_shape[0]}x{image_shape[1]}: leave some widths out"
             )
         return sizes
 
@@ -123,7 +124,7 @@ class EncoderDecoderSpec(HalvingSpec):
         kernels = checks.positive_ints("decoder_kernels", self.decoder_kernels, cure)
         if len(kernels) != len(self.widths):
             raise InputError(
-                f"expected {len(self.widths)} decoder_kernels, found {len(kernels)}: {cure}"
+                f"expected {len(self.widths)} decoder_kernels, got {len(kernels)}: {cure}"
             )
         object.__setattr__(self, "decoder_kernels", kernels)
 
@@ -182,13 +183,10 @@ class Decoder(nnx.Module):
     ):
         self.grid = spec.code_grid(image_shape)
         self.code_shape = self.grid if spec.latent_dim is None else (spec.latent_dim,)
-        self.sizes = spec.sizes(image_shape)[
-            -2::-1
-        ]  # what each layer must give, from the code outwards
+        # what each layer must give, from the code outwards
+        self.sizes = spec.sizes(image_shape)[-2::-1]
         self.activation = spec.activation
-        self.from_code = (
-            None if spec.latent_dim is None else _dense(spec.latent_dim, self.grid, rngs=rngs)
-        )
+        self.from_code = dense_from_code(spec, self.grid, rngs=rngs)
         channels = (*spec.widths[::-1], image_shape[2])
         pairs = tuple(zip(channels, channels[1:], spec.kernels_outwards(), strict=False))
         self.layers = nnx.List(
@@ -219,8 +217,22 @@ class Decoder(nnx.Module):
         return features
 
 
-def _dense(latent_dim: int, grid: tuple[int, int, int], *, rngs: nnx.Rngs) -> nnx.Linear:
-    return nnx.Linear(latent_dim, grid[0] * grid[1] * grid[2], kernel_init=HE_NORMAL, rngs=rngs)
+def dense_to_code(
+    spec: HalvingSpec, grid: tuple[int, int, int], *, rngs: nnx.Rngs
+) -> nnx.Linear | None:
+    """Make the layer from the encoder's last features to the code; None where that is spatial."""
+    if spec.latent_dim is None:
+        return None
+    return nnx.Linear(math.prod(grid), spec.latent_dim, rngs=rngs)
+
+
+def dense_from_code(
+    spec: HalvingSpec, grid: tuple[int, int, int], *, rngs: nnx.Rngs
+) -> nnx.Linear | None:
+    """Make the layer back to these features, which an activation follows; None likewise."""
+    if spec.latent_dim is None:
+        return None
+    return nnx.Linear(spec.latent_dim, math.prod(grid), kernel_init=HE_NORMAL, rngs=rngs)
 
 
 def _check_growth(
@@ -232,12 +244,13 @@ def _check_growth(
         if grown[0] < target[0] or grown[1] < target[1]:
             least = max(target[0] - size[0], target[1] - size[1]) + 1
             raise InputError(
-                f"expected a kernel that grows {size[0]}x{size[1]} to {target[0]}x{target[1]}, found {kernel} in "
-                f'decoder_kernels: give at least {least}, or upsample="transposed", which doubles with any kernel'
+                f"expected a kernel that grows {size[0]}x{size[1]} to {target[0]}x{target[1]}, "
+                f"got {kernel} in decoder_kernels: give at least {least}, or "
+                'upsample="transposed", which doubles with any kernel'
             )
         size = target
 
 
 def flat(features: Float[Array, "n ..."]) -> Float[Array, "n d"]:
-    """Each image's features as one row."""
+    """Flatten each image's features to one row."""
     return features.reshape(features.shape[0], -1)

@@ -5,6 +5,8 @@ Halving rounds up (28, 14, 7, 4), doubling is cropped to the size before, so tha
 comes back in its own size. Images and features are [n h w c] throughout.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -18,22 +20,24 @@ HE_NORMAL = jax.nn.initializers.he_normal()
 
 
 def count_parameters(model: nnx.Module) -> int:
-    """How many numbers training adjusts; running statistics are not among them."""
+    """Count the numbers that training adjusts; running statistics are not among them."""
     return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
 
 
 def halved_sizes(size: tuple[int, int], times: int) -> tuple[tuple[int, int], ...]:
-    """(height, width) before the first halving and after each, rounded up: 28, 14, 7, 4 has `times`
-    = 3.
+    """List (height, width) before the first halving and after each, rounded up: 28, 14, 7, 4 with
+    `times` = 3.
     """
-    return tuple((-(-size[0] // 2**i), -(-size[1] // 2**i)) for i in range(times + 1))
+    height, width = size
+    return tuple((math.ceil(height / 2**i), math.ceil(width / 2**i)) for i in range(times + 1))
 
 
 def max_pool(
     features: Float[Array, "n h w c"], *, padding: str = "same"
 ) -> Float[Array, "n h2 w2 c"]:
-    """The maximum of each 2x2 window. Where a side is odd, "same" keeps the last row or column,
-    "valid" drops it.
+    """Take the maximum of each 2x2 window.
+
+    Where a side is odd, "same" keeps the last row or column, "valid" drops it.
 
     Two maxima of neighbours, not `reduce_window`: the gradient of that one (select and scatter) is
     slow on CPU; a step of an autoencoder took 1.2 to 1.7 times as long. Where two are largest, each
@@ -50,7 +54,7 @@ def max_pool(
 
 
 def crop(features: Float[Array, "n h w c"], size: tuple[int, ...]) -> Float[Array, "n h2 w2 c"]:
-    """The upper left part of the given height and width."""
+    """Cut out the upper left part of the given height and width."""
     return features[:, : size[0], : size[1]]
 
 
@@ -66,7 +70,7 @@ def depth_to_space(features: Float[Array, "n h w depth"]) -> Float[Array, "n 2*h
 
 
 def nearest_twice(features: Float[Array, "n h w c"]) -> Float[Array, "n 2*h 2*w c"]:
-    """Every pixel becomes a 2x2 square of its own value."""
+    """Make every pixel a 2x2 square of its own value."""
     n, h, w, c = features.shape
     return jnp.broadcast_to(features[:, :, None, :, None], (n, h, 2, w, 2, c)).reshape(
         n, 2 * h, 2 * w, c
@@ -148,8 +152,7 @@ class Upsample(nnx.Module):
     | depth_to_space | convolution to 4 c_out channels, each four of them a 2x2 square | 1 |
     | resize | every pixel becomes a 2x2 square, then a convolution | 1.2 to 1.3 |
     | transposed | transposed convolution of stride 2 | 1.5 to 1.6 |
-    | transposed_valid | transposed convolution of stride 1, unpadded: h becomes h + kernel - 1 | 20
-    to 36 |
+    | transposed_valid | the same of stride 1, unpadded: h becomes h + kernel - 1 | 20 to 36 |
 
     (Two CPU devices, batch 128, 28x28x1 and 32x32x3, encoder of strided 3x3 convolutions of 32 and
     64 channels; the last with kernels of 8 and 15, and 9 and 17, which is what doubles.)

@@ -8,9 +8,11 @@ things stand:
 | here | transformers' ResNetModel |
 |---|---|
 | stem.conv, stem.norm | embedder.embedder.convolution, .normalization |
-| stages[i].layers[j].layers[l].conv, .norm | encoder.stages.i.layers.j.layer.l.convolution,
-.normalization | | stages[i].layers[j].shortcut.conv, .norm |
-encoder.stages.i.layers.j.shortcut.convolution, .normalization | | head | classifier.1 |
+| stages[i].layers[j].layers[l] | encoder.stages.i.layers.j.layer.l |
+| stages[i].layers[j].shortcut | encoder.stages.i.layers.j.shortcut |
+| head | classifier.1 |
+
+where below each layer and shortcut .conv is their .convolution and .norm their .normalization.
 """
 
 from collections.abc import Sequence
@@ -66,32 +68,30 @@ class ResNetSpec:
             )
         if min(self.std) <= 0:
             raise InputError(
-                f"expected std above 0, found {self.std}: give that of each channel of the images"
+                f"expected std above 0, got {self.std}: give that of each channel of the images"
             )
         if self.family == "imagenet":
             checks.one_of('depth of the "imagenet" family', self.depth, IMAGENET_BLOCKS)
         elif self.depth < 8 or self.depth % 6 != 2:
             raise InputError(
-                f'expected depth of the "cifar" family to be 6 m + 2 with m of at least 1, found {self.depth}: '
-                "take 20, 32, 44 or 56"
+                'expected depth of the "cifar" family to be 6 m + 2 with m of at least 1, '
+                f"got {self.depth}: take 20, 32, 44 or 56"
             )
 
     def build(self, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs) -> "ResNet":
-        """The model with fresh parameters, for images of (height, width, channels) or any other
-        height and width.
+        """Build the model with fresh parameters, for images of (height, width, channels) or any
+        other height and width.
         """
         return ResNet(self, checks.image_shape_of(image_shape)[2], rngs=rngs)
 
     def stage_blocks(self) -> tuple[int, ...]:
-        """How many blocks each stage has."""
-        return (
-            IMAGENET_BLOCKS[self.depth]
-            if self.family == "imagenet"
-            else ((self.depth - 2) // 6,) * 3
-        )
+        """Count the blocks of each stage."""
+        if self.family == "imagenet":
+            return IMAGENET_BLOCKS[self.depth]
+        return ((self.depth - 2) // 6,) * 3
 
     def stage_widths(self) -> tuple[int, ...]:
-        """Channels of the 3x3 convolutions of each stage."""
+        """Count the channels of the 3x3 convolutions of each stage."""
         return (64, 128, 256, 512) if self.family == "imagenet" else (16, 32, 64)
 
 
@@ -104,8 +104,8 @@ class ConvNorm(nnx.Module):
             c_out,
             (kernel_size, kernel_size),
             strides=stride,
-            padding=kernel_size
-            // 2,  # on both sides; "SAME" would put it all at the end where stride is 2
+            # on both sides; "SAME" would put it all at the end where stride is 2
+            padding=kernel_size // 2,
             use_bias=False,
             kernel_init=variance_scaling(2.0, "fan_out", "normal"),
             rngs=rngs,
@@ -163,14 +163,18 @@ class ResNet(nnx.Module):
     """Stem, stages of blocks (each but the first halves the picture), mean over the picture, one
     dense layer.
 
-    | layer | ResNet-20, 32x32x3 | parameters | ResNet-18, 224x224x3 | parameters | ResNet-50,
-    224x224x3 | parameters | |---|---|---|---|---|---|---| | stem | 32 x 32 x 16 | 464 | 56 x 56 x
-    64 | 9,536 | 56 x 56 x 64 | 9,536 | | stage1 | 32 x 32 x 16 | 14,016 | 56 x 56 x 64 | 147,968 |
-    56 x 56 x 256 | 215,808 | | stage2 | 16 x 16 x 32 | 51,072 | 28 x 28 x 128 | 525,568 | 28 x 28 x
-    512 | 1,219,584 | | stage3 | 8 x 8 x 64 | 203,520 | 14 x 14 x 256 | 2,099,712 | 14 x 14 x 1024 |
-    7,098,368 | | stage4 | | | 7 x 7 x 512 | 8,393,728 | 7 x 7 x 2048 | 14,964,736 | | pool | 64 | |
-    512 | | 2048 | | | logits | 10 | 650 | 1000 | 513,000 | 1000 | 2,049,000 | | | | 269,722 | |
-    11,689,512 | | 25,557,032 |
+    Shapes and parameters of ResNet-20 for 32x32x3, and of ResNet-18 and -50 for 224x224x3:
+
+    | layer | 20 | | 18 | | 50 | |
+    |---|---|---|---|---|---|---|
+    | stem | 32 x 32 x 16 | 464 | 56 x 56 x 64 | 9,536 | 56 x 56 x 64 | 9,536 |
+    | stage1 | 32 x 32 x 16 | 14,016 | 56 x 56 x 64 | 147,968 | 56 x 56 x 256 | 215,808 |
+    | stage2 | 16 x 16 x 32 | 51,072 | 28 x 28 x 128 | 525,568 | 28 x 28 x 512 | 1,219,584 |
+    | stage3 | 8 x 8 x 64 | 203,520 | 14 x 14 x 256 | 2,099,712 | 14 x 14 x 1024 | 7,098,368 |
+    | stage4 | | | 7 x 7 x 512 | 8,393,728 | 7 x 7 x 2048 | 14,964,736 |
+    | pool | 64 | | 512 | | 2048 | |
+    | logits | 10 | 650 | 1000 | 513,000 | 1000 | 2,049,000 |
+    | | | 269,722 | | 11,689,512 | | 25,557,032 |
 
     The CIFAR family has the paper's shortcuts without parameters (option A). "stem" includes the
     max-pooling.
@@ -179,10 +183,11 @@ class ResNet(nnx.Module):
     def __init__(self, spec: ResNetSpec, n_channels: int, *, rngs: nnx.Rngs):
         if {len(spec.mean), len(spec.std)} - {1, n_channels}:
             raise InputError(
-                f"expected mean and std of {n_channels} channels, found {spec.mean} and {spec.std}: give one number "
-                "for each channel of the images, or one for all"
+                f"expected mean and std of {n_channels} channels, got {spec.mean} and {spec.std}: "
+                "give one number for each channel of the images, or one for all"
             )
-        self.spec, self.n_channels = spec, n_channels
+        self.spec = spec
+        self.n_channels = n_channels
         width = spec.stage_widths()[0]
         kernel_size, stride = (7, 2) if spec.family == "imagenet" else (3, 1)
         self.stem = ConvNorm(n_channels, width, kernel_size, stride=stride, rngs=rngs)
@@ -200,7 +205,7 @@ class ResNet(nnx.Module):
 
     @property
     def layer_names(self) -> tuple[str, ...]:
-        """The names that `activations` knows, in the order of the layers."""
+        """Name the layers that `activations` knows, in the order of the layers."""
         return ("stem", *(f"stage{i + 1}" for i in range(len(self.stages))), "pool", "logits")
 
     def __call__(
@@ -218,7 +223,7 @@ class ResNet(nnx.Module):
         return self.activations(images, "logits")
 
     def activations(self, images: Float[Array, "n h w c"], layer: str) -> Float[Array, "n ..."]:
-        """What a layer gives: [n h' w' c'] up to the last stage, [n c'] from "pool" on.
+        """Give the activations of a layer: [n h' w' c'] up to the last stage, then [n c'].
 
         Args:
             images: of any size, with the channels that the model was built for.
@@ -236,14 +241,12 @@ class ResNet(nnx.Module):
         return features
 
     def encode(self, images: Float[Array, "n h w c"]) -> Float[Array, "n d"]:
-        """The last features before the classes, averaged over the picture; errors of `activations`."""
+        """Give the last features, averaged over the picture; errors of `activations`."""
         return self.activations(images, "pool")
 
     def _stem(self, images: Array) -> Array:
-        mean, std = (
-            jnp.asarray(of, images.dtype).reshape(1, 1, 1, -1)
-            for of in (self.spec.mean, self.spec.std)
-        )
+        mean = jnp.asarray(self.spec.mean, images.dtype).reshape(1, 1, 1, -1)
+        std = jnp.asarray(self.spec.std, images.dtype).reshape(1, 1, 1, -1)
         features = nnx.relu(self.stem((images - mean) / std))
         if self.spec.family == "cifar":
             return features

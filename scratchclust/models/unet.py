@@ -5,7 +5,6 @@ zeroing the code changes little. Ronneberger, Fischer and Brox, "U-Net: convolut
 biomedical image segmentation", 2015.
 """
 
-import math
 from dataclasses import dataclass
 
 import jax.numpy as jnp
@@ -13,10 +12,14 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from scratchclust.models import checks
-from scratchclust.models.encoder_decoder import HalvingSpec, flat
+from scratchclust.models.encoder_decoder import (
+    HalvingSpec,
+    dense_from_code,
+    dense_to_code,
+    flat,
+)
 from scratchclust.models.layers import (
     ACTIVATIONS,
-    HE_NORMAL,
     OUTPUTS,
     ConvLayer,
     Upsample,
@@ -43,7 +46,7 @@ class UNetSpec(HalvingSpec):
         checks.boolean("skips", self.skips)
 
     def build(self, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs) -> "UNet":
-        """The model with fresh parameters, for images of (height, width, channels)."""
+        """Build the model with fresh parameters, for images of (height, width, channels)."""
         return UNet(self, checks.image_shape_of(image_shape), rngs=rngs)
 
 
@@ -68,21 +71,17 @@ class UNet(nnx.Module):
     """
 
     def __init__(self, spec: UNetSpec, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs):
-        self.spec, self.image_shape = spec, image_shape
+        self.spec = spec
+        self.image_shape = image_shape
         self.grid = spec.code_grid(image_shape)
-        widths, settings, n_features = spec.widths, spec.conv_settings(), math.prod(self.grid)
+        widths = spec.widths
+        settings = spec.conv_settings()
         channels = zip((image_shape[2], *widths), widths, strict=False)
         self.down = nnx.List(
             ConvLayer(c_in, c_out, **settings, rngs=rngs) for c_in, c_out in channels
         )
-        self.to_code = (
-            None if spec.latent_dim is None else nnx.Linear(n_features, spec.latent_dim, rngs=rngs)
-        )
-        self.from_code = (
-            None
-            if spec.latent_dim is None
-            else nnx.Linear(spec.latent_dim, n_features, kernel_init=HE_NORMAL, rngs=rngs)
-        )
+        self.to_code = dense_to_code(spec, self.grid, rngs=rngs)
+        self.from_code = dense_from_code(spec, self.grid, rngs=rngs)
         outwards = tuple(zip((widths[-1], *widths[::-1]), widths[::-1], strict=False))
         self.up = nnx.List(
             Upsample(c_in, c_out, spec.kernel_size, spec.upsample, rngs=rngs)
@@ -95,7 +94,7 @@ class UNet(nnx.Module):
         self.head = nnx.Conv(widths[0], image_shape[2], (1, 1), rngs=rngs)
 
     def encode(self, images: Float[Array, "n h w c"]) -> Float[Array, "n ..."]:
-        """The code of each image: [n latent_dim], or [n h' w' c'] where it is spatial.
+        """Encode each image: [n latent_dim], or [n h' w' c'] where it is spatial.
 
         Raises:
             InputError: images of another shape than the model was built for.
@@ -126,7 +125,8 @@ class UNet(nnx.Module):
     def _descend(self, images: Array) -> tuple[Array, list[Array]]:
         """The code, and the features of each size from which it came, the largest first."""
         checks.images_have(images, self.image_shape)
-        skips, features = [], images
+        skips = []
+        features = images
         for layer in self.down:
             skips.append(layer(features))
             features = max_pool(skips[-1])
@@ -135,12 +135,11 @@ class UNet(nnx.Module):
     def _ascend(self, code: Array, skips: list[Array]) -> Array:
         features = code
         if self.from_code is not None:
-            features = ACTIVATIONS[self.spec.activation](self.from_code(code)).reshape(
-                len(code), *self.grid
-            )
+            activation = ACTIVATIONS[self.spec.activation]
+            features = activation(self.from_code(code)).reshape(len(code), *self.grid)
         for up, join, skip in zip(self.up, self.join, skips[::-1], strict=True):
             features = up(features, skip.shape[1:3])
-            features = join(
-                jnp.concatenate([features, skip], axis=-1) if self.spec.skips else features
-            )
+            if self.spec.skips:
+                features = jnp.concatenate([features, skip], axis=-1)
+            features = join(features)
         return self.head(features)

@@ -1,7 +1,8 @@
 """The variational autoencoder: each picture's code is a normal distribution, from which one is
 drawn.
 
-    q(z | x) = N(mean(x), diag exp log_var(x)),    z = mean + exp(log_var / 2) noise,   noise ~ N(0, 1)
+    q(z | x) = N(mean(x), diag exp log_var(x))
+    z = mean + exp(log_var / 2) noise,             noise ~ N(0, 1)
 
 Written so (the reparameterisation trick), z is a differentiable function of mean and log_var, and
 the noise an input. Trained on -E log p(x | z) + beta KL(q(z | x) | N(0, 1)). Kingma and Welling,
@@ -46,11 +47,12 @@ class VAESpec(EncoderDecoderSpec):
         checks.one_of("likelihood", self.likelihood, LIKELIHOODS)
         if not checks.is_number(self.beta) or not 0 <= self.beta < math.inf:
             raise InputError(
-                f"expected beta to be a number of at least 0, found {self.beta!r}: 1.0 is the usual bound"
+                f"expected beta to be a number of at least 0, got {self.beta!r}: "
+                "1.0 is the usual bound"
             )
 
     def build(self, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs) -> "VAE":
-        """The model with fresh parameters, for images of (height, width, channels)."""
+        """Build the model with fresh parameters, for images of (height, width, channels)."""
         return VAE(self, checks.image_shape_of(image_shape), rngs=rngs)
 
 

@@ -70,7 +70,8 @@ def sgd(learning_rate: float | Schedule) -> GradientTransformation:
     eta = _schedule(learning_rate)
 
     def update(gradients: Any, state: SGDState, params: Any = None) -> tuple[Any, SGDState]:
-        return _map(lambda g: -eta(state.count) * g, gradients), SGDState(state.count + 1)
+        updates = _map(lambda g: -eta(state.count) * g, gradients)
+        return updates, SGDState(state.count + 1)
 
     return GradientTransformation(lambda params: SGDState(0), update)
 
@@ -98,21 +99,18 @@ def momentum(
     eta = _schedule(learning_rate)
 
     def init(params: Any) -> MomentumState:
-        return MomentumState(0, _map(np.zeros_like, params))
+        return MomentumState(0, _zeros(params))
 
     def update(
         gradients: Any, state: MomentumState, params: Any = None
     ) -> tuple[Any, MomentumState]:
-        h = (
-            _map(lambda g, p: g + weight_decay * p, gradients, params)
-            if weight_decay
-            else gradients
-        )
+        h = gradients
+        if weight_decay:
+            h = _map(lambda g, p: g + weight_decay * p, gradients, params)
         velocity = _map(lambda v, h: decay * v + h, state.velocity, h)
         ahead = _map(lambda v, h: h + decay * v, velocity, h) if nesterov else velocity
-        return _map(lambda v: -eta(state.count) * v, ahead), MomentumState(
-            state.count + 1, velocity
-        )
+        updates = _map(lambda v: -eta(state.count) * v, ahead)
+        return updates, MomentumState(state.count + 1, velocity)
 
     return GradientTransformation(init, update)
 
@@ -135,13 +133,15 @@ def adam(
     eta = _schedule(learning_rate)
 
     def init(params: Any) -> AdamState:
-        return AdamState(0, _map(np.zeros_like, params), _map(np.zeros_like, params))
+        return AdamState(0, _zeros(params), _zeros(params))
 
     def update(gradients: Any, state: AdamState, params: Any = None) -> tuple[Any, AdamState]:
         t = state.count + 1
         m = _map(lambda m, g: b1 * m + (1 - b1) * g, state.m, gradients)
         v = _map(lambda v, g: b2 * v + (1 - b2) * g**2, state.v, gradients)
-        rate, m_share, v_share = eta(state.count), 1 - b1**t, 1 - b2**t
+        rate = eta(state.count)
+        m_share = 1 - b1**t
+        v_share = 1 - b2**t
         # eps outside of the root and after the correction of the bias: Algorithm 1 of the paper.
         # The variant at the end of its section 2, which some libraries took up, puts the
         # uncorrected sqrt(v) + eps below.
@@ -170,7 +170,8 @@ def adamw(
         eps: keeps the quotient finite.
         weight_decay: the share of the parameters p that a step of rate 1 takes away.
     """
-    eta, plain = _schedule(learning_rate), adam(learning_rate, b1, b2, eps)
+    eta = _schedule(learning_rate)
+    plain = adam(learning_rate, b1, b2, eps)
 
     def update(gradients: Any, state: AdamState, params: Any) -> tuple[Any, AdamState]:
         updates, after = plain.update(gradients, state)
@@ -201,7 +202,7 @@ def adadelta(
     eta = _schedule(learning_rate)
 
     def init(params: Any) -> AdadeltaState:
-        return AdadeltaState(0, _map(np.zeros_like, params), _map(np.zeros_like, params))
+        return AdadeltaState(0, _zeros(params), _zeros(params))
 
     def update(
         gradients: Any, state: AdadeltaState, params: Any = None
@@ -215,7 +216,8 @@ def adadelta(
             s,
         )
         x = _map(lambda x, d: rho * x + (1 - rho) * d**2, state.squared_update, d)
-        return _map(lambda d: -eta(state.count) * d, d), AdadeltaState(state.count + 1, s, x)
+        updates = _map(lambda d: -eta(state.count) * d, d)
+        return updates, AdadeltaState(state.count + 1, s, x)
 
     return GradientTransformation(init, update)
 
@@ -224,10 +226,12 @@ def _schedule(learning_rate: float | Schedule) -> Schedule:
     return learning_rate if callable(learning_rate) else constant(learning_rate)
 
 
+def _zeros(params: Any) -> Any:
+    return _map(np.zeros_like, params)
+
+
 def _map(f: Callable[..., Any], *trees: Any) -> Any:
     """f of one array of each, or of each in lists of arrays."""
-    return (
-        [f(*arrays) for arrays in zip(*trees, strict=True)]
-        if isinstance(trees[0], list)
-        else f(*trees)
-    )
+    if isinstance(trees[0], list):
+        return [f(*arrays) for arrays in zip(*trees, strict=True)]
+    return f(*trees)

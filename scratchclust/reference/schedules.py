@@ -25,8 +25,9 @@ def constant(value: float) -> Schedule:
 def cosine(peak: float, n_steps: int, *, warmup: int = 0, final: float = 0.0) -> Schedule:
     """A straight rise to the peak, then half a period of the cosine down to the end.
 
-        eta(t) = peak t / warmup                                                               for t < warmup
-        eta(t) = final + (peak - final) (1 + cos(pi (t - warmup) / (n_steps - warmup))) / 2    from there on
+        eta(t) = peak t / warmup                                            for t < warmup
+        eta(t) = final + (peak - final) (1 + cos(pi (t - warmup) / (n_steps - warmup))) / 2
+                                                                            from there on
 
     Args:
         peak: the largest rate.

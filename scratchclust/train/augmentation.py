@@ -1,6 +1,4 @@
-"""Pictures that are drawn anew in each epoch, so that a classifier learns what does not depend on
-the frame.
-"""
+"""Pictures drawn anew in each epoch: a classifier learns what does not depend on the frame."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +8,7 @@ from scratchclust.train.steps import unit_scale
 
 
 def crop(images: Num[Array, "n h w c"], key: PRNGKeyArray) -> Float[Array, "n h w c"]:
-    """Each image moved by up to 1/8 of its sides: a window of its size, cut at random from the
+    """Move each image by up to 1/8 of its sides: a window of its size, cut at random from the
     image with a border.
 
     What moves in at an edge is the image's own mirror image there, so that no black bar is seen
@@ -21,23 +19,23 @@ def crop(images: Num[Array, "n h w c"], key: PRNGKeyArray) -> Float[Array, "n h 
         images: [n, h, w, c] uint8 or float, as they are stored.
         key: decides the moves, one for each image.
     """
-    return unit_scale(_moved(images, key))
+    return unit_scale(_move(images, key))
 
 
 def flip_and_crop(images: Num[Array, "n h w c"], key: PRNGKeyArray) -> Float[Array, "n h w c"]:
-    """Each image moved as by `crop`, and mirrored left to right with probability 1/2.
+    """Move each image as `crop` does, and mirror it left to right with probability 1/2.
 
     Args:
         images: [n, h, w, c] uint8 or float, as they are stored.
         key: decides the moves and the mirrors, one for each image.
     """
     corner_key, flip_key = jax.random.split(key)
-    moved = _moved(images, corner_key)
+    moved = _move(images, corner_key)
     mirrored = jax.random.bernoulli(flip_key, 0.5, (len(images), 1, 1, 1))
     return unit_scale(jnp.where(mirrored, moved[:, :, ::-1], moved))
 
 
-def _moved(images: Num[Array, "n h w c"], key: PRNGKeyArray) -> Num[Array, "n h w c"]:
+def _move(images: Num[Array, "n h w c"], key: PRNGKeyArray) -> Num[Array, "n h w c"]:
     n, h, w, c = images.shape
     padded = jnp.pad(images, ((0, 0), (h // 8, h // 8), (w // 8, w // 8), (0, 0)), mode="reflect")
     places = jnp.array([2 * (h // 8) + 1, 2 * (w // 8) + 1, 1])

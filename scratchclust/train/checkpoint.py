@@ -1,16 +1,15 @@
-"""Checkpoints that are whole or absent: written under another name, flushed to the disk, renamed,
-and known by SHA-256.
+"""Checkpoints that are whole or absent (`scratchclust/files.py`), and known by SHA-256.
 
     FOLDER/epoch-00012/
         arrays/          parameters, batch statistics and the state of the optimiser, by orbax
         state.json       epoch, history, key and configuration
-        manifest.json    the SHA-256 of every other file: orbax gives back a flipped bit without a word
+        manifest.json    the SHA-256 of every other file: orbax gives back a flipped bit
+                         without a word
 
 A process may be killed at any moment: what it was writing has a name that begins with a dot and is
 removed later, and what was there before is still there.
 """
 
-import hashlib
 import json
 import logging
 import os
@@ -26,11 +25,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from scratchclust.checks import whole
 from scratchclust.errors import InputError, TrainingError
+from scratchclust.files import sha256_of_file, sha256_of_tree, whole_folder
 
 SCHEMA = 1
-ARRAYS, STATE, MANIFEST = "arrays", "state.json", "manifest.json"
-MARGIN = 2**16  # bytes that orbax and the two JSON files may take beside the arrays themselves
+ARRAYS = "arrays"
+STATE = "state.json"
+MANIFEST = "manifest.json"
+MARGIN_BYTES = 2**16  # that orbax and the two JSON files may take beside the arrays themselves
 
 History = dict[str, list[Any]]
 
@@ -58,14 +61,11 @@ class Checkpoints:
     keep: int = 2
 
     def __post_init__(self) -> None:
-        for name, value in (("every", self.every), ("keep", self.keep)):
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-                raise InputError(
-                    f"expected {name} to be a whole number of at least 1, got {value!r}"
-                )
+        whole(1)("every", self.every)
+        whole(1)("keep", self.keep)
 
     def found(self) -> list[Path]:
-        """The checkpoints in the folder, good or not, the newest first."""
+        """List the checkpoints in the folder, good or not, the newest first."""
         folder = Path(self.folder)
         paths = folder.iterdir() if folder.is_dir() else ()
         return sorted(
@@ -82,34 +82,23 @@ class Checkpoints:
         """
         folder = Path(self.folder)
         final = folder / f"epoch-{record.epoch:05d}"
-        draft = folder / f".{final.name}.draft"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             self._clean()
-            _write(draft, record)
-            if final.exists():  # refused when the run was resumed, and made again since
-                os.rename(final, folder / f".{final.name}.old")
-            os.rename(draft, final)
-            _flush(folder)
+            # an older one of this epoch was refused when the run was resumed, and is replaced
+            with whole_folder(final) as draft:
+                _fill(draft, record)
         except Exception as error:
-            _remove(draft)
+            _remove(folder / f".{final.name}.draft")
             kept = ", ".join(path.name for path in self.found()) or "none"
-            room = isinstance(error, OSError) or "os_error_code" in str(error)
-            cure = (
-                "make room or choose another folder, then resume"
-                if room
-                else "mend that, then resume"
-            )
             raise TrainingError(
-                f"the checkpoint of epoch {record.epoch} could not be written to {folder} ({_reason(error)}): {cure} "
-                f"(kept: {kept})",
+                f"the checkpoint of epoch {record.epoch} could not be written to {folder} "
+                f"({_reason(error)}): {_cure(error)}, then resume (kept: {kept})",
                 epoch=record.epoch,
             ) from error
         self._prune(final)
 
     def load(self, configuration: dict[str, Any]) -> Record | None:
-        """The newest checkpoint that is whole and of this configuration; None if there are none at
-        all.
+        """Read the newest checkpoint that is whole and of this configuration; None: there are none.
 
         One that is not is passed over with a warning that says which file and why.
 
@@ -127,13 +116,14 @@ class Checkpoints:
         if refused:
             cure = "remove that folder or choose another to begin anew"
             raise InputError(
-                f"none of {len(refused)} checkpoints in {self.folder} can be used: {refused[0]}: {cure}"
+                f"none of {len(refused)} checkpoints in {self.folder} can be used: "
+                f"{refused[0]}: {cure}"
             )
         return None
 
     def _prune(self, newest: Path) -> None:
-        """Leaves `keep` whole checkpoints up to the newest. What bears a later epoch was refused
-        and is removed too.
+        """Leave `keep` whole checkpoints up to the newest, and none of a later epoch: those were
+        refused.
         """
         valid = [
             path for path in self.found() if _epoch(path) <= _epoch(newest) and not _damage(path)
@@ -144,29 +134,25 @@ class Checkpoints:
         self._clean()
 
     def _clean(self) -> None:
-        """Removes what a killed process has left half written or half removed."""
+        """Remove what a killed process has left half written or half removed."""
         for path in Path(self.folder).glob(".epoch-*"):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _write(draft: Path, record: Record) -> None:
-    draft.mkdir()
-    arrays = {
-        name: array for name, array in record.arrays.items() if array.size
-    }  # orbax refuses what is empty
+def _fill(draft: Path, record: Record) -> None:
+    # orbax refuses what is empty
+    arrays = {name: array for name, array in record.arrays.items() if array.size}
     _reserve(draft / ARRAYS, sum(array.nbytes for array in arrays.values()))
     with _orbax() as checkpointer:
         checkpointer.save((draft / ARRAYS).absolute(), arrays)
     state = {name: value for name, value in record._asdict().items() if name != "arrays"}
     (draft / STATE).write_text(json.dumps(state, indent=1), encoding="utf-8")
-    manifest = {"schema": SCHEMA, "sha256": _digests(draft)}
+    manifest = {"schema": SCHEMA, "sha256": sha256_of_tree(draft)}
     (draft / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    for path in [*draft.rglob("*"), draft]:
-        _flush(path)
 
 
 def _remove(draft: Path) -> None:
-    """Removes a draft; orbax's threads may go on to write into it for a moment after one of them
+    """Remove a draft; orbax's threads may go on to write into it for a moment after one of them
     has failed.
     """
     for _ in range(40):
@@ -177,29 +163,29 @@ def _remove(draft: Path) -> None:
 
 
 def _reserve(path: Path, n_bytes: int) -> None:
-    """An OSError if there is no room for so many bytes: asked before orbax, whose threads make a
-    lot of noise of it.
+    """Raise an OSError if there is no room for so many bytes: asked before orbax, whose threads
+    make a lot of noise of it.
     """
     with path.open("wb") as file:
         if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, n_bytes + MARGIN)
+            os.posix_fallocate(file.fileno(), 0, n_bytes + MARGIN_BYTES)
     path.unlink()
 
 
 def _read(path: Path, configuration: dict[str, Any]) -> tuple[Record | None, str]:
-    """The record in a folder, or None and the reason for it."""
+    """Read the record in a folder, or give None and the reason for it."""
     reason = _damage(path)
     if reason:
         return None, reason
     state = json.loads((path / STATE).read_bytes())
-    differing = [
-        name for name in configuration if configuration[name] != state["configuration"].get(name)
-    ]
+    there = state["configuration"]
+    differing = ", ".join(
+        f"{name}: {_short(there.get(name))} there, {_short(now)} now"
+        for name, now in configuration.items()
+        if now != there.get(name)
+    )
     if differing:
-        return None, "it is of another configuration (" + ", ".join(
-            f"{name}: {_short(state['configuration'].get(name))} there, {_short(configuration[name])} now"
-            for name in differing
-        ) + ")"
+        return None, f"it is of another configuration ({differing})"
     with _orbax() as checkpointer:
         arrays = checkpointer.restore((path / ARRAYS).absolute())
     return Record(arrays={name: np.asarray(array) for name, array in arrays.items()}, **state), ""
@@ -226,7 +212,8 @@ def _damage(path: Path) -> str:
         return f"{MANIFEST} is missing"
     try:
         manifest = json.loads((path / MANIFEST).read_bytes())
-        schema, digests = manifest["schema"], dict(manifest["sha256"])
+        schema = manifest["schema"]
+        digests = dict(manifest["sha256"])
     except (ValueError, KeyError, TypeError):
         return f"{MANIFEST} is damaged"
     if schema != SCHEMA:
@@ -234,7 +221,7 @@ def _damage(path: Path) -> str:
     for name, digest in digests.items():
         if not (path / name).is_file():
             return f"{name} is missing"
-        if _sha256(path / name) != digest:
+        if sha256_of_file(path / name) != digest:
             return f"{name} is damaged (its SHA-256 differs from the manifest's)"
     return ""
 
@@ -243,30 +230,17 @@ def _epoch(path: Path) -> int:
     return int(path.name.removeprefix("epoch-"))
 
 
-def _digests(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flush(path: Path) -> None:
-    """Waits until a file, or the names in a folder, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _reason(error: Exception) -> str:
     """The system's own words for what went wrong; tensorstore hides its code in a long line."""
     hidden = re.search(r"os_error_code='(\d+)'", str(error))
     code = int(hidden[1]) if hidden else getattr(error, "errno", None)
     return os.strerror(code) if code else " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _cure(error: Exception) -> str:
+    if isinstance(error, OSError) or "os_error_code" in str(error):
+        return "make room or choose another folder"
+    return "mend that"
 
 
 def _short(value: Any) -> str:

@@ -2,28 +2,31 @@
 at the first NaN.
 
 Every random number comes from one key by folding in the number of the epoch and of the step, so a
-run that is resumed draws what it would have drawn. What one step does stands in `steps.py`, and
-what stays the same through a run in `job.py`.
+run that is resumed draws what it would have drawn. What one step does stands in `steps.py`; what
+puts it on the devices, in `runner.py`; what can be chosen, in `settings.py`.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Array, Int, Num
 
 from scratchclust.errors import InputError, TrainingError
+from scratchclust.progress import Progress
 from scratchclust.train.checkpoint import Checkpoints, History, Record
-from scratchclust.train.job import Job
+from scratchclust.train.clock import Clock
 from scratchclust.train.losses import Batch, Loss
-from scratchclust.train.progress import Clock, Progress
-from scratchclust.train.state import is_finite
+from scratchclust.train.runner import Runner
+from scratchclust.train.settings import STOP, Callback, Every, Training
+from scratchclust.train.state import State, is_finite
 from scratchclust.train.steps import Prepare, unit_scale
+
+__all__ = ["STOP", "Callback", "Every", "Training", "TrainingResult", "fit", "train"]
 
 N_LAST = 5  # losses that an error shows
 CURES = "try a smaller learning rate or a warm-up (CosineSpec), check the range of the images"
-
-Callback = Callable[[int, Any, History], dict[str, Any] | None]
 
 
 class TrainingResult(NamedTuple):
@@ -33,13 +36,6 @@ class TrainingResult(NamedTuple):
     # name -> one value for each epoch: the mean of its steps, or a callback's, None where it gave
     # none
     history: History
-
-
-class Every(NamedTuple):
-    """A callback that is called only after every so many epochs: `Every(10, cluster_and_score)`."""
-
-    epochs: int
-    callback: Callback
 
 
 def train(
@@ -80,11 +76,13 @@ def train(
         precision: in which the model computes, "float32" or "bfloat16"; parameters and losses are
             float32.
         callbacks: functions (epoch, model, history) -> numbers by name, or None; the numbers enter
-            the history.
+            the history. One that returns `STOP` ends the training after this epoch, once all have
+            been called; no checkpoint of it is written, so that a resumed run comes to the same
+            end by the same answer.
         checkpoints: where and how often to keep the state, also after the last epoch.
         resume: go on from the newest usable checkpoint; from the beginning if there are none. On a
-            CPU the parameters become the same to the last bit; elsewhere, where the length of a
-            compiled stretch follows from the time a step takes, to rounding.
+            CPU the parameters become the same to the last bit; elsewhere, where the time that a
+            step takes decides how many of them are compiled together, to rounding.
         progress: is told where the run is, at most ten times a second.
 
     Returns:
@@ -95,62 +93,100 @@ def train(
         TrainingError: the loss or a parameter is no finite number any more, or a checkpoint could
             not be written. It carries the model and the history of the last good epoch.
     """
-    settings = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "prepare": prepare,
-        "precision": precision,
-    }
-    for callback in callbacks:
-        if isinstance(callback, Every) and callback.epochs < 1:
-            raise InputError(f"expected a callback every 1 or more epochs, got {callback.epochs}")
-    job = Job(model, Batch(images, labels), loss=loss, optimizer=optimizer, key=key, **settings)
-    done, arrays, history = _begin(job, checkpoints, resume, epochs)
-    state, clock = job.place(arrays), Clock(progress, epochs, job.n_steps, job.batch_size)
+    training = Training(
+        optimizer=optimizer,
+        epochs=epochs,
+        batch_size=batch_size,
+        prepare=prepare,
+        precision=precision,
+        callbacks=callbacks,
+        checkpoints=checkpoints,
+        resume=resume,
+        progress=progress,
+    )
+    return fit(model, Batch(images, labels), loss=loss, key=key, training=training)
+
+
+def fit(model: Any, data: Batch, *, loss: Loss, key: Any, training: Training) -> TrainingResult:
+    """Do what `train` does, with its settings as one value.
+
+    Args:
+        model: an nnx module.
+        data: the images, and the labels or None.
+        loss: see `losses`.
+        key: decides the shuffles and all that `prepare` and the loss draw.
+        training: the settings.
+
+    Returns:
+        As `train`.
+
+    Raises:
+        InputError: as `train`.
+        TrainingError: as `train`.
+    """
+    runner = Runner(model, data, loss=loss, key=key, training=training)
+    checkpoints = training.checkpoints
+    done, arrays, history = _begin(runner, training)
+    state = runner.place(arrays)
+    clock = Clock(
+        training.progress,
+        epochs=training.epochs,
+        steps=runner.n_steps,
+        batch_size=runner.batch_size,
+    )
     try:
-        for epoch in range(done + 1, epochs + 1):
-            order, epoch_key = job.shuffle(epoch)
-            terms: dict[str, np.ndarray] = {"loss": np.empty(0)}
-            while (n_done := len(terms["loss"])) < job.n_steps:
-                state, new = job.advance(state, order, epoch_key, n_done)
-                terms = {
-                    name: np.append(terms.get(name, np.empty(0)), values)
-                    for name, values in new.items()
-                }
-                _stop_at_nan(terms["loss"], epoch, job.n_steps)
-                clock.report(epoch, len(terms["loss"]), float(terms["loss"][-1]))
-            arrays = _finite(job.fetch(state), epoch, job.n_steps)
+        for epoch in range(done + 1, training.epochs + 1):
+            state, terms = _run_epoch(runner, state, epoch, clock)
+            arrays = _finite(runner.fetch(state), epoch, runner.n_steps)
             _append(history, epoch, {name: float(values.mean()) for name, values in terms.items()})
-            _call_back(callbacks, epoch, job, arrays, history)
-            if checkpoints and (epoch % checkpoints.every == 0 or epoch == epochs):
-                checkpoints.save(Record(epoch, arrays, history, job.key_numbers, job.configuration))
+            if _call_back(training, epoch, partial(runner.model, arrays), history):
+                break
+            if checkpoints and (epoch % checkpoints.every == 0 or epoch == training.epochs):
+                checkpoints.save(
+                    Record(epoch, arrays, history, runner.key_numbers, runner.configuration)
+                )
     except TrainingError as error:
-        error.model, error.history = job.model(arrays), history
+        error.model = runner.model(arrays)
+        error.history = history
         raise
-    return TrainingResult(job.model(arrays), history)
+    return TrainingResult(runner.model(arrays), history)
 
 
-def _begin(
-    job: Job, checkpoints: Checkpoints | None, resume: bool, epochs: int
-) -> tuple[int, dict[str, np.ndarray], History]:
-    """Epochs that are finished, the state after them, and their history."""
-    if resume and checkpoints is None:
-        raise InputError(
-            "resume=True needs to know from where: give checkpoints=Checkpoints(folder)"
-        )
-    if checkpoints and not resume and checkpoints.found():
+def _begin(runner: Runner, training: Training) -> tuple[int, dict[str, np.ndarray], History]:
+    """Find the epochs that are finished, the state after them, and their history."""
+    checkpoints = training.checkpoints
+    if checkpoints is None:
+        return 0, runner.start, {}
+    if not training.resume and checkpoints.found():
         raise InputError(
             f"{checkpoints.folder} holds checkpoints of an earlier training: "
             "go on with resume=True, choose another folder, or remove it"
         )
-    record = checkpoints.load(job.configuration) if checkpoints and resume else None
+    record = checkpoints.load(runner.configuration) if training.resume else None
     if record is None:
-        return 0, job.start, {}
-    if record.epoch > epochs:
+        return 0, runner.start, {}
+    if record.epoch > training.epochs:
         raise InputError(
-            f"the checkpoint is of epoch {record.epoch}, but epochs is {epochs}: give {record.epoch} or more"
+            f"the checkpoint is of epoch {record.epoch}, but epochs is {training.epochs}: "
+            f"give {record.epoch} or more"
         )
     return record.epoch, record.arrays, record.history
+
+
+def _run_epoch(
+    runner: Runner, state: State, epoch: int, clock: Clock
+) -> tuple[State, dict[str, np.ndarray]]:
+    """Run one epoch: the state after it, and the terms of the loss, one value for each step."""
+    order, key = runner.shuffle(epoch)
+    terms: dict[str, np.ndarray] = {"loss": np.empty(0)}
+    while (n_done := len(terms["loss"])) < runner.n_steps:
+        state, new = runner.advance(state, order, key, n_done)
+        terms = {
+            name: np.append(terms.get(name, np.empty(0)), values) for name, values in new.items()
+        }
+        _stop_at_nan(terms["loss"], epoch, runner.n_steps)
+        clock.report(epoch, len(terms["loss"]), float(terms["loss"][-1]))
+    return state, terms
 
 
 def _stop_at_nan(losses: np.ndarray, epoch: int, n_steps: int) -> None:
@@ -172,8 +208,8 @@ def _finite(arrays: dict[str, np.ndarray], epoch: int, n_steps: int) -> dict[str
     """
     if not is_finite(arrays):
         raise TrainingError(
-            f"parameters or statistics became NaN or infinite at step {n_steps} of {n_steps} in epoch {epoch}, "
-            f"though the loss was finite: {CURES}",
+            f"parameters or statistics became NaN or infinite at step {n_steps} of {n_steps} "
+            f"in epoch {epoch}, though the loss was finite: {CURES}",
             epoch=epoch,
             step=n_steps,
         )
@@ -181,31 +217,35 @@ def _finite(arrays: dict[str, np.ndarray], epoch: int, n_steps: int) -> dict[str
 
 
 def _call_back(
-    callbacks: Sequence[Callback | Every],
-    epoch: int,
-    job: Job,
-    arrays: dict[str, np.ndarray],
-    history: History,
-) -> None:
-    pairs = [
-        callback if isinstance(callback, Every) else Every(1, callback) for callback in callbacks
-    ]
-    for callback in (pair.callback for pair in pairs if epoch % pair.epochs == 0):
-        values = callback(epoch, job.model(arrays), history) or {}
-        taken = [
-            name
-            for name in values
-            if len(history.get(name, ())) == epoch and history[name][-1] is not None
-        ]
+    training: Training, epoch: int, make_model: Callable[[], Any], history: History
+) -> bool:
+    """Call those whose turn it is, each with a model of its own, enter their numbers, and say
+    whether one of them asked to stop.
+    """
+    stop = False
+    for callback in training.callbacks_after(epoch):
+        answer = callback(epoch, make_model(), history)
+        if answer is STOP:
+            stop = True
+            continue
+        values = answer or {}
+        taken = [name for name in values if _has_value(history, name, epoch)]
         if taken:
             raise InputError(
-                f"a callback returned {taken[0]!r}, which the history has already: choose another name"
+                f"a callback returned {taken[0]!r}, which the history has already: "
+                "choose another name"
             )
         _append(history, epoch, {name: float(value) for name, value in values.items()})
+    return stop
+
+
+def _has_value(history: History, name: str, epoch: int) -> bool:
+    entries = history.get(name, [])
+    return len(entries) == epoch and entries[-1] is not None
 
 
 def _append(history: History, epoch: int, values: dict[str, float]) -> None:
-    """Enters values at an epoch; every list is as long as epochs have passed, with None where
+    """Enter values at an epoch; every list is as long as epochs have passed, with None where
     nothing was given.
     """
     for name in {**history, **values}:

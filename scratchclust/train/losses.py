@@ -20,8 +20,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from scratchclust.checks import one_of
 from scratchclust.errors import InputError
 
+LIKELIHOOD = one_of("bernoulli", "gaussian")  # of a pixel given the code
 Scalar = Float[Array, ""]
 Terms = dict[str, Scalar]
 
@@ -42,7 +44,8 @@ def mse(images: Float[Array, "n *shape"], reconstructions: Float[Array, "n *shap
     What other programs print as the MSE, the mean over everything, is this divided by the pixels
     times channels.
     """
-    images, reconstructions = _wide(images), _wide(reconstructions)
+    images = _wide(images)
+    reconstructions = _wide(reconstructions)
     return _per_image((images - reconstructions) ** 2)
 
 
@@ -64,7 +67,8 @@ def bernoulli_cross_entropy(
 ) -> Scalar:
     """-log Bernoulli(x; sigmoid(l)), in nats per image, for pixels in [0, 1].
 
-        1/n sum_i sum_p  -x log sigmoid(l) - (1 - x) log(1 - sigmoid(l))  =  1/n sum_i sum_p  softplus(l) - x l
+        1/n sum_i sum_p  -x log sigmoid(l) - (1 - x) log(1 - sigmoid(l))
+            =  1/n sum_i sum_p  softplus(l) - x l
 
     The right side is what is computed: it takes no logarithm of what a sigmoid has rounded to 0 or
     1.
@@ -73,17 +77,20 @@ def bernoulli_cross_entropy(
         images: x, in [0, 1].
         logits: l, the decoder's output before the sigmoid.
     """
-    images, logits = _wide(images), _wide(logits)
+    images = _wide(images)
+    logits = _wide(logits)
     return _per_image(jax.nn.softplus(logits) - images * logits)
 
 
 def gaussian_kl(mean: Float[Array, "n *latent"], log_var: Float[Array, "n *latent"]) -> Scalar:
     """KL(N(mean, exp(log_var)) || N(0, 1)), in nats per image.
 
-    1/n sum_i sum_j (exp(log_var_ij) + mean_ij^2 - 1 - log_var_ij) / 2        Kingma & Welling,
-    2014, appendix B
+        1/n sum_i sum_j (exp(log_var_ij) + mean_ij^2 - 1 - log_var_ij) / 2
+
+    Kingma & Welling, 2014, appendix B.
     """
-    mean, log_var = _wide(mean), _wide(log_var)
+    mean = _wide(mean)
+    log_var = _wide(log_var)
     # expm1 keeps the digits of a code that has collapsed to the prior, where exp(log_var) - 1 is
     # nearly 0.
     return _per_image(jnp.expm1(log_var) + mean**2 - log_var) / 2
@@ -118,14 +125,14 @@ def elbo(
 
 
 def cross_entropy(logits: Float[Array, "n k"], labels: Int[Array, " n"]) -> Scalar:
-    """-log softmax(l)[label], averaged over the batch: 1/n sum_i (log sum_k exp(l_ik) - l_i,label)."""
+    """-log softmax(l)[label] over the batch: 1/n sum_i (log sum_k exp(l_ik) - l_i,label)."""
     logits = _wide(logits)
     chosen = jnp.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
     return (jax.nn.logsumexp(logits, axis=1) - chosen).mean()
 
 
 def reconstruction_loss(kind: str = "mse") -> Loss:
-    """How badly a model gives back its input.
+    """Measure how badly a model gives back its input.
 
     Args:
         kind: "mse", on `model(images)`, or "bernoulli", on `model.logits(images)`, of which the
@@ -135,8 +142,7 @@ def reconstruction_loss(kind: str = "mse") -> Loss:
     Raises:
         InputError: an unknown kind.
     """
-    _check("kind", kind, ("mse", "bernoulli"))
-    return _ReconstructionLoss(kind)
+    return _ReconstructionLoss(one_of("mse", "bernoulli")("kind", kind))
 
 
 def vae_loss(likelihood: str = "bernoulli", beta: float | int = 1.0) -> Loss:
@@ -151,10 +157,11 @@ def vae_loss(likelihood: str = "bernoulli", beta: float | int = 1.0) -> Loss:
     Raises:
         InputError: an unknown likelihood, or a negative beta.
     """
-    _check("likelihood", likelihood, ("bernoulli", "gaussian"))
+    LIKELIHOOD("likelihood", likelihood)
     if not beta >= 0:
         raise InputError(
-            f"expected beta to be at least 0, got {beta}: 1 gives the bound, 0 leaves the KL term out"
+            f"expected beta to be at least 0, got {beta}: "
+            "1 gives the bound, 0 leaves the KL term out"
         )
     return _VAELoss(likelihood, beta)
 
@@ -176,10 +183,8 @@ class _ReconstructionLoss:
             loss = mse(batch.images, reconstructions)
         else:
             logits = model.logits(batch.images)
-            loss, reconstructions = (
-                bernoulli_cross_entropy(batch.images, logits),
-                jax.nn.sigmoid(_wide(logits)),
-            )
+            loss = bernoulli_cross_entropy(batch.images, logits)
+            reconstructions = jax.nn.sigmoid(_wide(logits))
         n_pixels = batch.images.size // len(batch.images)
         return loss, {
             self.kind: loss,
@@ -210,7 +215,7 @@ class _ClassificationLoss:
 
 
 def _reconstruction(images: Array, logits: Array, likelihood: str) -> Scalar:
-    _check("likelihood", likelihood, ("bernoulli", "gaussian"))
+    LIKELIHOOD("likelihood", likelihood)
     if likelihood == "bernoulli":
         return bernoulli_cross_entropy(images, logits)
     return gaussian_cross_entropy(images, jax.nn.sigmoid(_wide(logits)))
@@ -223,8 +228,3 @@ def _wide(values: Array) -> Array:
 
 def _per_image(values: Array) -> Scalar:
     return values.sum() / len(values)
-
-
-def _check(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise InputError(f"expected {name} to be {' or '.join(map(repr, known))}, got {value!r}")

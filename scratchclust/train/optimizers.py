@@ -9,15 +9,13 @@ Every optimiser is an `optax.GradientTransformation`, a pair (init, update):
 
 g_t is the gradient at step t = 0, 1, ..., eta_t the learning rate. Parameters are any tree of
 arrays. The definitions are in `scratchclust/reference/optimizers.py`, and optax's own optimisers
-fit wherever these do. The specs at the end of this file say an optimiser and its numbers as frozen
-data.
+fit wherever these do. `optimizer_specs.py` says an optimiser and its numbers as frozen data.
 
 Sources: Polyak, 1964; Sutskever et al., 2013 (momentum). Kingma & Ba, Adam, 2015. Loshchilov &
 Hutter, Decoupled weight decay, 2019. Zeiler, ADADELTA, 2012.
 """
 
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -25,18 +23,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array
 
-from scratchclust.errors import InputError
-from scratchclust.train.schedules import (
-    CosineSpec,
-    Schedule,
-    StepSpec,
-    check_between,
-    check_rate,
-    constant,
-)
-
-Rate = float | int | CosineSpec | StepSpec
-"""What a spec takes as its learning rate."""
+from scratchclust.train.schedules import Schedule, constant
 
 
 class SGDState(NamedTuple):
@@ -79,9 +66,10 @@ def sgd(learning_rate: float | Schedule) -> optax.GradientTransformation:
     eta = _schedule(learning_rate)
 
     def update(gradients: Any, state: SGDState, params: Any = None) -> tuple[Any, SGDState]:
-        return jax.tree.map(lambda g: -eta(state.count) * g, gradients), SGDState(state.count + 1)
+        updates = jax.tree.map(lambda g: -eta(state.count) * g, gradients)
+        return updates, SGDState(state.count + 1)
 
-    return optax.GradientTransformation(lambda params: SGDState(_zero()), update)  # pyright: ignore[reportArgumentType]
+    return _pair(lambda params: SGDState(_zero()), update)
 
 
 def momentum(
@@ -107,23 +95,20 @@ def momentum(
     eta = _schedule(learning_rate)
 
     def init(params: Any) -> MomentumState:
-        return MomentumState(_zero(), jax.tree.map(jnp.zeros_like, params))
+        return MomentumState(_zero(), _zeros(params))
 
     def update(
         gradients: Any, state: MomentumState, params: Any = None
     ) -> tuple[Any, MomentumState]:
-        h = (
-            jax.tree.map(lambda g, p: g + weight_decay * p, gradients, params)
-            if weight_decay
-            else gradients
-        )
+        h = gradients
+        if weight_decay:
+            h = jax.tree.map(lambda g, p: g + weight_decay * p, gradients, params)
         velocity = jax.tree.map(lambda v, h: decay * v + h, state.velocity, h)
         ahead = jax.tree.map(lambda v, h: h + decay * v, velocity, h) if nesterov else velocity
-        return jax.tree.map(lambda v: -eta(state.count) * v, ahead), MomentumState(
-            state.count + 1, velocity
-        )
+        updates = jax.tree.map(lambda v: -eta(state.count) * v, ahead)
+        return updates, MomentumState(state.count + 1, velocity)
 
-    return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
+    return _pair(init, update)
 
 
 def adam(
@@ -144,15 +129,15 @@ def adam(
     eta = _schedule(learning_rate)
 
     def init(params: Any) -> AdamState:
-        return AdamState(
-            _zero(), jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params)
-        )
+        return AdamState(_zero(), _zeros(params), _zeros(params))
 
     def update(gradients: Any, state: AdamState, params: Any = None) -> tuple[Any, AdamState]:
         t = state.count + 1
         m = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.m, gradients)
         v = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g**2, state.v, gradients)
-        rate, m_share, v_share = eta(state.count), 1 - b1**t, 1 - b2**t
+        rate = eta(state.count)
+        m_share = 1 - b1**t
+        v_share = 1 - b2**t
         # eps outside of the root and after the correction of the bias: Algorithm 1 of the paper.
         # The variant at the end of its section 2, which some libraries took up, puts the
         # uncorrected sqrt(v) + eps below.
@@ -161,7 +146,7 @@ def adam(
         )
         return updates, AdamState(t, m, v)
 
-    return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
+    return _pair(init, update)
 
 
 def adamw(
@@ -183,7 +168,8 @@ def adamw(
         eps: keeps the quotient finite.
         weight_decay: the share of the parameters p that a step of rate 1 takes away.
     """
-    eta, plain = _schedule(learning_rate), adam(learning_rate, b1, b2, eps)
+    eta = _schedule(learning_rate)
+    plain = adam(learning_rate, b1, b2, eps)
 
     def update(gradients: Any, state: AdamState, params: Any) -> tuple[Any, Any]:
         updates, after = plain.update(gradients, state)
@@ -192,7 +178,7 @@ def adamw(
         decay = eta(state.count) * weight_decay
         return jax.tree.map(lambda u, p: u - decay * p, updates, params), after
 
-    return optax.GradientTransformation(plain.init, update)  # pyright: ignore[reportArgumentType]
+    return _pair(plain.init, update)
 
 
 def adadelta(
@@ -214,9 +200,7 @@ def adadelta(
     eta = _schedule(learning_rate)
 
     def init(params: Any) -> AdadeltaState:
-        return AdadeltaState(
-            _zero(), jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params)
-        )
+        return AdadeltaState(_zero(), _zeros(params), _zeros(params))
 
     def update(
         gradients: Any, state: AdadeltaState, params: Any = None
@@ -230,11 +214,10 @@ def adadelta(
             s,
         )
         x = jax.tree.map(lambda x, d: rho * x + (1 - rho) * d**2, state.squared_update, d)
-        return jax.tree.map(lambda d: -eta(state.count) * d, d), AdadeltaState(
-            state.count + 1, s, x
-        )
+        updates = jax.tree.map(lambda d: -eta(state.count) * d, d)
+        return updates, AdadeltaState(state.count + 1, s, x)
 
-    return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
+    return _pair(init, update)
 
 
 def _schedule(learning_rate: float | Schedule) -> Schedule:
@@ -245,93 +228,12 @@ def _zero() -> Array:
     return jnp.zeros((), jnp.int32)
 
 
-@dataclass(frozen=True)
-class _Spec:
-    """What all specs have: a learning rate that may change, and `build`."""
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if isinstance(value, CosineSpec | StepSpec):
-                continue
-            if name == "learning_rate":
-                check_rate(name, value)
-            elif name in ("decay", "b1", "b2", "rho"):
-                check_between(name, value, "a share that is kept at each step")
-            elif name in ("eps", "weight_decay") and not value >= 0:
-                raise InputError(f"expected {name} to be at least 0, got {value!r}")
-
-    def build(self, n_steps: int) -> optax.GradientTransformation:
-        """The optimiser for a run of n_steps steps.
-
-        The same numbers give the same object again, so that what was compiled for it is not
-        compiled anew.
-        """
-        rate: Any = vars(self)["learning_rate"]
-        return _built(self, None if isinstance(rate, int | float) else n_steps)
+def _zeros(params: Any) -> Any:
+    return jax.tree.map(jnp.zeros_like, params)
 
 
-@cache
-def _built(spec: _Spec, n_steps: int | None) -> optax.GradientTransformation:
-    numbers = dict(vars(spec))
-    if n_steps is not None:
-        numbers["learning_rate"] = numbers["learning_rate"].build(n_steps)
-    return _FUNCTIONS[type(spec)](**numbers)
-
-
-@dataclass(frozen=True)
-class SGDSpec(_Spec):
-    """`sgd` as data."""
-
-    learning_rate: Rate = 0.01
-
-
-@dataclass(frozen=True)
-class MomentumSpec(_Spec):
-    """`momentum` as data."""
-
-    learning_rate: Rate = 0.01
-    decay: float = 0.9
-    nesterov: bool = False
-    weight_decay: float = 0.0
-
-
-@dataclass(frozen=True)
-class AdamSpec(_Spec):
-    """`adam` as data."""
-
-    learning_rate: Rate = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
-    eps: float = 1e-8
-
-
-@dataclass(frozen=True)
-class AdamWSpec(AdamSpec):
-    """`adamw` as data."""
-
-    weight_decay: float = 1e-4
-
-
-@dataclass(frozen=True)
-class AdadeltaSpec(_Spec):
-    """`adadelta` as data."""
-
-    learning_rate: Rate = 1.0
-    rho: float = 0.9
-    eps: float = 1e-6
-
-
-_FUNCTIONS: dict[type, Any] = {
-    SGDSpec: sgd,
-    MomentumSpec: momentum,
-    AdamSpec: adam,
-    AdamWSpec: adamw,
-    AdadeltaSpec: adadelta,
-}
-OPTIMIZERS = {
-    "sgd": SGDSpec,
-    "momentum": MomentumSpec,
-    "adam": AdamSpec,
-    "adamw": AdamWSpec,
-    "adadelta": AdadeltaSpec,
-}
+def _pair(
+    init: Callable[..., Any], update: Callable[..., tuple[Any, Any]]
+) -> optax.GradientTransformation:
+    # Callable[...]: optax's types want its own names of the arguments
+    return optax.GradientTransformation(init, update)

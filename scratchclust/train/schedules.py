@@ -15,9 +15,13 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from scratchclust.errors import InputError
+from scratchclust.checks import Rule, number
 
 Schedule = Callable[[Any], Any]
+POSITIVE = Rule("a positive number (0.001 is a usual learning rate)", number(above=0).accept)
+SHARE_OF_STEPS = Rule(
+    "at least 0 and below 1, as a share of the run's steps", number(least=0, below=1).accept
+)
 
 
 def constant(value: float) -> Schedule:
@@ -28,8 +32,9 @@ def constant(value: float) -> Schedule:
 def cosine(peak: float, n_steps: int, *, warmup: int = 0, final: float = 0.0) -> Schedule:
     """A straight rise to the peak, then half a period of the cosine down to the end.
 
-        eta(t) = peak t / warmup                                                               for t < warmup
-        eta(t) = final + (peak - final) (1 + cos(pi (t - warmup) / (n_steps - warmup))) / 2    from there on
+        eta(t) = peak t / warmup                                            for t < warmup
+        eta(t) = final + (peak - final) (1 + cos(pi (t - warmup) / (n_steps - warmup))) / 2
+                                                                            from there on
 
     Args:
         peak: the largest rate.
@@ -73,15 +78,13 @@ class CosineSpec:
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        check_rate("peak", self.peak)
-        check_between("warmup", self.warmup, "as a share of the run's steps")
-        if not 0 <= self.final <= self.peak:
-            raise InputError(
-                f"expected final to be between 0 and the peak {self.peak}, got {self.final}"
-            )
+        POSITIVE("peak", self.peak)
+        SHARE_OF_STEPS("warmup", self.warmup)
+        between = number(least=0, most=self.peak).accept
+        Rule(f"between 0 and the peak {self.peak}", between)("final", self.final)
 
     def build(self, n_steps: int) -> Schedule:
-        """The schedule of a run of n_steps steps."""
+        """Build the schedule of a run of n_steps steps."""
         return cosine(self.peak, n_steps, warmup=int(self.warmup * n_steps), final=self.final)
 
 
@@ -98,27 +101,16 @@ class StepSpec:
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        check_rate("initial", self.initial)
-        check_rate("factor", self.factor)
+        POSITIVE("initial", self.initial)
+        POSITIVE("factor", self.factor)
         object.__setattr__(self, "boundaries", tuple(self.boundaries))
         for boundary in self.boundaries:
-            check_between("boundaries", boundary, "as shares of the run's steps")
+            SHARE_OF_STEPS("each of boundaries", boundary)
 
     def build(self, n_steps: int) -> Schedule:
-        """The schedule of a run of n_steps steps."""
+        """Build the schedule of a run of n_steps steps."""
         boundaries = tuple(math.ceil(boundary * n_steps) for boundary in self.boundaries)
         return step(self.initial, boundaries, factor=self.factor)
 
 
-def check_rate(name: str, value: Any) -> None:
-    """An InputError unless the value is a positive number."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
-        raise InputError(
-            f"expected {name} to be a positive number, got {value!r}: 0.001 is a usual learning rate"
-        )
-
-
-def check_between(name: str, value: Any, meaning: str) -> None:
-    """An InputError unless the value is in [0, 1)."""
-    if not isinstance(value, int | float) or not 0 <= value < 1:
-        raise InputError(f"expected {name} to be at least 0 and below 1, {meaning}, got {value!r}")
+SCHEDULES = (CosineSpec, StepSpec)

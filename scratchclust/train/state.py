@@ -28,12 +28,12 @@ class Layout:
         self._key_types = [jax.random.key_impl(leaf) if is_key(leaf) else None for _, leaf in paths]
 
     def to_host(self, state: State) -> dict[str, np.ndarray]:
-        """A copy of every array by its name, in NumPy; of a random key its numbers."""
+        """Copy every array to NumPy, by its name; of a random key its numbers."""
         arrays = jax.device_get([without_key(leaf) for leaf in jax.tree.leaves(state)])
         return {name: np.array(array) for name, array in zip(self.names, arrays, strict=True)}
 
     def from_host(self, arrays: dict[str, np.ndarray]) -> State:
-        """The state of these arrays, on JAX's default device and free to be moved."""
+        """Make the state of these arrays, on JAX's default device and free to be moved."""
         leaves = [jnp.asarray(arrays[name]) for name in self.names]
         keyed = zip(leaves, self._key_types, strict=True)
         leaves = [
@@ -43,22 +43,21 @@ class Layout:
         return jax.tree.unflatten(self._tree, leaves)
 
     def to_devices(self, arrays: dict[str, np.ndarray], sharding: NamedSharding) -> State:
-        """The state of these arrays as buffers of their own, which a compiled step may take over
-        (donation).
+        """Make the state of these arrays as buffers of their own, which a compiled step may take
+        over (donation).
         """
         state = jax.device_put(self.from_host(arrays), sharding)
-        return _copied(state, sharding)
+        return _copy(state, sharding)
 
 
-@partial(
-    jax.jit, static_argnames="sharding"
-)  # of the module, not of a call: one program for all fits of one network
-def _copied(state: State, sharding: NamedSharding) -> State:
+# of the module, not of a call: one program for all fits of one network
+@partial(jax.jit, static_argnames="sharding")
+def _copy(state: State, sharding: NamedSharding) -> State:
     return jax.lax.with_sharding_constraint(jax.tree.map(jnp.copy, state), sharding)
 
 
 def is_finite(arrays: dict[str, np.ndarray]) -> bool:
-    """No NaN and no infinity in the model, that is in "params" and "rest"."""
+    """Whether the model, that is "params" and "rest", has no NaN and no infinity."""
     model = [array for name, array in arrays.items() if not name.startswith("opt_state")]
     return all(
         bool(np.isfinite(array).all())
@@ -73,5 +72,5 @@ def is_key(leaf: Any) -> bool:
 
 
 def without_key(leaf: Any) -> Any:
-    """The numbers of a random key; any other array as it is."""
+    """Give the numbers of a random key; any other array as it is."""
     return jax.random.key_data(leaf) if is_key(leaf) else leaf

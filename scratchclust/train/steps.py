@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
@@ -34,8 +33,9 @@ ONE_CPU_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_
 
 
 def unit_scale(images: Array, key: Any = None) -> Float[Array, "n ..."]:
-    """Images as float32: bytes divided by 255, floats as they are. The key is there for what draws,
-    and unused here.
+    """Bring images to float32: bytes divided by 255, floats as they are.
+
+    The key is there for what draws, and unused here.
 
     Raises:
         InputError: neither bytes nor floats.
@@ -45,7 +45,8 @@ def unit_scale(images: Array, key: Any = None) -> Float[Array, "n ..."]:
     if jnp.issubdtype(images.dtype, jnp.floating):
         return images.astype(jnp.float32)
     raise InputError(
-        f"expected images of type uint8 or float, got {images.dtype}: convert them, or give prepare=..."
+        f"expected images of type uint8 or float, got {images.dtype}: "
+        "convert them, or give prepare=..."
     )
 
 
@@ -56,8 +57,7 @@ def make_train_step(
     prepare: Prepare,
     precision: str,
 ) -> Callable[..., tuple[Any, Any, Any, dict[str, Array]]]:
-    """The function train_step(params, rest, opt_state, batch, key) -> (params, rest, opt_state,
-    terms).
+    """Make train_step(params, rest, opt_state, batch, key) -> (the first three anew, terms).
 
     With bfloat16 the model computes on parameters and images that are rounded to it; the parameters
     themselves, the gradients with respect to them, and the losses stay float32.
@@ -91,16 +91,12 @@ def make_train_step(
 
 
 class Programs(NamedTuple):
-    """The step, compiled: once for a batch that is at hand, once as a scan over a stretch of the
-    data.
-    """
+    """The step, compiled: once for a batch that is at hand, once as a scan over several."""
 
-    step: Callable[
-        ..., tuple[State, dict[str, Array]]
-    ]  # state, batch, key of the epoch, number of the step
-    stretch: Callable[
-        ..., tuple[State, dict[str, Array]]
-    ]  # state, data, order, key, first, *, n_steps, batch_size
+    # (state, batch, key of the epoch, number of the step) -> state, terms
+    step: Callable[..., tuple[State, dict[str, Array]]]
+    # (state, data, order, key, first, *, n_steps, batch_size) -> state, terms
+    steps: Callable[..., tuple[State, dict[str, Array]]]
 
 
 @lru_cache(maxsize=32)
@@ -112,9 +108,15 @@ def programs(
     precision: str,
     mesh: Mesh,
 ) -> Programs:
-    """The compiled programs; the same again for the same model, loss and optimiser, so that ten
-    like networks are compiled once. The state that goes in is given up (donated) for the one that
-    comes out."""
+    """Compile the step; for the same model, loss and optimiser the same programs are given again,
+    so that ten like networks are compiled once.
+
+    The state that goes in is given up (donated) for the one that comes out.
+
+    Args:
+        graphdef, loss, optimizer, prepare, precision: as in `make_train_step`.
+        mesh: of the devices that share a batch, which are those of `rows.mesh()` or the first.
+    """
     train_step = make_train_step(graphdef, loss, optimizer, prepare, precision)
     whole = NamedSharding(mesh, PartitionSpec())
 
@@ -122,7 +124,7 @@ def programs(
         params, rest, opt_state, terms = train_step(*state, batch, jax.random.fold_in(key, t))
         return State(params, rest, opt_state), terms
 
-    def stretch(
+    def steps(
         state: State,
         data: Batch,
         order: Array,
@@ -137,17 +139,17 @@ def programs(
 
         return jax.lax.scan(body, state, first + jnp.arange(n_steps))
 
-    options = ONE_CPU_OPTIONS if mesh.size == 1 and mesh.devices.flat[0].platform == "cpu" else None
+    options = ONE_CPU_OPTIONS if mesh.size == 1 and rows.platform() == "cpu" else None
     compile_ = partial(
         jax.jit, donate_argnums=0, out_shardings=(whole, whole), compiler_options=options
     )
-    return Programs(compile_(step), compile_(stretch, static_argnames=("n_steps", "batch_size")))
+    return Programs(compile_(step), compile_(steps, static_argnames=("n_steps", "batch_size")))
 
 
 @partial(jax.jit, static_argnames=("batch_size", "mesh"))
 def take_batch(data: Batch, order: Array, t: Any, *, batch_size: int, mesh: Mesh) -> Batch:
-    """Batch t of an epoch, as it is stored: the images order[t batch_size : (t + 1) batch_size],
-    spread over the mesh.
+    """Take batch t of an epoch, as it is stored: the images
+    order[t batch_size : (t + 1) batch_size], spread over the mesh.
 
     Args:
         data: all images and labels, whole on every device, so that each gathers its share without
@@ -162,8 +164,8 @@ def take_batch(data: Batch, order: Array, t: Any, *, batch_size: int, mesh: Mesh
     return rows.constrain(jax.tree.map(lambda array: array[index], data), mesh, spread=True)
 
 
-def mesh_for(batch_size: int) -> Mesh:
-    """As many of the devices of `rows.mesh()` as divide the batch evenly."""
-    mesh = rows.mesh()
-    n_devices = max(d for d in range(1, mesh.size + 1) if batch_size % d == 0)
-    return Mesh(np.asarray(mesh.devices).flat[:n_devices], mesh.axis_names)
+def devices_for(batch_size: int) -> list[jax.Device]:  # pyright: ignore[reportInvalidTypeForm]
+    """Choose as many of the devices of `rows.mesh()` as divide the batch evenly."""
+    devices = list(rows.mesh().devices.flat)
+    n_devices = max(d for d in range(1, len(devices) + 1) if batch_size % d == 0)
+    return devices[:n_devices]

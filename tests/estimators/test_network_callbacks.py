@@ -51,6 +51,39 @@ class TestEach:
         ):
             make(epochs=3, checkpoint_dir=tmp_path, random_state=1).fit(IMAGES, LABELS)
 
+    def test_each_epoch_is_told_as_data(self, make, caplog):
+        hear = Hear()
+        with caplog.at_level("INFO", logger="scratchclust"):
+            make().set_callbacks(hear).fit(IMAGES, LABELS)
+        parts = ["class 0: ", "class 1: "] if make is class_losses else [""]
+        ends = [report for report in hear.reports if report.share == 1]
+        assert [(end.part, end.unit, end.done, end.total, end.measure) for end in ends] == [
+            (part, "epoch", epoch, 2, "loss") for part in parts for epoch in (1, 2)
+        ]
+        assert [record.getMessage() for record in caplog.records] == [str(end) for end in ends]
+
+
+class Hear:
+    """A callback that hears how far the training is."""
+
+    def __init__(self):
+        self.reports = []
+
+    def setup(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        pass
+
+    def on_progress(self, progress):
+        self.reports.append(progress)
+
+    def teardown(self, estimator, context):
+        pass
+
 
 class Count:
     """A callback that notes what it is told, and may ask to stop after so many tasks."""

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 
 from scratchclust import PCA, AdamSpec, ClassifierSpec, KMeans, UNetSpec, VAESpec, persist
 from scratchclust.errors import InputError
-from scratchclust.estimators.training import checked_classes
+from scratchclust.estimators.network_base import check_classes
 from scratchclust.features.pixels import pixels
 from tests.features.network_cases import (
     IMAGES,
@@ -278,13 +278,13 @@ def test_a_fit_that_fails_leaves_no_network_with_new_classes():
 
 
 def test_labels_of_python_and_labels_of_bytes():
-    classes, places = checked_classes(np.array([5, 3, 5], dtype=object), 3)
+    classes, places = check_classes(np.array([5, 3, 5], dtype=object), 3)
     assert (classes.tolist(), places.tolist()) == ([3, 5], [1, 0, 1])
     with pytest.raises(InputError, match=r"some labels are unknown \(-1 or NaN\)"):
-        checked_classes(np.array([5, -1, 5], dtype=object), 3)
+        check_classes(np.array([5, -1, 5], dtype=object), 3)
     for labels in ([b"a", b"b"], [1, "a"], [1j, 2j]):
         labels = np.array(labels, dtype=None if not isinstance(labels[1], str) else object)
         with pytest.raises(
             InputError, match="expected labels that are all integers or all strings, got"
         ):
-            checked_classes(labels, 2)
+            check_classes(labels, 2)

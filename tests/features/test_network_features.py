@@ -13,11 +13,10 @@ from flax import nnx
 from scratchclust import rows
 from scratchclust.errors import InputError
 from scratchclust.features import autoencoder, class_losses, classifier, networks
-from scratchclust.features.training import describe, optimizer_of
 from scratchclust.models import ClassifierSpec, ConvAutoencoderSpec, ResNetSpec, UNetSpec, VAESpec
 from scratchclust.train.losses import reconstruction_loss, vae_loss
-from scratchclust.train.optimizers import AdamSpec, MomentumSpec, SGDSpec
-from scratchclust.train.progress import Progress
+from scratchclust.train.optimizer_specs import AdamSpec, MomentumSpec, SGDSpec, optimizer_of
+from scratchclust.train.settings import Training
 from tests.models.model_cases import SMALL
 
 SHAPE = (8, 8, 1)
@@ -213,9 +212,9 @@ class TestAutoencoders:
 
     @pytest.mark.parametrize("spec", [UNET, VAE])
     def test_training_makes_the_loss_smaller(self, spec):
-        settings = {"optimizer": AdamSpec(0.01), "epochs": 5, "batch_size": 4}
+        training = Training(optimizer=AdamSpec(0.01), epochs=5, batch_size=4)
         result = autoencoder.fit_autoencoder(
-            PICTURES, spec, loss="bernoulli", key=jax.random.key(0), **settings
+            PICTURES, spec, loss="bernoulli", key=jax.random.key(0), training=training
         )
         losses = result.history["loss"]
         assert len(losses) == 5
@@ -267,7 +266,7 @@ class TestClassifiers:
         np.testing.assert_array_equal(scores, classifier.activations(model, PICTURES, "logits"))
 
     def test_an_unknown_layer_is_refused(self):
-        with pytest.raises(InputError, match=r"expected a layer out of 'conv1', .*, found 'conv9'"):
+        with pytest.raises(InputError, match=r"expected a layer out of 'conv1', .*, got 'conv9'"):
             classifier.activations(built(SMALL["classifier"]), PICTURES, "conv9")
 
 
@@ -356,13 +355,3 @@ def test_words_for_losses_classifiers_and_optimizers():
 def test_errors_teach(make, message):
     with pytest.raises(InputError, match=message):
         make()
-
-
-def test_an_epoch_in_one_line():
-    first = Progress(1, 10, 4, 4, 21.3217, None, None)
-    assert describe(first) == "epoch 1 of 10: loss 21.32"
-    later = first._replace(epoch=3, images_per_second=4512.3, seconds_left=39.7)
-    assert (
-        describe(later, "class 7: ")
-        == "class 7: epoch 3 of 10: loss 21.32, 4,512 images/s, 40 s left"
-    )

@@ -273,7 +273,7 @@ def broken(folder, change, tmp_path):
         (lambda f, c: c.update(hidden_act="gelu"), r"has hidden_act 'gelu': expected 'relu'"),
         (
             lambda f, c: c.update(depths=[3, 4, 6, 3]),
-            r"does not fit its config.json: expected .* found none: fetch both",
+            r"does not fit its config.json: expected .* got none: fetch both",
         ),
     ],
 )
@@ -451,12 +451,12 @@ def test_images_and_parameters_that_are_refused(tmp_path):
     ):
         PretrainedFeatures(file).fit(photographs()).transform(photographs(2, (16, 16, 3)))
     with pytest.raises(
-        InputError, match=r"expected mean and std of 1 channels, found \(0.4, 0.5, 0.6\)"
+        InputError, match=r"expected mean and std of 1 channels, got \(0.4, 0.5, 0.6\)"
     ):
         SMALL.build((16, 16, 1), rngs=nnx.Rngs(0))
-    with pytest.raises(InputError, match=r"expected std above 0, found \(0.0,\)"):
+    with pytest.raises(InputError, match=r"expected std above 0, got \(0.0,\)"):
         ResNetSpec(std=(0.0,))
-    with pytest.raises(InputError, match=r"expected mean to be a tuple of numbers, found \(inf,\)"):
+    with pytest.raises(InputError, match=r"expected mean to be a tuple of numbers, got \(inf,\)"):
         ResNetSpec(mean=(float("inf"),))
 
 

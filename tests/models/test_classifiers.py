@@ -266,45 +266,45 @@ def test_specs_pass_through_json(spec):
         (
             ClassifierSpec,
             {"n_classes": 0},
-            r"expected n_classes to be an int .* found 0: count the distinct labels",
+            r"expected n_classes to be an int .* got 0: count the distinct labels",
         ),
-        (ClassifierSpec, {"dense_width": -1}, r"expected dense_width .* found -1: 128 is usual"),
+        (ClassifierSpec, {"dense_width": -1}, r"expected dense_width .* got -1: 128 is usual"),
         (
             ClassifierSpec,
             {"widths": (32,)},
-            r"expected widths of two convolutions, found \(32,\): give two",
+            r"expected widths of two convolutions, got \(32,\): give two",
         ),
         (
             ClassifierSpec,
             {"widths": (32, 0)},
-            r"expected widths to be a tuple of ints of at least 1, found \(32, 0\)",
+            r"expected widths to be a tuple of ints of at least 1, got \(32, 0\)",
         ),
         (
             ClassifierSpec,
             {"dropout_rates": (0.5,)},
-            r"expected two dropout_rates, found \(0.5,\): give two",
+            r"expected two dropout_rates, got \(0.5,\): give two",
         ),
         (
             ClassifierSpec,
             {"dropout_rates": (0.5, 1)},
-            r"each of dropout_rates .* from 0 to below 1, found 1: 0 drops",
+            r"each of dropout_rates .* from 0 to below 1, got 1: 0 drops",
         ),
         (
             ResNetSpec,
             {"family": "mnist"},
-            r"expected family to be one of 'cifar', 'imagenet', found 'mnist'",
+            r"expected family to be one of 'cifar', 'imagenet', got 'mnist'",
         ),
         (
             ResNetSpec,
             {"depth": 18},
-            r'depth of the "cifar" family to be 6 m \+ 2 .* found 18: take 20, 32',
+            r'depth of the "cifar" family to be 6 m \+ 2 .* got 18: take 20, 32',
         ),
-        (ResNetSpec, {"depth": 2}, r"found 2: take 20"),
-        (ResNetSpec, {"depth": 0}, r"expected depth to be an int of at least 1, found 0"),
+        (ResNetSpec, {"depth": 2}, r"got 2: take 20"),
+        (ResNetSpec, {"depth": 0}, r"expected depth to be an int of at least 1, got 0"),
         (
             ResNetSpec,
             {"family": "imagenet"},
-            r'depth of the "imagenet" family to be one of 18, 34, 50, found 20',
+            r'depth of the "imagenet" family to be one of 18, 34, 50, got 20',
         ),
         (ResNetSpec, {"n_classes": 0}, r"expected n_classes"),
     ],
@@ -316,23 +316,23 @@ def test_specs_that_are_refused(spec_class, fields, message):
 
 def test_images_and_layers_that_are_refused():
     with pytest.raises(
-        InputError, match=r"expected images of at least 6x6, found 5x9: enlarge them first"
+        InputError, match=r"expected images of at least 6x6, got 5x9: enlarge them first"
     ):
         build(SMALL, (5, 9, 1))
     classifier, resnet = build(SMALL, (8, 8, 3)), build(ResNetSpec(depth=8), (8, 8, 3))
     with pytest.raises(
-        InputError, match=r"expected images \[n, 8, 8, 3\], found shape \[2, 8, 9, 3\]"
+        InputError, match=r"expected images \[n, 8, 8, 3\], got shape \[2, 8, 9, 3\]"
     ):
         classifier(jnp.zeros((2, 8, 9, 3)))
     with pytest.raises(
-        InputError, match=r"expected images \[n, 8, 9, 3\], found shape \[2, 8, 9, 1\]"
+        InputError, match=r"expected images \[n, 8, 9, 3\], got shape \[2, 8, 9, 1\]"
     ):
         resnet(jnp.zeros((2, 8, 9, 1)))
     with pytest.raises(
-        InputError, match=r"expected a layer out of 'conv1', .* 'logits', found 'conv3': choose one"
+        InputError, match=r"expected a layer out of 'conv1', .* 'logits', got 'conv3': choose one"
     ):
         classifier.activations(jnp.zeros((2, 8, 8, 3)), "conv3")
     with pytest.raises(
-        InputError, match=r"expected a layer out of 'stem', 'stage1', .* found 'stage4'"
+        InputError, match=r"expected a layer out of 'stem', 'stage1', .* got 'stage4'"
     ):
         resnet.activations(jnp.zeros((2, 8, 8, 3)), "stage4")

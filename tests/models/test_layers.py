@@ -150,12 +150,12 @@ def test_count_parameters_leaves_statistics_out():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (np.zeros((2, 4, 4, 1), np.uint8), r"expected float images, found uint8: cast them"),
+        (np.zeros((2, 4, 4, 1), np.uint8), r"expected float images, got uint8: cast them"),
         (
             np.zeros((4, 4, 1), np.float32),
-            r"expected images \[n, 4, 4, 1\], found shape \[4, 4, 1\]: resize them",
+            r"expected images \[n, 4, 4, 1\], got shape \[4, 4, 1\]: resize them",
         ),
-        (np.zeros((2, 4, 4, 3), np.float32), r"found shape \[2, 4, 4, 3\]"),
+        (np.zeros((2, 4, 4, 3), np.float32), r"got shape \[2, 4, 4, 3\]"),
     ],
 )
 def test_images_that_are_refused(wrong, message):
@@ -172,7 +172,7 @@ def test_image_shapes_that_are_refused(shape):
 @pytest.mark.parametrize("value", [0, -1, 2.0, "3", True, None, np.int64(3)])
 def test_what_is_no_positive_int(value):
     with pytest.raises(
-        InputError, match=r"expected latent_dim to be an int of at least 1, found .*: 32 is usual"
+        InputError, match=r"expected latent_dim to be an int of at least 1, got .*: 32 is usual"
     ):
         checks.positive_int("latent_dim", value, "32 is usual")
 
@@ -181,7 +181,7 @@ def test_what_is_no_positive_int(value):
 def test_what_are_no_positive_ints(value):
     with pytest.raises(
         InputError,
-        match=r"expected widths to be a tuple of ints of at least 1, found .*: give some",
+        match=r"expected widths to be a tuple of ints of at least 1, got .*: give some",
     ):
         checks.positive_ints("widths", value, "give some")
 
@@ -192,7 +192,7 @@ def test_a_list_becomes_a_tuple():
 
 @pytest.mark.parametrize("value", [0, 1, None, "yes"])
 def test_what_is_no_boolean(value):
-    with pytest.raises(InputError, match=r"expected skips to be True or False, found"):
+    with pytest.raises(InputError, match=r"expected skips to be True or False, got"):
         checks.boolean("skips", value)
 
 
@@ -200,6 +200,6 @@ def test_what_is_no_boolean(value):
 def test_what_is_no_fraction(value):
     with pytest.raises(
         InputError,
-        match=r"expected rate to be a number from 0 to below 1, found .*: 0 drops nothing",
+        match=r"expected rate to be a number from 0 to below 1, got .*: 0 drops nothing",
     ):
         checks.fraction("rate", value, "0 drops nothing")

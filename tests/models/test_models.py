@@ -180,18 +180,18 @@ def test_specs_pass_through_json(spec_class):
     [
         (
             {"widths": ()},
-            r"expected widths to be a tuple of ints of at least 1, found \(\): give the channels",
+            r"expected widths to be a tuple of ints of at least 1, got \(\): give the channels",
         ),
-        ({"widths": (4, 0)}, r"found \(4, 0\)"),
+        ({"widths": (4, 0)}, r"got \(4, 0\)"),
         (
             {"kernel_size": -3},
-            r"expected kernel_size to be an int of at least 1, found -3: 3 is usual",
+            r"expected kernel_size to be an int of at least 1, got -3: 3 is usual",
         ),
-        ({"latent_dim": 0}, r"expected latent_dim .* found 0: give the numbers in a code, or None"),
-        ({"activation": "swish"}, r"expected activation to be one of 'relu', .* found 'swish'"),
+        ({"latent_dim": 0}, r"expected latent_dim .* got 0: give the numbers in a code, or None"),
+        ({"activation": "swish"}, r"expected activation to be one of 'relu', .* got 'swish'"),
         (
             {"upsample": "bilinear"},
-            r"expected upsample to be one of 'depth_to_space', .* found 'bilinear'",
+            r"expected upsample to be one of 'depth_to_space', .* got 'bilinear'",
         ),
     ],
 )
@@ -217,7 +217,7 @@ def test_specs_that_are_refused(spec_class, fields, message):
         (
             ConvAutoencoderSpec,
             {"decoder_kernels": (3,)},
-            r"expected 2 decoder_kernels, found 1: give one for each",
+            r"expected 2 decoder_kernels, got 1: give one for each",
         ),
         (
             ConvAutoencoderSpec,
@@ -232,8 +232,8 @@ def test_specs_that_are_refused(spec_class, fields, message):
             {"likelihood": "poisson"},
             r"expected likelihood to be one of 'bernoulli', 'gaussian'",
         ),
-        (VAESpec, {"beta": -1}, r"expected beta to be a number of at least 0, found -1"),
-        (VAESpec, {"beta": float("nan")}, r"found nan: 1.0 is the usual bound"),
+        (VAESpec, {"beta": -1}, r"expected beta to be a number of at least 0, got -1"),
+        (VAESpec, {"beta": float("nan")}, r"got nan: 1.0 is the usual bound"),
     ],
 )
 def test_fields_of_one_spec_that_are_refused(spec_class, fields, message):
@@ -242,7 +242,7 @@ def test_fields_of_one_spec_that_are_refused(spec_class, fields, message):
 
 
 def test_images_that_cannot_be_halved_so_often():
-    message = r"halved 4 times, once for each of the widths, found 8x30: leave some widths out"
+    message = r"halved 4 times, once for each of the widths, got 8x30: leave some widths out"
     for spec in (ConvAutoencoderSpec(widths=(2, 2, 2, 2)), UNetSpec(widths=(2, 2, 2, 2))):
         with pytest.raises(InputError, match=message):
             build(spec, (8, 30, 1))
@@ -252,7 +252,7 @@ def test_images_that_cannot_be_halved_so_often():
 def test_kernels_that_do_not_grow_enough():
     spec = ConvAutoencoderSpec(widths=(2, 2), upsample="transposed_valid", decoder_kernels=(5, 8))
     with pytest.raises(
-        InputError, match=r"grows 8x8 to 16x16, found 8 in decoder_kernels: give at least 9, or"
+        InputError, match=r"grows 8x8 to 16x16, got 8 in decoder_kernels: give at least 9, or"
     ):
         nnx.eval_shape(lambda: build(spec, (16, 16, 1)))
 
@@ -261,11 +261,11 @@ def test_kernels_that_do_not_grow_enough():
 def test_other_images_and_codes_are_refused(spec_class):
     model = build(spec_class(**TINY), (8, 8, 1))
     with pytest.raises(
-        InputError, match=r"expected images \[n, 8, 8, 1\], found shape \[2, 9, 8, 1\]"
+        InputError, match=r"expected images \[n, 8, 8, 1\], got shape \[2, 9, 8, 1\]"
     ):
         model.encode(jnp.zeros((2, 9, 8, 1)))
     if spec_class is not UNetSpec:
         with pytest.raises(
-            InputError, match=r"expected codes \[n, 3\], found shape \[2, 4\]: pass what encode"
+            InputError, match=r"expected codes \[n, 3\], got shape \[2, 4\]: pass what encode"
         ):
             model.decode(jnp.zeros((2, 4)))

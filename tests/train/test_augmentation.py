@@ -21,13 +21,10 @@ def moved_and_mirrored(image):
             moved = np.empty_like(image)
             for i in range(h):
                 for j in range(w):
-                    k, m = (
-                        abs(i + down),
-                        abs(j + right),
-                    )  # what is beyond the edge is the image in the mirror ...
-                    moved[i, j] = image[
-                        min(k, 2 * h - 2 - k), min(m, 2 * w - 2 - m)
-                    ]  # ... of the last pixel
+                    # what is beyond the edge is the image in the mirror of the last pixel
+                    k = abs(i + down)
+                    m = abs(j + right)
+                    moved[i, j] = image[min(k, 2 * h - 2 - k), min(m, 2 * w - 2 - m)]
             moves.append(moved)
     return np.stack([*moves, *(moved[:, ::-1] for moved in moves)])
 

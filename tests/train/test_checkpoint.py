@@ -18,7 +18,7 @@ from scratchclust.errors import InputError, TrainingError
 from scratchclust.train.checkpoint import Checkpoints, Record
 from scratchclust.train.loop import train
 from scratchclust.train.losses import classification_loss, reconstruction_loss
-from scratchclust.train.optimizers import AdamSpec, SGDSpec
+from scratchclust.train.optimizer_specs import AdamSpec, SGDSpec
 from scratchclust.train.schedules import CosineSpec
 from scratchclust.train.steps import unit_scale
 from tests.train.training_cases import (

@@ -284,10 +284,13 @@ class TestModelLosses:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: reconstruction_loss("l1"), "expected kind to be 'mse' or 'bernoulli', got 'l1'"),
+        (
+            lambda: reconstruction_loss("l1"),
+            "expected kind to be one of 'mse', 'bernoulli', got 'l1'",
+        ),
         (
             lambda: vae_loss("poisson"),
-            "expected likelihood to be 'bernoulli' or 'gaussian', got 'poisson'",
+            "expected likelihood to be one of 'bernoulli', 'gaussian', got 'poisson'",
         ),
         (lambda: vae_loss(beta=float("nan")), "expected beta to be at least 0, got nan"),
         (
@@ -298,7 +301,7 @@ class TestModelLosses:
             lambda: losses.elbo(
                 BATCH.images, BATCH.images, jnp.zeros((3, 1)), jnp.zeros((3, 1)), likelihood="x"
             ),
-            "expected likelihood to be 'bernoulli' or 'gaussian', got 'x'",
+            "expected likelihood to be one of 'bernoulli', 'gaussian', got 'x'",
         ),
         (
             lambda: classification_loss()(ClassSketch(), Batch(BATCH.images, None), KEY),

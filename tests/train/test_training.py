@@ -13,14 +13,15 @@ from benchmarks import bench_autoencoder
 from scratchclust import rows
 from scratchclust.errors import InputError
 from scratchclust.models import ClassifierSpec, ConvAutoencoderSpec
-from scratchclust.train import job as jobs
+from scratchclust.train import runner as runners
 from scratchclust.train.checkpoint import Checkpoints
-from scratchclust.train.job import Job
-from scratchclust.train.loop import Every, train
+from scratchclust.train.loop import STOP, Every, train
 from scratchclust.train.losses import Batch, classification_loss, mse, reconstruction_loss
-from scratchclust.train.optimizers import AdamSpec, SGDSpec
+from scratchclust.train.optimizer_specs import AdamSpec, SGDSpec
+from scratchclust.train.runner import Runner
 from scratchclust.train.schedules import CosineSpec
-from scratchclust.train.steps import mesh_for, unit_scale
+from scratchclust.train.settings import Training
+from scratchclust.train.steps import devices_for, unit_scale
 from tests.train.training_cases import (
     Line,
     arrays_of,
@@ -76,10 +77,12 @@ class TestOneStep:
 
     def test_the_history_is_the_mean_over_the_steps(self):
         seen = []
-        result = train_autoencoder(n=24, epochs=2, progress=lambda report: seen.append(report.loss))
+        result = train_autoencoder(
+            n=24, epochs=2, progress=lambda report: seen.append(report.value)
+        )
         assert [len(values) for values in result.history.values()] == [2, 2, 2]
         one_step = train_autoencoder(
-            n=8, epochs=1, progress=lambda report: seen.append(report.loss)
+            n=8, epochs=1, progress=lambda report: seen.append(report.value)
         )
         assert one_step.history["loss"] == [seen[-1]]
 
@@ -107,27 +110,27 @@ class TestDevices:
 
     def test_as_many_devices_as_divide_the_batch(self):
         with rows.on(jax.local_devices()):
-            sizes = [mesh_for(batch_size).size for batch_size in (1, 2, 3, 4, 6, 7, 8, 10)]
+            sizes = [len(devices_for(batch_size)) for batch_size in (1, 2, 3, 4, 6, 7, 8, 10)]
         assert sizes == [1, 2, 3, 4, 3, 1, 4, 2]
         assert_same(
             self.on(1, batch_size=6).model, self.on(4, batch_size=6).model, rtol=1e-3, atol=1e-5
         )
 
-    def test_a_stretch_in_one_scan_is_the_same_as_its_steps(self, monkeypatch):
+    def test_steps_in_one_scan_are_the_same_as_one_by_one(self, monkeypatch):
         stepwise = train_classifier(n=88, epochs=2)
-        monkeypatch.setattr(jobs, "STEPWISE", set())
-        monkeypatch.setattr(jobs, "LONGEST_STRETCH", 4)
+        monkeypatch.setattr(runners, "STEPWISE", set())
+        monkeypatch.setattr(runners, "MOST_STEPS_PER_CALL", 4)
         lengths = []
-        advance = Job.advance
+        advance = Runner.advance
 
         def noted(self, *arguments):
             state, terms = advance(self, *arguments)
             lengths.append(len(terms["loss"]))
             return state, terms
 
-        monkeypatch.setattr(Job, "advance", noted)
-        monkeypatch.setattr(jobs, "STRETCH_SECONDS", 1e6)
-        in_stretches = train_classifier(n=88, epochs=2)
+        monkeypatch.setattr(Runner, "advance", noted)
+        monkeypatch.setattr(rows, "SECONDS_PER_CALL", 1e6)
+        in_scans = train_classifier(n=88, epochs=2)
         assert lengths == [
             1,
             1,
@@ -142,10 +145,8 @@ class TestDevices:
             1,
             1,
         ]  # 11 steps: three calls to measure, then 11 // 3 each
-        assert_same(stepwise.model, in_stretches.model, rtol=1e-4, atol=1e-6)
-        np.testing.assert_allclose(
-            stepwise.history["loss"], in_stretches.history["loss"], rtol=1e-5
-        )
+        assert_same(stepwise.model, in_scans.model, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(stepwise.history["loss"], in_scans.history["loss"], rtol=1e-5)
 
 
 class TestWhatComesBack:
@@ -165,30 +166,23 @@ class TestWhatComesBack:
         assert one.history == two.history != other.history
 
     def test_each_epoch_sees_every_image_once_but_the_remainder(self):
-        job = self.job(n=50, batch_size=8)
-        assert job.n_steps == 6
-        orders = [np.asarray(job.shuffle(epoch)[0]) for epoch in (1, 2)]
+        runner = self.runner(n=50, batch_size=8)
+        assert runner.n_steps == 6
+        orders = [np.asarray(runner.shuffle(epoch)[0]) for epoch in (1, 2)]
         assert all(sorted(order) == list(range(50)) for order in orders)
         assert (orders[0] != orders[1]).any()
 
     def test_a_batch_larger_than_the_data_shrinks(self):
-        job = self.job(n=5, batch_size=8)
-        assert (job.batch_size, job.n_steps) == (5, 1)
+        runner = self.runner(n=5, batch_size=8)
+        assert (runner.batch_size, runner.n_steps) == (5, 1)
 
-    def job(self, n, batch_size):
-        settings = {
-            "loss": reconstruction_loss(),
-            "optimizer": "sgd",
-            "prepare": unit_scale,
-            "precision": "float32",
-        }
-        return Job(
+    def runner(self, n, batch_size):
+        return Runner(
             autoencoder(),
             Batch(data(n)[0], None),
-            epochs=1,
-            batch_size=batch_size,
+            loss=reconstruction_loss(),
             key=KEY,
-            **settings,
+            training=Training(optimizer="sgd", epochs=1, batch_size=batch_size),
         )
 
     def test_eight_images_are_learned_by_heart(self):
@@ -297,15 +291,15 @@ class TestSettings:
             ({"batch_size": 0}, "expected batch_size to be a whole number of at least 1, got 0"),
             (
                 {"precision": "float16"},
-                "expected precision to be one of float32, bfloat16, got 'float16'",
+                "expected precision to be one of 'float32', 'bfloat16', got 'float16'",
             ),
             (
                 {"optimizer": "adagrad"},
-                "expected optimizer to be one of sgd, momentum, adam, adamw, adadelta, got 'ada",
+                "expected optimizer to be one of 'sgd', 'momentum', 'adam', .*'adadelta', got 'ada",
             ),
             (
                 {"optimizer": 3},
-                "expected a name, a spec or an optax transformation as optimizer, got 3",
+                "expected optimizer to be a name, a spec or a transformation of optax, got 3",
             ),
             (
                 {"resume": True},
@@ -382,16 +376,13 @@ class TestSettings:
     def test_a_label_for_each_image(self):
         settings = {
             "loss": reconstruction_loss(),
-            "optimizer": "adam",
-            "epochs": 1,
-            "batch_size": 2,
             "key": KEY,
+            "training": Training(optimizer="adam", epochs=1, batch_size=2),
         }
-        job = {"prepare": unit_scale, "precision": "float32"}
         with pytest.raises(InputError, match="expected one label for each of 8 images, got 7"):
-            Job(autoencoder(), Batch(data(8)[0], np.zeros(7, np.int32)), **settings, **job)
+            Runner(autoencoder(), Batch(data(8)[0], np.zeros(7, np.int32)), **settings)
         with pytest.raises(InputError, match="expected labels as whole numbers from 0, got float"):
-            Job(autoencoder(), Batch(data(8)[0], np.zeros(8)), **settings, **job)
+            Runner(autoencoder(), Batch(data(8)[0], np.zeros(8)), **settings)
 
 
 class TestCallbacks:
@@ -433,18 +424,53 @@ class TestCallbacks:
         ):
             train_classifier(callbacks=[lambda *_: {"loss": 0.0}])
 
+    def test_one_that_says_stop_ends_the_training_after_the_epoch(self, tmp_path):
+        called = []
+
+        def stop_after_two(epoch, model, history):
+            return STOP if epoch == 2 else None
+
+        def count(epoch, model, history):
+            called.append(epoch)
+            return {"seen": epoch}
+
+        checkpoints = Checkpoints(tmp_path, keep=9)
+        settings = {"callbacks": [stop_after_two, count], "epochs": 4}
+        result = train_classifier(checkpoints=checkpoints, **settings)
+        assert called == result.history["seen"] == [1, 2]  # those after it are called as well
+        two = train_classifier(epochs=2)
+        assert_same(result.model, two.model)
+        assert result.history["loss"] == two.history["loss"]
+        assert [path.name for path in checkpoints.found()] == ["epoch-00001"]
+        again = train_classifier(checkpoints=checkpoints, resume=True, **settings)
+        assert_same(again.model, two.model)
+        assert again.history == result.history
+
+    def test_each_has_a_model_of_its_own(self):
+        def spoil(epoch, model, history):
+            model.train()
+            model.dense.kernel[...] = 0
+
+        found = []
+        train_classifier(
+            epochs=1, callbacks=[spoil, lambda epoch, model, history: found.append(model)]
+        )
+        assert_same(found[0], train_classifier(epochs=1).model)
+
 
 class TestProgress:
     def test_every_epoch_ends_with_a_report(self):
         reports = []
         train_autoencoder(epochs=3, n=50, progress=reports.append)
-        ends = [report for report in reports if report.step == report.steps]
-        assert [(report.epoch, report.epochs, report.steps) for report in ends] == [
-            (1, 3, 6),
-            (2, 3, 6),
-            (3, 3, 6),
+        ends = [report for report in reports if report.share == 1]
+        assert [(report.unit, report.done, report.total) for report in ends] == [
+            ("epoch", 1, 3),
+            ("epoch", 2, 3),
+            ("epoch", 3, 3),
         ]
-        assert all(np.isfinite(report.loss) for report in reports)
+        assert reports[0].share == pytest.approx(1 / 6)
+        assert {(report.measure, report.part) for report in reports} == {("loss", "")}
+        assert all(np.isfinite(report.value) for report in reports)
         assert reports[0].images_per_second is None
         assert all(report.images_per_second > 0 for report in ends)
         assert ends[-1].seconds_left == 0
@@ -487,23 +513,19 @@ class TestProgramsOfASecondFit:
         self, caplog, monkeypatch
     ):
         """As on an accelerator, where steps are put into one program once their pace is known."""
-        monkeypatch.setattr(jobs, "STEPWISE", set())
+        monkeypatch.setattr(runners, "STEPWISE", set())
         images = np.zeros((12 * 8, 8, 8, 1), np.uint8)
         model = ConvAutoencoderSpec(latent_dim=4).build((8, 8, 1), rngs=nnx.Rngs(0))
-        job = Job(
-            *(model, Batch(images, None)),
-            **{
-                "loss": reconstruction_loss("mse"),
-                "optimizer": "adam",
-                "epochs": 1,
-                "batch_size": 8,
-                "key": KEY,
-            },
-            **{"prepare": unit_scale, "precision": "float32"},
+        runner = Runner(
+            model,
+            Batch(images, None),
+            loss=reconstruction_loss("mse"),
+            key=KEY,
+            training=Training(optimizer="adam", epochs=1, batch_size=8),
         )
 
         def run():
-            return bench_autoencoder._ours(job, 12, one_batch=False)
+            return bench_autoencoder._ours(runner, 12, one_batch=False)
 
         caught = []
         with jax.log_compiles(), caplog.at_level("WARNING"):

@@ -10,10 +10,12 @@ from flax import nnx
 
 from scratchclust import rows
 from scratchclust.errors import InputError, TrainingError
-from scratchclust.train import job as jobs
+from scratchclust.train import runner as runners
 from scratchclust.train.checkpoint import Checkpoints
-from scratchclust.train.losses import mse
-from scratchclust.train.optimizers import SGDSpec
+from scratchclust.train.losses import Batch, mse
+from scratchclust.train.optimizer_specs import SGDSpec
+from scratchclust.train.runner import Runner
+from scratchclust.train.settings import Training
 from tests.train.training_cases import (
     Autoencoder,
     arrays_of,
@@ -66,12 +68,12 @@ def one_device():
         yield
 
 
-@pytest.fixture(params=["steps", "stretches"])
+@pytest.fixture(params=["steps", "scans"])
 def calls(request, monkeypatch):
     """The two ways in which steps are called."""
-    if request.param == "stretches":
-        monkeypatch.setattr(jobs, "STEPWISE", set())
-        monkeypatch.setattr(jobs, "STRETCH_SECONDS", 1e6)
+    if request.param == "scans":
+        monkeypatch.setattr(runners, "STEPWISE", set())
+        monkeypatch.setattr(rows, "SECONDS_PER_CALL", 1e6)
 
 
 def counting():
@@ -102,7 +104,7 @@ def test_the_last_losses_are_said():
             counting(),
             loss=bad_from(3, jnp.nan),
             callbacks=[lambda *_: pytest.fail("the epoch did not end")],
-            progress=lambda report: seen.append(report.loss),
+            progress=lambda report: seen.append(report.value),
         )
     assert f"in this epoch: {seen[0]:.4g}, " in str(caught.value)
 
@@ -156,14 +158,10 @@ def test_images_with_nan_are_refused_before_the_first_step():
     with pytest.raises(
         InputError, match="expected finite images, got NaN or infinity among the pixels"
     ):
-        jobs.Job(
+        Runner(
             autoencoder(),
-            jobs.Batch(images, None),
+            Batch(images, None),
             loss=bad_from(1, 0.0),
-            optimizer="adam",
-            epochs=1,
-            batch_size=8,
             key=jax.random.key(0),
-            prepare=lambda images, key: images,
-            precision="float32",
+            training=Training(optimizer="adam", epochs=1, batch_size=8),
         )

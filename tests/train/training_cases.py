@@ -9,16 +9,15 @@ from flax import nnx
 
 from scratchclust.train.loop import train
 from scratchclust.train.losses import classification_loss, reconstruction_loss
-from scratchclust.train.optimizers import AdamSpec
+from scratchclust.train.optimizer_specs import AdamSpec
 
 
 class Classifier(nnx.Module):
-    """[n 4 4 1] -> [n 3], by a convolution, batch normalisation, and dropout that draws from a key."""
+    """[n 4 4 1] -> [n 3], by a convolution, batch normalisation, and dropout from a key."""
 
     def __init__(self, *, rngs, dropout=0.2):
-        self.conv = nnx.Conv(
-            1, 4, (3, 3), use_bias=False, rngs=rngs
-        )  # a bias would be noise before the norm
+        # a bias would be noise before the norm
+        self.conv = nnx.Conv(1, 4, (3, 3), use_bias=False, rngs=rngs)
         self.norm = nnx.BatchNorm(4, rngs=rngs)
         self.dense = nnx.Linear(64, 3, rngs=rngs)
         self.dropout = dropout

@@ -22,7 +22,7 @@ import jax
 import orbax.checkpoint  # noqa: F401  (imported once, before the forks)
 
 from scratchclust.errors import TrainingError
-from scratchclust.train import checkpoint, progress
+from scratchclust.train import checkpoint, clock
 from scratchclust.train.checkpoint import Checkpoints
 from tests.train.training_cases import train_classifier
 
@@ -45,7 +45,7 @@ def attempt(folder, epochs, pipe):
 
         return call
 
-    progress.PAUSE = 0
+    clock.SECONDS_BETWEEN_REPORTS = 0
     os.fsync, os.rename, shutil.rmtree = noted(os.fsync), noted(os.rename), noted(shutil.rmtree)
     train_classifier(
         epochs=epochs,

@@ -1,0 +1,162 @@
+"""The code of an autoencoder as features, over the functions of
+`scratchclust.features.autoencoder`.
+"""
+
+from typing import Any, ClassVar, no_type_check
+
+import numpy as np
+from sklearn.callback import with_callbacks
+from sklearn.utils.validation import check_is_fitted
+
+from scratchclust.checks import Rule, nothing, one_of, that_is, whole
+from scratchclust.errors import InputError
+from scratchclust.estimators.base import key_of, like
+from scratchclust.estimators.network_base import TRAINING_RULES, Fit, NetworkFeatures
+from scratchclust.features import autoencoder
+from scratchclust.features.networks import arrays_of
+from scratchclust.features.pixels import pixels
+
+AUTOENCODER_RULES: dict[str, Rule] = {
+    "model": one_of(*autoencoder.MODELS)
+    | that_is(
+        "a spec of them", lambda value: isinstance(value, tuple(autoencoder.MODELS.values()))
+    ),
+    "latent_dim": nothing | whole(1),
+    "loss": one_of(*autoencoder.LIKELIHOODS),
+    **TRAINING_RULES,
+}
+"""What a network that draws images again takes beside its name."""
+
+
+class AutoencoderFeatures(NetworkFeatures):
+    """The code of an autoencoder that was trained on the images of the fit, without labels.
+
+    Args:
+        model: "conv", "unet" (with skip connections: its code may stay empty), "vae" (the mean of
+            its code), or a spec: `ConvAutoencoderSpec(widths=..., ...)`, `UNetSpec`, `VAESpec`.
+        latent_dim: numbers in the code; None leaves what the spec says (32).
+        epochs: how often each image is seen.
+        batch_size: images in a step.
+        optimizer: "adam", "adamw", "sgd", "momentum", "adadelta" or a spec, as `AdamSpec(b1=0.5)`.
+        learning_rate: None leaves the optimiser's own. With "mse" and Adam, 0.002 and more were
+            seen to end in black pictures on MNIST (the sigmoid saturates); "bernoulli" does not.
+        loss: "mse" or "bernoulli" (cross-entropy of pixels in [0, 1]); for "vae" the likelihood of
+            a pixel, which a `VAESpec` says itself.
+        precision: "float32", or "bfloat16" for the computation with float32 parameters.
+        checkpoint_dir: a folder for about ten checkpoints; where it has some of this very training,
+            fit goes on from the newest, so that a killed fit loses little and, at a constant
+            learning rate, one of more epochs repeats none. Needs a `random_state`.
+        color: "rgb" keeps the channels, "luma" and "mean" make grey.
+        verbose: 1 prints a line for each epoch.
+        random_state: seed of the first parameters, the shuffles and the noise.
+
+    Attributes:
+        spec_: the spec of the network.
+        parameters_: dict of all its arrays, by their path.
+        history_: dict of every term of the loss, a value for each epoch.
+        input_shape_: (height, width, channels) of the images.
+        n_features_out_: d.
+
+    Example:
+        >>> from scratchclust import AutoencoderFeatures, data
+        >>> images = data.load("digits").images[:64]
+        >>> AutoencoderFeatures(latent_dim=8, epochs=1, random_state=0).fit_transform(images).shape
+        (64, 8)
+    """
+
+    parameter_rules: ClassVar[dict[str, Rule]] = AUTOENCODER_RULES
+
+    @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it
+    def __init__(
+        self,
+        model: Any = "conv",
+        *,
+        latent_dim: int | None = None,
+        epochs: int = 10,
+        batch_size: int = 128,
+        optimizer: Any = "adam",
+        learning_rate: float | None = None,
+        loss: str = "mse",
+        precision: str = "float32",
+        checkpoint_dir: Any = None,
+        color: str = "rgb",
+        verbose: int = 0,
+        random_state: Any = None,
+    ) -> None:
+        self.model = model
+        self.latent_dim = latent_dim
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.loss = loss
+        self.precision = precision
+        self.checkpoint_dir = checkpoint_dir
+        self.color = color
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any = None) -> "AutoencoderFeatures":
+        """Train on images X [n h w c]; y is ignored.
+
+        Raises:
+            InputError: the images or a parameter cannot be used.
+            TrainingError: the loss became NaN or infinite; it carries the last good model.
+        """
+        given = self._checked()
+        images = self._prepare(X, reset=True)
+        spec = autoencoder.spec_of(given.model, latent_dim=given.latent_dim, loss=given.loss)
+        self.spec_ = spec
+        self.n_features_out_ = autoencoder.code_length(spec, self._seen_shape())
+        context = self._init_callback_context(max_subtasks=given.epochs)
+        context.call_on_fit_task_begin(estimator=self, X=X)
+        trained = autoencoder.fit_autoencoder(
+            images,
+            spec,
+            loss=given.loss,
+            key=key_of(given.random_state),
+            training=self._training(Fit(context, X, None)),
+        )
+        self.parameters_ = arrays_of(trained.model)
+        self.history_ = trained.history
+        context.call_on_fit_task_end(estimator=self, X=X, reconstruction_attributes=dict)
+        return self
+
+    def inverse_transform(self, X: Any) -> Any:
+        """Draw the images [n h w c], float32, of codes X [n d].
+
+        Raises:
+            InputError: a U-Net, which needs its skip connections; or no codes, or codes of another
+                length.
+        """
+        check_is_fitted(self, "parameters_")
+        codes = np.asarray(X, np.float32)
+        if codes.ndim != 2 or codes.shape[1] != self.n_features_out_ or len(codes) == 0:
+            shape = f"[n, {self.n_features_out_}]"
+            raise InputError(
+                f"expected codes of shape {shape}, got {list(codes.shape)}: "
+                "give what transform gave"
+            )
+        return like(X, autoencoder.decode(self._model(), codes))
+
+    def reconstruct(self, X: Any, *, zero_code: bool = False) -> Any:
+        """Draw images X [n h w c] again, float32 in [0, 1] (grey if `color` says so).
+
+        `zero_code` puts zeros in the place of the code: what is still drawn came by the skips of a
+        U-Net.
+        """
+        check_is_fitted(self, "parameters_")
+        return like(
+            X, autoencoder.reconstruct(self._model(), self._prepare(X), zero_code=zero_code)
+        )
+
+    def prepared(self, X: Any) -> Any:
+        """Give images X [n h w c] as the network sees them, float32 in [0, 1], to be set beside
+        those of `reconstruct`.
+        """
+        check_is_fitted(self, "parameters_")
+        return like(X, pixels(self._prepare(X)))
+
+    def _features(self, images: np.ndarray) -> np.ndarray:
+        return autoencoder.encode(self._model(), images)
