@@ -37,7 +37,7 @@ def pair_squares(
     return squares
 
 
-def centred(X: Real[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+def centre_rows(X: Real[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     """X relative to a point amid its rows, in float64; one of its own values, so that whole numbers
     stay whole.
     """
@@ -60,7 +60,7 @@ def near_rows(
     if not len(indices):
         return
     limit = min(eps * eps, np.finfo(np.float64).max / 4)
-    x = centred(X)
+    x = centre_rows(X)
     norms = (x**2).sum(axis=1)
     gamma = 2 * error_bound(0.5, X.shape[1] + 12, np.float64)
     for part in strips(indices, len(X)):
@@ -84,7 +84,7 @@ def all_distances(X: Real[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
 
     Cost O(n^2 d) time, 8 n^2 bytes.
     """
-    x = centred(X)
+    x = centre_rows(X)
     norms = (x**2).sum(axis=1)
     distances = np.empty((len(X), len(X)))
     for part in strips(np.arange(len(X)), len(X)):

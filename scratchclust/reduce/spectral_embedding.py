@@ -122,10 +122,10 @@ def _graph(X: AnyArray, k: int, weights: str) -> tuple[Any, np.ndarray]:
     n = len(near.indices)
     values = _weights(near, weights).ravel()
     ends = np.arange(0, n * k + 1, k)
-    affinity = scipy.sparse.csr_array((values, near.indices.ravel(), ends), shape=(n, n))
-    affinity = (affinity + affinity.T) / 2
-    affinity.eliminate_zeros()
-    return affinity, connected_components(affinity, directed=False)[1]
+    W = scipy.sparse.csr_array((values, near.indices.ravel(), ends), shape=(n, n))
+    W = (W + W.T) / 2
+    W.eliminate_zeros()
+    return W, connected_components(W, directed=False)[1]
 
 
 def _weights(near: Neighbors, weights: str) -> Float[np.ndarray, "n k"]:
@@ -192,18 +192,18 @@ def _parts_of(W: Float[np.ndarray, "n n"]) -> np.ndarray:
 
 
 def _smallest_eigenpairs(
-    affinity: Any, parts: np.ndarray, q: int
+    W: Any, parts: np.ndarray, q: int
 ) -> tuple[Float[np.ndarray, "n q"], Float[np.ndarray, " q"]]:
     """The eigenvectors of the q smallest eigenvalues of L, from those of each part alone; large
     parts first.
     """
-    degrees = affinity.sum(axis=1)
+    degrees = W.sum(axis=1)
     root = np.sqrt(np.where(degrees > 0, degrees, 1))
-    if scipy.sparse.issparse(affinity):
+    if scipy.sparse.issparse(W):
         scale = scipy.sparse.diags_array(1 / root)
-        normalised = scale @ affinity @ scale
+        normalised = scale @ W @ scale
     else:
-        normalised = affinity / root[:, None]
+        normalised = W / root[:, None]
         normalised /= root[None, :]
     order = np.argsort(-np.bincount(parts), kind="stable")
     vectors = []
@@ -214,8 +214,8 @@ def _smallest_eigenpairs(
         whole = np.zeros((len(parts), len(largest)))
         whole[members] = local
         vectors.append(whole)
-        first_is_exact = np.where(np.arange(len(largest)) == 0, 0, 1 - largest)
-        eigenvalues.append(first_is_exact)
+        # The first of each part is exact.
+        eigenvalues.append(np.where(np.arange(len(largest)) == 0, 0, 1 - largest))
     of_all = np.concatenate(eigenvalues)
     first = np.argsort(of_all, kind="stable")[:q]
     return np.concatenate(vectors, axis=1)[:, first], np.maximum(of_all[first], 0)

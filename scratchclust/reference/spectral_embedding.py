@@ -120,10 +120,10 @@ def _join_graph(
 def _graph(X: np.ndarray, k: int, weights: str) -> tuple[Float[np.ndarray, "n n"], int]:
     """W, and the number of its parts."""
     near = nearest_neighbors(X, k)
-    affinity = np.zeros((len(X), len(X)))
-    np.put_along_axis(affinity, near.indices, _weights(near, weights), axis=1)
-    affinity = (affinity + affinity.T) / 2
-    return affinity, _n_parts(affinity > 0)
+    W = np.zeros((len(X), len(X)))
+    np.put_along_axis(W, near.indices, _weights(near, weights), axis=1)
+    W = (W + W.T) / 2
+    return W, _n_parts(W > 0)
 
 
 def _weights(near: Neighbors, weights: str) -> Float[np.ndarray, "n k"]:

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from scratchclust.exact_pairs import centred, nearest_among, pair_squares
+from scratchclust.exact_pairs import centre_rows, nearest_among, pair_squares
 from scratchclust.neighbors import nearest_neighbors
 
 
@@ -15,7 +15,7 @@ def first_neighbors(
     Two candidates that differ by less than rounding in float32 are decided in float64.
     """
     found = nearest_neighbors(X, min(2, len(X) - 1))
-    x = centred(X)
+    x = centre_rows(X)
     everyone = np.arange(len(X))
     nearest = found.indices[:, 0].astype(np.int64)
     squares = pair_squares(x, x, everyone, nearest)

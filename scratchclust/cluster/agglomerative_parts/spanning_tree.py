@@ -15,7 +15,7 @@ from jaxtyping import Float, Int, Real
 
 from scratchclust.cluster.agglomerative_parts.first_neighbors import first_neighbors
 from scratchclust.cluster.agglomerative_parts.merges import Merges, root
-from scratchclust.exact_pairs import centred, nearest_among
+from scratchclust.exact_pairs import centre_rows, nearest_among
 
 
 def spanning_tree(X: Real[np.ndarray, "n d"]) -> Merges:
@@ -24,7 +24,7 @@ def spanning_tree(X: Real[np.ndarray, "n d"]) -> Merges:
     Cost: a search over all points for each point whose remembered one is used up, a few n as a
     rule; memory O(n d).
     """
-    x = centred(X)
+    x = centre_rows(X)
     partner, squares = first_neighbors(X)
     everyone = np.arange(len(X))
     component = everyone.copy()

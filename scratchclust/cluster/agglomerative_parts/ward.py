@@ -22,7 +22,7 @@ from jaxtyping import Bool, Float, Int, Real
 
 from scratchclust.cluster.agglomerative_parts.first_neighbors import first_neighbors
 from scratchclust.cluster.agglomerative_parts.merges import Merges
-from scratchclust.exact_pairs import centred, nearest_among
+from scratchclust.exact_pairs import centre_rows, nearest_among
 
 
 def ward_merges(X: Real[np.ndarray, "n d"]) -> Merges:
@@ -31,7 +31,7 @@ def ward_merges(X: Real[np.ndarray, "n d"]) -> Merges:
     Cost: as many searches over all clusters as points need a new nearest one, about 3 n as a rule;
     memory O(n d).
     """
-    means = centred(X)
+    means = centre_rows(X)
     nearest, squares = first_neighbors(X)
     sizes = np.ones(len(X))
     alive = np.ones(len(X), bool)

@@ -170,7 +170,7 @@ def _labels_seen(
     low = np.full(len(asking), -1, np.int32)
     high = np.full(len(asking), NO_CLUSTER)
     if len(asking) * len(search.X) * search.X.shape[1] > MULTIPLICATIONS_ON_HOST:
-        low, high = in_calls(extremes, search, asking, of_core, _tiled(labels, of_core))
+        low, high = in_calls(extremes, search, asking, of_core, _labels_in_tiles(labels, of_core))
         doubtful = found.doubtful[asking]
         unsure = doubtful & ~found.core[asking]
         known = (low == NO_CLUSTER) | ~(doubtful & (low != high)) & ~unsure
@@ -183,7 +183,7 @@ def _labels_seen(
     return low, np.where(low == NO_CLUSTER, NO_CLUSTER, high)
 
 
-def _tiled(labels: Int[np.ndarray, " n"], of_core: TiledPoints) -> Array:
+def _labels_in_tiles(labels: Int[np.ndarray, " n"], of_core: TiledPoints) -> Array:
     """The labels of the core points, in the tiles of these; NO_CLUSTER in the filling."""
     of_these = labels[labels < NO_CLUSTER]
     filled = np.full(of_core.sure.shape, NO_CLUSTER, np.int32)

@@ -109,7 +109,8 @@ def in_calls(
     One shape is compiled for all calls: the filling repeats the last row. Where not all rows ask,
     their number is filled up to a power of two, so that few shapes are.
     """
-    X, points = search.X, search.points
+    X = search.X
+    points = search.points
     block = rows.block_size(len(X), max(points.x.shape[1:]))
     unit = block * rows.mesh().size
     needed = rows.ceil_div(len(asking), unit)
