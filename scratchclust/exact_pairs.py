@@ -30,9 +30,8 @@ def pair_squares(
     step = max(NUMBERS_AT_A_TIME // X.shape[1], 1)
     for begin in range(0, len(i), step):
         part = slice(begin, begin + step)
-        x = X[i[part]].astype(np.float64, copy=False)
-        y = Y[j[part]].astype(np.float64, copy=False)
-        differences = x - y
+        differences = X[i[part]].astype(np.float64, copy=False)  # the selection is a copy already
+        differences -= Y[j[part]]
         squares[part] = np.square(differences, out=differences).sum(axis=1)
     return squares
 

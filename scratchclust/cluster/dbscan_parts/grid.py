@@ -243,8 +243,6 @@ def _point_pairs(
     for begin in range(0, ends[-1] if len(ends) else 0, PAIRS_AT_A_TIME):
         pair = np.arange(begin, min(begin + PAIRS_AT_A_TIME, ends[-1]))
         number = np.searchsorted(ends, pair, side="right")
-        first = ends[number] - rows[number] * columns[number]
-        i, j = np.divmod(pair - first, columns[number])
-        of_first = a.order[a.starts[of_a[number]] + i]
-        of_second = b.order[b.starts[of_b[number]] + j]
-        yield of_first, of_second, number
+        pair -= ends[number] - rows[number] * columns[number]  # from 0 in each two cells
+        i, j = np.divmod(pair, columns[number])
+        yield a.order[a.starts[of_a[number]] + i], b.order[b.starts[of_b[number]] + j], number
