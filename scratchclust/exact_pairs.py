@@ -37,9 +37,7 @@ def pair_squares(
 
 
 def centre_rows(X: Real[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-    """X relative to a point amid its rows, in float64; one of its own values, so that whole numbers
-    stay whole.
-    """
+    """X less a value of its own in each feature, in float64: whole numbers stay whole."""
     return X.astype(np.float64) - centre_of(X).astype(np.float64)
 
 

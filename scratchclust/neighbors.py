@@ -52,8 +52,7 @@ def nearest_neighbors(
     queries: Real[AnyArray, "m d"] | None = None,
     metric: str = "euclidean",
 ) -> Neighbors:
-    """Find the nearest points of X to each query, or to each point of X itself, which then does not
-    count.
+    """Find the nearest points of X to each query, or to each point of X but itself.
 
     Args:
         X: points.
@@ -89,9 +88,7 @@ def nearest_neighbors(
 
 
 def _in_range(X: AnyArray, queries: AnyArray | None) -> tuple[AnyArray, AnyArray | None, int]:
-    """NumPy arrays whose squared distances would leave the range of float32, divided by 2^e, and e;
-    all else, and 0.
-    """
+    """Divide by 2^e NumPy arrays whose squared distances float32 cannot hold; e is 0 for others."""
     if isinstance(X, jax.Array) or isinstance(queries, jax.Array):
         return X, queries, 0
     exponent = exponent_of(X, queries)
@@ -105,9 +102,7 @@ def _in_range(X: AnyArray, queries: AnyArray | None) -> tuple[AnyArray, AnyArray
 def _nearest_squares(
     X: AnyArray, queries: AnyArray | None, n_neighbors: int
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Indices and squared distances [m k] of the nearest points; None for JAX arrays that are not
-    in range.
-    """
+    """Indices and squared distances [m k] of the nearest; None for JAX arrays not in range."""
     if queries is None:
         asking = Queries(X, np.arange(len(X)))
         others = len(X) - 1
@@ -136,8 +131,9 @@ def _nearest_squares(
 def _search_closely(
     X: AnyArray, asking: Queries, points: SearchedPoints, count: int, n_neighbors: int
 ) -> tuple[Int[np.ndarray, "m count"], Float[np.ndarray, "m count"]]:
-    """The candidates of queries for which expanded squares leave doubt: all distances by their
-    definition, and where not even float32 can tell, in float64 on the host.
+    """The candidates of queries for which expanded squares leave doubt.
+
+    All distances by their definition; where not even float32 can tell, in float64 on the host.
     """
     found = search(asking, points, count, by_definition=True)
     indices, squares = _sort_exactly(X, asking, found, points)
@@ -172,8 +168,11 @@ def _check(X: AnyArray, n_neighbors: int, queries: AnyArray | None, metric: str)
 def _is_doubtful(
     kth: Float[np.ndarray, " m"], found: Candidates, n_features: int
 ) -> Bool[np.ndarray, " m"]:
-    """Where a point that is no candidate might be nearer than the k-th: its expanded square errs by
-    no more than gamma (|q| + |y|)^2, and |y| <= |q| + the k-th distance."""
+    """Where a point that is no candidate might be nearer than the k-th.
+
+    Its expanded square errs by no more than gamma (|q| + |y|)^2, and |y| <= |q| + the k-th
+    distance.
+    """
     gamma = error_bound(0.5, n_features, found.squares.dtype)
     bound = gamma * (2 * np.sqrt(found.norms.astype(np.float64)) + np.sqrt(kth)) ** 2
     return (kth > 0) & ((kth > found.reached - bound) | (found.reached < TINY_SQUARE))
@@ -182,8 +181,7 @@ def _is_doubtful(
 def _is_unsure(
     squares: Float[np.ndarray, "m count"], n_neighbors: int, found: Candidates, n_features: int
 ) -> Bool[np.ndarray, " m"]:
-    """Where not even distances by their definition, in float32, tell the k-th point from those that
-    are no candidates.
+    """Where distances by their definition, in float32, do not tell the k-th from the others.
 
     Rounding moves each of two points by at most u of its length and the distance itself by (d + 2)
     u of it. A k-th one that is as far as the last candidate to the last bit is a tie, which the
@@ -200,9 +198,7 @@ def _is_unsure(
 def _sort_exactly(
     X: AnyArray, asking: Queries, found: Candidates, points: SearchedPoints
 ) -> tuple[Int[np.ndarray, "m count"], Float[np.ndarray, "m count"]]:
-    """Candidates by rising squared distance, those of near-duplicates and of float64 points in
-    float64.
-    """
+    """Sort candidates by distance; those of near-duplicates and float64 points in float64."""
     indices = found.indices
     squares = found.squares.astype(np.float64)
     norms = np.asarray(points.norms).ravel()

@@ -1,5 +1,4 @@
-"""Agglomerative clustering, fast: the twin of `scratchclust/reference/agglomerative.py`, which
-explains the linkages.
+"""Agglomerative clustering, fast: the twin of `scratchclust/reference/agglomerative.py`.
 
 Three ways, in `scratchclust/cluster/agglomerative_parts/`:
 
@@ -125,9 +124,7 @@ def _check(X: Real[AnyArray, "n d"], linkage: str, metric: str) -> None:
 
 
 def check_words(linkage: str, metric: str) -> None:
-    """Refuse a linkage or a metric that is not known, and metrics in which Ward's linkage has no
-    meaning.
-    """
+    """Refuse unknown linkages and metrics, and metrics that mean nothing for Ward's linkage."""
     one_of(*LINKAGES)("linkage", linkage)
     one_of(*AGGLOMERATIVE_METRICS)("metric", metric)
     if linkage == "ward" and metric != "euclidean":

@@ -13,12 +13,11 @@ from scratchclust.estimators.base import Estimator, check_matrix, like
 
 
 class DBSCAN(ClusterMixin, Estimator):
-    """Clusters of high density, of any shape and number, and noise; in O(n) memory, with
-    scikit-learn's labels.
+    """Clusters of high density, of any shape and number, and noise: scikit-learn's labels.
 
-    `scratchclust.reference.dbscan` explains how. Choosing eps is the hard part:
-    `scratchclust.cluster.dbscan.k_distances` gives the curve to choose it by. There is no
-    `predict`: a new point could join two clusters into one, or make a core point of another.
+    `scratchclust.reference.dbscan` explains how; here it takes O(n) memory. Choosing eps is the
+    hard part: `scratchclust.cluster.dbscan.k_distances` gives the curve to choose it by. There is
+    no `predict`: a new point could join two clusters into one, or make a core point of another.
 
     Args:
         eps: the largest distance of neighbours; or "knee": where the sorted distances to the

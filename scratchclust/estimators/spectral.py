@@ -148,8 +148,9 @@ class SpectralClustering(ClusterMixin, Estimator):
         return self
 
     def predict(self, X: Any) -> Any:
-        """Find the cluster of each row of X [n d], int32 [n]: its nearest fitted points vote, each
-        with weight 1 / distance.
+        """Find the cluster of each row of X [n d], int32 [n], by a vote of its neighbours.
+
+        The nearest fitted points vote, each with weight 1 / distance.
 
         A fitted point is its own nearest neighbour and keeps its cluster; equal ones that the fit
         put into several clusters, as it may where they are more than clusters need, get the one
@@ -191,8 +192,6 @@ def _check_against(given: SimpleNamespace, n: int) -> None:
 
 
 def _directions(embedding: np.ndarray) -> np.ndarray:
-    """Every row scaled to length 1; one of zeros (a part of the graph that has no coordinate) stays
-    as it is.
-    """
+    """Every row scaled to length 1; one of zeros, in a part without coordinates, stays."""
     lengths = np.linalg.norm(embedding, axis=1, keepdims=True)
     return embedding / np.where(lengths > 0, lengths, 1)

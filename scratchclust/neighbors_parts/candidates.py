@@ -1,5 +1,6 @@
-"""Candidates for the nearest neighbours, found on all devices; `scratchclust/neighbors.py` decides
-among them.
+"""Candidates for the nearest neighbours, found on all devices.
+
+`scratchclust/neighbors.py` decides among them.
 
 Blocks of queries meet tiles of all points, one matrix product each, and keep the few best so far.
 """
@@ -64,9 +65,7 @@ def in_tiles(X: AnyArray, count: int) -> tuple[SearchedPoints, float]:
 
 @partial(jax.jit, static_argnames="n_tiles")
 def _with_norms(x: Array, n: ScalarLike, n_tiles: int) -> tuple[Array, Array, Array]:
-    """Those tiles of [T tile d] that are not all filling; their squared norms, infinite in the
-    filling; the largest.
-    """
+    """The tiles that are not all filling; their squared norms, there infinite; the largest."""
     x = x[:n_tiles]
     norms = (x * x).sum(axis=2)
     filled = jnp.arange(norms.size).reshape(norms.shape) < n

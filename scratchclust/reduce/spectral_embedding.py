@@ -1,5 +1,4 @@
-"""Spectral embedding, fast: the twin of `scratchclust/reference/spectral_embedding.py`, where the
-mathematics is.
+"""Spectral embedding, fast: the twin of `scratchclust/reference/spectral_embedding.py`.
 
 The neighbours are found on all devices (`neighbors.py`); the graph is a sparse matrix on the host,
 and SciPy finds its eigenvectors, part by part: where no edge joins two parts, the eigenvalue 0
@@ -45,9 +44,7 @@ SPARSE_ITERATIONS = 5000  # of it, at most
 
 
 def default_n_neighbors(n: int) -> int:
-    """k = ln n, rounded up: 7 for 500 points, 8 for 2,000, 10 for 10,000, 12 for 70,000; why, its
-    twin says.
-    """
+    """k = ln n, rounded up: 7 for 500 points, 10 for 10,000, 12 for 70,000 (why: see the twin)."""
     return max(1, min(math.ceil(math.log(n)), n - 1))
 
 
@@ -60,8 +57,7 @@ def spectral_embedding(
     affinity: str = "nearest_neighbors",
     gamma: float | int = 1.0,
 ) -> SpectralEmbeddingResult:
-    """Find the eigenvectors of the q smallest eigenvalues of the Laplacian of a graph, as a rule
-    that of neighbours.
+    """Find the eigenvectors of the q smallest eigenvalues of a graph's Laplacian.
 
     Args:
         X: points; the weights W [n n] for the affinity "precomputed".
@@ -103,9 +99,7 @@ def spectral_embedding(
 def _join_graph(
     X: AnyArray, n_components: int, n_neighbors: int | None, weights: str
 ) -> tuple[Any, np.ndarray, int]:
-    """W of the nearest neighbours, the number of the part of each point, and k; the parts are at
-    most q.
-    """
+    """W of the nearest neighbours in at most q parts, the part of each point, and k."""
     n = len(X)
     k = wanted = default_n_neighbors(n) if n_neighbors is None else n_neighbors
     W, parts = _graph(X, k, weights)
@@ -194,9 +188,7 @@ def _parts_of(W: Float[np.ndarray, "n n"]) -> np.ndarray:
 def _smallest_eigenpairs(
     W: Any, parts: np.ndarray, q: int
 ) -> tuple[Float[np.ndarray, "n q"], Float[np.ndarray, " q"]]:
-    """The eigenvectors of the q smallest eigenvalues of L, from those of each part alone; large
-    parts first.
-    """
+    """The eigenvectors of the q smallest eigenvalues of L, from those of each part alone."""
     degrees = W.sum(axis=1)
     root = np.sqrt(np.where(degrees > 0, degrees, 1))
     if scipy.sparse.issparse(W):

@@ -1,5 +1,4 @@
-"""Agglomerative clustering: every point begins as a cluster, and the two nearest clusters are
-merged again and again.
+"""Agglomerative clustering: the two nearest clusters are merged again and again.
 
 What "nearest" means for clusters is the linkage. With the points x, the sizes |A| and the means
 m_A,
@@ -106,9 +105,7 @@ def _distances_to_union(
     i: int | np.integer,
     j: int | np.integer,
 ) -> Float[np.ndarray, " n"]:
-    """The distances of all clusters C to the union of A and B, in the rows i and j; infinite where
-    a cluster is no more.
-    """
+    """The distances of all clusters C to the union of A and B, in the rows i and j."""
     to_a = distances[i]
     to_b = distances[j]
     a = sizes[i]

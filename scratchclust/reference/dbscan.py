@@ -112,8 +112,7 @@ def k_distances(
 
 
 def knee(distances: Float[np.ndarray, " n"]) -> float:
-    """Find the bend of a rising curve: its value where it lies farthest below the straight line
-    between its ends.
+    """Find the bend of a rising curve: where it lies farthest below the line between its ends.
 
         m = argmax_i  d_1 + (d_n - d_1) (i - 1) / (n - 1) - d_i
 

@@ -23,8 +23,7 @@ def nearest_neighbors(
     queries: Real[np.ndarray, "m d"] | None = None,
     metric: str = "euclidean",
 ) -> Neighbors:
-    """Find the nearest points of X to each query, or to each point of X itself, which then does not
-    count.
+    """Find the nearest points of X to each query, or to each point of X but itself.
 
     Args:
         X: points.

@@ -1,5 +1,4 @@
-"""Spectral embedding: points as a graph of neighbours, and the graph's smoothest functions as
-coordinates.
+"""Spectral embedding: points as a graph, and its smoothest functions as coordinates.
 
 Each point is joined to its k nearest. With d_ij the distance and s_i that of i to its 7th neighbour
 (the last, if k < 7), the weights and degrees are
@@ -66,8 +65,7 @@ def spectral_embedding(
     affinity: str = "nearest_neighbors",
     gamma: float | int = 1.0,
 ) -> SpectralEmbeddingResult:
-    """Find the eigenvectors of the q smallest eigenvalues of the Laplacian of a graph, as a rule
-    that of neighbours.
+    """Find the eigenvectors of the q smallest eigenvalues of a graph's Laplacian.
 
     Args:
         X: points; the weights W [n n] for the affinity "precomputed".
@@ -170,8 +168,9 @@ def _all_weights(X: np.ndarray, affinity: str, gamma: float | int) -> Float[np.n
 
 
 def _n_parts(joined: np.ndarray) -> int:
-    """How many groups no edge joins: every point takes the smallest number among its neighbours
-    until none changes.
+    """How many groups no edge joins.
+
+    Every point takes the smallest number among its neighbours until none changes.
     """
     number = np.arange(len(joined))
     joined = joined | np.eye(len(joined), dtype=bool)

@@ -1,5 +1,6 @@
-"""Linkages by the nearest-neighbour chain, on the matrix of all distances: complete, average, and
-single where the distances are no Euclidean ones.
+"""Linkages by the nearest-neighbour chain, on the matrix of all distances.
+
+These are complete, average, and single where the distances are no Euclidean ones.
 
 From any cluster go to its nearest one, from there to the nearest of that, and so on: the distances
 fall, so that the chain ends with two clusters that are each other's nearest. In these linkages they

@@ -1,5 +1,6 @@
-"""The minimum spanning tree of points, without a matrix of distances: single linkage is its edges
-by rising length.
+"""The minimum spanning tree of points, without a matrix of distances.
+
+Its edges, by rising length, are the merges of single linkage.
 
 Borůvka: every component takes its shortest edge to another one, until there is one component. The
 nearest point of another component is remembered for each point. When that one has come into the
@@ -49,8 +50,9 @@ def _searchers(
     squares: Float[np.ndarray, " n"],
     lowest_alone: bool,
 ) -> Int[np.ndarray, " m"]:
-    """The points that may have a shorter edge than their component knows; of each component the
-    likeliest alone.
+    """The points that may have a shorter edge than their component knows.
+
+    With `lowest_alone` the likeliest of each component.
     """
     used_up = component[partner] == component
     shortest = np.full(len(component), np.inf)
@@ -70,8 +72,10 @@ def _lowest_of_each(
 def _join(
     ends: Int[np.ndarray, " k"], partner: Int[np.ndarray, " n"], component: Int[np.ndarray, " n"]
 ) -> tuple[Int[np.ndarray, " edges"], Int[np.ndarray, " n"]]:
-    """Join the components of these points and their partners: the edges that close no ring, as
-    equally long ones might; and the new components.
+    """Join the components of these points and their partners.
+
+    Returns:
+        The points whose edges close no ring, as equally long ones might, and the new components.
     """
     parent = list(range(len(component)))
     kept = []

@@ -1,5 +1,4 @@
-"""Ward's linkage without a matrix of distances: sizes and means are all that is kept of the
-clusters.
+"""Ward's linkage without a matrix of distances: of clusters, sizes and means are kept.
 
 Two clusters that are each other's nearest are merged by the greedy algorithm sooner or later, and
 no other merge brings anything nearer to either (Ward's distance is reducible). So all such pairs

@@ -68,9 +68,7 @@ def block_labels(
     min_samples: int,
     weights: Float[np.ndarray, " n"] | None = None,
 ) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
-    """For each point the first core point of its cluster (NO_CLUSTER: noise), and whether it is a
-    core point.
-    """
+    """Name the cluster of each point by its first core point; and tell the core points."""
     search = in_tiles(X, eps)
     found = _core_points(search, min_samples, weights)
     return _grow(search, found), found.core
@@ -159,8 +157,7 @@ def _labels_seen(
     labels: Int[np.ndarray, " n"],
     asking: Int[np.ndarray, " m"],
 ) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:
-    """The smallest and the largest label among the core neighbours of some rows (both NO_CLUSTER
-    without one).
+    """The smallest and the largest label among the core neighbours of some rows.
 
     Among those that may be neighbours, first. That answer holds for rows without a pair in doubt,
     and for core points that see only their own label; the others are decided in float64, and so are

@@ -18,9 +18,7 @@ def given_labels(
     min_samples: int,
     weights: Float[np.ndarray, " n"] | None,
 ) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
-    """For each point the first core point of its cluster (NO_CLUSTER: noise), and whether it is a
-    core point.
-    """
+    """Name the cluster of each point by its first core point; and tell the core points."""
     core = _core_points(distances, eps, min_samples, weights)
     labels = np.full(len(distances), NO_CLUSTER)
     for first in np.flatnonzero(core):

@@ -1,5 +1,4 @@
-"""DBSCAN on a grid, for points of one to three dimensions: pairs that are far from each other are
-never met.
+"""DBSCAN on a grid, in one to three dimensions: points far from each other never meet.
 
 The cells have the side eps / sqrt(d), a trifle less. So two points of a cell are neighbours, and
 the neighbours of a point lie no more than two cells away in each direction. The steps, each over
@@ -77,8 +76,7 @@ def grid_labels(
     min_samples: int,
     weights: Float[np.ndarray, " n"] | None = None,
 ) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
-    """For each point the first core point of its cluster (NO_CLUSTER: noise), and whether it is a
-    core point.
+    """Name the cluster of each point by its first core point; and tell the core points.
 
     Cost: the pairs of points in neighbouring cells at most, and far fewer where cells are crowded.
     """
@@ -218,9 +216,7 @@ def _square(offset: tuple[int, ...]) -> int:
 
 
 def _meet(a: _Cells, b: _Cells, offset: tuple[int, ...]) -> _CellPairs:
-    """The cells of a, and those of b that lie at this offset from them; those without such a one
-    are left out.
-    """
+    """The cells of a that have a cell of b at this offset, and these."""
     wanted = a.keys + np.array(offset) @ a.steps
     place = np.minimum(np.searchsorted(b.keys, wanted), len(b.keys) - 1)
     there = np.flatnonzero(b.keys[place] == wanted)
@@ -230,8 +226,11 @@ def _meet(a: _Cells, b: _Cells, offset: tuple[int, ...]) -> _CellPairs:
 def _point_pairs(
     pairs: _CellPairs, most: int | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """All pairs (i, j) of points of the two cells of each pair, of the first `most` of each, and
-    the number of the pair of cells; some pairs of points at a time.
+    """The pairs (i, j) of points of each two cells, and the number of these; some at a time.
+
+    Args:
+        pairs: which cells meet.
+        most: so many points of a cell take part, its first; None: all.
     """
     a, b, of_a, of_b = pairs
     rows = a.counts[of_a]

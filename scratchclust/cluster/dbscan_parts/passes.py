@@ -1,5 +1,4 @@
-"""The passes of DBSCAN over all pairs of points, compiled; `blocks.py` beside this file asks for
-them.
+"""The compiled passes of DBSCAN over all pairs of points; `blocks.py` asks for them.
 
 What they find is defined in `scratchclust/reference/dbscan.py`. Rows meet all points a tile at a
 time, so no pass needs more memory than the points and one block.
@@ -103,8 +102,7 @@ def alone(points: TiledPoints, which: Int[np.ndarray, " m"]) -> TiledPoints:
 def in_calls(
     f: Any, search: Search, asking: Int[np.ndarray, " m"], *shared: Any
 ) -> list[np.ndarray]:
-    """f of some rows of X, in calls that are short enough to interrupt; its results [m ...] on the
-    host.
+    """Ask f about some rows of X, in calls short enough to interrupt: its results [m ...].
 
     One shape is compiled for all calls: the filling repeats the last row. Where not all rows ask,
     their number is filled up to a power of two, so that few shapes are.
@@ -134,9 +132,7 @@ def in_calls(
 def _near(
     tile: TiledPoints, q: Array, own: Array, points: TiledPoints
 ) -> tuple[Bool[Array, "tile b"], Bool[Array, "tile b"]]:
-    """Which points of a tile are neighbours of each row q for sure, and which may be; `own` says
-    which points the rows are.
-    """
+    """Which points of a tile are neighbours of the rows q, the points `own`; and which may be."""
     products = product(tile.x, q)
     sure = products >= tile.sure[:, None] + points.sure.reshape(-1)[own][None, :]
     possible = products >= tile.possible[:, None] + points.possible.reshape(-1)[own][None, :]
@@ -156,9 +152,7 @@ def _numbers_of(points: TiledPoints) -> Int[Array, "T tile"]:
 
 @jax.jit
 def count(data: rows.Rows, points: TiledPoints) -> tuple[Array, Array, Array]:
-    """The number of sure neighbours of each row, of possible ones, and a few of the sure ones (or
-    NO_CLUSTER).
-    """
+    """The numbers of sure and of possible neighbours of each row, and a few sure ones."""
 
     def block(q: Array, own: Array, points: TiledPoints) -> tuple[None, tuple[Array, Array, Array]]:
         def meet(
@@ -186,9 +180,11 @@ def count(data: rows.Rows, points: TiledPoints) -> tuple[Array, Array, Array]:
 def weigh(
     data: rows.Rows, points: TiledPoints, weights: Float[Array, "T tile"]
 ) -> tuple[Array, Array, Array, Array, Array]:
-    """Of the possible neighbours of each row: their weight, how much of it is in doubt, the sum of
-    the sizes of the weights, how many neighbours are in doubt; and a few of the sure ones (or
-    NO_CLUSTER).
+    """Weigh the possible neighbours of each row.
+
+    Returns:
+        Their weight, how much of it is in doubt, the sum of the sizes of the weights, how many
+        neighbours are in doubt; and a few of the sure ones (or NO_CLUSTER).
     """
 
     def block(
@@ -223,8 +219,9 @@ def weigh(
 def extremes(
     data: rows.Rows, points: TiledPoints, core: TiledPoints, labels: Int[Array, "T tile"]
 ) -> tuple[Array, Array]:
-    """The smallest and the largest label among the possible core neighbours of each row; NO_CLUSTER
-    and -1 without one.
+    """The smallest and the largest label among the possible core neighbours of each row.
+
+    Without one, NO_CLUSTER and -1.
     """
 
     def block(
