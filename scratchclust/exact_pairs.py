@@ -138,8 +138,8 @@ def nearest_among(
         exact = pair_squares(x, x, part[i], among[j])
         if sizes is not None:
             exact *= _ward_weights(sizes[part[i]], sizes[among[j]])
-        order = np.lexsort((among[j], exact, i))
-        first = order[np.searchsorted(i[order], np.arange(len(part)))]
+        order, begins = _by_row(i, among[j], exact)
+        first = order[begins]
         nearest[begin : begin + step] = among[j[first]]
         squares[begin : begin + step] = exact[first]
     return nearest, squares
@@ -179,7 +179,17 @@ def nearest_of_queries(
     enough = np.partition(squares + rounding, n_neighbors - 1, axis=1)[:, n_neighbors - 1]
     i, j = np.nonzero(squares - rounding <= enough[:, None])
     exact = pair_squares(queries, X, i, j)
-    order = np.lexsort((j, exact, i))
-    begins = np.searchsorted(i[order], np.arange(len(queries)))
-    first = begins[:, None] + np.arange(n_neighbors)[None, :]
-    return j[order[first]], exact[order[first]]
+    order, begins = _by_row(i, j, exact)
+    first = order[begins[:, None] + np.arange(n_neighbors)[None, :]]
+    return j[first], exact[first]
+
+
+def _by_row(
+    i: Int[np.ndarray, " pairs"], j: Int[np.ndarray, " pairs"], squares: Float[np.ndarray, " pairs"]
+) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " m"]]:
+    """Sort pairs (i, j) by row, then by square, then by index: their order; where each row begins.
+
+    Every row from 0 on has a pair.
+    """
+    order = np.lexsort((j, squares, i))
+    return order, np.flatnonzero(np.diff(i[order], prepend=-1))

@@ -39,19 +39,7 @@ def nearest_neighbors(
         InputError: not 1 <= k <= n (n - 1 without queries), an unknown metric, queries of another
             length, NaN or infinity, or with "cosine" a row of zeros.
     """
-    one_of("euclidean", "cosine")("metric", metric)
-    most = len(X) - (queries is None)
-    if not 1 <= n_neighbors <= most:
-        raise InputError(
-            f"expected n_neighbors within 1 and {most}, the number of other points, "
-            f"got {n_neighbors}"
-        )
-    if queries is not None and queries.shape[1] != X.shape[1]:
-        raise InputError(
-            f"expected queries of {X.shape[1]} features as the points have, got {queries.shape[1]}"
-        )
-    if not (np.isfinite(X).all() and (queries is None or np.isfinite(queries).all())):
-        raise InputError("X or queries hold NaN or infinity: leave out or fill those rows first")
+    _check(X, n_neighbors, queries, metric)
     asking = X if queries is None else queries
     if metric == "cosine":
         X = unit_rows(X)
@@ -71,3 +59,24 @@ def nearest_neighbors(
     else:
         distances = np.ldexp(np.sqrt(nearest), exponent)
     return Neighbors(indices.astype(np.int32), distances)
+
+
+def _check(
+    X: Real[np.ndarray, "n d"],
+    n_neighbors: int,
+    queries: Real[np.ndarray, "m d"] | None,
+    metric: str,
+) -> None:
+    one_of("euclidean", "cosine")("metric", metric)
+    most = len(X) - (queries is None)
+    if not 1 <= n_neighbors <= most:
+        raise InputError(
+            f"expected n_neighbors within 1 and {most}, the number of other points, "
+            f"got {n_neighbors}"
+        )
+    if queries is not None and queries.shape[1] != X.shape[1]:
+        raise InputError(
+            f"expected queries of {X.shape[1]} features as the points have, got {queries.shape[1]}"
+        )
+    if not (np.isfinite(X).all() and (queries is None or np.isfinite(queries).all())):
+        raise InputError("X or queries hold NaN or infinity: leave out or fill those rows first")
