@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Int, Real
 
-from scratchclust.distances import AnyArray
 from scratchclust.neighbors import nearest_neighbors
+from scratchclust.rows import AnyArray
 
 
 def neighbor_vote(
@@ -13,7 +13,9 @@ def neighbor_vote(
     labels: Int[np.ndarray, " n"],
     n_neighbors: int,
 ) -> Int[np.ndarray, " m"]:
-    """The label of largest weight among the nearest points, each with the weight 1 / distance.
+    """Let the nearest points vote, each with the weight 1 / distance.
+
+        label(x) = argmax_c  sum_{i in N_k(x), label_i = c}  1 / |x - x_i|
 
     A point that is one of `points` keeps its label. Cost O(m n d) time.
 
@@ -22,6 +24,9 @@ def neighbor_vote(
         points: the clustered ones.
         labels: theirs, from 0.
         n_neighbors: how many vote.
+
+    Returns:
+        The label of largest weight for each new point.
 
     Raises:
         InputError: those of `nearest_neighbors`.
@@ -32,7 +37,6 @@ def neighbor_vote(
     # else has a vote
     weights = np.divide(near.distances[:, :1], near.distances, out=np.ones(away.shape), where=away)
     of_neighbors = labels[near.indices]
-    votes = np.stack(
-        [(weights * (of_neighbors == j)).sum(axis=1) for j in range(int(labels.max()) + 1)], axis=1
-    )
-    return votes.argmax(axis=1).astype(np.int32)
+    clusters = range(int(labels.max()) + 1)
+    votes = [(weights * (of_neighbors == cluster)).sum(axis=1) for cluster in clusters]
+    return np.stack(votes, axis=1).argmax(axis=1).astype(np.int32)

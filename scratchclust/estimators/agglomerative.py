@@ -1,4 +1,4 @@
-"""DBSCAN and agglomerative clustering over the functions of `scratchclust.cluster`."""
+"""Agglomerative clustering as an estimator, over the functions of `scratchclust.cluster`."""
 
 from types import SimpleNamespace
 from typing import Any, ClassVar, no_type_check
@@ -8,18 +8,12 @@ from sklearn.base import ClusterMixin
 
 from scratchclust.arrays import as_points
 from scratchclust.checks import Rule, flag, function, nothing, number, one_of, whole
-from scratchclust.cluster.agglomerative import (
-    LINKAGES,
-    METRICS,
-    agglomerative,
-    check_words,
-    count_clusters,
-    cut,
-)
+from scratchclust.cluster.agglomerative import agglomerative, check_words, count_clusters, cut
+from scratchclust.constants import AGGLOMERATIVE_METRICS, LINKAGES
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import Estimator, check_matrix, like
 
-SYNONYMS = {"l2": "euclidean", "l1": "manhattan"}
+SYNONYMS = {"l2": "euclidean", "l1": "manhattan"}  # scikit-learn's other names of metrics
 
 
 class AgglomerativeClustering(ClusterMixin, Estimator):
@@ -68,7 +62,7 @@ class AgglomerativeClustering(ClusterMixin, Estimator):
 
     parameter_rules: ClassVar[dict[str, Rule]] = {
         "n_clusters": nothing | whole(1),
-        "metric": one_of(*METRICS, *SYNONYMS) | function,
+        "metric": one_of(*AGGLOMERATIVE_METRICS, *SYNONYMS) | function,
         "connectivity": Rule("None (trees of a graph of neighbours are not here)", nothing.accept),
         "compute_full_tree": one_of("auto") | flag,
         "linkage": one_of(*LINKAGES),
@@ -103,20 +97,19 @@ class AgglomerativeClustering(ClusterMixin, Estimator):
             InputError: a parameter or X cannot be used; the message says what was expected.
         """
         given = self._checked()
-        metric: str = (
-            "precomputed"
-            if callable(given.metric)
-            else SYNONYMS.get(given.metric, str(given.metric))
-        )
+        by_function = callable(given.metric)
+        metric = "precomputed" if by_function else SYNONYMS.get(given.metric, str(given.metric))
         _check_together(given, metric)
         X = check_matrix(self, X, reset=True, minimum=2)
         if given.n_clusters is not None and given.n_clusters > len(X):
             raise InputError(
-                f"n_samples={len(X)} should be >= n_clusters={given.n_clusters}: ask for fewer clusters"
+                f"n_samples={len(X)} should be >= n_clusters={given.n_clusters}: "
+                "ask for fewer clusters"
             )
-        distances = _distances_by(given.metric, X) if callable(given.metric) else X
-        tree = agglomerative(distances, given.linkage, metric=metric)
-        self.n_leaves_, self.n_connected_components_ = len(X), 1
+        points_or_distances = _distances_by(given.metric, X) if by_function else X
+        tree = agglomerative(points_or_distances, given.linkage, metric=metric)
+        self.n_leaves_ = len(X)
+        self.n_connected_components_ = 1
         self.n_clusters_ = given.n_clusters or count_clusters(tree, given.distance_threshold)
         self.linkage_matrix_ = tree.linkage_matrix
         self.children_ = tree.linkage_matrix[:, :2].astype(np.int64)
@@ -137,8 +130,8 @@ def _distances_by(metric: Any, X: Any) -> Any:
     distances = as_points(metric(X))
     if distances.shape != (len(X), len(X)):
         raise InputError(
-            f"expected metric(X) to be of shape {[len(X), len(X)]}, a distance for each two of the points, got "
-            f"{list(distances.shape)}: let the function return all of them"
+            f"expected metric(X) to be of shape {[len(X), len(X)]}, a distance for each two of the "
+            f"points, got {list(distances.shape)}: let the function return all of them"
         )
     return distances
 
@@ -147,8 +140,9 @@ def _check_together(given: SimpleNamespace, metric: str) -> None:
     """Refuse parameters of `AgglomerativeClustering` that do not go together."""
     if (given.n_clusters is None) == (given.distance_threshold is None):
         raise InputError(
-            f"Exactly one of n_clusters and distance_threshold has to be given, got n_clusters={given.n_clusters} and "
-            f"distance_threshold={given.distance_threshold}: set the other one to None"
+            "Exactly one of n_clusters and distance_threshold has to be given, got "
+            f"n_clusters={given.n_clusters} and distance_threshold={given.distance_threshold}: "
+            "set the other one to None"
         )
     if given.distance_threshold is not None and given.compute_full_tree is False:
         raise InputError(

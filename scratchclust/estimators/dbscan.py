@@ -6,21 +6,18 @@ import numpy as np
 from sklearn.base import ClusterMixin
 
 from scratchclust.checks import Rule, number, one_of, shown, whole
-from scratchclust.cluster.dbscan import METRICS as DBSCAN_METRICS
 from scratchclust.cluster.dbscan import dbscan, k_distances, knee
+from scratchclust.constants import DBSCAN_METRICS
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import Estimator, check_matrix, like
 
-SYNONYMS = {"l2": "euclidean", "l1": "manhattan"}
-
 
 class DBSCAN(ClusterMixin, Estimator):
-    """Clusters of high density, of any shape and number, and noise; in O(n) memory, with
-    scikit-learn's labels.
+    """Clusters of high density, of any shape and number, and noise: scikit-learn's labels.
 
-    `scratchclust.reference.dbscan` explains how. Choosing eps is the hard part:
-    `scratchclust.cluster.dbscan.k_distances` gives the curve to choose it by. There is no
-    `predict`: a new point could join two clusters into one, or make a core point of another.
+    `scratchclust.reference.dbscan` explains how; here it takes O(n) memory. Choosing eps is the
+    hard part: `scratchclust.cluster.dbscan.k_distances` gives the curve to choose it by. There is
+    no `predict`: a new point could join two clusters into one, or make a core point of another.
 
     Args:
         eps: the largest distance of neighbours; or "knee": where the sorted distances to the
@@ -79,15 +76,17 @@ class DBSCAN(ClusterMixin, Estimator):
                 is looked for ("knee") knows no weights.
 
         Raises:
-            ValueError: a parameter or X cannot be used; the message says what was expected.
+            InputError: a parameter or X cannot be used; the message says what was expected.
         """
         given = self._checked()
         X = check_matrix(self, X, reset=True)
         weights = None if sample_weight is None else _weights_of(sample_weight, len(X))
-        self.k_distances_ = (
-            k_distances(X, given.min_samples, metric=given.metric) if given.eps == "knee" else None
-        )
-        self.eps_ = float(given.eps) if self.k_distances_ is None else knee(self.k_distances_)
+        if given.eps == "knee":
+            self.k_distances_ = k_distances(X, given.min_samples, metric=given.metric)
+            self.eps_ = knee(self.k_distances_)
+        else:
+            self.k_distances_ = None
+            self.eps_ = float(given.eps)
         found = dbscan(
             X, self.eps_, min_samples=given.min_samples, metric=given.metric, sample_weight=weights
         )
@@ -114,6 +113,7 @@ def _weights_of(sample_weight: Any, n: int) -> np.ndarray:
         weights = np.empty((0, 0))
     if weights.shape not in ((), (n,)):
         raise InputError(
-            f"expected sample_weight to be {n} numbers, one for each row of X, got {shown(sample_weight)}"
+            f"expected sample_weight to be {n} numbers, one for each row of X, "
+            f"got {shown(sample_weight)}"
         )
     return np.broadcast_to(weights, n).copy()

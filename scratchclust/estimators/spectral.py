@@ -1,6 +1,4 @@
-"""Spectral clustering: the embedding of `scratchclust.reduce` and the k-means of
-`scratchclust.cluster`, joined.
-"""
+"""Spectral clustering as an estimator: the embedding of `scratchclust.reduce` and k-means."""
 
 from types import SimpleNamespace
 from typing import Any, ClassVar, no_type_check
@@ -12,13 +10,10 @@ from sklearn.utils.validation import check_is_fitted
 from scratchclust.checks import Rule, nothing, number, one_of, seed, verbosity, whole
 from scratchclust.cluster.kmeans import kmeans
 from scratchclust.cluster.neighbor_vote import neighbor_vote
+from scratchclust.constants import AFFINITIES
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import Estimator, check_matrix, kept, key_of, like, own
-from scratchclust.reduce.spectral_embedding import (
-    AFFINITIES,
-    default_n_neighbors,
-    spectral_embedding,
-)
+from scratchclust.reduce.spectral_embedding import default_n_neighbors, spectral_embedding
 
 
 class SpectralClustering(ClusterMixin, Estimator):
@@ -125,9 +120,8 @@ class SpectralClustering(ClusterMixin, Estimator):
             affinity=given.affinity,
             gamma=given.gamma,
         )
-        directions = _directions(np.asarray(graph.embedding)).astype(
-            np.float64 if X.dtype == np.float64 else np.float32
-        )
+        dtype = np.float64 if X.dtype == np.float64 else np.float32
+        directions = _directions(np.asarray(graph.embedding)).astype(dtype)
         if given.verbose:
             print(f"Computing label assignment using {given.assign_labels}")
         found = kmeans(
@@ -135,27 +129,28 @@ class SpectralClustering(ClusterMixin, Estimator):
         )
         if given.verbose:
             print(
-                f"k-means ended after {found.n_iter} iterations with inertia {float(found.inertia):.6g}"
+                f"k-means ended after {found.n_iter} iterations "
+                f"with inertia {float(found.inertia):.6g}"
             )
         self.labels_ = like(X, found.labels)
-        self.embedding_, self.eigenvalues_ = (
-            like(X, graph.embedding, X.dtype),
-            own(graph.eigenvalues),
-        )
+        self.embedding_ = like(X, graph.embedding, X.dtype)
+        self.eigenvalues_ = own(graph.eigenvalues)
         self.n_neighbors_ = graph.n_neighbors or default_n_neighbors(len(X))
         self.n_connected_components_ = graph.n_connected_components
         centroids = np.asarray(found.centroids, directions.dtype)
-        self.distances_to_centroids_ = np.stack(
-            [np.linalg.norm(directions - c, axis=1) for c in centroids], axis=1
-        )
-        self.inertia_, self.n_iter_, self.converged_ = found.inertia, found.n_iter, found.converged
+        distances = [np.linalg.norm(directions - centroid, axis=1) for centroid in centroids]
+        self.distances_to_centroids_ = np.stack(distances, axis=1)
+        self.inertia_ = found.inertia
+        self.n_iter_ = found.n_iter
+        self.converged_ = found.converged
         self.history_ = {name: own(entries) for name, entries in found.history._asdict().items()}
         self.points_ = None if given.affinity == "precomputed" else kept(X)
         return self
 
     def predict(self, X: Any) -> Any:
-        """The cluster of each row of X [n d], int32 [n]: its nearest fitted points vote, each with
-        weight 1 / distance.
+        """Find the cluster of each row of X [n d], int32 [n], by a vote of its neighbours.
+
+        The nearest fitted points vote, each with weight 1 / distance.
 
         A fitted point is its own nearest neighbour and keeps its cluster; equal ones that the fit
         put into several clusters, as it may where they are more than clusters need, get the one
@@ -167,7 +162,8 @@ class SpectralClustering(ClusterMixin, Estimator):
         check_is_fitted(self)
         if self.points_ is None:
             raise InputError(
-                'predict needs points, and affinity="precomputed" had none: fit on the points themselves'
+                'predict needs points, and affinity="precomputed" had none: '
+                "fit on the points themselves"
             )
         X = check_matrix(self, X, reset=False)
         k = min(self.n_neighbors_, len(self.points_))
@@ -196,8 +192,6 @@ def _check_against(given: SimpleNamespace, n: int) -> None:
 
 
 def _directions(embedding: np.ndarray) -> np.ndarray:
-    """Every row scaled to length 1; one of zeros (a part of the graph that has no coordinate) stays
-    as it is.
-    """
+    """Every row scaled to length 1; one of zeros, in a part without coordinates, stays."""
     lengths = np.linalg.norm(embedding, axis=1, keepdims=True)
     return embedding / np.where(lengths > 0, lengths, 1)

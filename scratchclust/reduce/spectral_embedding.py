@@ -1,10 +1,14 @@
-"""Spectral embedding, fast: the twin of `scratchclust/reference/spectral_embedding.py`, where the
-mathematics is.
+"""Spectral embedding, fast: the twin of `scratchclust/reference/spectral_embedding.py`.
 
 The neighbours are found on all devices (`neighbors.py`); the graph is a sparse matrix on the host,
 and SciPy finds its eigenvectors, part by part: where no edge joins two parts, the eigenvalue 0
 comes once for each, and an iterative solver may miss some of them. The weights "precomputed" and
 "rbf" are a full matrix on the host, and the rest is the same.
+
+The steps have the names of the definition's, and its order. Other than there, `_graph` makes a
+sparse matrix, `_all_weights` expands the squares (`_gaussian`), `_parts_of` is a search of SciPy's,
+and `_smallest_eigenpairs` goes by the parts: 1 less the largest eigenvalues of D^-1/2 W D^-1/2, of
+each part by a dense or a sparse solver (`_largest_of_part`).
 """
 
 import math
@@ -17,26 +21,30 @@ from jaxtyping import Float, Real
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import eigsh
 
-from scratchclust.distances import AnyArray, centre_of, exponent_of, scaled
+from scratchclust.checks import one_of
+from scratchclust.constants import (
+    AFFINITIES,
+    AFFINITY_ASYMMETRY,
+    EDGE_WEIGHTS,
+    EIGENVECTOR_SIGN_TIE,
+    LEAST_EDGE_WEIGHT,
+    SCALE_NEIGHBOR,
+)
+from scratchclust.distances import centre_of, exponent_of, scaled
 from scratchclust.errors import InputError
 from scratchclust.neighbors import nearest_neighbors
 from scratchclust.reduce.leading_eigenpairs import largest_eigenpairs
 from scratchclust.results import Neighbors, SpectralEmbeddingResult
+from scratchclust.rows import AnyArray
 
-SCALE_NEIGHBOR = 7
-LEAST_WEIGHT = 1e-6  # an edge is an edge, however long: without it exp would round it to none
-AFFINITIES = ("nearest_neighbors", "precomputed", "rbf")
-SAME = 1e-10  # of the largest affinity: what those of i to j and j to i may differ by in silence
 MOST_BYTES = 8 * 2**30  # of a full matrix of weights
-TIE = 1e-5  # relative difference of two magnitudes below which they count as equal
-SMALL = 500  # points of a part whose eigenvectors are found by a dense solver
-ACCURACY = 1e-8  # of the sparse solver's eigenvalues
+DENSE_POINTS = 500  # of a part whose eigenvectors are found by a dense solver
+EIGENVALUE_ACCURACY = 1e-8  # of the sparse solver
+SPARSE_ITERATIONS = 5000  # of it, at most
 
 
 def default_n_neighbors(n: int) -> int:
-    """k = ln n, rounded up: 7 for 500 points, 8 for 2,000, 10 for 10,000, 12 for 70,000; why, its
-    twin says.
-    """
+    """k = ln n, rounded up: 7 for 500 points, 10 for 10,000, 12 for 70,000 (why: see the twin)."""
     return max(1, min(math.ceil(math.log(n)), n - 1))
 
 
@@ -49,8 +57,7 @@ def spectral_embedding(
     affinity: str = "nearest_neighbors",
     gamma: float | int = 1.0,
 ) -> SpectralEmbeddingResult:
-    """The eigenvectors of the q smallest eigenvalues of the Laplacian of a graph, as a rule that of
-    neighbours.
+    """Find the eigenvectors of the q smallest eigenvalues of a graph's Laplacian.
 
     Args:
         X: points; the weights W [n n] for the affinity "precomputed".
@@ -78,22 +85,21 @@ def spectral_embedding(
             the transposed one was taken.
     """
     _check(X, n_components, weights, affinity)
+    k = 0
     if affinity == "nearest_neighbors":
-        W, parts, k = _joined_graph(X, n_components, n_neighbors, weights)
+        W, parts, k = _join_graph(X, n_components, n_neighbors, weights)
     else:
-        W, k = _all_weights(np.asarray(X), affinity, gamma), 0
+        W = _all_weights(np.asarray(X), affinity, gamma)
         parts = _parts_of(W)
         _warn_of_given_parts(n_components, int(parts.max()) + 1)
-    vectors, eigenvalues = _smallest(W, parts, n_components)
-    return SpectralEmbeddingResult(_signed(vectors), eigenvalues, int(parts.max()) + 1, k)
+    vectors, eigenvalues = _smallest_eigenpairs(W, parts, n_components)
+    return SpectralEmbeddingResult(_choose_signs(vectors), eigenvalues, int(parts.max()) + 1, k)
 
 
-def _joined_graph(
+def _join_graph(
     X: AnyArray, n_components: int, n_neighbors: int | None, weights: str
 ) -> tuple[Any, np.ndarray, int]:
-    """W of the nearest neighbours, the number of the part of each point, and k; the parts are at
-    most q.
-    """
+    """W of the nearest neighbours in at most q parts, the part of each point, and k."""
     n = len(X)
     k = wanted = default_n_neighbors(n) if n_neighbors is None else n_neighbors
     W, parts = _graph(X, k, weights)
@@ -104,95 +110,26 @@ def _joined_graph(
     return W, parts, k
 
 
-def _all_weights(X: np.ndarray, affinity: str, gamma: float | int) -> Float[np.ndarray, "n n"]:
-    """W of the affinities "precomputed" and "rbf", with zeros on the diagonal."""
-    if affinity == "rbf":
-        W = _gaussian(X, gamma)
-    else:
-        W = np.ldexp(
-            X.astype(np.float64), -np.frexp(float(X.max()))[1]
-        )  # their sums must not leave float64's range
-        if np.abs(W - W.T).max() > SAME:
-            warnings.warn("the affinities are not symmetric: (W + W.T) / 2 is taken", stacklevel=3)
-        W = (W + W.T) / 2
-    np.fill_diagonal(W, 0)
-    if not W.any():
-        raise InputError(
-            "every affinity of two points is 0: take a smaller gamma, or scale the points by their spread"
-        )
-    return W
-
-
-def _parts_of(W: Float[np.ndarray, "n n"]) -> np.ndarray:
-    """The number of the part that each point belongs to."""
-    if (
-        np.count_nonzero(W, axis=1) == len(W) - 1
-    ).all():  # as a rule all are joined to all: no sparse copy is made
-        return np.zeros(len(W), np.int32)
-    return connected_components(scipy.sparse.csr_array(W > 0), directed=False)[1]
-
-
-def _gaussian(X: np.ndarray, gamma: float | int) -> Float[np.ndarray, "n n"]:
-    """exp(-gamma |x_i - x_j|^2), by expanded squares in float64."""
-    exponent, centre = exponent_of(X), centre_of(X)
-    x = scaled(X, centre, exponent)
-    x -= centre_of(x)
-    norms = np.square(x).sum(axis=1)
-    squares = x @ (-2 * x.T)
-    squares += norms[:, None]
-    squares += norms[None, :]
-    np.maximum(squares, 0, out=squares)
-    squares *= -gamma
-    with np.errstate(over="ignore"):
-        squares = np.ldexp(squares, 2 * exponent, out=squares)
-    return np.exp(squares, out=squares)
-
-
-def _check(X: AnyArray, n_components: int, weights: str, affinity: str) -> None:
-    n = len(X)
-    if not 1 <= n_components <= n:
-        raise InputError(f"expected n_components within 1 and n = {n}, got {n_components}")
-    if weights not in ("self-tuned", "plain"):
-        raise InputError(f'expected weights "self-tuned" or "plain", got {weights!r}')
-    if affinity not in AFFINITIES:
-        raise InputError(
-            f"expected affinity to be one of {', '.join(map(repr, AFFINITIES))}, got {affinity!r}"
-        )
-    if affinity == "nearest_neighbors":
-        return
-    if 8 * n**2 > MOST_BYTES:
-        raise InputError(
-            f'affinity="{affinity}" keeps all weights of {n:,} points, {8 * n**2:,} bytes, and at most {MOST_BYTES:,} '
-            'are allowed: take "nearest_neighbors", or a sample of the points'
-        )
-    values = np.asarray(X)
-    if not np.isfinite(values).all():
-        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
-    if affinity == "precomputed" and (X.shape[0] != X.shape[1] or values.min() < 0):
-        raise InputError(
-            f"expected affinities [n n] of at least 0, got shape {list(X.shape)} and the smallest {values.min():g}: "
-            "give similarities of all pairs, not distances and not points"
-        )
-
-
 def _graph(X: AnyArray, k: int, weights: str) -> tuple[Any, np.ndarray]:
     """W as a sparse matrix, and the number of the part that each point belongs to."""
     near = nearest_neighbors(X, k)
     n = len(near.indices)
-    of_rows = (_weights(near, weights).ravel(), near.indices.ravel(), np.arange(0, n * k + 1, k))
-    affinity = scipy.sparse.csr_array(of_rows, shape=(n, n))
-    affinity = (affinity + affinity.T) / 2
-    affinity.eliminate_zeros()
-    return affinity, connected_components(affinity, directed=False)[1]
+    values = _weights(near, weights).ravel()
+    ends = np.arange(0, n * k + 1, k)
+    W = scipy.sparse.csr_array((values, near.indices.ravel(), ends), shape=(n, n))
+    W = (W + W.T) / 2
+    W.eliminate_zeros()
+    return W, connected_components(W, directed=False)[1]
 
 
 def _weights(near: Neighbors, weights: str) -> Float[np.ndarray, "n k"]:
     if weights == "plain":
         return np.ones(near.distances.shape)
     scale = near.distances[:, min(SCALE_NEIGHBOR, near.distances.shape[1]) - 1]
-    of_own, of_other = (_relative(near.distances, s) for s in (scale[:, None], scale[near.indices]))
+    of_own = _relative(near.distances, scale[:, None])
+    of_other = _relative(near.distances, scale[near.indices])
     with np.errstate(over="ignore"):
-        return np.maximum(np.exp(-of_own * of_other), LEAST_WEIGHT)
+        return np.maximum(np.exp(-of_own * of_other), LEAST_EDGE_WEIGHT)
 
 
 def _relative(
@@ -205,41 +142,81 @@ def _relative(
         return np.divide(distances, scale, out=if_equal, where=(scale > 0) & (distances > 0))
 
 
-def _smallest(
-    affinity: Any, parts: np.ndarray, q: int
-) -> tuple[Float[np.ndarray, "n q"], Float[np.ndarray, " q"]]:
-    """The eigenvectors of the q smallest eigenvalues of L, from those of each part alone; large
-    parts first.
-    """
-    degrees = affinity.sum(axis=1)
-    root = np.sqrt(np.where(degrees > 0, degrees, 1))
-    if scipy.sparse.issparse(affinity):
-        normalised = (
-            scipy.sparse.diags_array(1 / root) @ affinity @ scipy.sparse.diags_array(1 / root)
-        )
+def _all_weights(X: np.ndarray, affinity: str, gamma: float | int) -> Float[np.ndarray, "n n"]:
+    """W of the affinities "precomputed" and "rbf", with zeros on the diagonal."""
+    if affinity == "rbf":
+        W = _gaussian(X, gamma)
     else:
-        normalised = affinity / root[:, None]
+        exponent = np.frexp(float(X.max()))[1]  # sums must not leave the range of floats
+        W = np.ldexp(X.astype(np.float64), -exponent)
+        if np.abs(W - W.T).max() > AFFINITY_ASYMMETRY:
+            warnings.warn("the affinities are not symmetric: (W + W.T) / 2 is taken", stacklevel=3)
+        W = (W + W.T) / 2
+    np.fill_diagonal(W, 0)
+    if not W.any():
+        raise InputError(
+            "every affinity of two points is 0: "
+            "take a smaller gamma, or scale the points by their spread"
+        )
+    return W
+
+
+def _gaussian(X: np.ndarray, gamma: float | int) -> Float[np.ndarray, "n n"]:
+    """exp(-gamma |x_i - x_j|^2), by expanded squares in float64."""
+    exponent = exponent_of(X)
+    x = scaled(X, centre_of(X), exponent)
+    x -= centre_of(x)
+    norms = np.square(x).sum(axis=1)
+    squares = x @ (-2 * x.T)
+    squares += norms[:, None]
+    squares += norms[None, :]
+    np.maximum(squares, 0, out=squares)
+    squares *= -gamma
+    with np.errstate(over="ignore"):
+        squares = np.ldexp(squares, 2 * exponent, out=squares)
+    return np.exp(squares, out=squares)
+
+
+def _parts_of(W: Float[np.ndarray, "n n"]) -> np.ndarray:
+    """The number of the part that each point belongs to."""
+    # As a rule all are joined to all: then no sparse copy is made.
+    if (np.count_nonzero(W, axis=1) == len(W) - 1).all():
+        return np.zeros(len(W), np.int32)
+    return connected_components(scipy.sparse.csr_array(W > 0), directed=False)[1]
+
+
+def _smallest_eigenpairs(
+    W: Any, parts: np.ndarray, q: int
+) -> tuple[Float[np.ndarray, "n q"], Float[np.ndarray, " q"]]:
+    """The eigenvectors of the q smallest eigenvalues of L, from those of each part alone."""
+    degrees = W.sum(axis=1)
+    root = np.sqrt(np.where(degrees > 0, degrees, 1))
+    if scipy.sparse.issparse(W):
+        scale = scipy.sparse.diags_array(1 / root)
+        normalised = scale @ W @ scale
+    else:
+        normalised = W / root[:, None]
         normalised /= root[None, :]
     order = np.argsort(-np.bincount(parts), kind="stable")
-    vectors, eigenvalues = [], []
+    vectors = []
+    eigenvalues = []
     for part in order:
         members = np.flatnonzero(parts == part)
         largest, local = _largest_of_part(_part(normalised, members, q), min(q, len(members)))
         whole = np.zeros((len(parts), len(largest)))
         whole[members] = local
         vectors.append(whole)
-        eigenvalues.append(
-            np.where(np.arange(len(largest)) == 0, 0, 1 - largest)
-        )  # the first of each part is exact
-    eigenvalues, vectors = np.concatenate(eigenvalues), np.concatenate(vectors, axis=1)
-    first = np.argsort(eigenvalues, kind="stable")[:q]
-    return vectors[:, first], np.maximum(eigenvalues[first], 0)
+        # The first of each part is exact.
+        eigenvalues.append(np.where(np.arange(len(largest)) == 0, 0, 1 - largest))
+    of_all = np.concatenate(eigenvalues)
+    first = np.argsort(of_all, kind="stable")[:q]
+    return np.concatenate(vectors, axis=1)[:, first], np.maximum(of_all[first], 0)
 
 
 def _part(normalised: Any, members: np.ndarray, q: int) -> Any:
     """Rows and columns of some points: a sparse matrix; of a full one that is large, a full one."""
     part = normalised if len(members) == normalised.shape[0] else normalised[members][:, members]
-    if scipy.sparse.issparse(part) or len(members) <= max(SMALL, 2 * q):
+    if scipy.sparse.issparse(part) or len(members) <= max(DENSE_POINTS, 2 * q):
         return scipy.sparse.csr_array(part)
     return part
 
@@ -249,29 +226,59 @@ def _largest_of_part(
 ) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, "m q"]]:
     """The q largest eigenvalues of D^-1/2 W D^-1/2 of one part, falling, and their eigenvectors."""
     m = normalised.shape[0]
-    if m <= max(SMALL, 2 * q):
+    if m <= max(DENSE_POINTS, 2 * q):
         largest, vectors = largest_eigenpairs(normalised.toarray(), q)
     else:
-        start = np.random.default_rng(0).uniform(
-            0.5, 1.5, m
-        )  # any start that is no eigenvector; always the same
-        largest, vectors = eigsh(normalised, k=q, which="LA", tol=ACCURACY, v0=start, maxiter=5000)  # pyright: ignore[reportArgumentType]
+        # Any start that is no eigenvector; always the same.
+        start = np.random.default_rng(0).uniform(0.5, 1.5, m)
+        largest, vectors = eigsh(
+            normalised,
+            k=q,
+            which="LA",
+            tol=EIGENVALUE_ACCURACY,  # pyright: ignore[reportArgumentType]
+            v0=start,
+            maxiter=SPARSE_ITERATIONS,
+        )
     falling = np.argsort(-largest)
     return largest[falling], vectors[:, falling]
 
 
-def _signed(vectors: Float[np.ndarray, "n q"]) -> Float[np.ndarray, "n q"]:
-    """Each column with the sign that makes its largest entry positive."""
+def _choose_signs(vectors: Float[np.ndarray, "n q"]) -> Float[np.ndarray, "n q"]:
+    """Give each column the sign that makes its largest entry positive."""
     magnitudes = np.abs(vectors)
-    largest = (magnitudes >= (1 - TIE) * magnitudes.max(axis=0)).argmax(axis=0)
+    largest = (magnitudes >= (1 - EIGENVECTOR_SIGN_TIE) * magnitudes.max(axis=0)).argmax(axis=0)
     return vectors * np.where(vectors[largest, np.arange(vectors.shape[1])] < 0, -1, 1)
+
+
+def _check(X: AnyArray, n_components: int, weights: str, affinity: str) -> None:
+    n = len(X)
+    if not 1 <= n_components <= n:
+        raise InputError(f"expected n_components within 1 and n = {n}, got {n_components}")
+    one_of(*EDGE_WEIGHTS)("weights", weights)
+    one_of(*AFFINITIES)("affinity", affinity)
+    if affinity == "nearest_neighbors":
+        return
+    if 8 * n**2 > MOST_BYTES:
+        raise InputError(
+            f'affinity="{affinity}" keeps all weights of {n:,} points, {8 * n**2:,} bytes, and at '
+            f'most {MOST_BYTES:,} are allowed: take "nearest_neighbors", or a sample of the points'
+        )
+    values = np.asarray(X)
+    if not np.isfinite(values).all():
+        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    if affinity == "precomputed" and (X.shape[0] != X.shape[1] or values.min() < 0):
+        raise InputError(
+            f"expected affinities [n n] of at least 0, got shape {list(X.shape)} and the smallest "
+            f"{values.min():g}: give similarities of all pairs, not distances and not points"
+        )
 
 
 def _warn_of_parts(n_components: int, wanted: int, k: int) -> None:
     if k > wanted:
         warnings.warn(
-            f"the graph of {wanted} neighbours fell into more than {n_components} parts that no edge joins: "
-            f"{k} neighbours were taken; outliers or many equal points may be the reason",
+            f"the graph of {wanted} neighbours fell into more than {n_components} parts that no "
+            f"edge joins: {k} neighbours were taken; outliers or many equal points may be the "
+            "reason",
             stacklevel=3,
         )
 
@@ -279,7 +286,8 @@ def _warn_of_parts(n_components: int, wanted: int, k: int) -> None:
 def _warn_of_given_parts(n_components: int, parts: int) -> None:
     if parts > n_components:
         warnings.warn(
-            f"the graph is not fully connected: it falls into {parts} parts, which {n_components} coordinates cannot "
-            "tell apart; ask for more components, or leave out points that nothing is similar to",
+            f"the graph is not fully connected: it falls into {parts} parts, which {n_components} "
+            "coordinates cannot tell apart; ask for more components, or leave out points that "
+            "nothing is similar to",
             stacklevel=3,
         )

@@ -1,5 +1,4 @@
-"""Agglomerative clustering: every point begins as a cluster, and the two nearest clusters are
-merged again and again.
+"""Agglomerative clustering: the two nearest clusters are merged again and again.
 
 What "nearest" means for clusters is the linkage. With the points x, the sizes |A| and the means
 m_A,
@@ -14,8 +13,8 @@ Williams):
 
     single, complete   d(A u B, C) = min or max of d(A, C), d(B, C)
     average            d(A u B, C) = (|A| d(A, C) + |B| d(B, C)) / (|A| + |B|)
-    ward               d(A u B, C)^2 = ((|A| + |C|) d(A, C)^2 + (|B| + |C|) d(B, C)^2 - |C| d(A, B)^2) / N
-                       with N = |A| + |B| + |C|
+    ward               d(A u B, C)^2 = ((|A| + |C|) d(A, C)^2 + (|B| + |C|) d(B, C)^2
+                                        - |C| d(A, B)^2) / (|A| + |B| + |C|)
 
 Distances of points may be others than |x - y| ("euclidean"), but for Ward, whose means would have
 no meaning then:
@@ -36,19 +35,17 @@ Hierarchical grouping to optimize an objective function, 1963.
 import numpy as np
 from jaxtyping import Float, Int, Real
 
+from scratchclust.checks import one_of
+from scratchclust.constants import AGGLOMERATIVE_METRICS, DISTANCE_ASYMMETRY, LINKAGES
 from scratchclust.errors import InputError
 from scratchclust.reference.distances import squared_distances, unit_rows
 from scratchclust.results import AgglomerativeResult
-
-LINKAGES = ("ward", "complete", "average", "single")
-METRICS = ("euclidean", "cosine", "manhattan", "precomputed")
-SAME = 1e-8  # of the largest distance: what d(i, j) and d(j, i) may differ by
 
 
 def agglomerative(
     X: Real[np.ndarray, "n d"], linkage: str = "ward", *, metric: str = "euclidean"
 ) -> AgglomerativeResult:
-    """The tree of merges. Of equally near pairs the first, by rows, is merged.
+    """Build the tree of merges. Of equally near pairs the first, by rows, is merged.
 
     Args:
         X: points; distances [n n] for the metric "precomputed".
@@ -64,40 +61,32 @@ def agglomerative(
     """
     _check(X, linkage, metric)
     n = len(X)
-    moved = metric in ("euclidean", "manhattan")
-    x = (
-        X - np.quantile(X.astype(np.float64), 0.5, axis=0, method="lower")
-        if moved
-        else X.astype(np.float64)
-    )
-    exponent = np.frexp(np.abs(x).max())[
-        1
-    ]  # squares of very large or small numbers leave the range of floats
-    distances = _distances(np.ldexp(x, -exponent), metric)
+    x = X.astype(np.float64)
+    if metric in ("euclidean", "manhattan"):  # which do not change when all points are moved
+        x = X - np.quantile(x, 0.5, axis=0, method="lower")
+    # squares of very large or small numbers leave the range of floats
+    exponent = np.frexp(np.abs(x).max())[1]
+    distances = _metric_distances(np.ldexp(x, -exponent), metric)
     np.fill_diagonal(distances, np.inf)
-    sizes, names = np.ones(n), np.arange(n)  # of the cluster in each row
+    sizes = np.ones(n)  # of the cluster in each row
+    names = np.arange(n)
     merges = np.empty((n - 1, 4))
     for step in range(n - 1):
         i, j = sorted(np.unravel_index(distances.argmin(), distances.shape))
-        merges[step] = (
-            min(names[i], names[j]),
-            max(names[i], names[j]),
-            distances[i, j],
-            sizes[i] + sizes[j],
-        )
-        merged = _updated(
-            linkage, distances[i], distances[j], distances[i, j], sizes[i], sizes[j], sizes
-        )
+        first, second = sorted((names[i], names[j]))
+        merges[step] = first, second, distances[i, j], sizes[i] + sizes[j]
+        merged = _distances_to_union(linkage, distances, sizes, i, j)
         merged[[i, j]] = np.inf
-        distances[i], distances[:, i] = merged, merged
-        distances[j], distances[:, j] = np.inf, np.inf
-        sizes[i], names[i] = sizes[i] + sizes[j], n + step
+        distances[i] = distances[:, i] = merged
+        distances[j] = distances[:, j] = np.inf
+        sizes[i] += sizes[j]
+        names[i] = n + step
     if metric != "cosine":
         merges[:, 2] = np.ldexp(merges[:, 2], exponent)
     return AgglomerativeResult(merges)
 
 
-def _distances(x: Float[np.ndarray, "n d"], metric: str) -> Float[np.ndarray, "n n"]:
+def _metric_distances(x: Float[np.ndarray, "n d"], metric: str) -> Float[np.ndarray, "n n"]:
     """The distances of all pairs."""
     if metric == "precomputed":
         upper = np.triu(x, 1)
@@ -109,31 +98,31 @@ def _distances(x: Float[np.ndarray, "n d"], metric: str) -> Float[np.ndarray, "n
     return np.sqrt(squared_distances(x, x))
 
 
-def _updated(
+def _distances_to_union(
     linkage: str,
-    to_a: Float[np.ndarray, " n"],
-    to_b: Float[np.ndarray, " n"],
-    between: Float[np.ndarray, ""] | np.floating,
-    a: np.floating,
-    b: np.floating,
+    distances: Float[np.ndarray, "n n"],
     sizes: Float[np.ndarray, " n"],
+    i: int | np.integer,
+    j: int | np.integer,
 ) -> Float[np.ndarray, " n"]:
-    """The distances of all clusters to the union of A and B, of sizes a and b; infinite where a
-    cluster is no more.
-    """
+    """The distances of all clusters C to the union of A and B, in the rows i and j."""
+    to_a = distances[i]
+    to_b = distances[j]
+    a = sizes[i]
+    b = sizes[j]
     if linkage == "single":
         return np.minimum(to_a, to_b)
     if linkage == "complete":
         return np.maximum(to_a, to_b)
     if linkage == "average":
         return (a * to_a + b * to_b) / (a + b)
-    return np.sqrt(
-        ((a + sizes) * to_a**2 + (b + sizes) * to_b**2 - sizes * between**2) / (a + b + sizes)
-    )
+    between = distances[i, j]
+    squares = (a + sizes) * to_a**2 + (b + sizes) * to_b**2 - sizes * between**2
+    return np.sqrt(squares / (a + b + sizes))
 
 
 def cut(tree: AgglomerativeResult, n_clusters: int) -> Int[np.ndarray, " n"]:
-    """The clustering in which n_clusters are left, numbered by their first points.
+    """Cut the tree where n_clusters are left, which are numbered by their first points.
 
     Raises:
         InputError: n_clusters not within 1 and n.
@@ -153,21 +142,12 @@ def cut(tree: AgglomerativeResult, n_clusters: int) -> Int[np.ndarray, " n"]:
 
 
 def count_clusters(tree: AgglomerativeResult, distance_threshold: float | int) -> int:
-    """The number of clusters when only those nearer to each other than the threshold are merged."""
+    """Count the clusters when only those nearer to each other than the threshold are merged."""
     return 1 + int((tree.linkage_matrix[:, 2] >= distance_threshold).sum())
 
 
 def _check(X: Real[np.ndarray, "n d"], linkage: str, metric: str) -> None:
-    for name, value, words in (("linkage", linkage, LINKAGES), ("metric", metric, METRICS)):
-        if value not in words:
-            raise InputError(
-                f"expected {name} to be one of {', '.join(map(repr, words))}, got {value!r}"
-            )
-    if linkage == "ward" and metric != "euclidean":
-        raise InputError(
-            f"{metric} was provided as metric. Ward can only work with euclidean distances (its heights are distances "
-            'of means): take linkage="average" for instance'
-        )
+    _check_words(linkage, metric)
     if not len(X):
         raise InputError("expected at least one point, got none")
     if not np.isfinite(X).all():
@@ -176,17 +156,29 @@ def _check(X: Real[np.ndarray, "n d"], linkage: str, metric: str) -> None:
         _check_distances(X)
 
 
+def _check_words(linkage: str, metric: str) -> None:
+    one_of(*LINKAGES)("linkage", linkage)
+    one_of(*AGGLOMERATIVE_METRICS)("metric", metric)
+    if linkage == "ward" and metric != "euclidean":
+        raise InputError(
+            f"{metric} was provided as metric. Ward can only work with euclidean distances "
+            '(its heights are distances of means): take linkage="average" for instance'
+        )
+
+
 def _check_distances(D: Real[np.ndarray, "n d"]) -> None:
     if D.shape[0] != D.shape[1]:
         raise InputError(
-            f"Distance matrix should be square, got matrix of shape {D.shape}: give the distances of all pairs"
+            f"Distance matrix should be square, got matrix of shape {D.shape}: "
+            "give the distances of all pairs"
         )
     if (D < 0).any():
         raise InputError(
             f"expected distances of at least 0, got {D.min():g}: give distances, not similarities"
         )
     D = D.astype(np.float64)
-    if np.abs(D - D.T).max() > SAME * D.max():
+    if np.abs(D - D.T).max() > DISTANCE_ASYMMETRY * D.max():
         raise InputError(
-            "expected as far from i to j as from j to i: give a symmetric matrix, (D + D.T) / 2 for instance"
+            "expected as far from i to j as from j to i: "
+            "give a symmetric matrix, (D + D.T) / 2 for instance"
         )

@@ -9,7 +9,8 @@ A cluster is all that can be reached from a core point by steps to neighbours, w
 points step on:
 
     for each core point i without a cluster, by index:
-        begin a cluster with i, and let every core point in it take its neighbours without a cluster along
+        begin a cluster with i, and let every core point in it take along its neighbours
+        that have no cluster
 
 A border point, near a core point but none itself, joins the first cluster that reaches it. Points
 that no cluster reaches are noise, labelled -1. Whether two points are near is decided on squares in
@@ -30,12 +31,11 @@ from collections import deque
 import numpy as np
 from jaxtyping import Bool, Float, Real
 
+from scratchclust.checks import one_of
+from scratchclust.constants import CHORD_ROUNDING, DBSCAN_METRICS
 from scratchclust.errors import InputError
 from scratchclust.reference.distances import squared_distances, unit_rows
 from scratchclust.results import DBSCANResult
-
-METRICS = ("euclidean", "cosine", "precomputed")
-ROUNDING = 4 * np.finfo(np.float64).eps  # relative, of a chord: at exactly eps is near
 
 
 def dbscan(
@@ -46,7 +46,7 @@ def dbscan(
     metric: str = "euclidean",
     sample_weight: Real[np.ndarray, " n"] | None = None,
 ) -> DBSCANResult:
-    """Clusters of density, grown breadth first.
+    """Find clusters of density, grown breadth first.
 
     Args:
         X: points; distances [n n] where they are precomputed.
@@ -66,9 +66,7 @@ def dbscan(
     """
     _check(X, eps, min_samples, metric, sample_weight)
     near = _near(X, float(eps), metric)
-    core = (
-        near.sum(axis=1) if sample_weight is None else near @ sample_weight.astype(np.float64)
-    ) >= min_samples
+    core = _core_points(near, min_samples, sample_weight)
     labels = np.full(len(X), -1, np.int32)
     n_clusters = 0
     for i in np.flatnonzero(core):
@@ -78,65 +76,10 @@ def dbscan(
     return DBSCANResult(labels, np.flatnonzero(core).astype(np.int32), n_clusters)
 
 
-def knee(distances: Float[np.ndarray, " n"]) -> float:
-    """The bend of a rising curve: its value where it lies farthest below the straight line between
-    its ends.
-
-        m = argmax_i  d_1 + (d_n - d_1) (i - 1) / (n - 1) - d_i
-
-    An eps to begin with, for lack of a better one: the label of no point takes part in it.
-
-    Args:
-        distances: from `k_distances`.
-
-    Returns:
-        d_m, or the smallest value above 0 if that is 0.
-
-    Raises:
-        InputError: no distance is above 0: all points have equal ones in plenty, and any eps will
-            do.
-
-    Source: Satopää et al., Finding a "kneedle" in a haystack, 2011 (without their smoothing).
-    """
-    if not distances[-1] > 0:
-        raise InputError(
-            "every point has as many equal ones as it needs: give eps, any number above 0 will do"
-        )
-    line = np.linspace(distances[0], distances[-1], len(distances))
-    found = distances[(line - distances).argmax()]
-    return float(found if found > 0 else distances[distances > 0][0])
-
-
-def _grow(
-    first: np.integer,
-    cluster: int,
-    labels: np.ndarray,
-    near: Bool[np.ndarray, "n n"],
-    core: Bool[np.ndarray, " n"],
-) -> None:
-    """Label all that can be reached from a core point; `labels` is changed."""
-    labels[first] = cluster
-    queue = deque([first])
-    while queue:
-        reached = np.flatnonzero(near[queue.popleft()] & (labels < 0))
-        labels[reached] = cluster
-        queue.extend(reached[core[reached]])
-
-
-def _near(X: Real[np.ndarray, "n d"], eps: float, metric: str) -> Bool[np.ndarray, "n n"]:
-    if metric == "precomputed":
-        return eps >= X
-    if metric == "cosine":
-        chord = np.sqrt(2 * eps) * (1 + ROUNDING)
-        unit = unit_rows(X.astype(np.float64))
-        return squared_distances(unit, unit) <= chord * chord
-    return squared_distances(X, X) <= eps * eps
-
-
 def k_distances(
     X: Real[np.ndarray, "n d"], min_samples: int = 5, *, metric: str = "euclidean"
 ) -> Float[np.ndarray, " n"]:
-    """The eps from which on each point is a core point, rising: the curve by which to choose eps.
+    """Tell from which eps on each point is a core point, rising: the curve by which to choose eps.
 
     The m-th value is the least eps with m core points. Within clusters the curve is flat, and among
     noise it is steep; eps is chosen at the bend between them.
@@ -168,6 +111,68 @@ def k_distances(
     return np.sort(np.sort(distances, axis=1)[:, min_samples - 1])
 
 
+def knee(distances: Float[np.ndarray, " n"]) -> float:
+    """Find the bend of a rising curve: where it lies farthest below the line between its ends.
+
+        m = argmax_i  d_1 + (d_n - d_1) (i - 1) / (n - 1) - d_i
+
+    An eps to begin with, for lack of a better one: the label of no point takes part in it.
+
+    Args:
+        distances: from `k_distances`.
+
+    Returns:
+        d_m, or the smallest value above 0 if that is 0.
+
+    Raises:
+        InputError: no distance is above 0: all points have equal ones in plenty, and any eps will
+            do.
+
+    Source: Satopää et al., Finding a "kneedle" in a haystack, 2011 (without their smoothing).
+    """
+    if not distances[-1] > 0:
+        raise InputError(
+            "every point has as many equal ones as it needs: give eps, any number above 0 will do"
+        )
+    line = np.linspace(distances[0], distances[-1], len(distances))
+    found = distances[(line - distances).argmax()]
+    return float(found if found > 0 else distances[distances > 0][0])
+
+
+def _near(X: Real[np.ndarray, "n d"], eps: float, metric: str) -> Bool[np.ndarray, "n n"]:
+    if metric == "precomputed":
+        return eps >= X
+    if metric == "cosine":
+        chord = np.sqrt(2 * eps) * (1 + CHORD_ROUNDING)
+        unit = unit_rows(X.astype(np.float64))
+        return squared_distances(unit, unit) <= chord * chord
+    return squared_distances(X, X) <= eps * eps
+
+
+def _core_points(
+    near: Bool[np.ndarray, "n n"], min_samples: int, sample_weight: Real[np.ndarray, " n"] | None
+) -> Bool[np.ndarray, " n"]:
+    if sample_weight is None:
+        return near.sum(axis=1) >= min_samples
+    return near @ sample_weight.astype(np.float64) >= min_samples
+
+
+def _grow(
+    first: np.integer,
+    cluster: int,
+    labels: np.ndarray,
+    near: Bool[np.ndarray, "n n"],
+    core: Bool[np.ndarray, " n"],
+) -> None:
+    """Label all that can be reached from a core point; `labels` is changed."""
+    labels[first] = cluster
+    queue = deque([first])
+    while queue:
+        reached = np.flatnonzero(near[queue.popleft()] & (labels < 0))
+        labels[reached] = cluster
+        queue.extend(reached[core[reached]])
+
+
 def _check(
     X: Real[np.ndarray, "n d"],
     eps: float | int,
@@ -175,10 +180,7 @@ def _check(
     metric: str,
     sample_weight: Real[np.ndarray, " n"] | None = None,
 ) -> None:
-    if metric not in METRICS:
-        raise InputError(
-            f"metric={metric!r} is unknown: expected one of {', '.join(map(repr, METRICS))}"
-        )
+    one_of(*DBSCAN_METRICS)("metric", metric)
     if not len(X):
         raise InputError("expected at least one point, got none")
     if not eps > 0:
@@ -191,8 +193,8 @@ def _check(
         raise InputError("X holds NaN or infinity: leave out or fill those rows first")
     if metric == "precomputed" and (X.shape[0] != X.shape[1] or (X < 0).any()):
         raise InputError(
-            f"expected distances of at least 0 in a square matrix, got the shape {list(X.shape)} and the least number "
-            f"{X.min():.3g}: give all pairs, or another metric"
+            "expected distances of at least 0 in a square matrix, got the shape "
+            f"{list(X.shape)} and the least number {X.min():.3g}: give all pairs, or another metric"
         )
     if sample_weight is not None and not (np.isfinite(sample_weight).all() and sample_weight.any()):
         raise InputError(

@@ -10,6 +10,7 @@ The fast twin of this file is `scratchclust/neighbors.py`.
 import numpy as np
 from jaxtyping import Real
 
+from scratchclust.checks import one_of
 from scratchclust.errors import InputError
 from scratchclust.reference.distances import squared_distances, unit_rows
 from scratchclust.results import Neighbors
@@ -22,8 +23,7 @@ def nearest_neighbors(
     queries: Real[np.ndarray, "m d"] | None = None,
     metric: str = "euclidean",
 ) -> Neighbors:
-    """The nearest points of X to each query, or to each point of X itself, which then does not
-    count.
+    """Find the nearest points of X to each query, or to each point of X but itself.
 
     Args:
         X: points.
@@ -39,12 +39,40 @@ def nearest_neighbors(
         InputError: not 1 <= k <= n (n - 1 without queries), an unknown metric, queries of another
             length, NaN or infinity, or with "cosine" a row of zeros.
     """
-    m, most = (len(X), len(X) - 1) if queries is None else (len(queries), len(X))
-    if metric not in ("euclidean", "cosine"):
-        raise InputError(f'expected metric "euclidean" or "cosine", got {metric!r}')
+    _check(X, n_neighbors, queries, metric)
+    asking = X if queries is None else queries
+    if metric == "cosine":
+        X = unit_rows(X)
+        asking = unit_rows(asking)
+    largest = max(np.abs(a.astype(np.float64)).max(initial=0) for a in (X, asking))
+    # squares of very large or small numbers leave the range of floats
+    exponent = np.frexp(largest)[1]
+    asking = np.ldexp(asking.astype(np.float64), -exponent)
+    X = np.ldexp(X.astype(np.float64), -exponent)
+    squares = squared_distances(asking, X)
+    if queries is None:
+        np.fill_diagonal(squares, np.inf)
+    indices = squares.argsort(axis=1, kind="stable")[:, :n_neighbors]
+    nearest = np.take_along_axis(squares, indices, axis=1)
+    if metric == "cosine":
+        distances = np.ldexp(nearest, 2 * exponent) / 2
+    else:
+        distances = np.ldexp(np.sqrt(nearest), exponent)
+    return Neighbors(indices.astype(np.int32), distances)
+
+
+def _check(
+    X: Real[np.ndarray, "n d"],
+    n_neighbors: int,
+    queries: Real[np.ndarray, "m d"] | None,
+    metric: str,
+) -> None:
+    one_of("euclidean", "cosine")("metric", metric)
+    most = len(X) - (queries is None)
     if not 1 <= n_neighbors <= most:
         raise InputError(
-            f"expected n_neighbors within 1 and {most}, the number of other points, got {n_neighbors}"
+            f"expected n_neighbors within 1 and {most}, the number of other points, "
+            f"got {n_neighbors}"
         )
     if queries is not None and queries.shape[1] != X.shape[1]:
         raise InputError(
@@ -52,22 +80,3 @@ def nearest_neighbors(
         )
     if not (np.isfinite(X).all() and (queries is None or np.isfinite(queries).all())):
         raise InputError("X or queries hold NaN or infinity: leave out or fill those rows first")
-    asking = X if queries is None else queries
-    if metric == "cosine":
-        X, asking = unit_rows(X), unit_rows(asking)
-    largest = max(np.abs(a.astype(np.float64)).max(initial=0) for a in (X, asking))
-    exponent = np.frexp(largest)[
-        1
-    ]  # squares of very large or small numbers leave the range of floats
-    asking, X = (np.ldexp(a.astype(np.float64), -exponent) for a in (asking, X))
-    squares = squared_distances(asking, X)
-    if queries is None:
-        np.fill_diagonal(squares, np.inf)
-    indices = squares.argsort(axis=1, kind="stable")[:, :n_neighbors]
-    nearest = squares[np.arange(m)[:, None], indices]
-    distances = (
-        np.ldexp(nearest, 2 * exponent) / 2
-        if metric == "cosine"
-        else np.ldexp(np.sqrt(nearest), exponent)
-    )
-    return Neighbors(indices.astype(np.int32), distances)

@@ -1,10 +1,10 @@
-"""Spectral embedding: points as a graph of neighbours, and the graph's smoothest functions as
-coordinates.
+"""Spectral embedding: points as a graph, and its smoothest functions as coordinates.
 
 Each point is joined to its k nearest. With d_ij the distance and s_i that of i to its 7th neighbour
 (the last, if k < 7), the weights and degrees are
 
-    w_ij = max(exp(-d_ij^2 / (s_i s_j)), 1e-6) for j in N_k(i), else 0        "self-tuned"; "plain": w_ij = 1
+    w_ij = max(exp(-d_ij^2 / (s_i s_j)), 1e-6) for j in N_k(i), else 0      "self-tuned"
+    w_ij = 1                                                                "plain"
     W = (w + w') / 2        D = diag(sum_j W_ij)
 
 Or the weights are given as a matrix ("precomputed"), or W_ij = exp(-gamma |x_i - x_j|^2) for all
@@ -32,16 +32,19 @@ import warnings
 import numpy as np
 from jaxtyping import Float, Real
 
+from scratchclust.checks import one_of
+from scratchclust.constants import (
+    AFFINITIES,
+    AFFINITY_ASYMMETRY,
+    EDGE_WEIGHTS,
+    EIGENVECTOR_SIGN_TIE,
+    LEAST_EDGE_WEIGHT,
+    SCALE_NEIGHBOR,
+)
 from scratchclust.errors import InputError
 from scratchclust.reference.distances import squared_distances
 from scratchclust.reference.neighbors import nearest_neighbors
 from scratchclust.results import Neighbors, SpectralEmbeddingResult
-
-SCALE_NEIGHBOR = 7
-LEAST_WEIGHT = 1e-6  # an edge is an edge, however long: without it exp would round it to none
-AFFINITIES = ("nearest_neighbors", "precomputed", "rbf")
-SAME = 1e-10  # of the largest affinity: what those of i to j and j to i may differ by in silence
-TIE = 1e-5  # relative difference of two magnitudes below which they count as equal
 
 
 def default_n_neighbors(n: int) -> int:
@@ -62,8 +65,7 @@ def spectral_embedding(
     affinity: str = "nearest_neighbors",
     gamma: float | int = 1.0,
 ) -> SpectralEmbeddingResult:
-    """The eigenvectors of the q smallest eigenvalues of the Laplacian of a graph, as a rule that of
-    neighbours.
+    """Find the eigenvectors of the q smallest eigenvalues of a graph's Laplacian.
 
     Args:
         X: points; the weights W [n n] for the affinity "precomputed".
@@ -88,22 +90,18 @@ def spectral_embedding(
             the transposed one was taken.
     """
     _check(X, n_components, weights, affinity)
+    k = 0
     if affinity == "nearest_neighbors":
-        W, parts, k = _joined_graph(X, n_components, n_neighbors, weights)
+        W, parts, k = _join_graph(X, n_components, n_neighbors, weights)
     else:
-        W, k = _all_weights(X, affinity, gamma), 0
+        W = _all_weights(X, affinity, gamma)
         parts = _n_parts(W > 0)
         _warn_of_given_parts(n_components, parts)
-    degrees = W.sum(axis=1)
-    root = np.sqrt(np.where(degrees > 0, degrees, 1))
-    laplacian = np.diag(np.where(degrees > 0, 1.0, 0.0)) - W / root[:, None] / root
-    eigenvalues, vectors = np.linalg.eigh(laplacian)
-    return SpectralEmbeddingResult(
-        _signed(vectors[:, :n_components]), eigenvalues[:n_components], parts, k
-    )
+    vectors, eigenvalues = _smallest_eigenpairs(W, n_components)
+    return SpectralEmbeddingResult(_choose_signs(vectors), eigenvalues, parts, k)
 
 
-def _joined_graph(
+def _join_graph(
     X: np.ndarray, n_components: int, n_neighbors: int | None, weights: str
 ) -> tuple[Float[np.ndarray, "n n"], int, int]:
     """W of the nearest neighbours, the number of its parts, which are at most q, and k."""
@@ -117,65 +115,23 @@ def _joined_graph(
     return W, parts, k
 
 
-def _all_weights(X: np.ndarray, affinity: str, gamma: float | int) -> Float[np.ndarray, "n n"]:
-    """W of the affinities "precomputed" and "rbf", with zeros on the diagonal."""
-    if affinity == "rbf":
-        exponent = np.frexp(np.abs(X.astype(np.float64)).max(initial=0))[1]
-        x = np.ldexp(X.astype(np.float64), -exponent)
-        with np.errstate(over="ignore"):
-            W = np.exp(-np.ldexp(gamma * squared_distances(x, x), 2 * exponent))
-    else:
-        W = X.astype(np.float64)
-        W = np.ldexp(
-            W, -np.frexp(W.max(initial=0))[1]
-        )  # their sums must not leave the range of floats
-        if np.abs(W - W.T).max(initial=0) > SAME:
-            warnings.warn("the affinities are not symmetric: (W + W.T) / 2 is taken", stacklevel=3)
-        W = (W + W.T) / 2
-    np.fill_diagonal(W, 0)
-    if not W.any():
-        raise InputError(
-            "every affinity of two points is 0: take a smaller gamma, or scale the points by their spread"
-        )
-    return W
-
-
-def _check(X: np.ndarray, n_components: int, weights: str, affinity: str) -> None:
-    if not 1 <= n_components <= len(X):
-        raise InputError(f"expected n_components within 1 and n = {len(X)}, got {n_components}")
-    if weights not in ("self-tuned", "plain"):
-        raise InputError(f'expected weights "self-tuned" or "plain", got {weights!r}')
-    if affinity not in AFFINITIES:
-        raise InputError(
-            f"expected affinity to be one of {', '.join(map(repr, AFFINITIES))}, got {affinity!r}"
-        )
-    if affinity == "nearest_neighbors":
-        return
-    if not np.isfinite(X).all():
-        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
-    if affinity == "precomputed" and (X.shape[0] != X.shape[1] or X.min() < 0):
-        raise InputError(
-            f"expected affinities [n n] of at least 0, got shape {list(X.shape)} and the smallest {X.min():g}: give "
-            "similarities of all pairs, not distances and not points"
-        )
-
-
 def _graph(X: np.ndarray, k: int, weights: str) -> tuple[Float[np.ndarray, "n n"], int]:
     """W, and the number of its parts."""
     near = nearest_neighbors(X, k)
-    affinity = np.zeros((len(X), len(X)))
-    np.put_along_axis(affinity, near.indices, _weights(near, weights), axis=1)
-    affinity = (affinity + affinity.T) / 2
-    return affinity, _n_parts(affinity > 0)
+    W = np.zeros((len(X), len(X)))
+    np.put_along_axis(W, near.indices, _weights(near, weights), axis=1)
+    W = (W + W.T) / 2
+    return W, _n_parts(W > 0)
 
 
 def _weights(near: Neighbors, weights: str) -> Float[np.ndarray, "n k"]:
     if weights == "plain":
         return np.ones(near.distances.shape)
     scale = near.distances[:, min(SCALE_NEIGHBOR, near.distances.shape[1]) - 1]
-    of_own, of_other = (_relative(near.distances, s) for s in (scale[:, None], scale[near.indices]))
+    of_own = _relative(near.distances, scale[:, None])
+    of_other = _relative(near.distances, scale[near.indices])
     with np.errstate(over="ignore"):
-        return np.maximum(np.exp(-of_own * of_other), LEAST_WEIGHT)
+        return np.maximum(np.exp(-of_own * of_other), LEAST_EDGE_WEIGHT)
 
 
 def _relative(
@@ -188,32 +144,83 @@ def _relative(
         return np.divide(distances, scale, out=if_equal, where=(scale > 0) & (distances > 0))
 
 
+def _all_weights(X: np.ndarray, affinity: str, gamma: float | int) -> Float[np.ndarray, "n n"]:
+    """W of the affinities "precomputed" and "rbf", with zeros on the diagonal."""
+    if affinity == "rbf":
+        exponent = np.frexp(np.abs(X.astype(np.float64)).max(initial=0))[1]
+        x = np.ldexp(X.astype(np.float64), -exponent)
+        with np.errstate(over="ignore"):
+            W = np.exp(-np.ldexp(gamma * squared_distances(x, x), 2 * exponent))
+    else:
+        W = X.astype(np.float64)
+        exponent = np.frexp(W.max(initial=0))[1]  # sums must not leave the range of floats
+        W = np.ldexp(W, -exponent)
+        if np.abs(W - W.T).max(initial=0) > AFFINITY_ASYMMETRY:
+            warnings.warn("the affinities are not symmetric: (W + W.T) / 2 is taken", stacklevel=3)
+        W = (W + W.T) / 2
+    np.fill_diagonal(W, 0)
+    if not W.any():
+        raise InputError(
+            "every affinity of two points is 0: "
+            "take a smaller gamma, or scale the points by their spread"
+        )
+    return W
+
+
 def _n_parts(joined: np.ndarray) -> int:
-    """How many groups no edge joins: every point takes the smallest number among its neighbours
-    until none changes.
+    """How many groups no edge joins.
+
+    Every point takes the smallest number among its neighbours until none changes.
     """
     number = np.arange(len(joined))
+    joined = joined | np.eye(len(joined), dtype=bool)
     while True:
-        smallest = np.where(joined | np.eye(len(joined), dtype=bool), number, len(joined)).min(
-            axis=1
-        )
+        smallest = np.where(joined, number, len(joined)).min(axis=1)
         if (smallest == number).all():
             return len(np.unique(number))
         number = smallest
 
 
-def _signed(vectors: Float[np.ndarray, "n q"]) -> Float[np.ndarray, "n q"]:
-    """Each column with the sign that makes its largest entry positive."""
+def _smallest_eigenpairs(
+    W: Float[np.ndarray, "n n"], q: int
+) -> tuple[Float[np.ndarray, "n q"], Float[np.ndarray, " q"]]:
+    """The eigenvectors of the q smallest eigenvalues of L, and these."""
+    degrees = W.sum(axis=1)
+    root = np.sqrt(np.where(degrees > 0, degrees, 1))
+    laplacian = np.diag(np.where(degrees > 0, 1.0, 0.0)) - W / root[:, None] / root
+    eigenvalues, vectors = np.linalg.eigh(laplacian)
+    return vectors[:, :q], eigenvalues[:q]
+
+
+def _choose_signs(vectors: Float[np.ndarray, "n q"]) -> Float[np.ndarray, "n q"]:
+    """Give each column the sign that makes its largest entry positive."""
     magnitudes = np.abs(vectors)
-    largest = (magnitudes >= (1 - TIE) * magnitudes.max(axis=0)).argmax(axis=0)
+    largest = (magnitudes >= (1 - EIGENVECTOR_SIGN_TIE) * magnitudes.max(axis=0)).argmax(axis=0)
     return vectors * np.where(vectors[largest, np.arange(vectors.shape[1])] < 0, -1, 1)
+
+
+def _check(X: np.ndarray, n_components: int, weights: str, affinity: str) -> None:
+    if not 1 <= n_components <= len(X):
+        raise InputError(f"expected n_components within 1 and n = {len(X)}, got {n_components}")
+    one_of(*EDGE_WEIGHTS)("weights", weights)
+    one_of(*AFFINITIES)("affinity", affinity)
+    if affinity == "nearest_neighbors":
+        return
+    if not np.isfinite(X).all():
+        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    if affinity == "precomputed" and (X.shape[0] != X.shape[1] or X.min() < 0):
+        raise InputError(
+            f"expected affinities [n n] of at least 0, got shape {list(X.shape)} and the smallest "
+            f"{X.min():g}: give similarities of all pairs, not distances and not points"
+        )
 
 
 def _warn_of_parts(n_components: int, wanted: int, k: int) -> None:
     if k > wanted:
         warnings.warn(
-            f"the graph of {wanted} neighbours fell into more than {n_components} parts that no edge joins: "
-            f"{k} neighbours were taken; outliers or many equal points may be the reason",
+            f"the graph of {wanted} neighbours fell into more than {n_components} parts that no "
+            f"edge joins: {k} neighbours were taken; outliers or many equal points may be the "
+            "reason",
             stacklevel=3,
         )
 
@@ -221,7 +228,8 @@ def _warn_of_parts(n_components: int, wanted: int, k: int) -> None:
 def _warn_of_given_parts(n_components: int, parts: int) -> None:
     if parts > n_components:
         warnings.warn(
-            f"the graph is not fully connected: it falls into {parts} parts, which {n_components} coordinates cannot "
-            "tell apart; ask for more components, or leave out points that nothing is similar to",
+            f"the graph is not fully connected: it falls into {parts} parts, which {n_components} "
+            "coordinates cannot tell apart; ask for more components, or leave out points that "
+            "nothing is similar to",
             stacklevel=3,
         )

@@ -15,16 +15,15 @@ import sklearn.cluster
 from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics import adjusted_rand_score
 
-from scratchclust import AgglomerativeClustering, persist, rows
+from scratchclust import AgglomerativeClustering, exact_pairs, persist, rows
 from scratchclust.cluster import agglomerative as fast
-from scratchclust.cluster import exact_pairs
 from scratchclust.cluster.agglomerative_parts import neighbor_chain
+from scratchclust.constants import LINKAGES
 from scratchclust.errors import InputError
 from scratchclust.reference import agglomerative as reference
 from scratchclust.reference.distances import squared_distances
 from scratchclust.results import AgglomerativeResult
 
-LINKAGES = reference.LINKAGES
 each_twin = pytest.mark.parametrize(
     "twin", [pytest.param(reference, id="numpy"), pytest.param(fast, id="jax")]
 )
@@ -103,7 +102,7 @@ def test_invariants(linkage: str, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_ties_change_what_is_arbitrary_alone(seed: int) -> None:
-    """Whole numbers: single linkage has the same heights and clusters whatever the order of ties."""
+    """Whole numbers: single linkage has the same heights and clusters in whatever order of ties."""
     X = np.random.default_rng(seed).integers(0, 6, (50, 2)) * 1.0
     ours, naive = fast.agglomerative(X, "single"), reference.agglomerative(X, "single")
     np.testing.assert_allclose(ours.linkage_matrix[:, 2], naive.linkage_matrix[:, 2])
@@ -178,7 +177,7 @@ def test_one_two_and_equal_points(twin: ModuleType, linkage: str) -> None:
 
 @each_linkage
 def test_near_duplicates_far_from_zero_are_exact(linkage: str) -> None:
-    """Clouds 10,000 apart of pairs 1e-6 apart: expanded squares of float32 know nothing of either."""
+    """Clouds 10,000 apart of pairs 1e-6 apart: expanded squares of float32 know neither."""
     X = points(60)
     X = np.concatenate([X, X + 1e-6 * points(60, seed=1)])
     X[::2] += 1e4
@@ -200,8 +199,8 @@ def test_device_counts_agree(n_devices: int) -> None:
 @each_linkage
 def test_small_strips_change_nothing(linkage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = fast.agglomerative(points(), linkage).linkage_matrix
-    monkeypatch.setattr(exact_pairs, "STRIP", 200)
-    monkeypatch.setattr(exact_pairs, "PAIRS", 50)
+    monkeypatch.setattr(exact_pairs, "DISTANCES_AT_A_TIME", 200)
+    monkeypatch.setattr(exact_pairs, "NUMBERS_AT_A_TIME", 50)
     np.testing.assert_allclose(
         fast.agglomerative(points(), linkage).linkage_matrix, whole, rtol=1e-12
     )

@@ -14,11 +14,9 @@ import sklearn.cluster
 import sklearn.metrics
 import sklearn.utils
 
-from scratchclust import DBSCAN, persist, rows
+from scratchclust import DBSCAN, exact_pairs, persist, rows
 from scratchclust.cluster import dbscan as fast
-from scratchclust.cluster import exact_pairs
-from scratchclust.cluster.dbscan_parts import grid as grid
-from scratchclust.cluster.dbscan_parts import passes as passes
+from scratchclust.cluster.dbscan_parts import blocks, grid, passes
 from scratchclust.errors import InputError
 from scratchclust.reference import dbscan as reference
 from scratchclust.reference.distances import squared_distances
@@ -44,7 +42,7 @@ def radius(X: np.ndarray, share: float = 0.03) -> float:
 
 def blocked(X: np.ndarray, eps: float, min_samples: int) -> tuple[list[int], list[int]]:
     """The labels and core points without a grid, whatever the number of features."""
-    found = fast._numbered(*fast._blocked_labels(X, float(eps), min_samples))
+    found = fast._number(*blocks.block_labels(X, float(eps), min_samples))
     return found.labels.tolist(), found.core_sample_indices.tolist()
 
 
@@ -106,7 +104,7 @@ def test_the_cases_have_clusters_border_and_noise() -> None:
 def test_passes_on_the_devices_and_on_the_host_agree(
     on_host: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fast, "ON_HOST", on_host)
+    monkeypatch.setattr(blocks, "MULTIPLICATIONS_ON_HOST", on_host)
     for seed in range(20):
         X = clouds(seed=seed)
         found = reference.dbscan(X, radius(X, 0.02), min_samples=4)
@@ -121,8 +119,8 @@ def test_core_points_in_tiles_of_their_own(monkeypatch: pytest.MonkeyPatch) -> N
     """Many small tiles, of which the second pass meets those of core points, and no point of the
     largest label asks.
     """
-    monkeypatch.setattr(fast, "ON_HOST", 0.0)
-    monkeypatch.setattr(passes, "TILE", 16)
+    monkeypatch.setattr(blocks, "MULTIPLICATIONS_ON_HOST", 0.0)
+    monkeypatch.setattr(passes, "TILE_POINTS", 16)
     for seed, share in itertools.product(range(10), (0.01, 0.03, 0.1)):
         X = clouds(seed=seed)
         eps = radius(X, share)
@@ -135,10 +133,10 @@ def test_a_long_chain_needs_many_joins(on_host: float, monkeypatch: pytest.Monke
     """Only neighbours on a line touch, in shuffled order, and the first pass keeps one sample of
     each group.
     """
-    monkeypatch.setattr(fast, "ON_HOST", on_host)
-    monkeypatch.setattr(passes, "SAMPLES", 1)
-    monkeypatch.setattr(passes, "STRETCH", 1.0)
-    passes.count.clear_cache()  # SAMPLES is read when the pass is compiled
+    monkeypatch.setattr(blocks, "MULTIPLICATIONS_ON_HOST", on_host)
+    monkeypatch.setattr(passes, "SAMPLES_PER_POINT", 1)
+    monkeypatch.setattr(rows, "MULTIPLICATIONS_PER_CALL", 1.0)
+    passes.count.clear_cache()  # SAMPLES_PER_POINT is read when the pass is compiled
     X = np.zeros((200, 4))
     X[:, 0] = np.random.default_rng(0).permutation(200)
     X[X[:, 0] >= 150] += 0.5
@@ -236,8 +234,8 @@ def test_the_grid_is_taken_where_it_fits() -> None:
 def test_the_grid_in_small_chunks(n_features: int, monkeypatch: pytest.MonkeyPatch) -> None:
     X = clouds(d=n_features, seed=3)
     whole = grid.grid_labels(X, radius(X), 5)
-    monkeypatch.setattr(grid, "CHUNK", 7)
-    monkeypatch.setattr(grid, "FEW", 1)
+    monkeypatch.setattr(grid, "PAIRS_AT_A_TIME", 7)
+    monkeypatch.setattr(grid, "POINTS_TRIED_FIRST", 1)
     parts = grid.grid_labels(X, radius(X), 5)
     np.testing.assert_array_equal(parts, whole)
 
@@ -253,8 +251,8 @@ def test_device_counts_agree(n_devices: int) -> None:
 def test_rows_in_doubt_are_decided_as_the_reference_does(monkeypatch: pytest.MonkeyPatch) -> None:
     X = np.random.default_rng(0).integers(0, 6, (60, 4)) * 1.0
     expected = squared_distances(X, X) <= 9
-    monkeypatch.setattr(exact_pairs, "STRIP", 500)
-    monkeypatch.setattr(exact_pairs, "PAIRS", 100)
+    monkeypatch.setattr(exact_pairs, "DISTANCES_AT_A_TIME", 500)
+    monkeypatch.setattr(exact_pairs, "NUMBERS_AT_A_TIME", 100)
     parts = list(exact_pairs.near_rows(X, np.arange(60), 3.0))
     assert len(parts) > 1
     np.testing.assert_array_equal(np.concatenate([near for _, near in parts]), expected)
@@ -331,7 +329,7 @@ def test_weights_without_a_grid_and_with_hard_pairs(weights: str) -> None:
         )
         w = WEIGHTS[weights](rng, 150) * 1.0
         found = reference.dbscan(X, 5, min_samples=6, sample_weight=w)
-        labels = fast._numbered(*fast._blocked_labels(X, 5.0, 6, w))
+        labels = fast._number(*blocks.block_labels(X, 5.0, 6, w))
         assert labels.labels.tolist() == found.labels.tolist()
         assert labels.core_sample_indices.tolist() == found.core_sample_indices.tolist()
 
@@ -405,7 +403,7 @@ def test_k_distances_in_every_metric(twin: ModuleType, metric: str) -> None:
         (
             np.ones((3, 2)),
             {"metric": "l7"},
-            "metric='l7' is unknown: expected one of 'euclidean', 'cosine', 'precomp",
+            "expected metric to be one of 'euclidean', 'cosine', 'precomputed', got 'l7'",
         ),
         (
             np.array([[1.0, 1], [0, 0]]),

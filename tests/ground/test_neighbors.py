@@ -14,6 +14,7 @@ import sklearn.neighbors
 from scratchclust import neighbors as fast
 from scratchclust import rows
 from scratchclust.errors import InputError
+from scratchclust.neighbors_parts import candidates
 from scratchclust.reference import neighbors as reference
 
 each_twin = pytest.mark.parametrize(
@@ -138,8 +139,8 @@ def test_device_counts_agree(n_devices: int) -> None:
 
 def test_long_searches_are_made_of_short_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = fast.nearest_neighbors(points(700), 5)
-    monkeypatch.setattr(fast, "STRETCH", 1.0)
-    monkeypatch.setattr(fast, "TILE", 64)
+    monkeypatch.setattr(rows, "MULTIPLICATIONS_PER_CALL", 1.0)
+    monkeypatch.setattr(candidates, "TILE_POINTS", 64)
     parts = fast.nearest_neighbors(points(700), 5)
     np.testing.assert_array_equal(parts.indices, whole.indices)
     np.testing.assert_array_equal(parts.distances, whole.distances)
@@ -159,9 +160,9 @@ def test_jax_arrays_and_float32_and_bytes() -> None:
 
 def test_the_same_shapes_compile_once() -> None:
     fast.nearest_neighbors(points(90), 4)
-    before = fast._nearest._cache_size()
+    before = candidates._find_candidates._cache_size()
     fast.nearest_neighbors(points(90, seed=5), 4)
-    assert fast._nearest._cache_size() == before
+    assert candidates._find_candidates._cache_size() == before
 
 
 @each_twin
@@ -171,7 +172,7 @@ def test_the_same_shapes_compile_once() -> None:
         (points(5), 5, {}, "within 1 and 4"),
         (points(5), 0, {}, "within 1 and 4"),
         (points(5), 6, {"queries": points(3)}, "within 1 and 5"),
-        (points(5), 1, {"metric": "manhattan"}, '"euclidean" or "cosine"'),
+        (points(5), 1, {"metric": "manhattan"}, "one of 'euclidean', 'cosine', got 'manhattan'"),
         (np.array([[1.0], [np.nan]]), 1, {}, "NaN or infinity"),
         (points(5), 1, {"queries": np.full((1, 4), np.inf)}, "NaN or infinity"),
         (np.array([[1.0], [0.0]]), 1, {"metric": "cosine"}, "all zero"),

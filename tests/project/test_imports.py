@@ -19,7 +19,7 @@ ROOMS = {
     if path.suffix == ".py" or (path / "__init__.py").exists()
 }
 
-ALGORITHM = {"rows", "distances", "neighbors"}
+ALGORITHM = {"rows", "distances", "exact_pairs", "neighbors"}
 ALLOWED = {
     "__main__": {"cli"},
     "cli": {
@@ -45,7 +45,9 @@ ALLOWED = {
     "reduce": ALGORITHM,
     "cluster": ALGORITHM,
     "metrics": (ALGORITHM - {"neighbors"}) | {"arrays"},
-    "neighbors": ALGORITHM - {"neighbors"},
+    "exact_pairs": {"rows", "distances"},
+    "neighbors": (ALGORITHM - {"neighbors"}) | {"neighbors_parts"},
+    "neighbors_parts": {"rows", "distances"},
 }
 EVERYONE = {"errors", "results", "checks", "constants", "files", "progress"}
 ROOT = {

@@ -1,5 +1,4 @@
-"""All distances of points in the metrics that agglomerative clustering knows, in float64 on the
-host.
+"""All distances of points in the metrics of agglomerative clustering, in float64 on the host.
 
 euclidean   |x - y|
 cosine      1 - cos(x, y) = |u - v|^2 / 2    with u = x / |x|, v = y / |y|
@@ -11,15 +10,16 @@ import numpy as np
 from jaxtyping import Float, Real
 from scipy.spatial.distance import cdist
 
-from scratchclust.cluster.exact_pairs import all_distances
+from scratchclust.constants import DISTANCE_ASYMMETRY
 from scratchclust.distances import unit_rows
 from scratchclust.errors import InputError
-
-SAME = 1e-8  # of the largest distance: what d(i, j) and d(j, i) may differ by
+from scratchclust.exact_pairs import all_distances
 
 
 def metric_distances(X: Real[np.ndarray, "n d"], metric: str) -> Float[np.ndarray, "n n"]:
-    """The distances of all pairs, infinite from a point to itself. Cost O(n^2 d) time, 8 n^2 bytes.
+    """The distances of all pairs, infinite from a point to itself.
+
+    Cost O(n^2 d) time, 8 n^2 bytes.
 
     Args:
         X: points, or distances [n n] for "precomputed", of which a copy is made.
@@ -36,27 +36,31 @@ def metric_distances(X: Real[np.ndarray, "n d"], metric: str) -> Float[np.ndarra
         np.square(distances, out=distances)
         distances /= 2
         return distances
-    distances = cdist(X, X, "cityblock") if metric == "manhattan" else _given(X)
+    distances = cdist(X, X, "cityblock") if metric == "manhattan" else _copy_of_distances(X)
     np.fill_diagonal(distances, np.inf)
     return distances
 
 
-def _given(X: Real[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
-    """A copy of a matrix of distances, in which what is below the diagonal is taken from above it."""
+def _copy_of_distances(X: Real[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
+    """A copy of a matrix of distances, in which what is below the diagonal is that above it."""
     if X.shape[0] != X.shape[1]:
         raise InputError(
-            f"Distance matrix should be square, got matrix of shape {X.shape}: give the distances of all pairs"
+            f"Distance matrix should be square, got matrix of shape {X.shape}: "
+            "give the distances of all pairs"
         )
     if X.min() < 0:
         raise InputError(
             f"expected distances of at least 0, got {X.min():g}: give distances, not similarities"
         )
-    distances, most = X.astype(np.float64), SAME * float(X.max())
+    distances = X.astype(np.float64)
+    most = DISTANCE_ASYMMETRY * float(X.max())
     for i in range(len(X) - 1):
-        there, back = distances[i, i + 1 :], distances[i + 1 :, i]
+        there = distances[i, i + 1 :]
+        back = distances[i + 1 :, i]
         if np.abs(there - back).max() > most:
             raise InputError(
-                "expected as far from i to j as from j to i: give a symmetric matrix, (D + D.T) / 2 for instance"
+                "expected as far from i to j as from j to i: "
+                "give a symmetric matrix, (D + D.T) / 2 for instance"
             )
         back[:] = there
     return distances

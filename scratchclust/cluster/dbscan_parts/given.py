@@ -8,30 +8,50 @@ walk on from it; beside the distances the memory is O(n) and a strip.
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
-from scratchclust.cluster.dbscan_parts.passes import NONE
-from scratchclust.cluster.exact_pairs import STRIP
+from scratchclust.cluster.dbscan_parts.components import NO_CLUSTER
+from scratchclust.exact_pairs import strips
 
 
-def labels_of_distances(
+def given_labels(
     distances: Real[np.ndarray, "n n"],
     eps: float,
     min_samples: int,
     weights: Float[np.ndarray, " n"] | None,
 ) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
-    """For each point the first core point of its cluster (NONE: noise), and whether it is a core
-    point.
-    """
+    """Name the cluster of each point by its first core point; and tell the core points."""
+    core = _core_points(distances, eps, min_samples, weights)
+    labels = np.full(len(distances), NO_CLUSTER)
+    for first in np.flatnonzero(core):
+        if labels[first] == NO_CLUSTER:
+            _grow(first, labels, distances, eps, core)
+    return labels, core
+
+
+def _core_points(
+    distances: Real[np.ndarray, "n n"],
+    eps: float,
+    min_samples: int,
+    weights: Float[np.ndarray, " n"] | None,
+) -> Bool[np.ndarray, " n"]:
     n = len(distances)
-    core, labels = np.empty(n, bool), np.full(n, NONE)
-    for part in np.array_split(np.arange(n), -(-n * n // STRIP)):
+    core = np.empty(n, bool)
+    for part in strips(np.arange(n), n):
         near = distances[part[0] : part[-1] + 1] <= eps
         core[part] = (near.sum(axis=1) if weights is None else near @ weights) >= min_samples
-    for first in np.flatnonzero(core):
-        if labels[first] == NONE:
-            labels[first] = first
-            asking = [first]
-            while asking:
-                reached = np.flatnonzero((distances[asking.pop()] <= eps) & (labels == NONE))
-                labels[reached] = first
-                asking.extend(reached[core[reached]])
-    return labels, core
+    return core
+
+
+def _grow(
+    first: np.integer,
+    labels: Int[np.ndarray, " n"],
+    distances: Real[np.ndarray, "n n"],
+    eps: float,
+    core: Bool[np.ndarray, " n"],
+) -> None:
+    """Label all that can be reached from a core point by its index; `labels` is changed."""
+    labels[first] = first
+    stack = [first]
+    while stack:
+        reached = np.flatnonzero((distances[stack.pop()] <= eps) & (labels == NO_CLUSTER))
+        labels[reached] = first
+        stack.extend(reached[core[reached]])

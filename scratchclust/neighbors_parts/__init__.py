@@ -1,0 +1,1 @@
+"""The machinery of the nearest neighbours, behind `scratchclust.neighbors`."""
