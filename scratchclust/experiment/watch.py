@@ -39,14 +39,15 @@ class Onlooker:
 
 
 class ProgressTeller(Onlooker):
-    """Tells, as a line of text, what an estimator reports of its progress."""
+    """Tells, as a line of text, each epoch or iteration that an estimator reports as finished."""
 
     def __init__(self, tell: Tell) -> None:
         self.tell = tell
 
     def on_progress(self, progress: Progress) -> None:
-        """Tell the progress."""
-        self.tell(f"{progress}")
+        """Tell the progress, unless it is one within an epoch: that is for who draws a bar."""
+        if progress.share == 1:
+            self.tell(f"{progress}")
 
 
 class Watcher(Onlooker):
