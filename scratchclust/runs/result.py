@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 SCHEMA = 1
 APart = TypeVar("APart", bound="Part")
-Numbers = Sequence[float | None]
+Number = int | float  # JSON does not tell 1 from 1.0
+Numbers = Sequence[Number | None]
 
 
 TOLD = {"told": True}  # metadata of a field that is left out of the file where it is None
@@ -97,12 +98,12 @@ class DatasetRecord(Part):
 class StepSeconds(Part):
     """What one variant took, by step."""
 
-    features: float | None = field(default=None, metadata=TOLD)
-    reduce: float | None = field(default=None, metadata=TOLD)  # a map included
-    cluster: float | None = field(default=None, metadata=TOLD)
-    score: float | None = field(default=None, metadata=TOLD)
+    features: Number | None = field(default=None, metadata=TOLD)
+    reduce: Number | None = field(default=None, metadata=TOLD)  # a map included
+    cluster: Number | None = field(default=None, metadata=TOLD)
+    score: Number | None = field(default=None, metadata=TOLD)
 
-    def total(self) -> float:
+    def total(self) -> Number:
         """The sum of the steps that there were."""
         return sum(self.to_json().values())
 
@@ -111,23 +112,23 @@ class StepSeconds(Part):
 class Seconds(Part):
     """What the run took; a step's are those of all variants, when each was made."""
 
-    total: float | None = None  # of the last process
-    load: float | None = None
-    compile: float | None = None  # part of the steps'
-    features: float | None = None
-    reduce: float | None = None
-    cluster: float | None = None
-    score: float | None = None
+    total: Number | None = None  # of the last process
+    load: Number | None = None
+    compile: Number | None = None  # part of the steps'
+    features: Number | None = None
+    reduce: Number | None = None
+    cluster: Number | None = None
+    score: Number | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spread(Part):
     """One score over several clusterings of the same points."""
 
-    mean: float | None
-    std: float | None
-    min: float | None
-    max: float | None
+    mean: Number | None
+    std: Number | None
+    min: Number | None
+    max: Number | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,20 +136,20 @@ class AppliedResult(Part):
     """The scores of a fitted pipeline on images that no step of it was fitted to."""
 
     n_scored: int
-    reconstruction_mse: float | None = field(default=None, metadata=TOLD)
-    reconstruction_mse_se: float | None = field(default=None, metadata=TOLD)
-    mean_image_mse: float | None = field(default=None, metadata=TOLD)
+    reconstruction_mse: Number | None = field(default=None, metadata=TOLD)
+    reconstruction_mse_se: Number | None = field(default=None, metadata=TOLD)
+    mean_image_mse: Number | None = field(default=None, metadata=TOLD)
     n_labelled: int | None = field(default=None, metadata=TOLD)
-    accuracy: float | None = field(default=None, metadata=TOLD)
-    purity: float | None = field(default=None, metadata=TOLD)
-    mean_cluster_purity: float | None = field(default=None, metadata=TOLD)
-    nmi: float | None = field(default=None, metadata=TOLD)
-    ari: float | None = field(default=None, metadata=TOLD)
-    homogeneity: float | None = field(default=None, metadata=TOLD)
-    completeness: float | None = field(default=None, metadata=TOLD)
-    accuracy_se: float | None = field(default=None, metadata=TOLD)
+    accuracy: Number | None = field(default=None, metadata=TOLD)
+    purity: Number | None = field(default=None, metadata=TOLD)
+    mean_cluster_purity: Number | None = field(default=None, metadata=TOLD)
+    nmi: Number | None = field(default=None, metadata=TOLD)
+    ari: Number | None = field(default=None, metadata=TOLD)
+    homogeneity: Number | None = field(default=None, metadata=TOLD)
+    completeness: Number | None = field(default=None, metadata=TOLD)
+    accuracy_se: Number | None = field(default=None, metadata=TOLD)
     # what one cluster for all would have
-    majority: float | None = field(default=None, metadata=TOLD)
+    majority: Number | None = field(default=None, metadata=TOLD)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,41 +174,41 @@ class Result(Part):
     n_clusters: int | None = None
     n_fitted: int | None = None  # images that the features learned from
     n_scored: int | None = None
-    accuracy: float | None = None
-    purity: float | None = None
-    nmi: float | None = None
-    ari: float | None = None
-    silhouette: float | None = None
-    dunn: float | None = None
-    inertia: float | None = None
+    accuracy: Number | None = None
+    purity: Number | None = None
+    nmi: Number | None = None
+    ari: Number | None = None
+    silhouette: Number | None = None
+    dunn: Number | None = None
+    inertia: Number | None = None
     n_iter: int | None = None
     converged: bool | None = None
     n_noise: int | None = field(default=None, metadata=TOLD)
-    eps: float | None = field(default=None, metadata=TOLD)
+    eps: Number | None = field(default=None, metadata=TOLD)
     n_neighbors: int | None = field(default=None, metadata=TOLD)
     n_connected_components: int | None = field(default=None, metadata=TOLD)
     # whether labels took part in its training
     labels_used: bool | None = field(default=None, metadata=TOLD)
     n_labelled: int | None = field(default=None, metadata=TOLD)
-    mean_cluster_purity: float | None = field(default=None, metadata=TOLD)
-    homogeneity: float | None = field(default=None, metadata=TOLD)
-    completeness: float | None = field(default=None, metadata=TOLD)
+    mean_cluster_purity: Number | None = field(default=None, metadata=TOLD)
+    homogeneity: Number | None = field(default=None, metadata=TOLD)
+    completeness: Number | None = field(default=None, metadata=TOLD)
     # the true labels, as a yardstick
-    silhouette_of_labels: float | None = field(default=None, metadata=TOLD)
-    dunn_of_labels: float | None = field(default=None, metadata=TOLD)
+    silhouette_of_labels: Number | None = field(default=None, metadata=TOLD)
+    dunn_of_labels: Number | None = field(default=None, metadata=TOLD)
     n_repeats: int | None = field(default=None, metadata=TOLD)
     spread: dict[str, Spread] | None = field(
         default=None, metadata={**TOLD, "of": Spread, "by_name": True}
     )
     # of a classifier, on images that it has not seen
-    test_accuracy: float | None = field(default=None, metadata=TOLD)
+    test_accuracy: Number | None = field(default=None, metadata=TOLD)
     # the share of their largest class
-    test_majority: float | None = field(default=None, metadata=TOLD)
-    test_mean_cluster_purity: float | None = field(default=None, metadata=TOLD)
-    reconstruction_mse: float | None = field(default=None, metadata=TOLD)
-    reconstruction_mse_se: float | None = field(default=None, metadata=TOLD)
+    test_majority: Number | None = field(default=None, metadata=TOLD)
+    test_mean_cluster_purity: Number | None = field(default=None, metadata=TOLD)
+    reconstruction_mse: Number | None = field(default=None, metadata=TOLD)
+    reconstruction_mse_se: Number | None = field(default=None, metadata=TOLD)
     # of one that draws the mean image always
-    mean_image_mse: float | None = field(default=None, metadata=TOLD)
+    mean_image_mse: Number | None = field(default=None, metadata=TOLD)
     applied: AppliedResult | None = field(default=None, metadata={**TOLD, "of": AppliedResult})
     by_epoch: ByEpoch | None = field(default=None, metadata={**TOLD, "of": ByEpoch})
     n_features: int | None = None

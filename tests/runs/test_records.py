@@ -129,7 +129,9 @@ def a_record(**changes: Any) -> Record:
 
 
 def test_metrics_have_every_key_of_the_schema(tmp_path: Path) -> None:
-    result = Result(name="one", silhouette=math.nan, inertia=1.5, n_iter=3, seconds=StepSeconds())
+    result = Result(
+        name="one", silhouette=math.nan, dunn=1, inertia=1.5, n_iter=3, seconds=StepSeconds()
+    )
     record = a_record(results=[result], seconds=Seconds(total=math.inf))
     runs.write_metrics(tmp_path / "metrics.json", record)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
@@ -141,7 +143,7 @@ def test_metrics_have_every_key_of_the_schema(tmp_path: Path) -> None:
     (written,) = metrics["results"]
     assert list(written) == list(RESULT_KEYS)
     assert set(CONTRACT_OF_A_RESULT) < set(RESULT_KEYS)
-    known = {"name": "one", "inertia": 1.5, "n_iter": 3, "seconds": {}}
+    known = {"name": "one", "dunn": 1, "inertia": 1.5, "n_iter": 3, "seconds": {}}
     assert {key: value for key, value in written.items() if value is not None} == known
 
 
