@@ -112,12 +112,11 @@ def ask_nearness(clustering: Any, X: Float[np.ndarray, "n d"]) -> Nearness:
 
 
 def ask_features(features: Any) -> Features:
-    """Ask the features of images for what they learned and can do."""
+    """Ask the features of images for what they can do, and what they learned if they are fitted."""
     history = getattr(features, "history_", None)
     by_class = None
-    if hasattr(features, "losses"):
-        names = [str(name) for name in features.classes_]
-        by_class = {f"class {names[int(j)]}": one for j, one in (history or {}).items()}
+    if hasattr(features, "losses") and history is not None:
+        by_class = {f"class {features.classes_[int(j)]}": one for j, one in history.items()}
     draws_codes = hasattr(features, "inverse_transform")
     return Features(
         history=None if by_class is not None else history,

@@ -159,7 +159,10 @@ def test_a_graph_tells_its_neighbours_and_distances_in_its_embedding() -> None:
     ids=["pixels", "conv", "unet", "vae", "classifier", "class losses"],
 )
 def test_features_tell_what_they_are(features: Any, expected: set[str]) -> None:
+    before = ask_features(features)
+    assert (before.history, before.history_by_class) == (None, None)
     told = ask_features(features.fit(IMAGES, np.arange(30) % 2 + 5))
+    assert before.autoencoder is told.autoencoder  # this is known before it is fitted
     assert {name for name, value in told._asdict().items() if value} == expected
     if told.history_by_class is not None:
         assert list(told.history_by_class) == ["class 5", "class 6"]
