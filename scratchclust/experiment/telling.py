@@ -112,7 +112,7 @@ def ask_nearness(clustering: Any, X: Float[np.ndarray, "n d"]) -> Nearness:
 
 
 def ask_features(features: Any) -> Features:
-    """Ask the features of images for what they can do, and what they learned if they are fitted."""
+    """Ask the features of images for what they can do and, where fitted, what they learned."""
     history = getattr(features, "history_", None)
     by_class = None
     if hasattr(features, "losses") and history is not None:
