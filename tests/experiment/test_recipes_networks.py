@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 
 from scratchclust import data, runs
 from scratchclust.errors import InputError
-from scratchclust.experiment import Outcome, draw, run, scores, write
+from scratchclust.experiment import Outcome, draw, run, scan, scores, write
 from scratchclust.experiment.doubts import why_untrained
 from scratchclust.experiment.images import Images, in_drawn_order, in_groups
 from scratchclust.experiment.run import different
@@ -92,6 +92,51 @@ def with_shuffled_labels(monkeypatch: pytest.MonkeyPatch) -> None:
 def clusters(done: Outcome) -> list[dict[str, str]]:
     with (done.folder / "assignments.csv").open(newline="", encoding="utf-8") as file:
         return [{**row, "label": ""} for row in csv.DictReader(file)]
+
+
+GOLDEN = Path(__file__).parent / "golden"  # metrics.json as it was before its form was typed
+
+
+def form_of(value: Any) -> Any:
+    """Keys in their order, and which values are null."""
+    if isinstance(value, dict):
+        return [(name, form_of(one)) for name, one in value.items()]
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [form_of(one) for one in value]
+    return None if value is None else "known"
+
+
+def has_the_form_of_before(metrics: dict[str, Any], name: str) -> bool:
+    before = json.loads((GOLDEN / f"{name}.json").read_text())
+    parts = [part for part in before if part not in ("parameters", "environment")]
+    now = [part for part in metrics if part not in ("parameters", "environment")]
+    return form_of({part: metrics[part] for part in now}) == form_of(
+        {part: before[part] for part in parts}
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("digits-scan", Settings(limit=60, scan=True)),
+        ("digits-dbscan", Settings(limit=60, method="dbscan")),
+        ("unlabelled", Settings(limit=60, method="agglomerative")),
+    ],
+)
+def test_metrics_have_the_form_that_they_had_before(
+    name: str, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *_, graph = find("digits").variants
+    variants = (replace(first, n_repeats=3), graph) if settings.scan else (first,)
+    monkeypatch.setitem(RECIPES, "digits", replace(find("digits"), variants=variants))
+    monkeypatch.setattr(scan, "LARGEST", 4)  # each k is compiled
+    if name == "unlabelled":
+        without = {"labels": None}
+        monkeypatch.setattr(data, "load", lambda *a, **k: made_up_data(*a, **k)._replace(**without))
+    done = run("digits", settings, output=tmp_path / "run")
+    assert has_the_form_of_before(done.metrics, name)
+    done.metrics["results"][0].pop("n_features")  # so that a difference would be seen
+    assert not has_the_form_of_before(done.metrics, name)
 
 
 @pytest.mark.parametrize("name", WITHOUT_LABELS)
@@ -297,6 +342,7 @@ def test_the_elbow_of_the_classifier(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert elbow["n_clusters"] == [1, 2]  # there are no 300 images
     assert elbow["inertia"][0] > elbow["inertia"][1] > result["inertia"]
     assert "scan" not in done.metrics
+    assert has_the_form_of_before(done.metrics, "classifier")
     assert (done.folder / "figures" / "elbow.png").stat().st_size > 1000
 
 
@@ -507,6 +553,7 @@ def test_photos_are_fitted_on_some_and_applied_to_others(
             deep["applied"][f"{name}_se"], rel=1e-5
         )
     assert "by_epoch" not in pixels
+    assert has_the_form_of_before(done.metrics, "photos")
     assert (done.folder / "figures" / "by_epoch.png").is_file()
 
 
