@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -362,89 +362,11 @@ def _telling(quiet: bool) -> Iterator[Callable[[str], None]]:
 
 def _show(outcome: "Outcome") -> None:
     """Prints the table of results."""
-    from scratchclust.experiment.doubts import why_untrained
+    from scratchclust.experiment.show import lines_of
 
-    metrics = outcome.metrics
-    dataset, seconds = metrics["dataset"], metrics["seconds"]["total"]
-    if outcome.was_finished:
-        typer.echo("this run is complete already: nothing was computed")
-    typer.echo(
-        _table(
-            metrics["results"], shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        )
-    )
-    labels = " Labels took part in training." if metrics["labels_used"] else ""
-    without = [
-        result["name"] for result in metrics["results"] if result.get("labels_used") is False
-    ]
-    if labels and without:
-        labels = f" Labels took part in training, but for {' and '.join(map(repr, without))}."
-    source = f"{escaped(dataset['name'])} ({dataset['split']})"
-    typer.echo(f"{dataset['n']:,} images of {source}, {seconds:.1f} s in all.{labels}")
-    if dataset.get("taken"):
-        typer.echo(f"taken as: {escaped(dataset['taken'])}")
-    for result in metrics["results"]:
-        applied = result.get("applied", {})
-        if "accuracy" in applied:
-            found = (
-                f"accuracy {applied['accuracy']:.3f}, standard error {applied['accuracy_se']:.3f}"
-            )
-            typer.echo(
-                f"{result['name']}, applied to {applied['n_scored']:,} other images: {found} "
-                f"(one cluster for all: {applied['majority']:.3f})"
-            )
-        why = why_untrained(result)
-        if why is not None:
-            typer.echo(
-                f"{result['name']}: the network has learned nothing: {why}; more --epochs or images may help"
-            )
-        if "test_accuracy" in result:
-            purity, unseen = result["mean_cluster_purity"], result.get("test_mean_cluster_purity")
-            alone = (
-                "" if unseen in (None, purity) else f" ({unseen:.4f} among the test images alone)"
-            )
-            typer.echo(
-                f"test accuracy {result['test_accuracy']:.4f}, mean purity of the clusters {purity:.4f}{alone}"
-            )
-    if metrics.get("scan"):
-        ks, chosen = metrics["scan"]["n_clusters"], metrics["scan"]["chosen"]
-        typer.echo(f"scan over k = {ks[0]}..{ks[-1]}: the silhouette is largest at k = {chosen}")
-
-
-def _table(results: list[dict[str, Any]], width: int | None) -> str:
-    """A line for each result; where the width has no room for that, a paragraph with each number
-    beside its name.
-    """
-    keys = {"accuracy": "accuracy", "purity": "purity", "NMI": "nmi", "ARI": "ari"}
-    keys |= {"silhouette": "silhouette", "Dunn": "dunn"}
-    rows = []
-    for result in results:
-        scores = [_number(result[key], 3) for key in keys.values()]
-        rows.append([escaped(result["name"]), *scores, _number(sum(result["seconds"].values()), 1)])
-    header = ["variant", *keys, "seconds"]
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    if width is None or sum(widths) + 2 * len(widths) - 2 <= width:
-        lines = [
-            [row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]
-            for row in [header, *rows]
-        ]
-        return "\n".join("  ".join(line) for line in lines)
-    lines = []
-    for row in rows:
-        lines += textwrap.wrap(row[0], width)
-        known = [
-            f"{name}\xa0{cell}"
-            for name, cell in zip(header[1:], row[1:], strict=True)
-            if cell != "-"
-        ]
-        text = ", ".join(known) or "no score is known"
-        paragraph = textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="  ")
-        lines += [line.replace("\xa0", " ") for line in paragraph]
-    return "\n".join(lines)
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in lines_of(outcome, width):
+        typer.echo(line)
 
 
 def _print_path(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Fitted estimators and pipelines as a folder of plain files, and back: safetensors for arrays,
 JSON for the rest.
 
-    model.json             what it is: public class names, parameters, fitted values; arrays by their key
+    model.json             class names, parameters, fitted values; arrays by their key
     arrays.safetensors     the arrays
     manifest.json          schema version, version of the package, and the SHA-256 of the other two
 
@@ -12,11 +12,8 @@ This module knows no class: it finds the estimators by their public names in the
 """
 
 import dataclasses
-import hashlib
 import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +23,19 @@ from sklearn.pipeline import Pipeline
 
 import scratchclust
 from scratchclust.errors import InputError
+from scratchclust.files import sha256_of_file, whole_folder
 
 SCHEMA = 1
-MODEL, ARRAYS, MANIFEST = "model.json", "arrays.safetensors", "manifest.json"
+MODEL = "model.json"
+ARRAYS = "arrays.safetensors"
+MANIFEST = "manifest.json"
 FOLDERS = ("memory", "checkpoint_dir")  # parameters that are places on this machine
 
 
 def save(estimator: Any, path: str | Path) -> None:
     """Write an estimator of this package, or a Pipeline of them, to a new folder.
 
-    The folder appears whole or not at all: everything is written beside it and renamed at the end.
+    The folder appears whole or not at all.
 
     Args:
         estimator: fitted or not.
@@ -46,22 +46,43 @@ def save(estimator: Any, path: str | Path) -> None:
             without pickle.
     """
     path = Path(path)
-    if path.exists():
-        raise InputError(f"{path} exists already: give a new folder, or remove it first")
+    _check_free(path)
+    content = _content_of(estimator)  # first: what is refused leaves not even the folders above
+    with whole_folder(path) as draft:
+        _write(content, draft)
+        _check_free(path)  # again: nothing that came to lie there meanwhile is replaced
+
+
+def write(estimator: Any, folder: Path) -> None:
+    """Write the files of an estimator into an empty folder. Raises InputError as `save` does."""
+    _write(_content_of(estimator), folder)
+
+
+def _content_of(estimator: Any) -> tuple[str, dict[str, np.ndarray]]:
+    """The text of the model's file, and the arrays that it names."""
     arrays: dict[str, np.ndarray] = {}
     model = json.dumps(_encode(estimator, type(estimator).__name__, arrays), indent=1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    try:
-        _write(draft, model, arrays)
-        os.replace(draft, path)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
+    return model, arrays
+
+
+def _write(content: tuple[str, dict[str, np.ndarray]], folder: Path) -> None:
+    from safetensors.numpy import save_file
+
+    model, arrays = content
+    (folder / MODEL).write_text(model, encoding="utf-8")
+    save_file(arrays, folder / ARRAYS)
+    digests = {name: sha256_of_file(folder / name) for name in (MODEL, ARRAYS)}
+    manifest = {"schema": SCHEMA, "scratchclust": scratchclust.__version__, "sha256": digests}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+
+
+def _check_free(path: Path) -> None:
+    if path.exists():
+        raise InputError(f"{path} exists already: give a new folder, or remove it first")
 
 
 def load(path: str | Path) -> Any:
-    """The estimator or Pipeline that `save` wrote.
+    """Read the estimator or Pipeline that `save` wrote.
 
     Raises:
         InputError: no such folder; a file that is missing, damaged, a link, or of a later schema;
@@ -86,7 +107,8 @@ def load(path: str | Path) -> Any:
         ) from error
     if schema != SCHEMA:
         raise InputError(
-            f"{path} has schema {schema}, this version reads {SCHEMA}: install the version that saved it"
+            f"{path} has schema {schema}, this version reads {SCHEMA}: "
+            "install the version that saved it"
         )
     _check_digests(path, digests)
     from safetensors.numpy import load_file
@@ -106,31 +128,17 @@ def load(path: str | Path) -> Any:
     return estimator
 
 
-def _write(folder: Path, model: str, arrays: dict[str, np.ndarray]) -> None:
-    from safetensors.numpy import save_file
-
-    (folder / MODEL).write_text(model, encoding="utf-8")
-    save_file(arrays, folder / ARRAYS)
-    digests = {name: _sha256(folder / name) for name in (MODEL, ARRAYS)}
-    manifest = {"schema": SCHEMA, "scratchclust": scratchclust.__version__, "sha256": digests}
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    folder.chmod(0o755)  # mkdtemp's folder is for its owner alone
-
-
 def _check_digests(folder: Path, digests: dict[str, str]) -> None:
     for name in (MODEL, ARRAYS):
         if not (folder / name).is_file():
             raise InputError(
                 f"{folder / name} is missing: restore it from a backup, or save the model again"
             )
-        if _sha256(folder / name) != digests.get(name):
+        if sha256_of_file(folder / name) != digests.get(name):
             raise InputError(
-                f"{folder / name} is damaged (its SHA-256 differs from the manifest's): save it again"
+                f"{folder / name} is damaged (its SHA-256 differs from the manifest's): "
+                "save it again"
             )
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _encode(value: Any, where: str, arrays: dict[str, np.ndarray]) -> Any:
@@ -165,7 +173,8 @@ def _encode(value: Any, where: str, arrays: dict[str, np.ndarray]) -> Any:
         arrays[where] = np.asarray(value, order="C")
         return {"array": where, "jax": type(value).__module__.startswith("jax")}
     raise InputError(
-        f"{where} is a {type(value).__name__}, which cannot be saved: set it to a number, word or array"
+        f"{where} is a {type(value).__name__}, which cannot be saved: "
+        "set it to a number, word or array"
     )
 
 
@@ -173,7 +182,8 @@ def _encode_estimator(estimator: Any, where: str, arrays: dict[str, np.ndarray])
     name = type(estimator).__name__
     if _class_of(name) is not type(estimator):
         raise InputError(
-            f"{where} is a {type(estimator)}: only estimators of scratchclust, and Pipeline, can be saved"
+            f"{where} is a {type(estimator)}: "
+            "only estimators of scratchclust, and Pipeline, can be saved"
         )
     parameters = estimator.get_params(deep=False)
     fitted = {k: v for k, v in vars(estimator).items() if _is_fitted_name(k)}
@@ -233,7 +243,8 @@ def _class_of(name: str) -> type:
         return Pipeline
     if name not in scratchclust.ESTIMATORS:
         raise InputError(
-            f"{name!r} is no public estimator of scratchclust {scratchclust.__version__}: is it newer?"
+            f"{name!r} is no public estimator of scratchclust {scratchclust.__version__}: "
+            "is it newer?"
         )
     return getattr(scratchclust, name)
 

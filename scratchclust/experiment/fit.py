@@ -1,7 +1,6 @@
 """One variant of a recipe on one set of images: fitted, timed, scored, and kept as a stage."""
 
 import hashlib
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,11 +8,11 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-import scratchclust
+from scratchclust.experiment.build import build, build_pipeline, seeded
 from scratchclust.experiment.images import Images
 from scratchclust.experiment.scores import (
     agreement_scores,
@@ -23,25 +22,37 @@ from scratchclust.experiment.scores import (
     test_scores,
     training_scores,
 )
-from scratchclust.experiment.watch import Watcher, watched
+from scratchclust.experiment.telling import (
+    Clustering,
+    Nearness,
+    ask_clustering,
+    ask_features,
+    ask_nearness,
+    takes,
+)
+from scratchclust.experiment.watch import ProgressTeller, Watcher, looked_on
 from scratchclust.recipes.plan import Tell
-from scratchclust.recipes.recipe import Spec, Step, Variant
+from scratchclust.recipes.recipe import Step, Variant
 from scratchclust.recipes.words import NAMES
 from scratchclust.runs import Stage
+from scratchclust.runs.result import Result, StepSeconds
+
+PHASES = {  # the steps of a pipeline -> whose seconds they are in metrics.json
+    "features": "features",
+    "reduce": "reduce",
+    "embed": "reduce",
+    "cluster": "cluster",
+}
 
 
-def build(step: Step, seed: int, **overrides: Any) -> Any:
-    """The step's estimator, unfitted; the seed is its random state where it has one."""
-    parameters = {name: _spec(value) for name, value in {**step.parameters, **overrides}.items()}
-    return _seeded(getattr(scratchclust, step.estimator)(**parameters), seed)
+class Fitted(NamedTuple):
+    """A pipeline after its fit."""
 
-
-def _seeded(estimator: Any, seed: int) -> Any:
-    return (
-        estimator.set_params(random_state=seed)
-        if "random_state" in estimator.get_params()
-        else estimator
-    )
+    pipeline: Pipeline
+    X: Float[np.ndarray, "n d"]  # the vectors that were clustered
+    labelings: list[Int[np.ndarray, "n"]]  # of every repetition of the clustering
+    seconds: dict[str, float]  # by phase
+    watcher: Watcher | None
 
 
 def fit_variant(
@@ -54,65 +65,66 @@ def fit_variant(
     checkpoints: Path | None = None,
     watched_every: int | None = None,
 ) -> Stage:
-    """Fits the variant's pipeline to the images and scores the clusters.
+    """Fit the variant's pipeline to the images and score the clusters.
 
     Args:
-        variant: What to fit.
-        images: The features learn from `images.learned`; everything else sees `images.clustered`.
-        seed: The random state of every step that has one.
-        tell: Is told each step.
-        labels_used: Whether the features are given labels; if not, only the scores look at them.
-        checkpoints: A folder for those of a training and of t-SNE, which go on from them.
-        watched_every: Epochs of an autoencoder after which its code is clustered and scored.
+        variant: what to fit.
+        images: the features learn from `images.learned`; everything else sees `images.clustered`.
+        seed: the random state of every step that has one.
+        tell: is told each step, and the progress within.
+        labels_used: whether the features are given labels; if not, only the scores look at them.
+        checkpoints: a folder for those of a training and of t-SNE, which go on from them.
+        watched_every: epochs of an autoencoder after which its code is clustered and scored.
 
     Returns:
-        The stage: scores as in metrics.json, the arrays "labels", "distance", "confidence", "x",
-            "y", "silhouette",
-        "inertia", "n_moved", and the pipeline. Silhouette and Dunn are those of the vectors that
-        were clustered.
+        The stage: the scores of a `Result`; the arrays "labels", "distance", "confidence", "x",
+        "y", "silhouette", "inertia", "n_moved" and "k_distances", as far as there are any; and the
+        pipeline. Silhouette and Dunn are those of the vectors that were clustered.
     """
-    labels = images.clustered.labels
-    pipeline = Pipeline([(name, build(step, seed)) for name, step in variant.steps.items()])
-    learning = _Learning(
-        images, labels_used, checkpoints, _watcher(pipeline, images, checkpoints, watched_every)
-    )
-    X, seconds, labelings = _fit_steps(
-        pipeline, learning, lambda line: tell(f"{variant.name}: {line}"), seed, variant.n_repeats
-    )
-    tell(f"{variant.name}: scores")
+
+    def tell_of_variant(line: str) -> None:
+        tell(f"{variant.name}: {line}")
+
+    learning = _Learning(images, labels_used, checkpoints, watched_every)
+    fitted = _fit(variant, learning, seed, tell_of_variant)
+    tell_of_variant("scores")
     start = perf_counter()
-    clustering = pipeline.named_steps["cluster"]
-    internal, silhouette = internal_and_samples(X, clustering.labels_, labels)
+    clustering = fitted.pipeline.named_steps["cluster"]
+    told = ask_clustering(clustering)
+    nearness = ask_nearness(clustering, fitted.X)
+    labels = images.clustered.labels
+    internal, silhouette = internal_and_samples(fitted.X, told.labels, labels)
     arrays = {
-        **_per_image(clustering, X),
-        **_history(clustering),
+        **_per_image(told.labels, nearness),
+        **told.history,
+        **({} if told.k_distances is None else {"k_distances": told.k_distances}),
         "silhouette": silhouette,
-        **plane(X, seed=seed),
+        **plane(fitted.X, seed=seed),
     }
     scores = {
-        **_outcome(clustering, n_fitted=len(_source(variant, images).images), n_scored=len(X)),
-        "name": variant.name,
-        "labels_used": labels_used,
-        **agreement_scores(labels, clustering.labels_),
-        **internal,
-        **(
-            {"n_repeats": len(labelings), "spread": spread(X, labelings, labels)}
-            if len(labelings) > 1
-            else {}
-        ),
-        **test_scores(pipeline, images),
-        **training_scores(pipeline.named_steps["features"], images.clustered),
-        **({} if images.applied is None else {"applied": applied_scores(pipeline, images.applied)}),
-        **({} if learning.watcher is None else {"by_epoch": learning.watcher.curves()}),
-        "n_features": X.shape[1],
-        "seconds": {**seconds, "score": perf_counter() - start},
+        **agreement_scores(labels, told.labels)._asdict(),
+        **internal._asdict(),
+        **_repetitions(fitted, labels),
+        **_beyond_the_clusters(fitted, images),
     }
-    return Stage(scores, arrays, pipeline)
+    seconds = StepSeconds(**fitted.seconds, score=perf_counter() - start)
+    result = Result(
+        name=variant.name,
+        method=NAMES[variant.cluster.estimator],
+        n_fitted=len(_source(variant, images).images),
+        n_scored=len(fitted.X),
+        labels_used=labels_used,
+        n_features=fitted.X.shape[1],
+        seconds=seconds,
+        **_outcome(told),
+        **scores,
+    )
+    return Stage(result.to_json(), arrays, fitted.pipeline)
 
 
 def confidence(distances: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n"]:
-    """How clearly a point belongs to its cluster: 1 - d1 / d2, with d1 and d2 the distances to the
-    nearest and the second nearest centroid.
+    """Measure how clearly a point belongs to its cluster: 1 - d1 / d2, with d1 and d2 its distances
+    to the nearest and the second nearest centroid.
 
     0 is on the border of two clusters, 1 on the centroid itself. With one cluster only, or where
     both distances are 0, it is 1 and 0: nothing else competes, and nothing decides.
@@ -124,13 +136,14 @@ def confidence(distances: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n"]:
 
 
 def plane(X: Float[np.ndarray, "n d"], *, seed: int = 0) -> dict[str, Float[np.ndarray, "n"]]:
-    """The first two principal components of X as x and y (y is 0 where there is only one); a plane
-    is left as it is.
+    """Give the first two principal components of X as x and y (y is 0 where there is only one); a
+    plane is left as it is.
     """
     if X.shape[1] == 2:  # a map: as it is
         return {"x": X[:, 0], "y": X[:, 1]}
     components = min(2, *X.shape)
-    points = np.asarray(build(Step("PCA", {"n_components": components}), seed).fit_transform(X))
+    pca = build(Step("PCA", {"n_components": components}), seed)
+    points = np.asarray(pca.fit_transform(X))
     return {
         "x": points[:, 0],
         "y": points[:, 1] if components == 2 else np.zeros_like(points[:, 0]),
@@ -138,67 +151,65 @@ def plane(X: Float[np.ndarray, "n d"], *, seed: int = 0) -> dict[str, Float[np.n
 
 
 class _Learning(NamedTuple):
-    """What the features learn from, and who looks on."""
+    """What the features learn from, and what is kept and looked at meanwhile."""
 
     images: Images
     labels_used: bool
     checkpoints: Path | None
-    watcher: Watcher | None
+    watched_every: int | None
 
 
-def _watcher(
-    pipeline: Pipeline, images: Images, checkpoints: Path | None, every: int | None
-) -> Watcher | None:
-    if (
-        every is None
-        or checkpoints is None
-        or not hasattr(pipeline.named_steps["features"], "reconstruct")
-    ):
-        return None
-    return Watcher(every, images, pipeline[1:], checkpoints.with_suffix(".by-epoch.json"))
-
-
-def _fit_steps(
-    pipeline: Pipeline, learning: _Learning, tell: Tell, seed: int, n_repeats: int
-) -> tuple[np.ndarray, dict[str, float], list[np.ndarray]]:
-    """What `Pipeline.fit` does, with a clock between the steps; the clustering is repeated.
-
-    Returns:
-        The vectors that were clustered, the seconds, and the labels of every repetition.
-    """
-    X, seconds, labelings = learning.images.clustered.images, {}, []
+def _fit(variant: Variant, learning: _Learning, seed: int, tell: Tell) -> Fitted:
+    """Do what `Pipeline.fit` does, with a clock between the steps; the clustering is repeated."""
+    pipeline = build_pipeline(variant, seed)
+    watcher = _watcher(pipeline, learning, tell)
+    teller = ProgressTeller(tell)
+    X = learning.images.clustered.images
+    labelings = []
+    seconds: dict[str, float] = {}
     for name, estimator in pipeline.steps[:]:
         tell(name)
         start = perf_counter()
         if name == "cluster":
-            median, labelings = _repeated(estimator, X, seed, n_repeats)
+            median, labelings = _repeated(estimator, X, seed, variant.n_repeats, teller)
             pipeline.set_params(cluster=median)
         elif name == "features":
-            with told_of_progress(tell):
+            with looked_on(estimator, teller, watcher):
                 _learn(estimator, learning)
             X = np.asarray(estimator.transform(X))
         else:
-            # named by the vectors too: checkpoints of a map of others, say after another training,
-            # would be refused
-            folder = (
-                learning.checkpoints
-                and learning.checkpoints / hashlib.sha256(X.tobytes()).hexdigest()[:12]
-            )
-            with _keeping_checkpoints(estimator, folder), told_of_progress(tell):
+            folder = learning.checkpoints and learning.checkpoints / _named_by(X)
+            with _keeping_checkpoints(estimator, folder), looked_on(estimator, teller):
                 X = np.asarray(estimator.fit_transform(X))
-        phase = "reduce" if name == "embed" else name  # metrics.json knows four
+        phase = PHASES[name]
         seconds[phase] = seconds.get(phase, 0.0) + perf_counter() - start
-    return X, seconds, labelings
+    return Fitted(pipeline, X, labelings, seconds, watcher)
 
 
-def _learn(estimator: Any, learning: _Learning) -> None:
-    """Fits the features; a training keeps checkpoints."""
+def _watcher(pipeline: Pipeline, learning: _Learning, tell: Tell) -> Watcher | None:
+    features = ask_features(pipeline.named_steps["features"])
+    every = learning.watched_every
+    if every is None or learning.checkpoints is None or features.autoencoder is None:
+        return None
+    notes = learning.checkpoints.with_suffix(".by-epoch.json")
+    return Watcher(every, learning.images, pipeline[1:], notes, tell)
+
+
+def _learn(features: Any, learning: _Learning) -> None:
+    """Fit the features; a training keeps checkpoints."""
     source = learning.images.learned or learning.images.clustered
-    keeping = _keeping_checkpoints(estimator, learning.checkpoints)
-    with keeping, watched(estimator, learning.watcher):
-        estimator.fit(source.images, source.labels) if learning.labels_used else estimator.fit(
-            source.images
-        )
+    with _keeping_checkpoints(features, learning.checkpoints):
+        if learning.labels_used:
+            features.fit(source.images, source.labels)
+        else:
+            features.fit(source.images)
+
+
+def _named_by(X: Float[np.ndarray, "n d"]) -> str:
+    """A name for the checkpoints of a map of X: those of other vectors, say after another training,
+    would be refused.
+    """
+    return hashlib.sha256(X.tobytes()).hexdigest()[:12]
 
 
 @contextmanager
@@ -206,52 +217,29 @@ def _keeping_checkpoints(estimator: Any, folder: Path | None) -> Iterator[None]:
     """Inside, an estimator that can keep checkpoints has them in the folder, and goes on from those
     there.
     """
-    able = "checkpoint_dir" in estimator.get_params()
-    if able:
-        estimator.set_params(checkpoint_dir=folder)
+    if not takes(estimator, "checkpoint_dir"):
+        yield
+        return
+    estimator.set_params(checkpoint_dir=folder)
     try:
         yield
     finally:
-        if able:
-            estimator.set_params(checkpoint_dir=None)
-
-
-def _spec(value: Any) -> Any:
-    if not isinstance(value, Spec):
-        return value
-    return getattr(scratchclust, value.name)(
-        **{name: _spec(field) for name, field in value.fields.items()}
-    )
-
-
-@contextmanager
-def told_of_progress(tell: Tell) -> Iterator[None]:
-    """Inside, what trainings and maps log is told too."""
-    handler = logging.Handler(logging.INFO)
-    handler.emit = lambda record: tell(record.getMessage())
-    loggers = [logging.getLogger(name) for name in ("scratchclust.estimators", "scratchclust.reduce")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.removeHandler(handler)
-            logger.setLevel(level)
+        estimator.set_params(checkpoint_dir=None)
 
 
 def _repeated(
-    estimator: Any, X: Float[np.ndarray, "n d"], seed: int, n_repeats: int
+    estimator: Any, X: Float[np.ndarray, "n d"], seed: int, n_repeats: int, teller: ProgressTeller
 ) -> tuple[Any, list[np.ndarray]]:
-    """Fits from seeds seed, seed + 1, ...: the one of (lower) median inertia, and the labels of
+    """Fit from seeds seed, seed + 1, ...: give the one of (lower) median inertia, and the labels of
     all.
     """
-    copies: list[Any] = [clone(estimator) for _ in range(n_repeats)]
-    fitted = [_seeded(copy, (seed + i) % 2**32).fit(X) for i, copy in enumerate(copies)]
-    median = sorted(fitted, key=lambda model: getattr(model, "inertia_", 0))[(n_repeats - 1) // 2]
-    return median, [np.asarray(model.labels_) for model in fitted]
+    fitted: list[Any] = [seeded(clone(estimator), (seed + i) % 2**32) for i in range(n_repeats)]
+    for copy in fitted:
+        with looked_on(copy, teller):
+            copy.fit(X)
+    told = [ask_clustering(copy) for copy in fitted]
+    by_inertia = sorted(range(n_repeats), key=lambda i: told[i].inertia or 0.0)
+    return fitted[by_inertia[(n_repeats - 1) // 2]], [one.labels for one in told]
 
 
 def _source(variant: Variant, images: Images) -> Any:
@@ -259,61 +247,53 @@ def _source(variant: Variant, images: Images) -> Any:
     return images.clustered if variant.blind or images.learned is None else images.learned
 
 
-def _per_image(clustering: Any, X: Float[np.ndarray, "n d"]) -> dict[str, np.ndarray]:
+def _per_image(labels: Int[np.ndarray, "n"], nearness: Nearness) -> dict[str, np.ndarray]:
     """Labels, and how near and how clearly each point belongs to its cluster: NaN where the method
     does not say.
 
     Of k-means these are distances to centroids, where k-means worked; of a mixture the confidence
     is a probability.
     """
-    labels, nothing = np.asarray(clustering.labels_), np.full(len(X), np.nan, np.float32)
-    if hasattr(clustering, "predict_proba"):
-        return {
-            "labels": labels,
-            "distance": nothing,
-            "confidence": np.asarray(clustering.predict_proba(X)).max(axis=1),
-        }
-    if not hasattr(clustering, "transform") and not hasattr(clustering, "distances_to_centroids_"):
-        return {"labels": labels, "distance": nothing, "confidence": nothing}
-    known = (
-        clustering.transform(X)
-        if hasattr(clustering, "transform")
-        else clustering.distances_to_centroids_
-    )
-    distances = np.asarray(known)
+    nothing = np.full(len(labels), np.nan, np.float32)
+    found = {"labels": labels, "distance": nothing, "confidence": nothing}
+    if nearness.probabilities is not None:
+        found["confidence"] = nearness.probabilities.max(axis=1)
+    if nearness.distances is not None:
+        distances = nearness.distances
+        found["distance"] = np.take_along_axis(distances, labels[:, None], axis=1)[:, 0]
+        found["confidence"] = confidence(distances)
+    return found
+
+
+def _outcome(told: Clustering) -> dict[str, Any]:
+    """The fields of a `Result` that the clustering knows."""
     return {
-        "labels": labels,
-        "distance": np.take_along_axis(distances, labels[:, None], axis=1)[:, 0],
-        "confidence": confidence(distances),
+        "n_clusters": told.n_clusters,
+        "inertia": told.inertia,
+        "n_iter": told.n_iter,
+        "converged": told.converged,
+        "n_noise": told.n_noise,
+        "eps": told.eps,
+        "n_neighbors": told.n_neighbors,
+        "n_connected_components": told.n_connected_components,
     }
 
 
-def _history(clustering: Any) -> dict[str, np.ndarray]:
-    history = getattr(clustering, "history_", {})
-    found = {name: np.asarray(history[name]) for name in ("inertia", "n_moved") if name in history}
-    curve = getattr(clustering, "k_distances_", None)
-    return found if curve is None else {**found, "k_distances": curve}
+def _repetitions(fitted: Fitted, labels: Int[np.ndarray, "n"] | None) -> dict[str, Any]:
+    """The fields of a `Result` about repeated clusterings."""
+    n = len(fitted.labelings)
+    if n == 1:
+        return {}
+    return {"n_repeats": n, "spread": spread(fitted.X, fitted.labelings, labels)}
 
 
-def _outcome(clustering: Any, *, n_fitted: int, n_scored: int) -> dict[str, Any]:
-    labels = np.asarray(clustering.labels_)
-    asked = getattr(clustering, "n_clusters", getattr(clustering, "n_components", None))
-    found = {
-        "inertia": getattr(clustering, "inertia_", None),
-        "n_iter": getattr(clustering, "n_iter_", None),
-        "converged": getattr(clustering, "converged_", None),
-    }
-    more = {
-        "n_noise": int((labels < 0).sum()) or None,
-        "eps": getattr(clustering, "eps_", None),
-        "n_neighbors": getattr(clustering, "n_neighbors_", None),
-        "n_connected_components": getattr(clustering, "n_connected_components_", None),
-    }
+def _beyond_the_clusters(fitted: Fitted, images: Images) -> dict[str, Any]:
+    """The fields of a `Result` about the features, and about images beside the clustered ones."""
+    pipeline = fitted.pipeline
+    applied = None if images.applied is None else applied_scores(pipeline, images.applied)
     return {
-        "method": NAMES[type(clustering).__name__],
-        "n_clusters": int(labels.max(initial=-1)) + 1 if asked is None else asked,
-        "n_fitted": n_fitted,
-        "n_scored": n_scored,
-        **found,
-        **{name: value for name, value in more.items() if value is not None},
+        **test_scores(pipeline, images)._asdict(),
+        **training_scores(pipeline.named_steps["features"], images.clustered)._asdict(),
+        "applied": applied,
+        "by_epoch": None if fitted.watcher is None else fitted.watcher.curves(),
     }

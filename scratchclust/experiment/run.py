@@ -144,11 +144,11 @@ def _compute(work: Work, folder: runs.RunFolder, begin: Callable[[], None]) -> d
             write_outputs,
         )  # loads matplotlib: not before it is needed
 
-        write_outputs(work, folder.path, loaded_images.clustered, stages, curves)
+        write_outputs(work, folder.path, loaded_images.clustered, stages, curves, tell=work.tell)
     seconds = {"total": perf_counter() - start, "load": loaded, "compile": sum(compiled)}
     runs.write_metrics(
         folder.path / "metrics.json",
-        metrics_of(work, loaded_images.clustered, stages, curves, seconds),
+        metrics_of(work, loaded_images.clustered, stages, curves, seconds, command=work.command),
     )
     return runs.read_metrics(folder.path)
 

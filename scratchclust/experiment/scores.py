@@ -1,56 +1,97 @@
 """The scores of a run, under the names they have in metrics.json."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from scratchclust import metrics
 from scratchclust.experiment.images import Images
+from scratchclust.experiment.telling import ask_features, ask_predict
+from scratchclust.runs.result import AppliedResult, Spread
+
+
+class Agreement(NamedTuple):
+    """With the true labels, over the images whose label is known; None where none is."""
+
+    n_labelled: int | None = None
+    accuracy: float | None = None
+    purity: float | None = None
+    mean_cluster_purity: float | None = None
+    nmi: float | None = None
+    ari: float | None = None
+    homogeneity: float | None = None
+    completeness: float | None = None
+
+
+class Internal(NamedTuple):
+    """Of clusters alone; and of the true labels as a yardstick, where all are known."""
+
+    silhouette: float | None = None
+    dunn: float | None = None
+    silhouette_of_labels: float | None = None
+    dunn_of_labels: float | None = None
+
+
+class OnTest(NamedTuple):
+    """Of a classifier, on images that it has not seen."""
+
+    test_accuracy: float | None = None
+    test_majority: float | None = None  # the share of the largest class
+    test_mean_cluster_purity: float | None = None  # of the clusters among these images alone
+
+
+class Reconstruction(NamedTuple):
+    """The mean squared error per pixel of an autoencoder."""
+
+    reconstruction_mse: float | None = None  # the mean over the images
+    reconstruction_mse_se: float | None = None  # its standard error
+    mean_image_mse: float | None = None  # of one that draws the mean image whatever it sees
 
 
 def agreement_scores(
     labels_true: Int[np.ndarray, "n"] | None, labels_pred: Int[np.ndarray, "n"]
-) -> dict[str, Any]:
-    """Agreement with the true labels, over the images whose label is known; empty where none is."""
+) -> Agreement:
+    """Compare the clusters with the true labels, over the images whose label is known."""
     if labels_true is None or not (labels_true >= 0).any():
-        return {}
+        return Agreement()
     known = labels_true >= 0
-    true, pred = labels_true[known], labels_pred[known]
-    return {
-        "n_labelled": int(known.sum()),
-        "accuracy": metrics.clustering_accuracy(true, pred),
-        "purity": metrics.purity_score(true, pred),
-        "mean_cluster_purity": metrics.mean_cluster_purity(true, pred),
-        "nmi": metrics.normalized_mutual_info_score(true, pred),
-        "ari": metrics.adjusted_rand_score(true, pred),
-        "homogeneity": metrics.homogeneity_score(true, pred),
-        "completeness": metrics.completeness_score(true, pred),
-    }
+    true = labels_true[known]
+    pred = labels_pred[known]
+    return Agreement(
+        n_labelled=int(known.sum()),
+        accuracy=metrics.clustering_accuracy(true, pred),
+        purity=metrics.purity_score(true, pred),
+        mean_cluster_purity=metrics.mean_cluster_purity(true, pred),
+        nmi=metrics.normalized_mutual_info_score(true, pred),
+        ari=metrics.adjusted_rand_score(true, pred),
+        homogeneity=metrics.homogeneity_score(true, pred),
+        completeness=metrics.completeness_score(true, pred),
+    )
 
 
 def internal_and_samples(
     X: Float[np.ndarray, "n d"],
     labels_pred: Int[np.ndarray, "n"],
     labels_true: Int[np.ndarray, "n"] | None,
-) -> tuple[dict[str, Any], Float[np.ndarray, "n"]]:
-    """Silhouette and Dunn's index of the clusters, and of the true labels as a yardstick, from one
+) -> tuple[Internal, Float[np.ndarray, "n"]]:
+    """Score the clusters by silhouette and Dunn's index, and the true labels as a yardstick, in one
     pass.
 
     Returns:
-        "silhouette", "dunn", and, where all labels are known, "silhouette_of_labels" and
-        "dunn_of_labels"; and the silhouette of each image.
+        The scores, and the silhouette of each image.
     """
     if len(np.unique(labels_pred[labels_pred >= 0])) < 2:  # of one cluster neither is defined
-        return {"silhouette": None, "dunn": None}, np.full(len(X), np.nan)
+        return Internal(), np.full(len(X), np.nan)
     labelings = [labels_pred]
     if labels_true is not None and (labels_true >= 0).all() and len(np.unique(labels_true)) > 1:
         labelings.append(labels_true)
     ours, *theirs = metrics.internal_scores(X, labelings)
-    scores = {"silhouette": ours["silhouette"], "dunn": ours["dunn"]}
+    scores = Internal(float(ours["silhouette"]), float(ours["dunn"]))
     for yardstick in theirs:
-        scores.update(
-            silhouette_of_labels=yardstick["silhouette"], dunn_of_labels=yardstick["dunn"]
+        scores = scores._replace(
+            silhouette_of_labels=float(yardstick["silhouette"]),
+            dunn_of_labels=float(yardstick["dunn"]),
         )
     return scores, ours["silhouette_samples"]
 
@@ -59,70 +100,59 @@ def spread(
     X: Float[np.ndarray, "n d"],
     labelings: list[Int[np.ndarray, "n"]],
     labels_true: Int[np.ndarray, "n"] | None,
-) -> dict[str, dict[str, float]]:
-    """Mean, standard deviation, smallest and largest of each score over several clusterings of the
-    same points.
-    """
-    scores = [
-        {
-            "silhouette": internal["silhouette"],
-            "dunn": internal["dunn"],
-            **agreement_scores(labels_true, labels),
-        }
-        for internal, labels in zip(metrics.internal_scores(X, labelings), labelings, strict=True)
-    ]
-    columns = {
-        name: np.array([one[name] for one in scores], float)
-        for name in scores[0]
-        if name != "n_labelled"
-    }
-    return {
-        name: {
-            "mean": values.mean(),
-            "std": values.std(ddof=1),
-            "min": values.min(),
-            "max": values.max(),
-        }
-        for name, values in columns.items()
-    }
+) -> dict[str, Spread]:
+    """Sum up each score over several clusterings of the same points."""
+    internal = metrics.internal_scores(X, labelings)
+    agreement = [agreement_scores(labels_true, labels) for labels in labelings]
+    scores = {name: [one[name] for one in internal] for name in ("silhouette", "dunn")}
+    for name in Agreement._fields[1:]:
+        if agreement[0].n_labelled is not None:
+            scores[name] = [one._asdict()[name] for one in agreement]
+    return {name: _summed_up(np.array(values, float)) for name, values in scores.items()}
 
 
-def test_scores(pipeline: Any, images: Images) -> dict[str, Any]:
-    """The accuracy of a classifier on the images that test it, and the purity of the clusters among
-    these alone.
-    """
-    features, tested = pipeline.named_steps["features"], images.tested
-    if tested is None or not hasattr(features, "predict"):
-        return {}
-    scores = {"test_accuracy": features.score(tested.images, tested.labels)}
-    scores["test_majority"] = float(
-        np.bincount(tested.labels[tested.labels >= 0]).max() / len(tested.labels)
+def _summed_up(values: Float[np.ndarray, "n"]) -> Spread:
+    return Spread(
+        mean=float(values.mean()),
+        std=float(values.std(ddof=1)),
+        min=float(values.min()),
+        max=float(values.max()),
     )
-    if hasattr(pipeline, "predict"):  # not every clustering has a place for new images
-        clusters = np.asarray(pipeline.predict(tested.images))
-        scores["test_mean_cluster_purity"] = metrics.mean_cluster_purity(tested.labels, clusters)
-    return scores
 
 
-def training_scores(features: Any, dataset: Any) -> dict[str, Any]:
-    """What is known of an autoencoder beyond its clusters: its mean squared error per pixel on
-    images.
+def test_scores(pipeline: Any, images: Images) -> OnTest:
+    """Score a classifier on the images that test it, and the clusters among these alone."""
+    tested = images.tested
+    classifier = ask_features(pipeline.named_steps["features"]).classifier
+    if tested is None or classifier is None:
+        return OnTest()
+    known = tested.labels[tested.labels >= 0]
+    scores = OnTest(
+        test_accuracy=float(classifier.score(tested.images, tested.labels)),
+        test_majority=float(np.bincount(known).max() / len(tested.labels)),
+    )
+    predict = ask_predict(pipeline)
+    if predict is None:
+        return scores
+    clusters = np.asarray(predict(tested.images))
+    purity = metrics.mean_cluster_purity(tested.labels, clusters)
+    return scores._replace(test_mean_cluster_purity=purity)
 
-    Returns:
-        "reconstruction_mse", the mean over the images, and its standard error; "mean_image_mse",
-        the error of one that draws the mean image whatever it sees, and so has learned nothing;
-        nothing of other features.
-    """
-    if not hasattr(features, "reconstruct"):
-        return {}
-    drawn, originals = features.reconstruct(dataset.images), features.prepared(dataset.images)
+
+def training_scores(features: Any, dataset: Any) -> Reconstruction:
+    """Measure how well an autoencoder draws images again; nothing is known of other features."""
+    autoencoder = ask_features(features).autoencoder
+    if autoencoder is None:
+        return Reconstruction()
+    drawn = autoencoder.reconstruct(dataset.images)
+    originals = autoencoder.prepared(dataset.images)
     of_images = _squared_errors(drawn, originals)
     mean_image = np.broadcast_to(originals.mean(axis=0, dtype=np.float64), originals.shape)
-    return {
-        "reconstruction_mse": of_images.mean(),
-        "reconstruction_mse_se": _standard_error(of_images),
-        "mean_image_mse": _squared_errors(mean_image, originals).mean(),
-    }
+    return Reconstruction(
+        reconstruction_mse=float(of_images.mean()),
+        reconstruction_mse_se=_standard_error(of_images),
+        mean_image_mse=float(_squared_errors(mean_image, originals).mean()),
+    )
 
 
 def _squared_errors(drawn: np.ndarray, originals: np.ndarray) -> Float[np.ndarray, "n"]:
@@ -134,8 +164,8 @@ def _squared_errors(drawn: np.ndarray, originals: np.ndarray) -> Float[np.ndarra
     return np.concatenate(errors)
 
 
-def applied_scores(pipeline: Any, dataset: Any) -> dict[str, Any]:
-    """Scores of a fitted pipeline on images that no step of it was fitted to.
+def applied_scores(pipeline: Any, dataset: Any) -> AppliedResult:
+    """Score a fitted pipeline on images that no step of it was fitted to.
 
     Returns:
         The agreement with their labels, "majority", the share of the largest class, which is what
@@ -143,18 +173,21 @@ def applied_scores(pipeline: Any, dataset: Any) -> dict[str, Any]:
         n), and of the reconstruction. The matching of clusters and labels is found on these same
         images, which favours it a little.
     """
-    scores: dict[str, Any] = {"n_scored": len(dataset.images)}
-    scores |= training_scores(pipeline[0], dataset)
-    if dataset.labels is None or not hasattr(
-        pipeline, "predict"
-    ):  # not every clustering has a place for new images
-        return scores
-    scores |= agreement_scores(dataset.labels, np.asarray(pipeline.predict(dataset.images)))
-    if "accuracy" in scores:
-        accuracy, known = scores["accuracy"], dataset.labels[dataset.labels >= 0]
-        scores["accuracy_se"] = float(np.sqrt(accuracy * (1 - accuracy) / len(known)))
-        scores["majority"] = float(np.bincount(known).max() / len(known))
-    return scores
+    known = {
+        "n_scored": len(dataset.images),
+        **training_scores(pipeline[0], dataset)._asdict(),
+    }
+    predict = ask_predict(pipeline)
+    if dataset.labels is None or predict is None:
+        return AppliedResult(**known)
+    agreement = agreement_scores(dataset.labels, np.asarray(predict(dataset.images)))
+    known |= agreement._asdict()
+    if agreement.accuracy is not None:
+        accuracy = agreement.accuracy
+        labels = dataset.labels[dataset.labels >= 0]
+        known["accuracy_se"] = float(np.sqrt(accuracy * (1 - accuracy) / len(labels)))
+        known["majority"] = float(np.bincount(labels).max() / len(labels))
+    return AppliedResult(**known)
 
 
 def _standard_error(values: Float[np.ndarray, "n"]) -> float:

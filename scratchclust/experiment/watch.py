@@ -1,6 +1,4 @@
-"""A look at the clusters while a network is still learning: does a smaller error make better
-clusters?
-"""
+"""Who looks on while something is fitted: callbacks of scikit-learn's."""
 
 import json
 from collections.abc import Iterator
@@ -14,15 +12,47 @@ from sklearn.pipeline import Pipeline
 
 from scratchclust.experiment.images import Images
 from scratchclust.experiment.scores import agreement_scores, applied_scores, training_scores
+from scratchclust.experiment.telling import calls_back
 from scratchclust.files import write_json
+from scratchclust.progress import Progress
+from scratchclust.recipes.plan import Tell
+from scratchclust.runs.result import ByEpoch
 
 SCORES = ("accuracy", "reconstruction_mse")
 OF_APPLIED = ("accuracy", "accuracy_se", "reconstruction_mse", "reconstruction_mse_se")
 
 
-class Watcher:
-    """A callback of scikit-learn's: after every so many epochs it clusters the codes, and notes the
-    scores.
+class Onlooker:
+    """A callback that does nothing yet."""
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Nothing is to be prepared."""
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Nothing is known yet."""
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> None:
+        """Nothing is to be done."""
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """Nothing is to be tidied."""
+
+
+class ProgressTeller(Onlooker):
+    """Tells, as a line of text, each epoch or iteration that an estimator reports as finished."""
+
+    def __init__(self, tell: Tell) -> None:
+        self.tell = tell
+
+    def on_progress(self, progress: Progress) -> None:
+        """Tell the progress, unless it is one within an epoch: that is for who draws a bar."""
+        if progress.share == 1:
+            self.tell(f"{progress}")
+
+
+class Watcher(Onlooker):
+    """After every so many epochs, clusters the codes and notes the scores: does a smaller error
+    make better clusters?
 
     It changes nothing in the training. What it notes is kept in a file, so that a run that is
     resumed in the middle of a training has the epochs before it too.
@@ -32,65 +62,67 @@ class Watcher:
         images: those that are clustered are encoded; on others the outcome is tried.
         tail: the steps after the features, unfitted; a copy of them is fitted each time.
         notes: a file in JSON: epoch -> scores by name.
+        tell: is told the progress of the copies.
     """
 
-    def __init__(self, every: int, images: Images, tail: Pipeline, notes: Path) -> None:
-        self.every, self.images, self.tail, self.notes = every, images, tail, notes
+    def __init__(
+        self, every: int, images: Images, tail: Pipeline, notes: Path, tell: Tell = lambda _: None
+    ) -> None:
+        self.every = every
+        self.images = images
+        self.tail = tail
+        self.notes = notes
+        self.tell = tell
         self.found: dict[int, dict[str, float]] = {}
         if notes.is_file():
-            self.found = {
-                int(epoch): scores for epoch, scores in json.loads(notes.read_text("utf-8")).items()
-            }
-
-    def setup(self, estimator: Any, context: Any) -> None:
-        """Nothing is to be prepared."""
-
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Nothing is known yet."""
+            noted = json.loads(notes.read_text("utf-8"))
+            self.found = {int(epoch): scores for epoch, scores in noted.items()}
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> None:
-        """Clusters and scores, after the epochs that count."""
+        """Cluster and score, after the epochs that count."""
         kind, _, epoch = context.task_name.partition(" ")
         if kind != "epoch" or int(epoch) % self.every or fitted_estimator is None:
             return
-        clustered = self.images.clustered
-        tail: Any = clone(self.tail)
-        labels = tail.fit_predict(fitted_estimator.transform(clustered.images))
-        scores = agreement_scores(clustered.labels, np.asarray(labels)) | training_scores(
-            fitted_estimator, clustered
-        )
-        found = {name: float(scores[name]) for name in SCORES if name in scores}
-        if self.images.applied is not None:
-            pipeline = Pipeline([("features", fitted_estimator), *tail.steps])
-            applied = applied_scores(pipeline, self.images.applied)
-            found |= {
-                f"applied_{name}": float(applied[name]) for name in OF_APPLIED if name in applied
-            }
-        self.found[int(epoch)] = found
+        self.found[int(epoch)] = self._scores_of(fitted_estimator)
         self.notes.parent.mkdir(parents=True, exist_ok=True)
         write_json(self.notes, self.found)
 
-    def teardown(self, estimator: Any, context: Any) -> None:
-        """Nothing is to be tidied."""
+    def _scores_of(self, features: Any) -> dict[str, float]:
+        clustered = self.images.clustered
+        tail: Any = clone(self.tail)
+        for _, step in tail.steps:  # a copy: nobody fits it again
+            if calls_back(step):
+                step.set_callbacks(ProgressTeller(self.tell))
+        labels = np.asarray(tail.fit_predict(features.transform(clustered.images)))
+        scores = {
+            **agreement_scores(clustered.labels, labels)._asdict(),
+            **training_scores(features, clustered)._asdict(),
+        }
+        found = {name: float(scores[name]) for name in SCORES if scores[name] is not None}
+        if self.images.applied is None:
+            return found
+        applied = applied_scores(
+            Pipeline([("features", features), *tail.steps]), self.images.applied
+        ).to_json()
+        of_applied = {name: float(applied[name]) for name in OF_APPLIED if name in applied}
+        return found | {f"applied_{name}": score for name, score in of_applied.items()}
 
-    def curves(self) -> dict[str, list[Any]]:
-        """ "epoch", in numeric order, and the values of each score there."""
+    def curves(self) -> ByEpoch:
+        """Give the epochs in numeric order, and each score that is known of all of them."""
         epochs = sorted(self.found)
         known = (*SCORES, *(f"applied_{name}" for name in OF_APPLIED))
         names = [name for name in known if all(name in self.found[epoch] for epoch in epochs)]
-        return {
-            "epoch": epochs,
-            **{name: [self.found[epoch][name] for epoch in epochs] for name in names},
-        }
+        lists = {name: [self.found[epoch][name] for epoch in epochs] for name in names}
+        return ByEpoch(epoch=epochs, **lists)
 
 
 @contextmanager
-def watched(estimator: Any, watcher: Watcher | None) -> Iterator[None]:
-    """Inside, the estimator calls the watcher, if there is one."""
-    if watcher is None:
+def looked_on(estimator: Any, *callbacks: Onlooker | None) -> Iterator[None]:
+    """Inside, the estimator tells the callbacks that there are, if it can tell any."""
+    if not calls_back(estimator):
         yield
         return
-    estimator.set_callbacks(watcher)
+    estimator.set_callbacks(*(callback for callback in callbacks if callback is not None))
     try:
         yield
     finally:

@@ -8,36 +8,45 @@ from typing import Any
 from scratchclust import runs
 from scratchclust.experiment.draw import draw_all, draw_over_k
 from scratchclust.experiment.images import record
-from scratchclust.recipes.plan import Work
-
-_STEPS = ("features", "reduce", "cluster", "score")
+from scratchclust.recipes.plan import Tell, Work
+from scratchclust.runs.records import ASSIGNMENTS
+from scratchclust.runs.result import (
+    DatasetRecord,
+    Elbow,
+    Record,
+    Result,
+    Scan,
+    Seconds,
+    StepSeconds,
+)
 
 
 def write_outputs(
-    work: Work,
+    plan: Work,
     folder: Path,
     dataset: Any,
     stages: Mapping[str, runs.Stage],
     curves: Mapping[str, runs.Stage | None],
+    *,
+    tell: Tell,
 ) -> None:
-    """Writes everything but metrics.json: the figures, the first variant's pipeline, the table of
+    """Write everything but metrics.json: the figures, the first variant's pipeline, the table of
     images.
     """
-    shutil.rmtree(
-        folder / "figures", ignore_errors=True
-    )  # half drawn before a death, or of another configuration
-    draw_all(folder / "figures", stages, dataset, seed=work.settings.seed, tell=work.tell)
+    # half drawn before a death, or of another configuration
+    shutil.rmtree(folder / "figures", ignore_errors=True)
+    draw_all(folder / "figures", stages, dataset, seed=plan.settings.seed, tell=tell)
     for name, stage in curves.items():
         if stage is not None:
             draw_over_k(folder / "figures" / f"{name}.png", stage, next(iter(stages)))
-    work.tell("writing the run")
-    runs.write_assignments(folder / "assignments.csv", assignment_columns(dataset, stages))
+    tell("writing the run")
+    runs.write_assignments(folder / ASSIGNMENTS, assignment_columns(dataset, stages))
     runs.write_model(folder, next(iter(stages.values())).pipeline)
 
 
 def assignment_columns(dataset: Any, stages: Mapping[str, runs.Stage]) -> dict[str, Any]:
-    """The columns of assignments.csv: those of the first variant, and the clusters of each further
-    one.
+    """Give the columns of assignments.csv: those of the first variant, and the clusters of each
+    further one.
     """
     first, *further = stages.values()
     columns = {name: first.arrays[name] for name in ("distance", "confidence", "x", "y")}
@@ -52,33 +61,40 @@ def assignment_columns(dataset: Any, stages: Mapping[str, runs.Stage]) -> dict[s
 
 
 def metrics_of(
-    work: Work,
+    plan: Work,
     dataset: Any,
     stages: Mapping[str, runs.Stage],
     curves: Mapping[str, runs.Stage | None],
     seconds: Mapping[str, float],
-) -> dict[str, Any]:
-    """The content of metrics.json. A stage's seconds are those it took when it was made; `total` is
-    this process's.
+    *,
+    command: str | None,
+) -> Record:
+    """Give the content of metrics.json. A stage's seconds are those it took when it was made;
+    `total` is this process's.
     """
-    results = [stage.scores for stage in stages.values()]
-    steps = {step: sum(result["seconds"].get(step, 0.0) for result in results) for step in _STEPS}
-    return {
-        "recipe": work.recipe.name,
-        "command": work.command,
-        "seed": work.settings.seed,
-        "labels_used": work.recipe.labels_used,
-        "dataset": {
-            "name": dataset.name,
-            "split": work.split,
-            **record(dataset),
-        },
-        "parameters": work.parameters,
-        "environment": runs.environment(work.settings.precision),
-        "seconds": {**seconds, **steps},
-        "results": results,
-        **{name: stage.scores for name, stage in curves.items() if stage is not None},
-    }
+    results = [Result.from_json(stage.scores) for stage in stages.values()]
+    scan = curves.get("scan")
+    elbow = curves.get("elbow")
+    return Record(
+        recipe=plan.recipe.name,
+        command=command,
+        seed=plan.settings.seed,
+        labels_used=plan.labels_used,
+        dataset=DatasetRecord(name=dataset.name, split=plan.source.split, **record(dataset)),
+        parameters=plan.parameters,
+        environment=runs.environment(plan.settings.precision),
+        seconds=Seconds(**seconds, **_of_steps(results)),
+        results=results,
+        scan=None if scan is None else Scan.from_json(scan.scores),
+        elbow=None if elbow is None else Elbow.from_json(elbow.scores),
+    )
+
+
+def _of_steps(results: list[Result]) -> dict[str, float]:
+    """The seconds of each step, summed over the variants."""
+    taken = [result.seconds.to_json() for result in results]
+    steps = StepSeconds.__dataclass_fields__
+    return {step: sum((one.get(step, 0.0) for one in taken), 0.0) for step in steps}
 
 
 def _label_cells(dataset: Any) -> list[str | None] | None:

@@ -43,6 +43,13 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where the images come from."""
+
+    split: str
+
+
+@dataclass(frozen=True)
 class Work:
     """A recipe, the settings, and who is told of the progress."""
 
@@ -50,6 +57,16 @@ class Work:
     settings: Settings
     command: str | None  # the command line, for the record
     tell: Tell
+
+    @property
+    def labels_used(self) -> bool:
+        """Whether labels take part in training."""
+        return self.recipe.labels_used
+
+    @property
+    def source(self) -> "Source":
+        """What is clustered."""
+        return Source(self.split)
 
     @property
     def split(self) -> str:

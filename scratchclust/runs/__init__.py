@@ -1,20 +1,22 @@
 """A run's folder: how it comes into being, survives a death, is continued, and is read again.
 
-    DIR.partial/   while the run works: a lock, log.txt, and stages/ with each finished part of the work
+    DIR.partial/   while the run works: a lock, log.txt, and stages/ with what is finished of it
     DIR/           when it is complete: metrics.json, assignments.csv, figures/, model/, log.txt
 
-`folder` has the life cycle, `stages` what --resume keeps, `records` what a
-complete run holds, `loading` the way back
-(`scratchclust.runs.load(folder)`), `environment` what the run was made with.
+`folder` has the life cycle, `stages` what --resume keeps, `records` what a complete run holds,
+`result` the form of its metrics.json, `loading` the way back (`scratchclust.runs.load(folder)`),
+`environment` what the run was made with.
 """
 
 from scratchclust.runs.environment import environment
 from scratchclust.runs.folder import RunFolder, slug, working
 from scratchclust.runs.loading import Run, load, read_metrics
 from scratchclust.runs.records import write_assignments, write_metrics, write_model
+from scratchclust.runs.result import Record
 from scratchclust.runs.stages import Stage, fingerprint, load_stage, save_stage
 
 __all__ = [
+    "Record",
     "Run",
     "RunFolder",
     "Stage",

@@ -11,7 +11,7 @@ _PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "scikit-learn")
 
 
 def environment(precision: str = "float32") -> dict[str, Any]:
-    """Versions, device, threads and precision. Starts JAX's backend where nothing has yet.
+    """Tell versions, device, threads and precision; JAX's backend starts where it has not yet.
 
     Returns:
         "scratchclust", "python", one version for each package (None where it is not installed),

@@ -19,8 +19,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from scratchclust.errors import InputError, escaped, writing
+from scratchclust.files import put_in_place
 
-LOCK, STAGES, LOG = ".lock", "stages", "log.txt"
+LOCK = ".lock"
+STAGES = "stages"
+LOG = "log.txt"
 
 
 @dataclass(frozen=True)
@@ -37,23 +40,17 @@ class RunFolder:
         return self.path / STAGES
 
     def finish(self) -> None:
-        """Renames DIR.partial to DIR, removing an older DIR after that and not before.
+        """Flush DIR.partial to the disk and rename it to DIR; an older DIR is removed after that
+        and not before.
 
         Raises:
-            InputError: If something that must not be replaced has come to lie at DIR; DIR.partial
-                is kept, complete.
+            InputError: something that must not be replaced has come to lie at DIR; DIR.partial is
+                kept, complete.
         """
         _check_final(self.final, overwrite=self.overwrite)
-        replaced = self.final.with_name(f".{self.final.name}.replaced")
-        if self.final.exists():
-            _remove(
-                replaced
-            )  # left by a death between the two renames of an earlier run: older than DIR
-            os.rename(self.final, replaced)
         if os.name == "nt":
             self.lock.release()  # Windows renames no folder with an open file in it
-        os.rename(self.path, self.final)
-        _remove(replaced)
+        put_in_place(self.path, self.final)
         _remove(self.final / STAGES)
         (self.final / LOCK).unlink(missing_ok=True)
 
@@ -62,22 +59,22 @@ class RunFolder:
 def working(
     output: str | Path, *, resume: bool = False, overwrite: bool = False
 ) -> Iterator[RunFolder]:
-    """Claims the folder for one run and holds its lock; what is logged under "scratchclust" goes to
+    """Claim the folder for one run and hold its lock; what is logged under "scratchclust" goes to
     its log.txt.
 
     Args:
         output: DIR. Its parents are made as needed.
-        resume: Continue in an existing DIR.partial.
-        overwrite: Replace an existing DIR at the end; without `resume`, also clear an existing
+        resume: continue in an existing DIR.partial.
+        overwrite: replace an existing DIR at the end; without `resume`, also clear an existing
             DIR.partial.
 
     Yields:
-        The claimed folder. Leaving without `finish` keeps DIR.partial for --resume; only where the
+        the claimed folder. Leaving without `finish` keeps DIR.partial for --resume; only where the
         input was refused and it holds no file but its log, it is removed.
 
     Raises:
-        InputError: If DIR or DIR.partial is there and nothing was said about it, if another process
-            works in it, or if it is no run's folder and so must not be replaced.
+        InputError: DIR or DIR.partial is there and nothing was said about it, another process works
+            in it, or it is no run's folder and so must not be replaced.
     """
     try:
         final = Path(output).expanduser().resolve()
@@ -92,9 +89,8 @@ def working(
     folder = RunFolder(final, path, FileLock(path / LOCK, timeout=0), overwrite)
     _claim(folder, resume=resume, overwrite=overwrite)
     try:
-        _check_final(
-            final, overwrite=overwrite
-        )  # again: another run may have ended before this one had the lock
+        # again: another run may have ended before this one had the lock
+        _check_final(final, overwrite=overwrite)
         with writing(folder.path), _logging_to(folder.path / LOG):
             yield folder
     except InputError:
@@ -106,7 +102,7 @@ def working(
 
 
 def slug(name: str) -> str:
-    """The name in small letters, digits and hyphens, as part of a file's name: "PCA + k-means" ->
+    """Write the name in small letters, digits and hyphens, for a file's name: "PCA + k-means" is
     "pca-k-means".
     """
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
@@ -117,7 +113,8 @@ def _check_final(final: Path, *, overwrite: bool) -> None:
         return
     if not overwrite:
         raise InputError(
-            f"{final} is there already: give another --output, or --overwrite to replace it at the end of the new run"
+            f"{final} is there already: give another --output, or --overwrite to replace it at the "
+            "end of the new run"
         )
     if not final.is_dir() or (any(final.iterdir()) and not _looks_like_a_run(final)):
         raise InputError(
@@ -126,7 +123,7 @@ def _check_final(final: Path, *, overwrite: bool) -> None:
 
 
 def _looks_like_a_run(folder: Path) -> bool:
-    """Also when it is damaged; but a stranger's folder is not, even with a metrics.json of its own."""
+    """Also when it is damaged; but not a stranger's folder, even with a metrics.json of its own."""
     return (folder / "metrics.json").is_file() and any(
         (folder / name).exists() for name in ("assignments.csv", "model")
     )
@@ -136,9 +133,8 @@ def _claim(folder: RunFolder, *, resume: bool, overwrite: bool) -> None:
     there = folder.path.exists()
     try:
         folder.path.parent.mkdir(parents=True, exist_ok=True)
-        folder.path.mkdir(
-            exist_ok=there
-        )  # where it was not there, only one of two processes can make it
+        # where it was not there, only one of two processes can make it
+        folder.path.mkdir(exist_ok=there)
     except OSError as error:
         raise InputError(
             f"cannot make {folder.path} ({error.strerror}): give another --output"
@@ -157,7 +153,7 @@ def _holds_work(path: Path) -> bool:
 
 
 def _take_over(folder: RunFolder, *, resume: bool, overwrite: bool) -> None:
-    """Claims a DIR.partial that was there, once it is sure that nobody works in it."""
+    """Claim a DIR.partial that was there, once it is sure that nobody works in it."""
     path = folder.path
     # glob, unlike iterdir, finds nothing in a folder that its run has just renamed
     if any(path.glob("*")) and not (path / LOCK).is_file():
@@ -206,10 +202,8 @@ class _OneLineEach(logging.Formatter):
 
 @contextmanager
 def _logging_to(path: Path) -> Iterator[None]:
-    logger, handler = (
-        logging.getLogger("scratchclust"),
-        logging.FileHandler(path, encoding="utf-8", errors="backslashreplace"),
-    )
+    logger = logging.getLogger("scratchclust")
+    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(_OneLineEach("%(asctime)s %(levelname)s %(message)s"))
     level = logger.level
     logger.addHandler(handler)

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Int, Num
 
 from scratchclust.errors import InputError
-from scratchclust.runs.records import ASSIGNMENT_COLUMNS, MODEL, SCHEMA, TOP_KEYS
+from scratchclust.runs.records import ASSIGNMENT_COLUMNS, ASSIGNMENTS, METRICS, MODEL, TOP_KEYS
+from scratchclust.runs.result import SCHEMA
 
 _NUMBERS = {"distance", "confidence", "x", "y"}
 
@@ -20,61 +21,61 @@ class Run:
     """A run's folder in memory; made by `load`."""
 
     folder: Path
-    metrics: dict[str, Any]  # metrics.json
-    assignments: dict[
-        str, np.ndarray
-    ]  # assignments.csv by column: text, int32 clusters, float64 with NaN where empty
+    metrics: dict[str, Any]  # metrics.json; `runs.result.Record.from_json` makes it typed
+    # assignments.csv by column: text, int32 clusters, float64 with NaN where empty
+    assignments: dict[str, np.ndarray]
     pipeline: Any  # the fitted sklearn Pipeline of the first result, from images to clusters
 
     def predict(self, images: Num[np.ndarray, "n h w c"]) -> Int[np.ndarray, "n"]:
-        """The clusters of new images, [n] int32, by the fitted pipeline; on the run's own images,
-        its assignments.
+        """Find the clusters of new images, [n] int32, by the fitted pipeline; on the run's own
+        images, its assignments.
 
         Args:
             images: [n, h, w, c] in the size and the value range (uint8: 0 to 255) of those that
                 were clustered.
 
         Raises:
-            InputError: If the images have another height, width or number of channels, or the
+            InputError: the images have another height, width or number of channels, or the
                 clustering has no place for new ones.
         """
-        if not hasattr(self.pipeline, "predict"):
+        try:
+            predict = self.pipeline.predict  # a Pipeline has it where its last step does
+        except AttributeError as error:
             method = self.metrics["results"][0]["method"]
             raise InputError(
                 f"{method} has no place for new images: they would change its clusters; "
                 "run again with --method kmeans, gmm or spectral"
-            )
+            ) from error
         expected = tuple(self.metrics["dataset"]["shape"])
         if images.shape[1:] != expected:
             raise InputError(
-                f"this run clusters images of shape {expected} (height, width, channels), but these have shape "
-                f"{images.shape[1:]}: resize or convert them"
+                f"this run clusters images of shape {expected} (height, width, channels), but "
+                f"these have shape {images.shape[1:]}: resize or convert them"
             )
-        return np.asarray(self.pipeline.predict(images))
+        return np.asarray(predict(images))
 
 
 def load(run_folder: str | Path) -> Run:
-    """Reads a finished run's folder.
+    """Read a finished run's folder.
 
     Args:
         run_folder: DIR, as `scratchclust run --output DIR` made it.
 
     Returns:
-        The run, with `.metrics`, `.assignments`, `.pipeline` and `.predict(images)`.
+        the run, with `.metrics`, `.assignments`, `.pipeline` and `.predict(images)`.
 
     Raises:
-        InputError: If the folder is missing, unfinished, of something else, or damaged.
+        InputError: the folder is missing, unfinished, of something else, or damaged.
     """
     folder = Path(run_folder)
     metrics = read_metrics(folder)
-    return Run(
-        folder, metrics, _read_assignments(folder / "assignments.csv"), _read_model(folder / MODEL)
-    )
+    assignments = _read_assignments(folder / ASSIGNMENTS)
+    return Run(folder, metrics, assignments, _read_model(folder / MODEL))
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
-    """metrics.json of a run's folder, checked for its schema. Raises InputError like `load`."""
-    path = folder / "metrics.json"
+    """Read metrics.json of a run's folder and check its schema. Raises InputError like `load`."""
+    path = folder / METRICS
     if not path.is_file():
         raise InputError(f"{folder} {_what_instead(folder)}")
     try:
@@ -90,12 +91,11 @@ def read_metrics(folder: Path) -> dict[str, Any]:
         raise foreign
     if metrics["schema"] != SCHEMA:
         raise InputError(
-            f"{path} has schema {metrics['schema']!r}, this version of scratchclust reads {SCHEMA}: "
-            "use the version that made it, or run the recipe again"
+            f"{path} has schema {metrics['schema']!r}, this version of scratchclust reads "
+            f"{SCHEMA}: use the version that made it, or run the recipe again"
         )
-    if not isinstance(metrics["dataset"], dict) or not isinstance(
-        metrics["dataset"].get("shape"), list
-    ):
+    dataset = metrics["dataset"]
+    if not isinstance(dataset, dict) or not isinstance(dataset.get("shape"), list):
         raise foreign
     return metrics
 
@@ -125,11 +125,7 @@ def _read_assignments(path: Path) -> dict[str, np.ndarray]:
 def _parse(name: str, column: tuple[str, ...]) -> np.ndarray:
     if name in _NUMBERS:
         return np.array([float(cell) if cell else np.nan for cell in column])
-    return (
-        np.array(column, dtype=np.int32)
-        if name.startswith("cluster")
-        else np.array(column, dtype=str)
-    )
+    return np.array(column, dtype=np.int32 if name.startswith("cluster") else str)
 
 
 def _read_model(folder: Path) -> Any:

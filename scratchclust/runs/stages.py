@@ -6,11 +6,8 @@ SHA-256 of each file. It is written elsewhere and renamed into place, so it is w
 is damaged later, or belongs to another configuration, is redone.
 """
 
-import hashlib
 import json
 import logging
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,55 +16,52 @@ from typing import Any
 import numpy as np
 
 from scratchclust.errors import writing
-from scratchclust.files import plain, sha256_of_tree, write_json
+from scratchclust.files import sha256_of_json, sha256_of_tree, whole_folder, write_json
 
 logger = logging.getLogger("scratchclust.runs")
 
-_MANIFEST, _PIPELINE, _SCORES = "stage.json", "pipeline", "scores.json"
+_MANIFEST = "stage.json"
+_PIPELINE = "pipeline"
+_SCORES = "scores.json"
 
 
 @dataclass(frozen=True)
 class Stage:
     """What one part of the work left behind."""
 
-    scores: dict[str, Any]  # JSON's types
+    scores: dict[str, Any]  # as `to_json` of a part of `runs.result` gives them
     arrays: dict[str, np.ndarray] = field(default_factory=dict)  # by name, such as "labels"
     pipeline: Any = None  # a fitted sklearn Pipeline of this package's estimators, or None
 
 
 def fingerprint(configuration: Mapping[str, Any]) -> str:
-    """The SHA-256 of everything that decides a stage's result (recipe, seed, data, parameters,
+    """Give the SHA-256 of everything that decides a stage's result (recipe, seed, data, parameters,
     version).
     """
-    text = json.dumps(plain(configuration), sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+    return sha256_of_json(configuration)
 
 
 def save_stage(folder: Path, stage: Stage, configuration_fingerprint: str) -> None:
-    """Writes the stage as `folder`, replacing one that is there."""
+    """Write the stage as `folder`, in the place of an older one."""
     from scratchclust import persist
 
-    draft = folder.with_name(f".{folder.name}.draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    write_json(draft / _SCORES, stage.scores)
-    for name, array in stage.arrays.items():
-        with writing(draft / f"{name}.npy"):
-            np.save(draft / f"{name}.npy", array, allow_pickle=False)
-    if stage.pipeline is not None:
-        with writing(draft / _PIPELINE):
-            persist.save(stage.pipeline, draft / _PIPELINE)
-    write_json(
-        draft / _MANIFEST,
-        {"fingerprint": configuration_fingerprint, "files": sha256_of_tree(draft)},
-    )
-    shutil.rmtree(folder, ignore_errors=True)
-    os.rename(draft, folder)
+    with whole_folder(folder) as draft:
+        write_json(draft / _SCORES, stage.scores)
+        for name, array in stage.arrays.items():
+            with writing(draft / f"{name}.npy"):
+                np.save(draft / f"{name}.npy", array, allow_pickle=False)
+        if stage.pipeline is not None:
+            (draft / _PIPELINE).mkdir()
+            with writing(draft / _PIPELINE):
+                persist.write(stage.pipeline, draft / _PIPELINE)
+        # last: it has the digest of every other file
+        manifest = {"fingerprint": configuration_fingerprint, "files": sha256_of_tree(draft)}
+        write_json(draft / _MANIFEST, manifest)
 
 
 def load_stage(folder: Path, configuration_fingerprint: str) -> Stage | None:
-    """The stage in `folder`, or None (with a line in the log, unless there was none) where it must
-    be redone.
+    """Read the stage in `folder`; None (with a line in the log, unless there was none) where it
+    must be redone.
     """
     if not folder.is_dir():
         return None
@@ -82,7 +76,8 @@ def load_stage(folder: Path, configuration_fingerprint: str) -> Stage | None:
 def _why_unusable(folder: Path, configuration_fingerprint: str) -> str | None:
     try:
         manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-        made_by, files = manifest["fingerprint"], manifest["files"]
+        made_by = manifest["fingerprint"]
+        files = manifest["files"]
     except (OSError, ValueError, KeyError, TypeError):
         return f"its {_MANIFEST} cannot be read"
     if made_by != configuration_fingerprint:

@@ -212,9 +212,10 @@ RESULTS = [
 
 @pytest.mark.parametrize("width", [30, 40, 80, 120, None])
 def test_every_number_of_the_table_is_whole_at_every_width(width: int | None) -> None:
-    from scratchclust.commands import _table
+    from scratchclust.experiment.show import table
+    from scratchclust.runs.result import Result
 
-    lines = _table(RESULTS, width).splitlines()
+    lines = table([Result.from_json(result) for result in RESULTS], width)
     assert width is None or max(map(len, lines)) <= width
     numbers = re.findall(r"-?[0-9]+\.[0-9]+", "\n".join(lines))
     assert numbers == ["0.500", "1.000", "-0.010", "0.250", "1.000", "0.0"] * 2

@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from scratchclust import PCA, AutoencoderFeatures, KMeans, PixelFeatures, persist
 from scratchclust.errors import InputError
+from scratchclust.files import sha256_of_file
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 4, 4, 1)).astype(np.uint8)
@@ -128,11 +129,32 @@ def test_what_cannot_be_saved_leaves_nothing_behind(estimator, message, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_refused_makes_not_even_the_folders_above(tmp_path):
+    with pytest.raises(InputError, match="which cannot be saved"):
+        persist.save(KMeans(init=lambda X, k, r: X[:k]), tmp_path / "deep" / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_came_to_lie_there_meanwhile_is_not_replaced(tmp_path, monkeypatch):
+    write = persist._write
+
+    def after_another(content, draft):
+        write(content, draft)
+        (tmp_path / "model").mkdir()
+        (tmp_path / "model" / "thesis.txt").write_text("x")
+
+    monkeypatch.setattr(persist, "_write", after_another)
+    with pytest.raises(InputError, match="exists already"):
+        persist.save(KMeans(3), tmp_path / "model")
+    assert (tmp_path / "model" / "thesis.txt").read_text() == "x"
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
 def test_a_file_cannot_name_a_class_outside_the_package(saved):
     model = (saved / "model.json").read_text().replace('"KMeans"', '"os"')
     (saved / "model.json").write_text(model)
     manifest = json.loads((saved / "manifest.json").read_text())
-    manifest["sha256"]["model.json"] = persist._sha256(saved / "model.json")
+    manifest["sha256"]["model.json"] = sha256_of_file(saved / "model.json")
     (saved / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(InputError, match="'os' is no public estimator of scratchclust"):
         persist.load(saved)
@@ -146,7 +168,7 @@ def crafted(folder, **changes):
         )
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["sha256"] = {
-        name: persist._sha256(folder / name) for name in ("model.json", "arrays.safetensors")
+        name: sha256_of_file(folder / name) for name in ("model.json", "arrays.safetensors")
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
@@ -162,7 +184,8 @@ def crafted(folder, **changes):
         b'{"estimator": "KMeans"}',
         b'{"estimator": ["KMeans"], "parameters": {}, "fitted": {}}',
         b'{"estimator": "KMeans", "parameters": {"n_cluster": 3}, "fitted": {}}',
-        b'{"estimator": "KMeans", "parameters": {}, "fitted": {"labels_": {"array": "nowhere", "jax": false}}}',
+        b'{"estimator": "KMeans", "parameters": {}, "fitted": '
+        b'{"labels_": {"array": "nowhere", "jax": false}}}',
         b"[" * 100_000,
     ],
 )

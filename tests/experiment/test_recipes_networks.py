@@ -2,9 +2,7 @@
 decide.
 """
 
-import contextlib
 import csv
-import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -16,15 +14,24 @@ from sklearn.pipeline import Pipeline
 
 from scratchclust import data, runs
 from scratchclust.errors import InputError
-from scratchclust.experiment import Outcome, draw, run, scores, write
+from scratchclust.experiment import Outcome, draw, run, scan, scores, write
 from scratchclust.experiment.doubts import why_untrained
 from scratchclust.experiment.images import Images, in_drawn_order, in_groups
 from scratchclust.experiment.run import different
+from scratchclust.experiment.show import lines_of
 from scratchclust.files import write_json
 from scratchclust.metrics import mean_cluster_purity
 from scratchclust.recipes import RECIPES, Settings, find
 from scratchclust.recipes.plan import Work
-from scratchclust.runs import Stage
+from scratchclust.runs.result import (
+    AppliedResult,
+    ByEpoch,
+    DatasetRecord,
+    Record,
+    Result,
+    Seconds,
+    StepSeconds,
+)
 
 pytestmark = pytest.mark.full
 
@@ -85,6 +92,51 @@ def with_shuffled_labels(monkeypatch: pytest.MonkeyPatch) -> None:
 def clusters(done: Outcome) -> list[dict[str, str]]:
     with (done.folder / "assignments.csv").open(newline="", encoding="utf-8") as file:
         return [{**row, "label": ""} for row in csv.DictReader(file)]
+
+
+GOLDEN = Path(__file__).parent / "golden"  # metrics.json as it was before its form was typed
+
+
+def form_of(value: Any) -> Any:
+    """Keys in their order, and which values are null."""
+    if isinstance(value, dict):
+        return [(name, form_of(one)) for name, one in value.items()]
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [form_of(one) for one in value]
+    return None if value is None else "known"
+
+
+def has_the_form_of_before(metrics: dict[str, Any], name: str) -> bool:
+    before = json.loads((GOLDEN / f"{name}.json").read_text())
+    parts = [part for part in before if part not in ("parameters", "environment")]
+    now = [part for part in metrics if part not in ("parameters", "environment")]
+    return form_of({part: metrics[part] for part in now}) == form_of(
+        {part: before[part] for part in parts}
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("digits-scan", Settings(limit=60, scan=True)),
+        ("digits-dbscan", Settings(limit=60, method="dbscan")),
+        ("unlabelled", Settings(limit=60, method="agglomerative")),
+    ],
+)
+def test_metrics_have_the_form_that_they_had_before(
+    name: str, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *_, graph = find("digits").variants
+    variants = (replace(first, n_repeats=3), graph) if settings.scan else (first,)
+    monkeypatch.setitem(RECIPES, "digits", replace(find("digits"), variants=variants))
+    monkeypatch.setattr(scan, "LARGEST", 4)  # each k is compiled
+    if name == "unlabelled":
+        without = {"labels": None}
+        monkeypatch.setattr(data, "load", lambda *a, **k: made_up_data(*a, **k)._replace(**without))
+    done = run("digits", settings, output=tmp_path / "run")
+    assert has_the_form_of_before(done.metrics, name)
+    done.metrics["results"][0].pop("n_features")  # so that a difference would be seen
+    assert not has_the_form_of_before(done.metrics, name)
 
 
 @pytest.mark.parametrize("name", WITHOUT_LABELS)
@@ -194,12 +246,10 @@ def test_scores_of_the_test_images_are_theirs_alone() -> None:
     all_ = made_up_data("mnist", split="train", limit=40)
     found = scores.test_scores(Fitted(), Images(all_, all_, test))
     purity = (3 / 4 + 2 / 4) / 2
-    assert found == {
-        "test_accuracy": 0.5,
-        "test_majority": 3 / 8,
-        "test_mean_cluster_purity": purity,
-    }
-    assert scores.test_scores(Fitted(), Images(all_)) == {}
+    assert found == scores.OnTest(
+        test_accuracy=0.5, test_majority=3 / 8, test_mean_cluster_purity=purity
+    )
+    assert scores.test_scores(Fitted(), Images(all_)) == scores.OnTest()
 
 
 def test_the_reconstruction_error_is_that_of_the_clustered_images(tmp_path: Path) -> None:
@@ -281,7 +331,7 @@ def test_a_resumed_training_has_the_epochs_before_it_too(tmp_path: Path) -> None
     watcher = Watcher(
         2, Images(made_up_data("digits", limit=20)), Pipeline([]), tmp_path / "notes.json"
     )
-    assert watcher.curves() == {"epoch": [2, 10], "accuracy": [0.3, 0.4]}
+    assert watcher.curves() == ByEpoch(epoch=[2, 10], accuracy=[0.3, 0.4])
 
 
 def test_the_elbow_of_the_classifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,6 +342,7 @@ def test_the_elbow_of_the_classifier(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert elbow["n_clusters"] == [1, 2]  # there are no 300 images
     assert elbow["inertia"][0] > elbow["inertia"][1] > result["inertia"]
     assert "scan" not in done.metrics
+    assert has_the_form_of_before(done.metrics, "classifier")
     assert (done.folder / "figures" / "elbow.png").stat().st_size > 1000
 
 
@@ -502,6 +553,7 @@ def test_photos_are_fitted_on_some_and_applied_to_others(
             deep["applied"][f"{name}_se"], rel=1e-5
         )
     assert "by_epoch" not in pixels
+    assert has_the_form_of_before(done.metrics, "photos")
     assert (done.folder / "figures" / "by_epoch.png").is_file()
 
 
@@ -582,16 +634,13 @@ def test_scores_of_what_a_pipeline_is_applied_to_by_hand() -> None:
     )  # the last is not known: 3 of 4 agree, 0 with 1 and 1 with 0
     dataset = made_up_data("digits", limit=5)._replace(labels=labels)
     found = scores.applied_scores(Fitted(), dataset)
-    assert (found["n_scored"], found["n_labelled"], found["accuracy"], found["majority"]) == (
-        5,
-        4,
-        0.75,
-        0.5,
-    )
-    assert found["accuracy_se"] == pytest.approx((0.75 * 0.25 / 4) ** 0.5)
-    assert scores.applied_scores(Fitted(), dataset._replace(labels=None)) == {"n_scored": 5}
+    assert (found.n_scored, found.n_labelled) == (5, 4)
+    assert (found.accuracy, found.majority) == (0.75, 0.5)
+    assert found.accuracy_se == pytest.approx((0.75 * 0.25 / 4) ** 0.5)
+    nothing = AppliedResult(n_scored=5)
+    assert scores.applied_scores(Fitted(), dataset._replace(labels=None)) == nothing
     nobody_predicts = type("Clustering", (), {"__getitem__": lambda self, index: None})()
-    assert scores.applied_scores(nobody_predicts, dataset) == {"n_scored": 5}
+    assert scores.applied_scores(nobody_predicts, dataset) == nothing
 
 
 def test_the_error_of_a_reconstruction_by_hand() -> None:
@@ -603,13 +652,13 @@ def test_the_error_of_a_reconstruction_by_hand() -> None:
             return images / np.float32(255) + np.array([0.1, 0.3], np.float32)[:, None, None, None]
 
     found = scores.training_scores(Painter(), made_up_data("digits", limit=2))
-    assert found["reconstruction_mse"] == pytest.approx((0.01 + 0.09) / 2)
-    assert found["reconstruction_mse_se"] == pytest.approx(np.std([0.01, 0.09], ddof=1) / 2**0.5)
+    assert found.reconstruction_mse == pytest.approx((0.01 + 0.09) / 2)
+    assert found.reconstruction_mse_se == pytest.approx(np.std([0.01, 0.09], ddof=1) / 2**0.5)
     originals = made_up_data("digits", limit=2).images / 255
-    assert found["mean_image_mse"] == pytest.approx(
-        ((originals[0] - originals[1]) ** 2).mean() / 4
-    )  # half way each
-    assert scores.training_scores(object(), made_up_data("digits", limit=2)) == {}
+    half_way = ((originals[0] - originals[1]) ** 2).mean() / 4
+    assert found.mean_image_mse == pytest.approx(half_way)
+    nothing = scores.training_scores(object(), made_up_data("digits", limit=2))
+    assert nothing == scores.Reconstruction()
 
 
 @pytest.mark.parametrize(
@@ -629,43 +678,36 @@ def test_the_error_of_a_reconstruction_by_hand() -> None:
 def test_a_network_that_has_learned_nothing_is_known(
     result: dict[str, Any], words: str | None
 ) -> None:
-    why = why_untrained(result)
+    why = why_untrained(Result(name="one", seconds=StepSeconds(), **result))
     assert (why is None) if words is None else (why is not None and words in why)
 
 
 def test_a_network_that_has_learned_nothing_is_not_ranked_without_a_word() -> None:
-    from scratchclust.commands import _show
-
-    seconds = {"features": 1.0}
     ranked = {
-        "accuracy": 0.9,
-        "purity": 0.9,
-        "nmi": 0.9,
-        "ari": 0.9,
+        **dict.fromkeys(("accuracy", "purity", "nmi", "ari"), 0.9),
         "silhouette": 0.2,
         "dunn": 0.1,
-        "seconds": seconds,
-    }
-    good = {**ranked, "name": "pixels", "labels_used": False}
-    bad = {
-        **ranked,
-        "name": "conv AE",
         "labels_used": False,
-        "reconstruction_mse": 0.2,
-        "mean_image_mse": 0.1,
+        "seconds": StepSeconds(features=1.0),
     }
-    figure = draw._side_by_side({one["name"]: Stage(one) for one in (good, bad)})
+    good = Result(name="pixels", **ranked)
+    bad = Result(name="conv AE", reconstruction_mse=0.2, mean_image_mse=0.1, **ranked)
+    figure = draw._side_by_side({one.name: one for one in (good, bad)})
     methods = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert methods == ["pixels", "conv AE\n(network has learned nothing)"]
-    metrics = {
-        "dataset": {"n": 9, "name": "a", "split": "all"},
-        "seconds": {"total": 1.0},
-        "labels_used": False,
-    }
-    with contextlib.redirect_stdout(io.StringIO()) as told:
-        _show(Outcome(Path("a"), {**metrics, "results": [good, bad]}))
-    assert told.getvalue().count("the network has learned nothing") == 1
-    assert "conv AE: the network has learned nothing: its pictures are no nearer" in told.getvalue()
+    record = Record(
+        recipe="a",
+        seed=0,
+        labels_used=False,
+        dataset=DatasetRecord(name="a", split="all", n=9, shape=[4, 4, 1], sha256="0"),
+        parameters={},
+        environment={},
+        seconds=Seconds(total=1.0),
+        results=[good, bad],
+    )
+    lines = "\n".join(lines_of(Outcome(Path("a"), record.to_json()), None))
+    assert lines.count("the network has learned nothing") == 1
+    assert "conv AE: the network has learned nothing: its pictures are no nearer" in lines
 
 
 def test_groups_of_labels_and_a_drawn_order() -> None:

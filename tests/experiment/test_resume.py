@@ -13,6 +13,8 @@ from scratchclust import data, runs
 from scratchclust.errors import InputError
 from scratchclust.experiment import Outcome, fit, run, write
 from scratchclust.experiment.images import Images
+from scratchclust.experiment.scores import Reconstruction
+from scratchclust.experiment.telling import ask_features
 from scratchclust.recipes import Settings
 from scratchclust.recipes.recipe import Step, Variant
 from scratchclust.reduce import tsne
@@ -123,10 +125,10 @@ def test_resume_redoes_what_is_damaged(interrupted: Path, outcome: Outcome) -> N
 def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """DIR of a run that died when its network was trained and its stage not yet kept."""
 
-    def die(features: Any, images: Any) -> dict[str, Any]:
-        if hasattr(features, "reconstruct"):
+    def die(features: Any, images: Any) -> Reconstruction:
+        if ask_features(features).autoencoder is not None:
             raise RuntimeError("the power went out")
-        return {}
+        return Reconstruction()
 
     with monkeypatch.context() as context:
         context.setattr(fit, "training_scores", die)

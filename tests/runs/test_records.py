@@ -4,6 +4,7 @@ import csv
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,25 @@ import scratchclust
 from scratchclust import runs
 from scratchclust.files import plain, write_text
 from scratchclust.runs.records import RESULT_KEYS
+from scratchclust.runs.result import (
+    AppliedResult,
+    ByEpoch,
+    DatasetRecord,
+    Elbow,
+    Record,
+    Result,
+    Scan,
+    Seconds,
+    Spread,
+    StepSeconds,
+)
 
+GOLDEN = Path(__file__).parents[1] / "experiment" / "golden"
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1)).astype(np.uint8)
+CONTRACT_OF_A_RESULT = [
+    *("name", "method", "n_clusters", "n_fitted", "n_scored", "accuracy", "purity", "nmi", "ari"),
+    *("silhouette", "dunn", "inertia", "n_iter", "converged"),
+]
 SECONDS_KEYS = ["total", "load", "compile", "features", "reduce", "cluster", "score"]
 
 
@@ -95,44 +113,76 @@ def test_fingerprint_is_of_the_content() -> None:
     assert runs.fingerprint({"a": 1}) != runs.fingerprint({"a": 2})
 
 
+def a_record(**changes: Any) -> Record:
+    dataset = DatasetRecord(name="made up", split="all", n=4, shape=[4, 4, 1], sha256="0")
+    known: dict[str, Any] = {
+        "recipe": "test",
+        "seed": 3,
+        "labels_used": False,
+        "dataset": dataset,
+        "parameters": {},
+        "environment": {},
+        "seconds": Seconds(),
+        "results": [],
+    }
+    return Record(**{**known, **changes})
+
+
 def test_metrics_have_every_key_of_the_schema(tmp_path: Path) -> None:
-    results = [
-        {
-            "name": "one",
-            "silhouette": math.nan,
-            "inertia": np.float32(1.5),
-            "n_iter": np.int32(3),
-            "extra": [1],
-        }
-    ]
-    runs.write_metrics(
-        tmp_path / "metrics.json", {"seed": 3, "results": results, "seconds": {"total": math.inf}}
+    result = Result(
+        name="one", silhouette=math.nan, dunn=1, inertia=1.5, n_iter=3, seconds=StepSeconds()
     )
+    record = a_record(results=[result], seconds=Seconds(total=math.inf))
+    runs.write_metrics(tmp_path / "metrics.json", record)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    top = [
-        "recipe",
-        "command",
-        "seed",
-        "labels_used",
-        "dataset",
-        "parameters",
-        "environment",
-        "seconds",
-        "results",
-    ]
-    assert list(metrics) == ["schema", *top]
+    top = ["recipe", "command", "seed", "labels_used", "dataset", "parameters", "environment"]
+    assert list(metrics) == ["schema", *top, "seconds", "results"]
     assert metrics["schema"] == 1
-    assert metrics["dataset"] == dict.fromkeys(["name", "split", "n", "shape", "sha256"])
+    assert list(metrics["dataset"])[:5] == ["name", "split", "n", "shape", "sha256"]
     assert metrics["seconds"] == dict.fromkeys(SECONDS_KEYS)
-    (result,) = metrics["results"]
-    assert set(result) == {*RESULT_KEYS, "extra"}
-    known = {"name": "one", "inertia": 1.5, "n_iter": 3, "extra": [1]}
-    assert {key: value for key, value in result.items() if value is not None} == known
+    (written,) = metrics["results"]
+    assert list(written) == list(RESULT_KEYS)
+    assert set(CONTRACT_OF_A_RESULT) < set(RESULT_KEYS)
+    known = {"name": "one", "dunn": 1, "inertia": 1.5, "n_iter": 3, "seconds": {}}
+    assert {key: value for key, value in written.items() if value is not None} == known
 
 
-def test_metrics_refuse_a_key_that_no_reader_knows(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"metrics.json has no key 'sed'"):
-        runs.write_metrics(tmp_path / "metrics.json", {"sed": 3})
+def test_metrics_refuse_a_key_that_no_reader_knows() -> None:
+    with pytest.raises(TypeError, match="'sed'"):
+        a_record(sed=3)
+
+
+def test_a_record_comes_back_as_it_was() -> None:
+    spread = Spread(mean=0.5, std=math.nan, min=0.25, max=0.75)
+    result = Result(
+        name="one",
+        eps=0.5,
+        spread={"accuracy": spread},
+        applied=AppliedResult(n_scored=3, accuracy=0.5),
+        by_epoch=ByEpoch(epoch=[1, 2], accuracy=[0.5, None]),
+        seconds=StepSeconds(features=1.0, cluster=2.0),
+    )
+    scan = Scan(n_clusters=[2], silhouette=[0.5], dunn=[math.inf], chosen=2)
+    record = a_record(results=[result], scan=scan, elbow=Elbow(n_clusters=[1], inertia=[2.0]))
+    assert str(Record.from_json(record.to_json())) == str(record)  # str: NaN is not equal to NaN
+    assert result.seconds.total() == 3.0
+    assert "reduce" not in record.to_json()["results"][0]["seconds"]
+
+
+def test_a_record_that_lacks_what_all_have_is_told_by_its_key() -> None:
+    content = a_record().to_json()
+    del content["seed"]
+    with pytest.raises(KeyError, match="seed"):
+        Record.from_json(content)
+    assert Record.from_json({**a_record().to_json(), "of_tomorrow": 1}) == a_record()
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in GOLDEN.iterdir()))
+def test_the_bytes_of_metrics_are_those_of_the_version_before(name: str, tmp_path: Path) -> None:
+    """Files that were written before the form was typed."""
+    before = (GOLDEN / name).read_bytes()
+    runs.write_metrics(tmp_path / name, Record.from_json(json.loads(before)))
+    assert (tmp_path / name).read_bytes() == before
 
 
 def test_plain_values() -> None:

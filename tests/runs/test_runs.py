@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,8 +18,21 @@ from scratchclust.errors import InputError
 from scratchclust.files import sha256_of_tree
 from scratchclust.runs import folder as folder_module
 from scratchclust.runs.records import TOP_KEYS
+from scratchclust.runs.result import DatasetRecord, Record, Result, Seconds, StepSeconds
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1)).astype(np.uint8)
+RECORD = Record(
+    recipe="test",
+    seed=0,
+    labels_used=False,
+    dataset=DatasetRecord(
+        name="made up", split="all", n=40, shape=list(IMAGES.shape[1:]), sha256="0"
+    ),
+    parameters={},
+    environment={},
+    seconds=Seconds(),
+    results=[Result(name="one", method="kmeans", seconds=StepSeconds())],
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +56,7 @@ def finished(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 def write_run(path: Path, pipeline: Pipeline) -> None:
     labels = pipeline.named_steps["cluster"].labels_
-    runs.write_metrics(
-        path / "metrics.json", {"recipe": "test", "dataset": {"shape": IMAGES.shape[1:]}}
-    )
+    runs.write_metrics(path / "metrics.json", RECORD)
     runs.write_assignments(
         path / "assignments.csv", {"image": range(len(labels)), "cluster": labels}
     )
@@ -164,7 +176,10 @@ def test_names_that_no_folder_can_have(
     output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    message = r"cannot be a run's folder|cannot make .*: give another --output|is there already: give another --output"
+    message = (
+        r"cannot be a run's folder|cannot make .*: give another --output|"
+        "is there already: give another --output"
+    )
     with pytest.raises(InputError, match=message), runs.working(output):
         pass
 
@@ -313,6 +328,48 @@ def test_log_tells_why_a_run_ended(tmp_path: Path) -> None:
 )
 def test_slug(name: str, expected: str) -> None:
     assert runs.slug(name) == expected
+
+
+def test_everything_is_on_the_disk_before_a_run_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    flush = files.flush
+    rename = os.rename
+    monkeypatch.setattr(files, "flush", lambda path: (events.append(path.name), flush(path)))
+    monkeypatch.setattr(os, "rename", lambda a, b: (events.append("rename"), rename(a, b)))
+    with runs.working(tmp_path / "run") as folder:
+        write_file(folder.path / "figures" / "a.png")
+        folder.finish()
+    assert events[-3:] == ["run.partial", "rename", tmp_path.name]
+    assert {"a.png", "figures", "log.txt"} < set(events[:-3])
+
+
+def test_a_death_between_the_two_renames_loses_nothing(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DIR is moved away, DIR.partial not yet renamed: the old run lies beside, the new is whole."""
+    final = copy_of(finished, tmp_path / "run")
+    before = sha256_of_tree(final)
+    rename = os.rename
+
+    def finish(folder: runs.RunFolder) -> None:
+        write_file(folder.path / "new")
+        folder.finish()
+
+    def die_at_the_second(one: Path, other: Path) -> None:
+        if Path(one).name == "run.partial":
+            raise RuntimeError("died")
+        rename(one, other)
+
+    with monkeypatch.context() as context:
+        context.setattr(os, "rename", die_at_the_second)
+        die_in(final, finish, overwrite=True)
+    assert sha256_of_tree(tmp_path / ".run.old") == before
+    with runs.working(final, resume=True) as folder:
+        folder.finish()
+    assert (final / "new").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 # --- read again
