@@ -8,17 +8,19 @@ from typing import Any
 from scratchclust import runs
 from scratchclust.experiment.draw import draw_all, draw_over_k
 from scratchclust.experiment.images import record
-from scratchclust.recipes.plan import Work
+from scratchclust.recipes.plan import Plan, Tell
 
 _STEPS = ("features", "reduce", "cluster", "score")
 
 
 def write_outputs(
-    work: Work,
+    plan: Plan,
     folder: Path,
     dataset: Any,
     stages: Mapping[str, runs.Stage],
-    curves: Mapping[str, runs.Stage | None],
+    curves: Mapping[str, runs.Stage],
+    *,
+    tell: Tell,
 ) -> None:
     """Writes everything but metrics.json: the figures, the first variant's pipeline, the table of
     images.
@@ -26,11 +28,10 @@ def write_outputs(
     shutil.rmtree(
         folder / "figures", ignore_errors=True
     )  # half drawn before a death, or of another configuration
-    draw_all(folder / "figures", stages, dataset, seed=work.settings.seed, tell=work.tell)
+    draw_all(folder / "figures", stages, dataset, seed=plan.settings.seed, tell=tell)
     for name, stage in curves.items():
-        if stage is not None:
-            draw_over_k(folder / "figures" / f"{name}.png", stage, next(iter(stages)))
-    work.tell("writing the run")
+        draw_over_k(folder / "figures" / f"{name}.png", stage, next(iter(stages)))
+    tell("writing the run")
     runs.write_assignments(folder / "assignments.csv", assignment_columns(dataset, stages))
     runs.write_model(folder, next(iter(stages.values())).pipeline)
 
@@ -52,11 +53,13 @@ def assignment_columns(dataset: Any, stages: Mapping[str, runs.Stage]) -> dict[s
 
 
 def metrics_of(
-    work: Work,
+    plan: Plan,
     dataset: Any,
     stages: Mapping[str, runs.Stage],
-    curves: Mapping[str, runs.Stage | None],
+    curves: Mapping[str, runs.Stage],
     seconds: Mapping[str, float],
+    *,
+    command: str | None,
 ) -> dict[str, Any]:
     """The content of metrics.json. A stage's seconds are those it took when it was made; `total` is
     this process's.
@@ -64,20 +67,20 @@ def metrics_of(
     results = [stage.scores for stage in stages.values()]
     steps = {step: sum(result["seconds"].get(step, 0.0) for result in results) for step in _STEPS}
     return {
-        "recipe": work.recipe.name,
-        "command": work.command,
-        "seed": work.settings.seed,
-        "labels_used": work.recipe.labels_used,
+        "recipe": plan.recipe.name,
+        "command": command,
+        "seed": plan.settings.seed,
+        "labels_used": plan.labels_used,
         "dataset": {
             "name": dataset.name,
-            "split": work.split,
+            "split": plan.source.split,
             **record(dataset),
         },
-        "parameters": work.parameters,
-        "environment": runs.environment(work.settings.precision),
+        "parameters": plan.parameters,
+        "environment": runs.environment(plan.settings.precision),
         "seconds": {**seconds, **steps},
         "results": results,
-        **{name: stage.scores for name, stage in curves.items() if stage is not None},
+        **{name: stage.scores for name, stage in curves.items()},
     }
 
 

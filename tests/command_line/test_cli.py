@@ -15,7 +15,8 @@ import pytest
 
 import scratchclust
 from scratchclust import data, devices, runs
-from scratchclust.commands import _size
+from scratchclust.commands.options import size_of
+from scratchclust.commands.wording import in_options
 from scratchclust.devices import use_device
 from scratchclust.errors import InputError
 from scratchclust.recipes import RECIPES
@@ -171,7 +172,7 @@ cli.main()
             ["--scan", "--method", "dbscan"],
             "--scan tries numbers of clusters, but dbscan finds that number",
         ),
-        (["--method", "kmean"], "--method expects one of"),
+        (["--method", "kmean"], "expected --method to be one of"),
         (["--limit", "5"], "--limit 5 leaves too few images"),
         (["--output", "taken"], "taken is there already"),
         (["--data", "nowhere/at/all"], "nowhere/at/all: no such file or folder"),
@@ -180,7 +181,10 @@ cli.main()
             ["classifier", "--data", "plain.npz"],
             "recipe classifier learns from labels, but 50 of the 50 images of plain.npz have none",
         ),
-        (["--data", "taken", "--device", "cpu", "--method", "kmean"], "--method expects one of"),
+        (
+            ["--data", "taken", "--device", "cpu", "--method", "kmean"],
+            "expected --method to be one of",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -245,7 +249,7 @@ def test_missing_data_and_debug(tmp_path: Path) -> None:
     [(None, None), ("64", 64), ("64x48", (64, 48)), ("8X8", 8), ("08x9", (8, 9))],
 )
 def test_a_size(given: str | None, expected: object) -> None:
-    assert _size(given) == expected
+    assert size_of(given) == expected
 
 
 @pytest.mark.parametrize(
@@ -255,7 +259,7 @@ def test_a_wrong_size(given: str) -> None:
     with pytest.raises(
         InputError, match=r"--size expects pixels, as 64, or height x width, as 64x48, but is '"
     ):
-        _size(given)
+        size_of(given)
 
 
 def test_a_wrong_size_is_one_line_and_help_tells_the_right_ones(tmp_path: Path) -> None:
@@ -356,7 +360,8 @@ def test_all_of_one_recipe(tmp_path: Path, width: str) -> None:
     for text in (
         recipe.method,
         recipe.target,
-        recipe.duration,
+        in_options(recipe.duration),
+        "--full: not measured",
         "cifar10 (train)",
         "scratchclust run photos",
     ):
@@ -389,7 +394,8 @@ def test_data_of_the_embedded_set(tmp_path: Path) -> None:
 
 PATCHED = """
 import os, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it starts in the background
+# a shell ignores it in what it starts in the background
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from scratchclust import cli
 from scratchclust.experiment import fit
 
@@ -398,7 +404,8 @@ def hang_in_python():
 
 def hang_in_compiled_code():
     import jax
-    jax.jit(lambda: jax.lax.while_loop(lambda x: x >= 0, lambda x: (x + 1) % 7, 0))().block_until_ready()
+    loop = lambda: jax.lax.while_loop(lambda x: x >= 0, lambda x: (x + 1) % 7, 0)
+    jax.jit(loop)().block_until_ready()
 
 def lose_it_in_a_callback():
     import gc, time
@@ -467,7 +474,8 @@ def test_ctrl_c(what: str, tmp_path: Path) -> None:
 
 
 def test_kill_and_resume(tmp_path: Path) -> None:
-    _, stderr = (process := start("die", tmp_path)).communicate(timeout=60)
+    process = start("die", tmp_path)
+    _, stderr = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
     assert stderr == ""
     message = (
@@ -484,7 +492,8 @@ def test_kill_and_resume(tmp_path: Path) -> None:
 
 
 def test_a_bug_is_one_line_and_code_1(tmp_path: Path) -> None:
-    _, stderr = (process := start("fail", tmp_path)).communicate(timeout=60)
+    process = start("fail", tmp_path)
+    _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
     assert (
         stderr == "scratchclust: failed: RuntimeError: a bug in two lines (--debug shows where)\n"

@@ -152,8 +152,9 @@ def prepare(name, verbose):
     exec("import warnings; warnings.warn('Glyph 29483 missing')", {"__name__": "matplotlib.text"})
     logging.getLogger("matplotlib.font_manager").warning("building the font cache")
     logging.getLogger("jax._src.xla_bridge").warning("no GPU\\nhere")
+    ours = "import warnings; warnings.warn('files skipped', stacklevel=2)"
     for _ in range(2):
-        exec("import warnings; warnings.warn('files skipped', stacklevel=2)", {"__name__": "scratchclust.data"})
+        exec(ours, {"__name__": "scratchclust.data"})
     raise RuntimeError
 
 data.prepare = prepare
@@ -212,7 +213,7 @@ RESULTS = [
 
 @pytest.mark.parametrize("width", [30, 40, 80, 120, None])
 def test_every_number_of_the_table_is_whole_at_every_width(width: int | None) -> None:
-    from scratchclust.commands import _table
+    from scratchclust.commands.run import _table
 
     lines = _table(RESULTS, width).splitlines()
     assert width is None or max(map(len, lines)) <= width
@@ -305,7 +306,11 @@ def test_any_other_error_stays_as_it_is(error: Exception) -> None:
 FULL_DISK = """
 import errno, pathlib
 from scratchclust import cli
-pathlib.Path.write_bytes = lambda path, content: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device"))
+
+def write_bytes(path, content):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+pathlib.Path.write_bytes = write_bytes
 cli.main()
 """
 
