@@ -62,10 +62,11 @@ def n_features(step: Step, known: Known) -> int | None:
     """How many numbers a feature step makes of an image; None where that is not known.
 
     Raises:
-        InputError: the images are too small for it.
+        InputError: the images are too small for it, or of other channels.
     """
     if known.shape is not None:
         _check_side(step, known.shape)
+        _check_channels(step, known.shape)
     return FEATURES[step.estimator](step, known)
 
 
@@ -213,6 +214,19 @@ def _check_side(step: Step, shape: Shape) -> None:
             f"images of {shape[0]}x{shape[1]} are too small for {step.estimator}, which takes "
             f"{least}x{least} or more: give larger ones, or a larger size="
         )
+
+
+def _check_channels(step: Step, shape: Shape) -> None:
+    """Refuse images of other channels than those whose mean and deviation a network has."""
+    model = step.parameters.get("model")
+    fields = model.fields if isinstance(model, Spec) else {}
+    for name in ("mean", "std"):
+        n_channels = len(fields.get(name, (0,)))
+        if n_channels not in (1, shape[2]):
+            raise InputError(
+                f"{step.estimator} is made for images of {n_channels} channels, but these have "
+                f"{shape[2]}: give such images"
+            )
 
 
 def _smallest_side(step: Step) -> int:

@@ -173,6 +173,18 @@ cli.main()
             "--scan tries numbers of clusters, but dbscan finds that number",
         ),
         (["--method", "kmean"], "expected --method to be one of"),
+        (
+            ["pretrained", "--limit", "150", "--reduce", "pca:100"],
+            "'pooled, pca:100 + k-means' has 64 numbers for each image, too few for 100",
+        ),
+        (["classifier", "--reduce", "pca:129"], "has 128 numbers for each image"),
+        (["class-losses", "--reduce", "pca:5"], "has 4 numbers for each image"),
+        (["photos", "--limit", "199"], "--limit 199 leaves too few images for kernel PCA"),
+        (["pretrain", "--digits", "3,5"], "the labels have 2: leave --digits out"),
+        (
+            ["pixels", "--data", "plain.npz", "--reduce", "tsne", "--size", "1"],
+            "images of 1x1x1 have 1 numbers each, too few for 2 axes",
+        ),
         (["--limit", "5"], "--limit 5 leaves too few images"),
         (["--output", "taken"], "taken is there already"),
         (["--data", "nowhere/at/all"], "nowhere/at/all: no such file or folder"),
@@ -195,6 +207,8 @@ def test_what_can_be_refused_without_jax_does_not_wait_for_it(
     np.savez(tmp_path / "plain.npz", images=np.zeros((50, 8, 8, 1), np.uint8))
     command = [sys.executable, "-c", WITHOUT_JAX, "run", *arguments]
     assert_refused(subprocess.run(command, cwd=tmp_path, capture_output=True, text=True), message)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["plain.npz"]
+    assert not list((tmp_path / "runs").glob("*"))
 
 
 def test_the_cure_for_too_many_clusters_is_one_of_the_command_line(tmp_path: Path) -> None:

@@ -409,11 +409,10 @@ def test_the_classes_of_a_recipe_are_those_of_its_own_data(tmp_path: Path) -> No
     """
     digits = data.load("digits", limit=60)
     for name, labels in (("labelled", digits.labels), ("unlabelled", None)):
-        np.savez(
-            tmp_path / f"{name}.npz",
-            images=digits.images,
-            **({} if labels is None else {"labels": labels}),
-        )
+        arrays: Any = {"images": digits.images}
+        if labels is not None:
+            arrays["labels"] = labels
+        np.savez(tmp_path / f"{name}.npz", **arrays)
         planned = plan("pretrained", Settings(data=str(tmp_path / f"{name}.npz")))
         assert len(load(planned, tell=lambda line: None).clustered.images) == 60
 

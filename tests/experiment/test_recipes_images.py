@@ -56,7 +56,7 @@ def test_a_limit_of_chosen_labels_takes_all_of_them(tmp_path) -> None:
 
 
 def test_the_record_tells_images_and_labels_apart() -> None:
-    digits = data.load("digits", limit=20)
+    digits: Any = data.load("digits", limit=20)
     changed = digits._replace(labels=digits.labels[::-1])
     assert record(digits)["sha256"] == record(changed)["sha256"]
     assert record(digits)["labels_sha256"] != record(changed)["labels_sha256"]
@@ -65,7 +65,7 @@ def test_the_record_tells_images_and_labels_apart() -> None:
 
 
 def test_what_learns_from_labels_is_told_which_are_missing() -> None:
-    digits = data.load("digits", limit=20)
+    digits: Any = data.load("digits", limit=20)
     check_labelled(digits, "classifier", "digits")
     message = (
         "recipe classifier learns from labels, but {} of the 20 images of mine have none: "
