@@ -11,7 +11,9 @@ from typing import Any
 
 from scratchclust.interrupts import die_of_ctrl_c, end_at_ctrl_c
 
-FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
+FAILED = 1
+WRONG_INPUT = 2
+INTERRUPTED = 130
 _warned: set[str] = set()  # what was said already
 
 

@@ -2,7 +2,8 @@
 
     recipe      what an experiment is made of          catalogue   the recipes, a file each
     settings    what a person may change               words       of method= and reduce=
-    lengths     how long the vectors of a step are     plan        all resolved, or refused at once
+    known_sets  shapes of a few named data sets        lengths     of the vectors of each step
+    plan        all of it resolved, or refused at once
 
 `scratchclust.experiment.run` runs any of them. No file here needs NumPy.
 """

@@ -129,8 +129,11 @@ def plan(recipe: str | Recipe, settings: Settings | None = None) -> Plan:
     _check_recipe_takes(recipe, settings)
     variants = _variants(recipe, settings)
     _check_scan(settings, variants)
-    source = _source_of_recipe if settings.data is None else _source_of_ones_own
-    planned = _with_what_follows(recipe, settings, source(recipe, settings), variants)
+    if settings.data is None:
+        source = _source_of_recipe(recipe, settings)
+    else:
+        source = _source_of_ones_own(recipe, settings, settings.data)
+    planned = _with_what_follows(recipe, settings, source, variants)
     planned.check_images(planned.source.known)
     return planned
 
@@ -179,16 +182,16 @@ def _source_of_recipe(recipe: Recipe, settings: Settings) -> Source:
     )
 
 
-def _source_of_ones_own(recipe: Recipe, settings: Settings) -> Source:
+def _source_of_ones_own(recipe: Recipe, settings: Settings, name: str) -> Source:
     """A person's own images: all, or what the recipe fits, where it applies that to others.
 
     The features learn from what is clustered, and labels are as they are.
     """
-    assert settings.data is not None
     split = settings.split or ("all" if recipe.applied is None else recipe.split)
-    limit, classes = settings.limit, settings.classes
+    limit = settings.limit
+    classes = settings.classes
     return Source(
-        name=settings.data,
+        name=name,
         split=split,
         fit_split=None,
         test_split=None,
@@ -199,7 +202,7 @@ def _source_of_ones_own(recipe: Recipe, settings: Settings) -> Source:
         size=settings.size,
         fit=settings.fit,
         strict=settings.strict,
-        known=_known_before(settings.data, split, limit, classes, None, settings.size),
+        known=_known_before(name, split, limit, classes, None, settings.size),
     )
 
 
