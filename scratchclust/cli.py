@@ -1,5 +1,4 @@
-"""The program `scratchclust`: its exit code, and what it says when it ends otherwise than it
-should.
+"""The program `scratchclust`: its exit code, and what it says when it ends as it should not.
 
 Exit codes: 0 done, 1 failed, 2 wrong use or input, 130 interrupted. An error is one line on
 standard error; --debug shows the traceback as well. What the commands do is in `commands`, which is
@@ -12,12 +11,14 @@ from typing import Any
 
 from scratchclust.interrupts import die_of_ctrl_c, end_at_ctrl_c
 
-FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
+FAILED = 1
+WRONG_INPUT = 2
+INTERRUPTED = 130
 _warned: set[str] = set()  # what was said already
 
 
 def main() -> None:
-    """Runs the command line and exits with its code."""
+    """Run the command line and exit with its code."""
     end_at_ctrl_c(_last_words, INTERRUPTED)
     import logging
     import traceback
@@ -50,15 +51,14 @@ def main() -> None:
 
 
 def _explain(error: BaseException) -> int:
-    """Prints the error in one line and gives the exit code for it."""
+    """Print the error in one line; give the exit code for it."""
     from scratchclust.errors import FULL, InputError
 
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 0
     code = getattr(error, "exit_code", None)
-    usage = getattr(
-        error, "format_message", None
-    )  # typer's own errors, by their looks: the classes moved with versions
+    # typer's own errors, by their looks: the classes moved with versions
+    usage = getattr(error, "format_message", None)
     if isinstance(error, InputError):
         _say(_in_options(str(error)))
         return WRONG_INPUT
@@ -90,8 +90,8 @@ def _say(line: str) -> None:
 
 
 def _in_options(text: str) -> str:
-    """The library's cures in words of the command line."""
-    from scratchclust.experiment.images import in_options
+    """A message of the library in words of the command line."""
+    from scratchclust.commands.wording import in_options
 
     return in_options(text)
 
@@ -108,9 +108,7 @@ def _last_words() -> str:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    """Shows a warning of our own, once; one of another library says nothing to the user, and goes
-    to log.txt.
-    """
+    """Show a warning of our own, once; those of other libraries go to log.txt."""
     import logging
 
     if str(message) in _warned:
@@ -124,9 +122,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
 
 
 def _who_warns() -> str:
-    """The name of the module that has called `warnings.warn`; stacklevel, and so the file that is
-    told, may mislead.
-    """
+    """The module that has called `warnings.warn`; stacklevel, and so the file told, may mislead."""
     frame = sys._getframe(2)
     while frame.f_back is not None and frame.f_globals.get("__name__") == "warnings":
         frame = frame.f_back
@@ -134,9 +130,7 @@ def _who_warns() -> str:
 
 
 def _handler_of_others() -> Any:
-    """What becomes of the log lines of other libraries: to log.txt, but what JAX says of devices to
-    the user.
-    """
+    """What takes the log lines of other libraries: to log.txt, but JAX's of devices to the user."""
     import logging
 
     def pass_on(record: logging.LogRecord) -> None:

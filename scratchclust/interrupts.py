@@ -6,14 +6,13 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-LATEST = 0.5  # seconds that the last words may take
+LATEST_SECONDS = 0.5  # that the last words may take
 # the line of a spinner deleted, and the cursor shown that it has hidden
 _CLEARED = "\r\x1b[2K\x1b[?25h"
 
 
 def end_at_ctrl_c(last_words: Callable[[], str], code: int) -> None:
-    """From here on Ctrl-C ends the process with this code: no exception is raised, and nothing is
-    unwound.
+    """Let Ctrl-C, from here on, end the process with this code; nothing is raised or unwound.
 
     That is as safe as it is to kill a run, whose folder is whole at every moment, and safer than
     KeyboardInterrupt: one that meets C++ code half-way through an import makes it abort, and one in
@@ -29,11 +28,8 @@ def end_at_ctrl_c(last_words: Callable[[], str], code: int) -> None:
         last_words: the line to leave on standard error.
         code: the exit code.
     """
-    if signal.getsignal(signal.SIGINT) in (
-        signal.SIG_IGN,
-        None,
-    ):  # in the background of a shell: to be left alone
-        return
+    if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
+        return  # in the background of a shell: to be left alone
 
     def end(number: int, frame: FrameType | None) -> None:
         _end(last_words, code)
@@ -49,9 +45,8 @@ def end_at_ctrl_c(last_words: Callable[[], str], code: int) -> None:
     def wait() -> None:
         while signal.SIGINT not in reader.recv(16):
             pass
-        threading.Timer(
-            LATEST, os._exit, (code,)
-        ).start()  # whatever waits for the terminal, or for the log's lock
+        # whatever waits for the terminal, or for the log's lock
+        threading.Timer(LATEST_SECONDS, os._exit, (code,)).start()
         logging.getLogger("scratchclust").info("interrupted")
         _end(last_words, code)
 
@@ -61,8 +56,7 @@ def end_at_ctrl_c(last_words: Callable[[], str], code: int) -> None:
 
 
 def die_of_ctrl_c() -> None:
-    """From here on Ctrl-C kills the process without a word, as it does a program that knows no
-    better.
+    """Let Ctrl-C, from here on, kill the process without a word, as it does any other program.
 
     For the end, where Python tidies up: all is said then, and KeyboardInterrupt would show a
     traceback.
@@ -75,11 +69,7 @@ def die_of_ctrl_c() -> None:
 def _descriptor() -> int:
     try:
         return sys.stderr.fileno()
-    except (
-        AttributeError,
-        OSError,
-        ValueError,
-    ):  # there is none, or something else stands in its place
+    except (AttributeError, OSError, ValueError):  # there is none, or something in its place
         return 2
 
 

@@ -1,26 +1,18 @@
-"""The images of a run: those that are clustered, that the features learn from, that test what was
-fitted.
-"""
+"""The images of a run: what is clustered, what the features learn from, what tests them."""
 
 import hashlib
 import logging
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from scratchclust.errors import InputError
+from scratchclust.recipes.lengths import Known
+from scratchclust.recipes.plan import Plan, Tell
+from scratchclust.recipes.recipe import Applied
 
 logger = logging.getLogger("scratchclust.recipes")
-
-
-_IN_OPTIONS = {
-    "load without strict": "leave --strict out",
-    "ask for fewer clusters": "give more images, or take --method dbscan, which finds the number of clusters",
-    "choose fewer clusters": "give more images, or take --method dbscan, which finds the number of clusters",
-    "call fit(images, labels)": "give images in folders of their classes",
-}
 
 
 class Images(NamedTuple):
@@ -32,69 +24,116 @@ class Images(NamedTuple):
     applied: Any = None  # what a fitted pipeline is applied to; None: nothing
 
 
-def load(
-    name: str,
-    splits: tuple[str, str | None, str | None],
-    *,
-    limit: int | None,
-    classes: tuple[int, ...] | None,
-    needed: tuple[int, str],
-    tell: Callable[[str], None],
-    reading: Mapping[str, Any] | None = None,
-) -> Images:
-    """Reads the splits of a data set.
+def load(plan: Plan, *, tell: Tell) -> Images:
+    """Read the images of a run, and refuse those that it cannot be done with.
 
     Args:
-        name: A name or a path that `scratchclust.data.load` takes.
-        splits: Of the images that are clustered, learned from (None: the same) and tested on (None:
-            nothing).
-        limit: The first so many images of each.
-        classes: Only images of these labels.
-        needed: The smallest number of images to cluster, and for what.
-        tell: Is told each split.
-        reading: Other arguments of `scratchclust.data.load`.
+        plan: what is to be done, with `plan.source`, which says of which images.
+        tell: is told each split.
 
     Raises:
-        InputError: The data cannot be read, have no labels where classes are chosen, or too few
-            images.
+        InputError: the data cannot be read, have no labels where labels are needed, or too few
+            images, or too small ones.
     """
-    found = []
-    for split in splits:
-        if split is not None:
-            tell(f"loading {name}, {split}")
-        more = {**(reading or {}), "tell": lambda line: tell(f"loading {line}")}
-        found.append(None if split is None else _one(name, split, limit, classes, more))
-    images = Images(*found)
-    n_needed, purpose = needed
-    if len(images.clustered.images) < n_needed:
-        n = len(images.clustered.images)
-        raise InputError(f"{name} has {n} images, too few for {purpose}: give {n_needed} or more")
-    logger.info("taken: %s", images.clustered.taken)
+    source = plan.source
+    clustered = _read(plan, source.split, tell)
+    known = Known(len(clustered.images), clustered.images.shape[1:], is_read=True)
+    plan.check_images(known)
+    images = Images(
+        clustered,
+        None if source.fit_split is None else _read(plan, source.fit_split, tell),
+        None if source.test_split is None else _read(plan, source.test_split, tell),
+    )
+    logger.info("taken: %s", clustered.taken)
     for dataset in filter(None, images):  # `data.load` has told their number and the first
         for file in dataset.skipped:
             logger.warning("skipped %s: %s", file.path, file.reason)
-    return images
+    if plan.labels_used and any(not variant.blind for variant in plan.variants):
+        teaching = images.clustered if images.learned is None else images.learned
+        check_labelled(teaching, plan.recipe.name, source.name)
+        n_classes = len(source.groups or np.unique(teaching.labels))
+        plan.check_images(known._replace(n_classes=n_classes))
+    if source.applied is not None:
+        images = images._replace(applied=_applied(plan, source.applied, tell))
+    return images if source.groups is None else _all_in_groups(images, source.groups)
 
 
-def in_drawn_order(dataset: Any, n: int) -> Any:
-    """The first n images of a data set in an order that is drawn once for all; all of them if there
-    are not more.
-    """
+def _read(plan: Plan, split: str, tell: Tell) -> Any:
+    """The images of a split that take part: of the classes, and no more than the limit."""
+    source = plan.source
+    if source.classes is None:
+        return _load(plan, split, tell, limit=source.limit)
+    dataset = _load(plan, split, tell)
+    _check_classes_there(dataset, source.classes, f"{source.name}, {split},", source.name)
+    return of_classes(dataset, source.classes, limit=source.limit, seed=plan.settings.seed)
+
+
+def _load(plan: Plan, split: str, tell: Tell, **more: Any) -> Any:
     from scratchclust import data
 
-    chosen = np.random.default_rng(0).permutation(len(dataset.images))[:n]
-    images = dataset.images[chosen]
-    labels = None if dataset.labels is None else dataset.labels[chosen]
-    paths = None if dataset.paths is None else tuple(dataset.paths[i] for i in chosen)
-    return dataset._replace(
-        images=images, labels=labels, paths=paths, sha256=data.pixels_sha256(images)
+    source = plan.source
+    tell(f"loading {source.name}, {split}")
+    return data.load(
+        source.name,
+        split=split,
+        size=source.size,
+        fit=source.fit,
+        strict=source.strict,
+        seed=plan.settings.seed,
+        tell=lambda line: tell(f"loading {line}"),
+        **more,
     )
 
 
+def _applied(plan: Plan, wanted: Applied, tell: Tell) -> Any:
+    """The images that everything is tried on in the end."""
+    dataset = _load(plan, wanted.split, tell)
+    n = len(dataset.images) if wanted.n is None else wanted.n
+    return in_drawn_order(dataset, n)
+
+
+def _check_classes_there(dataset: Any, classes: tuple[int, ...], where: str, name: str) -> None:
+    if dataset.labels is None:
+        raise InputError(
+            f"{name} has no labels by which to choose the classes {classes}: give labelled images"
+        )
+    there = np.unique(dataset.labels[dataset.labels >= 0])
+    if absent := sorted({*classes} - {*there.tolist()}):
+        raise InputError(
+            f"{where} has no image of the labels {', '.join(map(str, absent))} of classes=: "
+            f"it has {_ranges(there.tolist())}"
+        )
+
+
+def of_classes(dataset: Any, classes: tuple[int, ...], *, limit: int | None, seed: int) -> Any:
+    """The images of these labels; under a limit the first, or, class by class, a sample of all."""
+    from scratchclust import data
+
+    chosen = np.flatnonzero(np.isin(dataset.labels, classes))
+    labels = dataset.labels[chosen]
+    if limit is not None and data.is_class_by_class(labels):
+        chosen = chosen[np.sort(data.drawn_order(labels, seed)[:limit])]
+    return _of(dataset, chosen[:limit])
+
+
+def in_drawn_order(dataset: Any, n: int) -> Any:
+    """The first n images, or all, of a data set in an order that is drawn once for all."""
+    return _of(dataset, np.random.default_rng(0).permutation(len(dataset.images))[:n])
+
+
+def _of(dataset: Any, chosen: np.ndarray) -> Any:
+    """The data set of the chosen images alone."""
+    from scratchclust import data
+
+    images = dataset.images[chosen]
+    labels = None if dataset.labels is None else dataset.labels[chosen]
+    paths = None if dataset.paths is None else tuple(dataset.paths[i] for i in chosen)
+    sha256 = data.pixels_sha256(images)
+    return dataset._replace(images=images, labels=labels, paths=paths, sha256=sha256)
+
+
 def in_groups(dataset: Any, groups: Mapping[str, tuple[int, ...]]) -> Any:
-    """The data set with the groups in the place of its labels; -1, not known, for those of no
-    group.
-    """
+    """The data set with groups in the place of its labels; -1, not known, for those of none."""
     if dataset.labels is None:
         return dataset
     labels = np.full(len(dataset.labels), -1, np.int32)
@@ -103,60 +142,28 @@ def in_groups(dataset: Any, groups: Mapping[str, tuple[int, ...]]) -> Any:
     return dataset._replace(labels=labels, label_names=tuple(groups))
 
 
-def _one(
-    name: str,
-    split: str,
-    limit: int | None,
-    classes: tuple[int, ...] | None,
-    reading: Mapping[str, Any],
-) -> Any:
-    from scratchclust import data
-
-    try:
-        if classes is None:
-            return data.load(name, split=split, limit=limit, **reading)
-        dataset = data.load(name, split=split, **reading)
-    except InputError as error:
-        raise InputError(in_options(str(error))) from error
-    if dataset.labels is None:
-        raise InputError(
-            f"{name} has no labels by which to choose the classes {classes}: give labelled images"
-        )
-    there = np.unique(dataset.labels[dataset.labels >= 0])
-    if absent := sorted({*classes} - {*there.tolist()}):
-        raise InputError(
-            f"{name}, {split}, has no image of the labels {', '.join(map(str, absent))} of --digits: "
-            f"it has {_ranges(there.tolist())}"
-        )
-    chosen = np.flatnonzero(np.isin(dataset.labels, classes))
-    labels = dataset.labels[chosen]
-    if limit is not None and data.is_class_by_class(labels):
-        chosen = chosen[np.sort(data.drawn_order(labels, reading.get("seed", 0))[:limit])]
-    chosen = chosen[:limit]
-    images = dataset.images[chosen]
-    paths = None if dataset.paths is None else tuple(dataset.paths[i] for i in chosen)
-    sha256 = data.pixels_sha256(images)
-    return dataset._replace(
-        images=images, labels=dataset.labels[chosen], paths=paths, sha256=sha256
-    )
+def _all_in_groups(images: Images, groups: Mapping[str, tuple[int, ...]]) -> Images:
+    there = {name: dataset for name, dataset in images._asdict().items() if dataset is not None}
+    return images._replace(**{name: in_groups(found, groups) for name, found in there.items()})
 
 
 def check_labelled(dataset: Any, recipe: str, name: str) -> None:
-    """Refuses images that a recipe is to learn from and whose labels are not all known. Raises
-    InputError.
+    """Refuse images that a recipe is to learn from, unless the labels of all are known.
+
+    Raises:
+        InputError: some are not.
     """
     n_unknown = len(dataset.images) if dataset.labels is None else int((dataset.labels < 0).sum())
     if n_unknown:
         raise InputError(
-            f"recipe {recipe} learns from labels, but {n_unknown} of the {len(dataset.images)} images of {name} have "
-            "none: put each into a folder of its class, or take a recipe that needs no labels"
+            f"recipe {recipe} learns from labels, but {n_unknown} of the {len(dataset.images)} "
+            f"images of {name} have none: put each into a folder of its class, or take a recipe "
+            "that needs no labels"
         )
 
 
 def record(dataset: Any) -> dict[str, Any]:
-    """What metrics.json tells of the images, and by what a finished run is known to be of the same
-    ones.
-    """
+    """What metrics.json tells of the images, by which a finished run is known to be of them."""
     labels = dataset.labels
     return {
         "n": len(dataset.images),
@@ -165,17 +172,6 @@ def record(dataset: Any) -> dict[str, Any]:
         "labels_sha256": None if labels is None else hashlib.sha256(labels.tobytes()).hexdigest(),
         "taken": dataset.taken,
     }
-
-
-def in_options(message: str) -> str:
-    """A message of the library with the command line's options in the place of Python's arguments
-    and calls.
-    """
-    # Not within a path: folders may well be called split=train.
-    message = re.sub(r"(?<![^\s(])(size|split|limit)='?(\w+)'?(?=[\s,;:)]|$)", r"--\1 \2", message)
-    for theirs, ours in _IN_OPTIONS.items():
-        message = message.replace(theirs, ours)
-    return message
 
 
 def _ranges(numbers: list[int]) -> str:

@@ -1,7 +1,6 @@
-"""The one function that runs any recipe: load, fit and score each variant, draw, write, rename into
-place.
-"""
+"""The one function that runs any plan: load, fit and score, draw, write, rename into place."""
 
+import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,23 +8,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
+import scratchclust
 from scratchclust import runs
 from scratchclust.errors import InputError
-from scratchclust.experiment.images import (
-    Images,
-    check_labelled,
-    in_drawn_order,
-    in_groups,
-    in_options,
-    load,
-    record,
-)
-from scratchclust.files import plain
-from scratchclust.recipes.catalogue import find
-from scratchclust.recipes.plan import Settings, Tell, Work, describe
-from scratchclust.recipes.recipe import Applied, Variant
+from scratchclust.experiment.images import Images, load, record
+from scratchclust.files import plain, sha256_of_file, sha256_of_json, sha256_of_tree
+from scratchclust.recipes.lengths import Known, check_axes
+from scratchclust.recipes.plan import Plan, Settings, Tell, describe, plan
+from scratchclust.recipes.recipe import Recipe, Variant
 
 logger = logging.getLogger("scratchclust.recipes")
 
@@ -36,11 +28,20 @@ class Outcome:
 
     folder: Path
     metrics: dict[str, Any]
-    was_finished: bool = False  # --resume found it complete: nothing was computed
+    was_finished: bool = False  # a resumed run was complete: nothing was computed
+
+
+class _Work(NamedTuple):
+    """What every step of a run needs."""
+
+    plan: Plan
+    folder: runs.RunFolder
+    images: Images
+    tell: Tell
 
 
 def run(
-    recipe: str = "digits",
+    recipe: str | Recipe | Plan = "digits",
     settings: Settings | None = None,
     *,
     output: str | Path | None = None,
@@ -50,249 +51,220 @@ def run(
     tell: Tell | None = None,
     begin: Callable[[], None] | None = None,
 ) -> Outcome:
-    """Runs a recipe and leaves a run's folder.
+    """Run a recipe and leave a run's folder.
 
     Args:
-        recipe: A name of `scratchclust.recipes.RECIPES`.
-        settings: What differs from the recipe as it stands.
+        recipe: a name of `scratchclust.recipes.RECIPES`, a recipe, or the plan of one.
+        settings: what differs from the recipe as it stands; a plan has its own.
         output: DIR, the run's folder; runs/<recipe> by default.
-        resume: Keep the finished stages of DIR.partial; a DIR that is complete with these settings
+        resume: keep the finished stages of DIR.partial; a DIR that is complete with these settings
             is left as it is.
-        overwrite: Replace an existing DIR when the new run is complete; without `resume`, clear
+        overwrite: replace an existing DIR when the new run is complete; without `resume`, clear
             DIR.partial first.
-        command: The command line, for the record.
-        tell: Called with a line of text before each step.
-        begin: Called once, when settings, folder and images are found to be good and JAX is needed:
+        command: the command line, for the record.
+        tell: called with a line of text before each step.
+        begin: called once, when settings, folder and images are found to be good and JAX is needed:
             until then nothing waits for it. Here a program may set it up.
 
     Returns:
         The folder and its metrics.
 
     Raises:
-        InputError: If the recipe, a setting, the data or the folder cannot be used; the message
-            says what to do.
+        InputError: the recipe, a setting, the data or the folder cannot be used; the message says
+            what to do.
     """
-    work = Work(find(recipe), settings or Settings(), command, tell or (lambda line: None))
-    work.check()
-    final = Path(output or Path("runs") / recipe)
+    planned = recipe if isinstance(recipe, Plan) else plan(recipe, settings)
+    tell = tell or (lambda line: None)
+    final = Path(output or Path("runs") / planned.recipe.name)
     if resume and not overwrite and (final / "metrics.json").is_file():
-        return _finished(work, final)
+        return _finished(planned, final, tell)
     with runs.working(final, resume=resume, overwrite=overwrite) as folder:
-        metrics = _compute(work, folder, begin or (lambda: None))
+        metrics = _compute(planned, folder, command, tell, begin or (lambda: None))
         folder.finish()
     return Outcome(folder.final, metrics)
 
 
-def check(recipe: str, settings: Settings) -> None:
-    """Refuses a recipe or settings that `run` would refuse, before anything is read. Raises
-    InputError.
+def check(recipe: str | Recipe, settings: Settings) -> None:
+    """Refuse a recipe or settings that `run` would refuse, before anything is read.
+
+    Raises:
+        InputError: they cannot be used.
     """
-    Work(find(recipe), settings, None, lambda line: None).check()
+    plan(recipe, settings)
 
 
-def _finished(work: Work, final: Path) -> Outcome:
+def _finished(planned: Plan, final: Path, tell: Tell) -> Outcome:
     metrics = runs.read_metrics(final)
     # The pictures last, since reading them takes time: they may have changed, or be gone, under the
     # same name.
-    differing = different(work, metrics) or other_images(metrics, _load(work).clustered)
+    differing = different(planned, metrics) or other_images(
+        metrics, load(planned, tell=tell).clustered
+    )
     if differing:
         raise InputError(
             f"{final} is complete, but was made with different {' and '.join(differing)}: "
-            "give another --output, or --overwrite"
+            "give another output=, or overwrite="
         )
     return Outcome(final.resolve(), metrics, was_finished=True)
 
 
-def different(work: Work, metrics: dict[str, Any]) -> list[str]:
-    """What of a complete run is not as this work would have it: names in metrics.json."""
+def different(planned: Plan, metrics: Mapping[str, Any]) -> list[str]:
+    """What of a complete run is not as this plan would have it: names in metrics.json."""
     same = {
-        "recipe": work.recipe.name,
-        "seed": work.settings.seed,
-        "parameters": plain(work.parameters),
+        "recipe": planned.recipe.name,
+        "seed": planned.settings.seed,
+        "parameters": plain(planned.parameters),
     }
     return [name for name, value in same.items() if metrics[name] != value]
 
 
-def other_images(metrics: dict[str, Any], dataset: Any) -> list[str]:
-    """["images"], if those of a complete run, or their labels, are not those that are there now;
-    else nothing.
-    """
-    was, now = metrics["dataset"], record(dataset)
+def other_images(metrics: Mapping[str, Any], dataset: Any) -> list[str]:
+    """["images"], where those of a complete run, or their labels, are not those there are now."""
+    was = metrics["dataset"]
+    now = record(dataset)
     changed = any(was[name] != now[name] for name in now if name in was and name != "taken")
     return ["images"] if changed else []
 
 
-def _compute(work: Work, folder: runs.RunFolder, begin: Callable[[], None]) -> dict[str, Any]:
-    """Everything between the claimed folder and the complete one; gives what is in metrics.json."""
+def _compute(
+    planned: Plan,
+    folder: runs.RunFolder,
+    command: str | None,
+    tell: Tell,
+    begin: Callable[[], None],
+) -> dict[str, Any]:
+    """Everything between the claimed folder and the complete one; what is in metrics.json."""
     start = perf_counter()
-    logger.info("recipe %s, %s", work.recipe.name, work.settings)
-    loaded_images = _load(work)
+    logger.info("recipe %s, %s", planned.recipe.name, planned.settings)
+    work = _Work(planned, folder, load(planned, tell=tell), tell)
     loaded = perf_counter() - start
     begin()
+    _check_networks_of_ones_own(work)
+    clustered = work.images.clustered
     with _compile_seconds() as compiled:
-        stages = {
-            variant.name: _fitted(work, folder, variant, loaded_images) for variant in work.variants
-        }
-        curves = {
-            "scan": _scanned(work, folder, loaded_images, stages) if work.settings.scan else None,
-            "elbow": _elbow(work, folder, loaded_images, stages, work.elbow)
-            if work.elbow
-            else None,
-        }
-        from scratchclust.experiment.write import (
-            metrics_of,
-            write_outputs,
-        )  # loads matplotlib: not before it is needed
+        stages = {variant.name: _fitted(work, variant) for variant in planned.variants}
+        curves = _curves(work, stages)
+        # loads matplotlib: not before it is needed
+        from scratchclust.experiment.write import metrics_of, write_outputs
 
-        write_outputs(work, folder.path, loaded_images.clustered, stages, curves, tell=work.tell)
+        write_outputs(planned, folder.path, clustered, stages, curves, tell=tell)
     seconds = {"total": perf_counter() - start, "load": loaded, "compile": sum(compiled)}
-    runs.write_metrics(
-        folder.path / "metrics.json",
-        metrics_of(work, loaded_images.clustered, stages, curves, seconds, command=work.command),
-    )
+    metrics = metrics_of(planned, clustered, stages, curves, seconds, command=command)
+    runs.write_metrics(folder.path / "metrics.json", metrics)
     return runs.read_metrics(folder.path)
 
 
-def _load(work: Work) -> Images:
-    settings, recipe = work.settings, work.recipe
-    test = None if settings.data is not None else recipe.test_split
-    splits = (work.split, work.fit_split, test)
-    reading = {
-        "size": settings.size,
-        "fit": settings.fit,
-        "strict": settings.strict,
-        "seed": settings.seed,
-    }
-    source = recipe.dataset if settings.data is None else settings.data
-    images = load(
-        source,
-        splits,
-        limit=work.limit,
-        classes=work.classes,
-        needed=work.needed,
-        reading=reading,
-        tell=work.tell,
-    )
-    work.check_images(images.clustered.images.shape)
-    if recipe.labels_used and any(not variant.blind for variant in work.variants):
-        check_labelled(
-            images.clustered if images.learned is None else images.learned, recipe.name, source
-        )
-    if work.applied is not None:
-        images = images._replace(applied=_applied(work, work.applied, source, reading))
-    if work.groups is not None:
-        grouped = {
-            name: in_groups(dataset, work.groups)
-            for name, dataset in images._asdict().items()
-            if dataset
-        }
-        images = images._replace(**grouped)
-    return images
+def _check_networks_of_ones_own(work: _Work) -> None:
+    """Refuse reductions to more axes than a network of one's own gives: only its file knows."""
+    clustered = work.images.clustered.images
+    known = Known(len(clustered), clustered.shape[1:], is_read=True)
+    for variant in work.plan.variants:
+        step = variant.features
+        is_known = work.plan.lengths[variant.name]["features"] is not None
+        if step.estimator == "PretrainedFeatures" and variant.reduce and not is_known:
+            features = scratchclust.PretrainedFeatures(**step.parameters).fit(clustered[:1])
+            check_axes(variant, known, n_features=features.n_features_out_)
 
 
-def _applied(work: Work, wanted: Applied, source: str, reading: Mapping[str, Any]) -> Any:
-    """The images that everything is tried on in the end."""
-    from scratchclust import data
-
-    work.tell(f"loading {source}, {wanted.split}")
-    try:
-        dataset = data.load(source, split=wanted.split, **reading)
-    except InputError as error:
-        raise InputError(in_options(str(error))) from error
-    n = (
-        wanted.n if work.settings.data is None else len(dataset.images)
-    )  # of a person's own images all
-    return in_drawn_order(dataset, min(n, work.settings.limit or n))
+# --- stages
 
 
-def _fitted(work: Work, folder: runs.RunFolder, variant: Variant, images: Images) -> runs.Stage:
+def _fitted(work: _Work, variant: Variant) -> runs.Stage:
     """The variant's stage: the one that is there from before, or a new one."""
     from scratchclust.experiment.fit import fit_variant
 
-    place, key = (
-        folder.stages / runs.slug(variant.name),
-        work.fingerprint(images, describe(variant)),
-    )
-    stage = runs.load_stage(place, key)
-    if stage is None:
-        seed, labels_used = work.settings.seed, work.recipe.labels_used and not variant.blind
-        # named by the configuration too: under --resume, checkpoints of another one would be
-        # refused
-        checkpoints = folder.path / "checkpoints" / f"{runs.slug(variant.name)}-{key[:12]}"
-        every = work.recipe.watched_every
-        stage = fit_variant(
+    name = runs.slug(variant.name)
+    key = fingerprint(work.plan, work.images, describe(variant))
+
+    def make() -> runs.Stage:
+        return fit_variant(
             variant,
-            images,
-            seed=seed,
+            work.images,
+            seed=work.plan.settings.seed,
             tell=work.tell,
-            labels_used=labels_used,
-            checkpoints=checkpoints,
-            watched_every=every,
+            labels_used=work.plan.labels_used and not variant.blind,
+            # named by the configuration too: checkpoints of another one would be refused
+            checkpoints=work.folder.path / "checkpoints" / f"{name}-{key[:12]}",
+            watched_every=work.plan.recipe.watched_every,
         )
-        runs.save_stage(place, stage, key)
-        logger.info("stage %s is finished", place.name)
-    return stage
+
+    return _kept_or_made(work, name, key, make)
 
 
-def _scanned(
-    work: Work, folder: runs.RunFolder, images: Images, stages: dict[str, runs.Stage]
-) -> runs.Stage:
-    from scratchclust.experiment.scan import LARGEST, STARTS, scan
+def _curves(work: _Work, stages: Mapping[str, runs.Stage]) -> dict[str, runs.Stage]:
+    """The stages over numbers of clusters that the plan asks for, of the first variant."""
+    from scratchclust.experiment.scan import LARGEST, STARTS, elbow, scan
 
-    what = {"scan_to": LARGEST, "starts": STARTS}
-    return _over_k(work, folder, images, stages, "scan", what, scan)
-
-
-def _elbow(
-    work: Work,
-    folder: runs.RunFolder,
-    images: Images,
-    stages: dict[str, runs.Stage],
-    ks: tuple[int, ...],
-) -> runs.Stage:
-    from scratchclust.experiment.scan import STARTS, elbow
-
-    return _over_k(
-        work,
-        folder,
-        images,
-        stages,
-        "elbow",
-        {"elbow": ks, "starts": STARTS},
-        partial(elbow, ks=ks),
-    )
+    ks = work.plan.elbow
+    found = {}
+    if work.plan.settings.scan:
+        what = {"scan_to": LARGEST, "starts": STARTS}
+        found["scan"] = _over_k(work, stages, "scan", what, scan)
+    if ks:
+        what = {"elbow": ks, "starts": STARTS}
+        found["elbow"] = _over_k(work, stages, "elbow", what, partial(elbow, ks=ks))
+    return found
 
 
 def _over_k(
-    work: Work,
-    folder: runs.RunFolder,
-    images: Images,
-    stages: dict[str, runs.Stage],
+    work: _Work,
+    stages: Mapping[str, runs.Stage],
     name: str,
-    what: dict[str, Any],
-    make: Callable[..., runs.Stage],
+    what: Mapping[str, Any],
+    over_k: Callable[..., runs.Stage],
 ) -> runs.Stage:
-    """A stage over numbers of clusters, for the first variant: the one that is there from before,
-    or a new one.
-    """
-    variant = work.variants[0]
-    place, key = folder.stages / name, work.fingerprint(images, {**what, "of": describe(variant)})
+    variant = work.plan.variants[0]
+
+    def make() -> runs.Stage:
+        pipeline = stages[variant.name].pipeline
+        images = work.images.clustered.images
+        return over_k(variant, pipeline, images, seed=work.plan.settings.seed, tell=work.tell)
+
+    key = fingerprint(work.plan, work.images, {**what, "of": describe(variant)})
+    return _kept_or_made(work, name, key, make)
+
+
+def _kept_or_made(work: _Work, name: str, key: str, make: Callable[[], runs.Stage]) -> runs.Stage:
+    """The stage that is there from before, if its key is the same; else a new one, saved."""
+    place = work.folder.stages / name
     stage = runs.load_stage(place, key)
     if stage is None:
-        pipeline = stages[variant.name].pipeline
-        stage = make(
-            variant, pipeline, images.clustered.images, seed=work.settings.seed, tell=work.tell
-        )
+        stage = make()
         runs.save_stage(place, stage, key)
         logger.info("stage %s is finished", name)
     return stage
 
 
+def fingerprint(planned: Plan, images: Images, part: Mapping[str, Any]) -> str:
+    """What a stage must agree in to be kept; labels too, since it keeps the scores against them."""
+    used = {name: dataset for name, dataset in images._asdict().items() if dataset is not None}
+    return sha256_of_json(
+        {
+            "version": scratchclust.__version__,
+            "recipe": planned.recipe.name,
+            "seed": planned.settings.seed,
+            **{name: [dataset.sha256, _labels_sha256(dataset)] for name, dataset in used.items()},
+            "part": part,
+            "weights": _weights_sha256(planned.settings.weights),
+        }
+    )
+
+
+def _labels_sha256(dataset: Any) -> str:
+    return hashlib.sha256(b"" if dataset.labels is None else dataset.labels.tobytes()).hexdigest()
+
+
+def _weights_sha256(weights: str | None) -> Any:
+    """Of the person's own network, which may become another one under the same name."""
+    path = Path(weights or "")
+    if weights and path.is_file():
+        return sha256_of_file(path)
+    return sha256_of_tree(path) if weights and path.is_dir() else None
+
+
 @contextmanager
 def _compile_seconds() -> Iterator[list[float]]:
-    """Collects the seconds that JAX spends on tracing, lowering and compiling; they are part of the
-    steps' seconds.
-    """
+    """Collect the seconds of tracing, lowering and compiling, which are part of the steps' own."""
     import jax
 
     durations: list[float] = []

@@ -8,7 +8,7 @@ from typing import Any
 from scratchclust import runs
 from scratchclust.experiment.draw import draw_all, draw_over_k
 from scratchclust.experiment.images import record
-from scratchclust.recipes.plan import Tell, Work
+from scratchclust.recipes.plan import Plan, Tell
 from scratchclust.runs.records import ASSIGNMENTS
 from scratchclust.runs.result import (
     DatasetRecord,
@@ -22,11 +22,11 @@ from scratchclust.runs.result import (
 
 
 def write_outputs(
-    plan: Work,
+    plan: Plan,
     folder: Path,
     dataset: Any,
     stages: Mapping[str, runs.Stage],
-    curves: Mapping[str, runs.Stage | None],
+    curves: Mapping[str, runs.Stage],
     *,
     tell: Tell,
 ) -> None:
@@ -37,8 +37,7 @@ def write_outputs(
     shutil.rmtree(folder / "figures", ignore_errors=True)
     draw_all(folder / "figures", stages, dataset, seed=plan.settings.seed, tell=tell)
     for name, stage in curves.items():
-        if stage is not None:
-            draw_over_k(folder / "figures" / f"{name}.png", stage, next(iter(stages)))
+        draw_over_k(folder / "figures" / f"{name}.png", stage, next(iter(stages)))
     tell("writing the run")
     runs.write_assignments(folder / ASSIGNMENTS, assignment_columns(dataset, stages))
     runs.write_model(folder, next(iter(stages.values())).pipeline)
@@ -61,10 +60,10 @@ def assignment_columns(dataset: Any, stages: Mapping[str, runs.Stage]) -> dict[s
 
 
 def metrics_of(
-    plan: Work,
+    plan: Plan,
     dataset: Any,
     stages: Mapping[str, runs.Stage],
-    curves: Mapping[str, runs.Stage | None],
+    curves: Mapping[str, runs.Stage],
     seconds: Mapping[str, float],
     *,
     command: str | None,

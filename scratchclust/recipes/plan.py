@@ -1,303 +1,283 @@
-"""What is to be done: a recipe with a person's settings, checked before anything is computed."""
+"""From a recipe and a person's settings to a `Plan`: everything resolved, or refused at once.
 
-import hashlib
-import math
-from collections.abc import Callable, Mapping
+    Recipe, Settings  ->  Source (which images), variants (which pipelines)  ->  Plan
+
+What cannot be is refused here, as far as it can be known before images are read; what their shape
+and number decide, by `Plan.check_images`, once they are read. Both ask `lengths`. Nothing here
+needs NumPy. A `Recipe` that is made of a person's words is planned like one of the catalogue.
+"""
+
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import scratchclust
-from scratchclust.data.dataset import Fit
 from scratchclust.errors import InputError
-from scratchclust.files import sha256_of_file, sha256_of_tree
+from scratchclust.recipes.catalogue import find
+from scratchclust.recipes.known_sets import known_set
+from scratchclust.recipes.lengths import (
+    Known,
+    check_axes,
+    lengths_of,
+    n_classes_of_network,
+    needs,
+)
 from scratchclust.recipes.recipe import Applied, Recipe, Spec, Variant
-from scratchclust.recipes.words import n_clusters_of, with_method, with_n_clusters, with_reduction
-from scratchclust.runs import fingerprint
+from scratchclust.recipes.settings import Settings, Tell, check_settings
+from scratchclust.recipes.words import (
+    method_of,
+    n_clusters_of,
+    with_method,
+    with_n_clusters,
+    with_reduction,
+)
 
-Tell = Callable[[str], None]  # takes a line that says what is being done
+if TYPE_CHECKING:
+    from scratchclust.data.dataset import Fit
 
-
-@dataclass(frozen=True)
-class Settings:
-    """What a person may change in a recipe."""
-
-    seed: int = 0  # the random state of every step that has one
-    limit: int | None = None  # the first so many images
-    split: str | None = None  # another split than the recipe's
-    full: bool = False  # all splits, where the recipe takes only one
-    scan: bool = False  # also inertia, silhouette and Dunn's index over k = 2..20
-    epochs: int | None = None  # of the networks, in the place of the recipe's own
-    data: str | None = None  # other images: a name or a path that `scratchclust.data.load` takes
-    # height and width, or (height, width), to which every image is brought
-    size: int | tuple[int, int] | None = None
-    fit: Fit = "crop"  # how images of other proportions are: "crop", "pad" or "squeeze"
-    strict: bool = False  # refuse a folder with files that are no readable pictures
-    # of a network that was trained before: what `PretrainedFeatures` takes
-    weights: str | None = None
-    classes: tuple[int, ...] | None = None  # only images of these labels, and as many clusters
-    method: str | None = None  # another clustering: what `recipes.methods.with_method` takes
-    reduce: str | None = None  # another reduction: what `recipes.methods.with_reduction` takes
-    # in which networks are trained; "bfloat16" leaves their parameters in float32
-    precision: str = "float32"
+__all__ = ["Plan", "Settings", "Source", "Tell", "describe", "plan"]
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the images come from."""
+    """Which images take part, and in which form.
 
+    Attributes:
+        name: a name or a path that `scratchclust.data.load` takes.
+        split: what is clustered.
+        fit_split: what the features learn from; None: from what is clustered.
+        test_split: what a classifier is tested on; None: on nothing.
+        applied: which images everything is tried on in the end; None: on none.
+        groups: of labels, each of which counts as one label; None: labels are as they are.
+        classes: the labels of the images that take part; None: all.
+        limit: the first so many images of each split; None: all.
+        size, fit, strict: how images are read, as in `Settings`.
+        known: what is known of the images before they are read.
+    """
+
+    name: str
     split: str
+    fit_split: str | None
+    test_split: str | None
+    applied: Applied | None
+    groups: Mapping[str, tuple[int, ...]] | None
+    classes: tuple[int, ...] | None
+    limit: int | None
+    size: int | tuple[int, int] | None
+    fit: "Fit"
+    strict: bool
+    known: Known
 
 
 @dataclass(frozen=True)
-class Work:
-    """A recipe, the settings, and who is told of the progress."""
+class Plan:
+    """All that is decided of a run before an image is read.
+
+    Attributes:
+        recipe: what the experiment is.
+        settings: what a person changed in it.
+        source: which images take part.
+        variants: the pipelines to fit, with everything that was asked for; each name once.
+        lengths: by a variant's name and a step's, how many numbers the step gives for an image;
+            None where that is not known before images are read.
+        n_clusters: by a variant's name; None where the method finds the number.
+        epochs: by a variant's name, those of its network; None where none is trained.
+        elbow: the numbers of clusters over which the inertia is drawn; None: it is not.
+        labels_used: whether labels take part in training.
+        parameters: everything but the seed that decides the result, as in metrics.json.
+    """
 
     recipe: Recipe
     settings: Settings
-    command: str | None  # the command line, for the record
-    tell: Tell
+    source: Source
+    variants: tuple[Variant, ...]
+    lengths: Mapping[str, Mapping[str, int | None]]
+    n_clusters: Mapping[str, int | None]
+    epochs: Mapping[str, int | None]
+    elbow: tuple[int, ...] | None
+    labels_used: bool
+    parameters: Mapping[str, Any]
 
-    @property
-    def labels_used(self) -> bool:
-        """Whether labels take part in training."""
-        return self.recipe.labels_used
+    def check_images(self, known: Known) -> None:
+        """Refuse images of which there are too few, or which are too small, for a variant.
 
-    @property
-    def source(self) -> "Source":
-        """What is clustered."""
-        return Source(self.split)
+        Args:
+            known: of the images, now that they are read.
 
-    @property
-    def split(self) -> str:
-        """What is clustered: the split asked for, all under --full, else the recipe's.
-
-        Of a person's own images it is all, or what a recipe fits, where it applies that to others.
+        Raises:
+            InputError: the message says what to give.
         """
-        if self.settings.split is not None:
-            return self.settings.split
-        if self.settings.data is not None:
-            return "all" if self.recipe.applied is None else self.recipe.split
-        return (
-            self.recipe.full_split or self.recipe.split if self.settings.full else self.recipe.split
-        )
-
-    @property
-    def fit_split(self) -> str | None:
-        """What the features learn from, if that is not what is clustered. A person's own images are
-        both.
-        """
-        same = self.settings.data is not None or self.recipe.fit_split == self.split
-        return None if same else self.recipe.fit_split
-
-    @property
-    def applied(self) -> Applied | None:
-        """Which images everything is tried on in the end; none of them, if the person chose a
-        split.
-        """
-        return None if self.settings.split is not None else self.recipe.applied
-
-    @property
-    def groups(self) -> Mapping[str, tuple[int, ...]] | None:
-        """The groups of the labels of the recipe's own data; a person's own labels are as they are."""
-        return None if self.settings.data is not None else self.recipe.groups
-
-    @property
-    def limit(self) -> int | None:
-        """The first so many images: as asked for, else the recipe's own."""
-        return self.settings.limit or (
-            None if self.settings.data is not None else self.recipe.limit
-        )
-
-    @property
-    def variants(self) -> tuple[Variant, ...]:
-        """The recipe's variants, with what was asked for in the place of what the features have."""
-        epochs = self.settings.epochs or (self.recipe.full_epochs if self.settings.full else None)
-        asked = {"epochs": epochs, "weights": self.settings.weights}
-        if self.settings.precision != "float32":
-            asked["precision"] = self.settings.precision
-        found: dict[str, Variant] = {}
-        for variant in self.recipe.variants:
-            variant = self._as_asked(_with(variant, asked))
-            found.setdefault(variant.name, variant)  # once, where two have become the same
-        return tuple(found.values())
-
-    def _as_asked(self, variant: Variant) -> Variant:
-        settings = self.settings
-        if settings.classes is not None:
-            variant = with_n_clusters(variant, len(settings.classes))
-        if settings.method is not None:
-            variant = with_method(variant, settings.method)
-        return variant if settings.reduce is None else with_reduction(variant, settings.reduce)
-
-    @property
-    def classes(self) -> tuple[int, ...] | None:
-        """The labels of the images that take part: those asked for, else those of the recipe's own
-        data.
-        """
-        return self.settings.classes or (
-            None if self.settings.data is not None else self.recipe.classes
-        )
-
-    @property
-    def elbow(self) -> tuple[int, ...] | None:
-        """The recipe's numbers of clusters, where the method has an inertia to draw over them."""
-        return self.recipe.elbow if self.settings.method in (None, "kmeans", "spectral") else None
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Everything but the seed that decides the result, as in metrics.json."""
-        settings = {name: value for name, value in asdict(self.settings).items() if name != "seed"}
-        return {**settings, "variants": [describe(variant) for variant in self.variants]}
-
-    @property
-    def needed(self) -> tuple[int, str]:
-        """The smallest number of images, and for what: one more than clusters, or the silhouette is
-        not defined.
-        """
-        n_clusters = max(n_clusters_of(variant) or 1 for variant in self.variants)
-        steps = [step for variant in self.variants for step in variant.steps.values()]
-        return max(
-            (n_clusters + 1, f"{n_clusters} clusters"),
-            (self.n_axes, f"{self.n_axes} principal components"),
-            *(
-                (step.parameters["n_components"], "kernel PCA")
-                for step in steps
-                if step.estimator == "KernelPCA"
-            ),
-            *(
-                (int(step.parameters.get("perplexity", 30)) + 1, "t-SNE")
-                for step in steps
-                if step.estimator == "TSNE"
-            ),
-        )
-
-    @property
-    def n_axes(self) -> int:
-        """The largest number of principal components of pixels that a variant asks for."""
-        of_pixels = (
-            variant for variant in self.variants if variant.features.estimator == "PixelFeatures"
-        )
-        return max((_n_principal(variant) for variant in of_pixels), default=0)
-
-    def check_images(self, shape: tuple[int, ...]) -> None:
-        """Refuses images [n h w c] of fewer pixels than principal components are asked for. Raises
-        InputError.
-        """
-        n_pixels = math.prod(shape[1:])
-        if n_pixels < self.n_axes:
-            raise InputError(
-                f"images of {'x'.join(map(str, shape[1:]))} have {n_pixels} numbers each, too few for {self.n_axes} "
-                "principal components: give larger ones, or --size"
-            )
-
-    def check(self) -> None:
-        """Refuses settings that do not go together. Raises InputError."""
-        settings = self.settings
-        if not 0 <= settings.seed < 2**32:
-            raise InputError(
-                f"--seed must be a whole number from 0 to 2**32 - 1, but is {settings.seed}"
-            )
-        n_needed, purpose = self.needed
-        if settings.limit is not None and settings.limit < n_needed:
-            raise InputError(
-                f"--limit {settings.limit} leaves too few images for {purpose}: give {n_needed} or more"
-            )
-        if settings.epochs is not None and not self._some_feature_has("epochs"):
-            raise InputError(f"recipe {self.recipe.name} trains no network: leave --epochs out")
-        if settings.precision != "float32" and not self._some_feature_has("epochs"):
-            raise InputError(
-                f"recipe {self.recipe.name} trains no network, and all else is done in float32: leave --precision out"
-            )
-        if settings.weights is not None and not self._some_feature_has("weights"):
-            raise InputError(
-                f"recipe {self.recipe.name} takes no pretrained network: leave --weights out"
-            )
-        if settings.epochs is not None and settings.epochs < 1:
-            raise InputError(f"--epochs must be at least 1, but is {settings.epochs}")
-        if self.recipe.applied is not None and settings.classes is not None:
-            raise InputError(
-                f"recipe {self.recipe.name} has groups of labels of its own: leave --digits out"
-            )
-        if settings.full and self.recipe.full_split is None and self.recipe.full_epochs is None:
-            raise InputError(
-                f"recipe {self.recipe.name} takes all its images already: leave --full out"
-            )
-        if settings.strict and settings.data is None:
-            raise InputError(
-                "--strict is about the files of one's own folder: give --data too, or leave --strict out"
-            )
-        if settings.fit != "crop" and settings.size is None:
-            raise InputError(
-                f"--fit {settings.fit} says how images come to a --size: give one, or leave --fit out"
-            )
-        if settings.classes is not None and len(set(settings.classes)) != len(settings.classes):
-            raise InputError(
-                f"--digits names a label twice: {','.join(map(str, settings.classes))}"
-            )
-        if settings.classes is not None and len(settings.classes) < 2:
-            raise InputError(
-                "--digits needs at least two labels, as 5,6,8,9: one makes nothing to tell apart"
-            )
-        if self.recipe.name == "compare" and (settings.method is not None or settings.scan):
-            raise InputError(
-                "recipe compare has all the methods already: leave --method and --scan out"
-            )
-        if settings.scan and any(n_clusters_of(variant) is None for variant in self.variants):
-            raise InputError(
-                "--scan tries numbers of clusters, but dbscan finds that number: leave one of them out"
-            )
+        if known.n is not None:
+            _check_number(self.source, self.variants, known.n)
         for variant in self.variants:
-            length, n_axes = variant.features.parameters.get("latent_dim"), _n_principal(variant)
-            if length is not None and length < n_axes:
-                raise InputError(
-                    f"--reduce pca:{n_axes} asks for more axes than the {length} numbers of {variant.name!r}: "
-                    f"give pca:{length} or fewer"
-                )
-        if settings.full and (settings.data is not None or settings.split is not None):
-            raise InputError(
-                "--full, --split and --data each say what to cluster: leave --full out"
-            )
+            _check_n_classes(self, variant, known)
+            check_axes(variant, known)
 
-    def _some_feature_has(self, parameter: str) -> bool:
-        return any(parameter in variant.features.parameters for variant in self.recipe.variants)
 
-    def fingerprint(self, images: Any, part: dict[str, Any]) -> str:
-        """What a stage must agree in to be kept. The labels too, since a stage keeps the scores
-        against them.
-        """
-        used = {name: dataset for name, dataset in images._asdict().items() if dataset is not None}
-        return fingerprint(
-            {
-                "version": scratchclust.__version__,
-                "recipe": self.recipe.name,
-                "seed": self.settings.seed,
-                **{
-                    name: [dataset.sha256, _labels_sha256(dataset)]
-                    for name, dataset in used.items()
-                },
-                "part": part,
-                "weights": _weights_sha256(self.settings.weights),
-            }
+def plan(recipe: str | Recipe, settings: Settings | None = None) -> Plan:
+    """Everything that a recipe and a person's settings decide.
+
+    Args:
+        recipe: a name of `scratchclust.recipes.RECIPES`, or a recipe.
+        settings: what differs from the recipe as it stands.
+
+    Raises:
+        InputError: there is no such recipe, or the settings cannot be, or not with it.
+    """
+    recipe = find(recipe) if isinstance(recipe, str) else recipe
+    settings = settings or Settings()
+    check_settings(settings)
+    _check_recipe_takes(recipe, settings)
+    variants = _variants(recipe, settings)
+    _check_scan(settings, variants)
+    if settings.data is None:
+        source = _source_of_recipe(recipe, settings)
+    else:
+        source = _source_of_ones_own(recipe, settings, settings.data)
+    planned = _with_what_follows(recipe, settings, source, variants)
+    planned.check_images(planned.source.known)
+    return planned
+
+
+def _with_what_follows(
+    recipe: Recipe, settings: Settings, source: Source, variants: tuple[Variant, ...]
+) -> Plan:
+    changed = {name: value for name, value in asdict(settings).items() if name != "seed"}
+    has_inertia = method_of(variants[0].cluster).has_inertia
+    return Plan(
+        recipe=recipe,
+        settings=settings,
+        source=source,
+        variants=variants,
+        lengths={variant.name: lengths_of(variant, source.known) for variant in variants},
+        n_clusters={variant.name: n_clusters_of(variant) for variant in variants},
+        epochs={variant.name: variant.features.parameters.get("epochs") for variant in variants},
+        elbow=recipe.elbow if has_inertia else None,
+        labels_used=recipe.labels_used,
+        parameters={**changed, "variants": [describe(variant) for variant in variants]},
+    )
+
+
+# --- which images
+
+
+def _source_of_recipe(recipe: Recipe, settings: Settings) -> Source:
+    """The recipe's own images: the split asked for, or in full size, or as the recipe says."""
+    in_size = recipe.full_split if settings.full else None
+    split = settings.split or in_size or recipe.split
+    limit = settings.limit or recipe.limit
+    classes = settings.classes or recipe.classes
+    return Source(
+        name=recipe.dataset,
+        split=split,
+        fit_split=None if recipe.fit_split == split else recipe.fit_split,
+        test_split=recipe.test_split,
+        applied=_applied_to(recipe, settings),
+        groups=recipe.groups,
+        classes=classes,
+        limit=limit,
+        size=settings.size,
+        fit=settings.fit,
+        strict=settings.strict,
+        known=_known_before(recipe.dataset, split, limit, classes, recipe.groups, settings.size),
+    )
+
+
+def _source_of_ones_own(recipe: Recipe, settings: Settings, name: str) -> Source:
+    """A person's own images: all, or what the recipe fits, where it applies that to others.
+
+    The features learn from what is clustered, and labels are as they are.
+    """
+    split = settings.split or ("all" if recipe.applied is None else recipe.split)
+    limit = settings.limit
+    classes = settings.classes
+    return Source(
+        name=name,
+        split=split,
+        fit_split=None,
+        test_split=None,
+        applied=_applied_to(recipe, settings),
+        groups=None,
+        classes=classes,
+        limit=limit,
+        size=settings.size,
+        fit=settings.fit,
+        strict=settings.strict,
+        known=_known_before(name, split, limit, classes, None, settings.size),
+    )
+
+
+def _applied_to(recipe: Recipe, settings: Settings) -> Applied | None:
+    """What everything is tried on in the end: of one's own images all, unless there is a limit."""
+    if recipe.applied is None or settings.split is not None:
+        return None
+    n = recipe.applied.n if settings.data is None else None
+    numbers = [number for number in (n, settings.limit) if number is not None]
+    return replace(recipe.applied, n=min(numbers, default=None))
+
+
+def _known_before(
+    name: str,
+    split: str,
+    limit: int | None,
+    classes: tuple[int, ...] | None,
+    groups: Mapping[str, tuple[int, ...]] | None,
+    size: int | tuple[int, int] | None,
+) -> Known:
+    """What is known of images by their set's name; the numbers are the largest that can be."""
+    found = known_set(name)
+    if found is None:
+        return Known(limit, None, None if classes is None else len(classes))
+    if absent := sorted(label for label in classes or () if not 0 <= label < found.n_classes):
+        raise InputError(
+            f"{name} has no image of the labels {', '.join(map(str, absent))} of classes=: "
+            f"it has 0 to {found.n_classes - 1}"
         )
+    numbers = [number for number in (limit, found.n_of(split)) if number is not None]
+    height, width = size if isinstance(size, tuple) else (size, size)
+    shape = (height or found.shape[0], width or found.shape[1], found.shape[2])
+    return Known(
+        min(numbers, default=None), shape, len(groups or classes or range(found.n_classes))
+    )
 
 
-def _labels_sha256(dataset: Any) -> str:
-    return hashlib.sha256(b"" if dataset.labels is None else dataset.labels.tobytes()).hexdigest()
+# --- which pipelines
 
 
-def _weights_sha256(weights: str | None) -> Any:
-    """Of the person's own network, which may become another one under the same name."""
-    path = Path(weights or "")
-    if weights and path.is_file():
-        return sha256_of_file(path)
-    return sha256_of_tree(path) if weights and path.is_dir() else None
+def _variants(recipe: Recipe, settings: Settings) -> tuple[Variant, ...]:
+    """The recipe's variants as asked for; once, where two have become the same."""
+    found: dict[str, Variant] = {}
+    for variant in recipe.variants:
+        asked = _as_asked(_with_features_asked(variant, recipe, settings), settings)
+        found.setdefault(asked.name, asked)
+    return tuple(found.values())
+
+
+def _with_features_asked(variant: Variant, recipe: Recipe, settings: Settings) -> Variant:
+    """The variant with what was asked for in the place of what its features have.
+
+    A network is trained where there are epochs, and has a precision there.
+    """
+    parameters = dict(variant.features.parameters)
+    epochs = settings.epochs or (recipe.full_epochs if settings.full else None)
+    if epochs is not None and "epochs" in parameters:
+        parameters["epochs"] = epochs
+    if settings.precision != "float32" and "epochs" in parameters:
+        parameters["precision"] = settings.precision
+    if settings.weights is not None and "weights" in parameters:
+        parameters["weights"] = settings.weights
+    return replace(variant, features=replace(variant.features, parameters=parameters))
+
+
+def _as_asked(variant: Variant, settings: Settings) -> Variant:
+    if settings.classes is not None:
+        variant = with_n_clusters(variant, len(settings.classes))
+    if settings.method is not None:
+        variant = with_method(variant, settings.method)
+    return variant if settings.reduce is None else with_reduction(variant, settings.reduce)
 
 
 def describe(variant: Variant) -> dict[str, Any]:
-    """The variant in JSON's types: its name, each step's estimator and parameters, and how often it
-    is repeated.
-    """
+    """The variant in JSON's types: its name, each step's estimator and parameters, its repeats."""
     steps = {
         name: {
             "estimator": step.estimator,
@@ -315,21 +295,59 @@ def _plain(value: Any) -> Any:
     return {"spec": value.name, **{name: _plain(field) for name, field in value.fields.items()}}
 
 
-def _n_principal(variant: Variant) -> int:
-    """The principal components that the variant asks for; kernel PCA has no such limit."""
-    return (
-        variant.reduce.parameters["n_components"]
-        if variant.reduce and variant.reduce.estimator == "PCA"
-        else 0
-    )
+# --- refusals
 
 
-def _with(variant: Variant, asked: dict[str, Any]) -> Variant:
-    """The variant with what was asked for; a network is trained where there are epochs, and has a
-    precision there.
-    """
-    parameters = dict(variant.features.parameters)
-    for name, value in asked.items():
-        if value is not None and {"precision": "epochs"}.get(name, name) in parameters:
-            parameters[name] = value
-    return replace(variant, features=replace(variant.features, parameters=parameters))
+def _check_recipe_takes(recipe: Recipe, settings: Settings) -> None:
+    """Refuse settings that say something to which this recipe has nothing."""
+    what = f"recipe {recipe.name}"
+    trains = any("epochs" in variant.features.parameters for variant in recipe.variants)
+    if settings.epochs is not None and not trains:
+        raise InputError(f"{what} trains no network: leave epochs= out")
+    if settings.precision != "float32" and not trains:
+        raise InputError(
+            f"{what} trains no network, and all else is done in float32: leave precision= out"
+        )
+    if settings.weights is not None and not any(
+        "weights" in variant.features.parameters for variant in recipe.variants
+    ):
+        raise InputError(f"{what} takes no pretrained network: leave weights= out")
+    if settings.full and recipe.full_split is None and recipe.full_epochs is None:
+        raise InputError(f"{what} takes all its images already: leave full= out")
+    if settings.classes is not None and recipe.applied is not None:
+        raise InputError(f"{what} has groups of labels of its own: leave classes= out")
+    if recipe.has_all_methods and (settings.method is not None or settings.scan):
+        raise InputError(f"{what} has all the methods already: leave method= and scan= out")
+
+
+def _check_scan(settings: Settings, variants: tuple[Variant, ...]) -> None:
+    finding = [variant for variant in variants if n_clusters_of(variant) is None]
+    if settings.scan and finding:
+        word = method_of(finding[0].cluster).word
+        raise InputError(
+            f"scan= tries numbers of clusters, but {word} finds that number: leave one of them out"
+        )
+
+
+def _check_number(source: Source, variants: tuple[Variant, ...], n: int) -> None:
+    """Refuse n images, where a step of a variant needs more."""
+    needed = max((need for variant in variants for need in needs(variant)), key=lambda it: it.n)
+    if n >= needed.n:
+        return
+    cure = f"for {needed.purpose}: give {needed.n} or more"
+    if source.limit is not None and source.limit < needed.n:
+        raise InputError(f"limit={source.limit} leaves too few images {cure}")
+    raise InputError(f"{source.name} has {n} images, too few {cure}")
+
+
+def _check_n_classes(planned: Plan, variant: Variant, known: Known) -> None:
+    made_for = n_classes_of_network(variant.features)
+    if made_for is None or known.n_classes is None:
+        return
+    if known.n_classes < made_for or (known.is_read and known.n_classes > made_for):
+        chosen = planned.settings.classes is not None
+        cure = "leave classes= out" if chosen else "give images of every class"
+        raise InputError(
+            f"recipe {planned.recipe.name} trains a network for {made_for} classes, but the labels "
+            f"have {known.n_classes}: {cure}"
+        )

@@ -1,6 +1,4 @@
-"""What an experiment is made of: estimators by their public names, pipelines of them, and what
-people read of it.
-"""
+"""What an experiment is made of: steps by public names, pipelines of them, words for people."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,9 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Spec:
-    """A spec of the package, by its public name: this list is read without loading what builds
-    networks.
-    """
+    """A spec of the package, by its public name: what builds networks need not be loaded."""
 
     name: str
     fields: Mapping[str, Any]
@@ -19,9 +15,7 @@ class Spec:
 
 @dataclass(frozen=True)
 class Step:
-    """One estimator of the package, by its public name, and the parameters that differ from its
-    defaults.
-    """
+    """One estimator, by its public name, and the parameters that differ from its defaults."""
 
     estimator: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -29,10 +23,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Applied:
-    """Images that a fitted pipeline is applied to and scored on, while no step is fitted to them."""
+    """Images that a fitted pipeline is applied to and scored on; no step is fitted to them."""
 
     split: str
-    n: int  # so many, the first in an order that is drawn once for all
+    n: int | None  # so many, the first in an order that is drawn once for all; None: all
 
 
 @dataclass(frozen=True)
@@ -50,9 +44,7 @@ class Variant:
 
     @property
     def steps(self) -> dict[str, Step]:
-        """The steps in order, by the names they have in the sklearn Pipeline and in metrics.json's
-        seconds.
-        """
+        """The steps in order, by the names they have in the Pipeline and in metrics.json."""
         steps = {
             "features": self.features,
             "reduce": self.reduce,
@@ -64,11 +56,12 @@ class Variant:
 
 @dataclass(frozen=True)
 class Recipe:
-    """An experiment: a data set and the variants that are compared on it; the first gives the run's
-    model.
+    """An experiment: a data set, and the variants that are compared on it.
+
+    The first variant gives the run's model.
     """
 
-    name: str
+    name: str  # with hyphens, where the file's name has underscores
     summary: str  # one line for the list, at most 41 characters
     dataset: str
     split: str  # of `scratchclust.data.load`
@@ -76,7 +69,8 @@ class Recipe:
     method: str  # for people
     target: str  # what it should reach, for people
     duration: str  # on two cores, for people
-    full_split: str | None = None  # what --full clusters; None where `split` is everything
+    rank: int = 1000  # the place in the list, from small to large; equal ranks by name
+    full_split: str | None = None  # what is clustered in full size; None where it is `split`
     labels_used: bool = False  # whether labels take part in training
     # what the features learn from; None: from the images that are clustered
     fit_split: str | None = None
@@ -87,7 +81,8 @@ class Recipe:
     groups: Mapping[str, tuple[int, ...]] | None = None
     # only images of these classes take part; the labels choose them
     classes: tuple[int, ...] | None = None
-    full_epochs: int | None = None  # of the networks under --full
+    full_epochs: int | None = None  # of the networks in full size
     # epochs after which the codes are clustered and scored, for a curve
     watched_every: int | None = None
     elbow: tuple[int, ...] | None = None  # numbers of clusters over which the inertia is drawn
+    has_all_methods: bool = False  # its variants are the methods, so that no other fits in

@@ -15,7 +15,8 @@ import pytest
 
 import scratchclust
 from scratchclust import data, devices, runs
-from scratchclust.commands import _size
+from scratchclust.commands.options import size_of
+from scratchclust.commands.wording import in_options
 from scratchclust.devices import use_device
 from scratchclust.errors import InputError
 from scratchclust.recipes import RECIPES
@@ -171,7 +172,19 @@ cli.main()
             ["--scan", "--method", "dbscan"],
             "--scan tries numbers of clusters, but dbscan finds that number",
         ),
-        (["--method", "kmean"], "--method expects one of"),
+        (["--method", "kmean"], "expected --method to be one of"),
+        (
+            ["pretrained", "--limit", "150", "--reduce", "pca:100"],
+            "'pooled, pca:100 + k-means' has 64 numbers for each image, too few for 100",
+        ),
+        (["classifier", "--reduce", "pca:129"], "has 128 numbers for each image"),
+        (["class-losses", "--reduce", "pca:5"], "has 4 numbers for each image"),
+        (["photos", "--limit", "199"], "--limit 199 leaves too few images for kernel PCA"),
+        (["pretrain", "--digits", "3,5"], "the labels have 2: leave --digits out"),
+        (
+            ["pixels", "--data", "plain.npz", "--reduce", "tsne", "--size", "1"],
+            "images of 1x1x1 have 1 numbers each, too few for 2 axes",
+        ),
         (["--limit", "5"], "--limit 5 leaves too few images"),
         (["--output", "taken"], "taken is there already"),
         (["--data", "nowhere/at/all"], "nowhere/at/all: no such file or folder"),
@@ -180,7 +193,10 @@ cli.main()
             ["classifier", "--data", "plain.npz"],
             "recipe classifier learns from labels, but 50 of the 50 images of plain.npz have none",
         ),
-        (["--data", "taken", "--device", "cpu", "--method", "kmean"], "--method expects one of"),
+        (
+            ["--data", "taken", "--device", "cpu", "--method", "kmean"],
+            "expected --method to be one of",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -191,6 +207,8 @@ def test_what_can_be_refused_without_jax_does_not_wait_for_it(
     np.savez(tmp_path / "plain.npz", images=np.zeros((50, 8, 8, 1), np.uint8))
     command = [sys.executable, "-c", WITHOUT_JAX, "run", *arguments]
     assert_refused(subprocess.run(command, cwd=tmp_path, capture_output=True, text=True), message)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["plain.npz"]
+    assert not list((tmp_path / "runs").glob("*"))
 
 
 def test_the_cure_for_too_many_clusters_is_one_of_the_command_line(tmp_path: Path) -> None:
@@ -245,7 +263,7 @@ def test_missing_data_and_debug(tmp_path: Path) -> None:
     [(None, None), ("64", 64), ("64x48", (64, 48)), ("8X8", 8), ("08x9", (8, 9))],
 )
 def test_a_size(given: str | None, expected: object) -> None:
-    assert _size(given) == expected
+    assert size_of(given) == expected
 
 
 @pytest.mark.parametrize(
@@ -255,7 +273,7 @@ def test_a_wrong_size(given: str) -> None:
     with pytest.raises(
         InputError, match=r"--size expects pixels, as 64, or height x width, as 64x48, but is '"
     ):
-        _size(given)
+        size_of(given)
 
 
 def test_a_wrong_size_is_one_line_and_help_tells_the_right_ones(tmp_path: Path) -> None:
@@ -356,7 +374,8 @@ def test_all_of_one_recipe(tmp_path: Path, width: str) -> None:
     for text in (
         recipe.method,
         recipe.target,
-        recipe.duration,
+        in_options(recipe.duration),
+        "--full: not measured",
         "cifar10 (train)",
         "scratchclust run photos",
     ):
@@ -389,7 +408,8 @@ def test_data_of_the_embedded_set(tmp_path: Path) -> None:
 
 PATCHED = """
 import os, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it starts in the background
+# a shell ignores it in what it starts in the background
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from scratchclust import cli
 from scratchclust.experiment import fit
 
@@ -398,7 +418,8 @@ def hang_in_python():
 
 def hang_in_compiled_code():
     import jax
-    jax.jit(lambda: jax.lax.while_loop(lambda x: x >= 0, lambda x: (x + 1) % 7, 0))().block_until_ready()
+    loop = lambda: jax.lax.while_loop(lambda x: x >= 0, lambda x: (x + 1) % 7, 0)
+    jax.jit(loop)().block_until_ready()
 
 def lose_it_in_a_callback():
     import gc, time
@@ -467,7 +488,8 @@ def test_ctrl_c(what: str, tmp_path: Path) -> None:
 
 
 def test_kill_and_resume(tmp_path: Path) -> None:
-    _, stderr = (process := start("die", tmp_path)).communicate(timeout=60)
+    process = start("die", tmp_path)
+    _, stderr = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
     assert stderr == ""
     message = (
@@ -484,7 +506,8 @@ def test_kill_and_resume(tmp_path: Path) -> None:
 
 
 def test_a_bug_is_one_line_and_code_1(tmp_path: Path) -> None:
-    _, stderr = (process := start("fail", tmp_path)).communicate(timeout=60)
+    process = start("fail", tmp_path)
+    _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
     assert (
         stderr == "scratchclust: failed: RuntimeError: a bug in two lines (--debug shows where)\n"

@@ -14,9 +14,9 @@ from scratchclust import data, runs
 from scratchclust.errors import InputError
 from scratchclust.experiment import Outcome, run, scan, write
 from scratchclust.experiment.fit import build, confidence, plane
-from scratchclust.experiment.run import _load
+from scratchclust.experiment.images import load
 from scratchclust.recipes import RECIPES, Settings, find
-from scratchclust.recipes.plan import Work
+from scratchclust.recipes.plan import plan
 from scratchclust.recipes.recipe import Spec
 from scratchclust.runs.records import RESULT_KEYS
 
@@ -274,46 +274,50 @@ def test_the_seed_decides(outcome: Outcome, tmp_path: Path) -> None:
         (
             "digits",
             Settings(limit=10),
-            "--limit 10 leaves too few images for 32 principal components: give 32",
+            "limit=10 leaves too few images for 32 principal components: give 32",
         ),
         (
             "pixels",
             Settings(limit=10),
-            "--limit 10 leaves too few images for 10 clusters: give 11 or more",
+            "limit=10 leaves too few images for 10 clusters: give 11 or more",
         ),
         (
             "digits",
             Settings(fit="pad"),
-            "--fit pad says how images come to a --size: give one, or leave --fit out",
+            "fit=pad says how images come to a size=: give one, or leave fit= out",
         ),
         (
             "digits",
             Settings(strict=True),
-            "--strict is about the files of one's own folder: give --data too",
+            "strict= is about the files of one's own folder: give data= too",
         ),
         (
             "digits",
             Settings(seed=-1),
-            r"--seed must be a whole number from 0 to 2\*\*32 - 1, but is -1",
+            "expected seed= to be a whole number from 0 to 4294967295, got -1",
         ),
         (
             "digits",
             Settings(full=True),
-            "recipe digits takes all its images already: leave --full out",
+            "recipe digits takes all its images already: leave full= out",
         ),
-        ("pixels", Settings(epochs=3), "recipe pixels trains no network: leave --epochs out"),
-        ("digits", Settings(epochs=0), "--epochs must be at least 1, but is 0"),
-        ("graph", Settings(classes=(5, 5)), "--digits names a label twice: 5,5"),
-        ("graph", Settings(classes=(5,)), "--digits needs at least two labels"),
+        ("pixels", Settings(epochs=3), "recipe pixels trains no network: leave epochs= out"),
+        (
+            "digits",
+            Settings(epochs=0),
+            "expected epochs= to be a whole number of at least 1, got 0",
+        ),
+        ("graph", Settings(classes=(5, 5)), "classes=5,5 names a label twice"),
+        ("graph", Settings(classes=(5,)), "classes= needs at least two labels"),
         (
             "graph",
             Settings(limit=2, classes=(5, 6, 8)),
-            "--limit 2 leaves too few images for 3 clusters: give 4",
+            "limit=2 leaves too few images for a graph of 10 neighbours: give 11 or more",
         ),
         (
             "pixels",
             Settings(full=True, split="test"),
-            "--full, --split and --data each say what to cluster",
+            "full=, split= and data= each say what to cluster",
         ),
     ],
 )
@@ -327,7 +331,7 @@ def test_an_existing_folder_is_refused_before_anything_is_loaded(
     outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(data, "load", lambda *_, **__: pytest.fail("nothing is to be loaded"))
-    with pytest.raises(InputError, match="is there already: give another --output, or --overwrite"):
+    with pytest.raises(InputError, match=r"is there already: give another (--output|output=), or"):
         run("digits", FEW, output=outcome.folder)
 
 
@@ -353,7 +357,10 @@ def test_too_few_images_of_ones_own(tmp_path: Path) -> None:
 
 def test_too_small_images_of_ones_own(tmp_path: Path) -> None:
     np.save(tmp_path / "mine.npy", data.load("digits", limit=40).images[:, :5, :5])
-    message = "images of 5x5x1 have 25 numbers each, too few for 32 principal components: give larger ones, or --size"
+    message = (
+        "images of 5x5x1 have 25 numbers each, too few for 32 principal components: "
+        "give larger ones, or reduce=pca:25 or fewer"
+    )
     with pytest.raises(InputError, match=message):
         run("digits", Settings(data=str(tmp_path / "mine.npy")), output=tmp_path / "run")
     assert not (tmp_path / "run.partial").exists()
@@ -367,7 +374,7 @@ def test_pictures_of_ones_own_are_read_as_asked(tmp_path: Path) -> None:
         Image.new("RGB", (8 + i, 20), (20 * i, 0, 0)).save(tmp_path / "photos" / f"{i}.png")
     (tmp_path / "photos" / "notes.txt").write_text("none of them")
     mine = Settings(data=str(tmp_path / "photos"))
-    with pytest.raises(InputError, match="give one size for all, for example --size 64"):
+    with pytest.raises(InputError, match="give one size for all, for example size=64"):
         run("pixels", mine, output=tmp_path / "run")
     with pytest.raises(InputError, match=r"notes.txt cannot be read as a picture"):
         run("pixels", replace(mine, size=8, strict=True), output=tmp_path / "run")
@@ -402,18 +409,12 @@ def test_the_classes_of_a_recipe_are_those_of_its_own_data(tmp_path: Path) -> No
     """
     digits = data.load("digits", limit=60)
     for name, labels in (("labelled", digits.labels), ("unlabelled", None)):
-        np.savez(
-            tmp_path / f"{name}.npz",
-            images=digits.images,
-            **({} if labels is None else {"labels": labels}),
-        )
-        work = Work(
-            find("pretrained"),
-            Settings(data=str(tmp_path / f"{name}.npz")),
-            None,
-            lambda line: None,
-        )
-        assert len(_load(work).clustered.images) == 60
+        arrays: Any = {"images": digits.images}
+        if labels is not None:
+            arrays["labels"] = labels
+        np.savez(tmp_path / f"{name}.npz", **arrays)
+        planned = plan("pretrained", Settings(data=str(tmp_path / f"{name}.npz")))
+        assert len(load(planned, tell=lambda line: None).clustered.images) == 60
 
 
 # --- parts

@@ -17,12 +17,14 @@ from scratchclust.errors import InputError
 from scratchclust.experiment import Outcome, draw, run, scan, scores, write
 from scratchclust.experiment.doubts import why_untrained
 from scratchclust.experiment.images import Images, in_drawn_order, in_groups
-from scratchclust.experiment.run import different
+from scratchclust.experiment.run import different, fingerprint
 from scratchclust.experiment.show import lines_of
 from scratchclust.files import write_json
 from scratchclust.metrics import mean_cluster_purity
 from scratchclust.recipes import RECIPES, Settings, find
-from scratchclust.recipes.plan import Work
+from scratchclust.recipes.lengths import Known
+from scratchclust.recipes.plan import plan
+from scratchclust.recipes.recipe import Applied
 from scratchclust.runs.result import (
     AppliedResult,
     ByEpoch,
@@ -360,32 +362,28 @@ def test_other_weights(tmp_path: Path) -> None:
     done = run("pretrained", settings, output=tmp_path / "run")
     assert [result["n_features"] for result in done.metrics["results"]] == [4 * 4 * 64, 64]
     with pytest.raises(
-        InputError, match=r"recipe classifier takes no pretrained network: leave --weights out"
+        InputError, match=r"recipe classifier takes no pretrained network: leave weights= out"
     ):
         run("classifier", settings, output=tmp_path / "refused")
-    images, same = (
-        Images(made_up_data("digits", limit=20)),
-        Work(find("pretrained"), settings, None, print),
-    )
-    before = same.fingerprint(images, {})
+    images = Images(made_up_data("digits", limit=20))
+    same = plan("pretrained", settings)
+    before = fingerprint(same, images, {})
     (tmp_path / "own.safetensors").unlink()
     other = spec.build((16, 16, 3), rngs=nnx.Rngs(1))
     pretrained.write(tmp_path / "own.safetensors", other, spec, (16, 16, 3))
-    assert same.fingerprint(images, {}) != before  # a stage of the old network is not kept
+    assert fingerprint(same, images, {}) != before  # a stage of the old network is not kept
 
 
 def test_a_complete_run_of_any_recipe_is_left_as_it_is(tmp_path: Path) -> None:
     """Also where the parameters have tuples in them, which metrics.json gives back as lists."""
     for name in RECIPES:
-        work = Work(find(name), Settings(), None, print)
-        metrics = {"recipe": name, "seed": 0, "parameters": work.parameters}
+        planned = plan(name)
+        metrics = {"recipe": name, "seed": 0, "parameters": planned.parameters}
         write_json(tmp_path / "metrics.json", metrics)
         found = json.loads((tmp_path / "metrics.json").read_text())
-        assert different(work, found) == []
-        assert different(Work(find(name), Settings(seed=1, limit=50), None, print), found) == [
-            "seed",
-            "parameters",
-        ]
+        assert different(planned, found) == []
+        other = plan(name, Settings(seed=1, limit=300))
+        assert different(other, found) == ["seed", "parameters"]
 
 
 def test_the_precision_of_a_training_is_told(tmp_path: Path) -> None:
@@ -402,10 +400,8 @@ def test_the_precision_of_a_training_is_told(tmp_path: Path) -> None:
 
 
 def test_full_size_is_in_the_parameters(tmp_path: Path) -> None:
-    from scratchclust.recipes.plan import Work
-
     def epochs(settings: Settings) -> Any:
-        parameters = Work(find("latents"), settings, None, lambda line: None).parameters
+        parameters = plan("latents", settings).parameters
         return parameters["variants"][0]["features"]["epochs"]
 
     assert [
@@ -462,50 +458,51 @@ def test_chosen_labels_are_the_images_and_the_clusters(tmp_path: Path) -> None:
         (
             Settings(method="spektral"),
             None,
-            "--method expects one of kmeans, gmm, dbscan, agglomerative, spectral",
+            r"expected method= to be one of kmeans, gmm, dbscan\[:EPS\], agglomerative\[:LINKAGE\]",
         ),
         (
             Settings(method="agglomerative:wart"),
             None,
-            "with one of ward, complete, average, single",
+            "to be one of ward, complete, average, single, got 'agglomerative:wart'",
         ),
         (Settings(method="dbscan:-1"), None, "a radius above 0"),
         (Settings(method="dbscan:wide"), None, "a radius above 0"),
         (
             Settings(method="dbscan", scan=True),
             None,
-            "--scan tries numbers of clusters, but dbscan finds that number",
+            "scan= tries numbers of clusters, but dbscan finds that number",
         ),
         (
             Settings(reduce="pca:0"),
             None,
-            "--reduce expects one of none, pca:50, kernel-pca:200, tsne",
+            "expected reduce= to be one of none, pca:50, kernel-pca:200, tsne, got 'pca:0'",
         ),
-        (Settings(reduce="tsne:3"), None, "--reduce expects one of"),
-        (Settings(reduce="pca:50"), None, "more axes than the 32 numbers of 'conv AE, pca:50"),
+        (Settings(reduce="tsne:3"), None, "expected reduce= to be one of"),
+        (
+            Settings(reduce="pca:50"),
+            None,
+            "'conv AE, pca:50 . k-means' has 32 numbers for each image, too few for 50",
+        ),
     ],
 )
 def test_other_methods_and_reductions(
     settings: Settings, names: list[str] | None, message: str | None
 ) -> None:
-    work = Work(find("digits"), settings, None, print)
     if message is not None:
         with pytest.raises(InputError, match=message):
-            work.check()
+            plan("digits", settings)
     else:
-        work.check()
-        assert [variant.name for variant in work.variants] == names
+        assert [variant.name for variant in plan("digits", settings).variants] == names
 
 
 def test_kernel_pca_may_have_more_axes_than_pixels() -> None:
-    work = Work(find("digits"), Settings(reduce="kernel-pca:200"), None, print)
-    work.check()
-    work.check_images((300, 8, 8, 1))
+    planned = plan("digits", Settings(reduce="kernel-pca:200"))
+    planned.check_images(Known(300, (8, 8, 1), is_read=True))
 
 
 def test_methods_are_not_compared_by_another_method() -> None:
     with pytest.raises(InputError, match="recipe compare has all the methods already"):
-        Work(find("compare"), Settings(method="kmeans"), None, print).check()
+        plan("compare", Settings(method="kmeans"))
 
 
 def test_a_clustering_without_a_place_for_new_images_says_so(tmp_path: Path) -> None:
@@ -569,28 +566,24 @@ def test_a_split_of_ones_own_is_applied_to_nothing(tmp_path: Path) -> None:
 
 
 def test_photos_of_ones_own_keep_their_labels(monkeypatch: pytest.MonkeyPatch) -> None:
-    own, cifar = (
-        Work(find("photos"), Settings(data=name), None, print) for name in ("somewhere", None)
-    )
-    assert (own.split, own.limit, own.groups, own.applied) == (
-        "train",
-        None,
-        None,
-        find("photos").applied,
-    )
+    own = plan("photos", Settings(data="somewhere")).source
+    cifar = plan("photos").source
+    assert (own.split, own.limit, own.groups) == ("train", None, None)
+    assert own.applied == Applied("test", None)  # all of them
     assert (cifar.split, cifar.limit, cifar.groups) == ("train", 8500, find("photos").groups)
+    assert cifar.applied == find("photos").applied
     with pytest.raises(
-        InputError, match="recipe photos has groups of labels of its own: leave --digits out"
+        InputError, match="recipe photos has groups of labels of its own: leave classes= out"
     ):
-        Work(find("photos"), Settings(classes=(1, 2)), None, print).check()
+        plan("photos", Settings(classes=(1, 2)))
     with pytest.raises(
-        InputError, match="--limit 100 leaves too few images for kernel PCA: give 200 or more"
+        InputError, match="limit=100 leaves too few images for kernel PCA: give 200 or more"
     ):
-        Work(find("photos"), Settings(limit=100), None, print).check()
+        plan("photos", Settings(limit=100))
     with pytest.raises(
-        InputError, match="--limit 20 leaves too few images for t-SNE: give 31 or more"
+        InputError, match="limit=20 leaves too few images for t-SNE: give 31 or more"
     ):
-        Work(find("digits"), Settings(limit=20, reduce="tsne"), None, print).check()
+        plan("digits", Settings(limit=20, reduce="tsne"))
 
 
 def test_photos_of_ones_own_in_a_folder_of_arrays(

@@ -169,9 +169,7 @@ def test_resume_of_a_complete_run_looks_at_its_images(
     def gone(*args: Any, **kwargs: Any) -> data.Dataset:
         raise InputError("digits: no such file or folder: check the path")
 
-    message = (
-        "is complete, but was made with different images: give another --output, or --overwrite"
-    )
+    message = "is complete, but was made with different images: give another output=, or overwrite="
     with_shuffled_labels(monkeypatch)
     with pytest.raises(InputError, match=message):
         run("digits", FEW, output=outcome.folder, resume=True)

@@ -28,7 +28,7 @@ ALLOWED = {
         "experiment",
     },  # experiment: the words of the command line, late
     "commands": {"recipes", "experiment", "runs", "report", "data", "devices"},
-    "recipes": {"data", "runs"},
+    "recipes": {"data"},
     "experiment": {"recipes", "estimators", "data", "metrics", "report", "runs"},
     "estimators": {
         "features",
