@@ -229,7 +229,7 @@ def told_of_progress(tell: Tell) -> Iterator[None]:
     """Inside, what trainings and maps log is told too."""
     handler = logging.Handler(logging.INFO)
     handler.emit = lambda record: tell(record.getMessage())
-    loggers = [logging.getLogger(name) for name in ("scratchclust.train", "scratchclust.reduce")]
+    loggers = [logging.getLogger(name) for name in ("scratchclust.train", "scratchclust.estimators")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.addHandler(handler)

@@ -76,7 +76,7 @@ def test_every_checkpoint_is_one_to_go_on_from(
     """The grid of all of them is that of the map, though the map of the whole run came to it on its
     way.
     """
-    monkeypatch.setattr(tsne_checkpoint, "PAUSE", 0.0)
+    monkeypatch.setattr(tsne_checkpoint, "PAUSE_SECONDS", 0.0)
     file, kept = tmp_path / "map.safetensors", {}
     whole = one_map(file, 320, lambda iteration, _: kept.update({iteration: file.read_bytes()}))
     for iteration in (50, 250, 300):
@@ -109,7 +109,7 @@ def test_no_more_often_than_every_few_seconds(
 ) -> None:
     def written(pause: float) -> int:
         names: list[str] = []
-        monkeypatch.setattr(tsne_checkpoint, "PAUSE", pause)
+        monkeypatch.setattr(tsne_checkpoint, "PAUSE_SECONDS", pause)
         write = tsne_checkpoint._write
         with monkeypatch.context() as context:
             context.setattr(
