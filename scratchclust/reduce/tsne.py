@@ -78,7 +78,7 @@ def kl_divergence(Y: Float[AnyArray, "n q"], P: Float[AnyArray, "n n"]) -> float
 
 def gradient(Y: Float[AnyArray, "n q"], P: Float[AnyArray, "n n"]) -> Float[Array, "n q"]:
     """dKL/dY between all pairs. Cost O(n^2 q) time, one block of rows of memory beside P."""
-    return rows.finished(gradient_of(all_pairs(P), jnp.asarray(Y, jnp.float32)))
+    return rows.finished(gradient_of(all_pairs(P), jnp.asarray(Y, jnp.float32), 1.0))
 
 
 def pca_start(X: Real[AnyArray, "n d"], n_components: int = 2) -> Float[Array, "n q"]:

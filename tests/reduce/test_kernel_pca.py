@@ -18,6 +18,7 @@ from scratchclust.errors import InputError
 from scratchclust.reduce import kernel_pca as fast
 from scratchclust.reduce import leading_eigenpairs as eigenpairs
 from scratchclust.reduce.kernel_pca_parts import blocks as kernel_blocks
+from scratchclust.reduce.kernel_pca_parts import kernels
 from scratchclust.reduce.leading_eigenpairs import leading_eigenpairs
 from scratchclust.reduce.pca import pca
 from scratchclust.reduce.pca import transform as transform_pca
@@ -110,6 +111,18 @@ def test_all_points_as_landmarks_are_the_exact_result(twin: ModuleType, kernel: 
     result = twin.nystroem(X, X, 3, kernel=kernel)
     np.testing.assert_allclose(result.eigenvalues, exact.eigenvalues, rtol=1e-4)
     assert_same_axes(twin.transform(new, result), reference.transform(new, exact), 1e-3)
+
+
+@each_kernel
+def test_a_kernel_is_of_points_in_both_twins(kernel: str) -> None:
+    X = points(15)
+    slow = reference.Kernel.for_features(5, kernel, None, 2.0, 0.5)
+    quick = kernels.Kernel.for_features(5, kernel, None, 2.0, 0.5)
+    assert slow == quick == (kernel, 0.2, 2.0, 0.5)
+    assert slow._fields == quick._fields
+    np.testing.assert_allclose(quick.of(X, X[:7]), slow.of(X, X[:7]), rtol=1e-12)
+    given = {"kernel": kernel, "degree": 2.0, "coef0": 0.5}
+    np.testing.assert_array_equal(quick.of(X, X[:7]), fast.kernel_matrix(X, X[:7], **given))
 
 
 @each_twin

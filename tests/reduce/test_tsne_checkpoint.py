@@ -169,6 +169,14 @@ def test_a_checkpoint_of_other_data_is_refused(file: Path) -> None:
             fast.tsne(data, **GIVEN, checkpoint=file)
 
 
+def test_the_digests_are_those_of_checkpoints_that_are_there() -> None:
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    assert tsne_checkpoint.sha256_of(array).startswith("1555a8f056a90ee0bb88a27603424563")
+    arrays = {"b": np.zeros(2, np.int32), "a": np.ones(1)}
+    header = {"schema": "2", "made_of": '{"x": 1}'}
+    assert tsne_checkpoint._digest(arrays, header).startswith("746bac6640f341b583afa8c7b135b306")
+
+
 def test_a_later_schema_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as context:
         context.setattr(tsne_checkpoint, "SCHEMA", 3)

@@ -158,9 +158,11 @@ def divergence_and_norm(forces: AllPairs | OnGrid, Y: Array) -> tuple[Array, Arr
 
 
 @jax.jit
-def gradient_of(forces: AllPairs | OnGrid, Y: Array) -> Float[Array, "n q"]:
-    """dKL/dY."""
-    return forces.forces(Y).gradient()
+def gradient_of(
+    forces: AllPairs | OnGrid, Y: Array, exaggeration: Any = 1.0
+) -> Float[Array, "n q"]:
+    """dKL/dY, the affinities multiplied by the exaggeration."""
+    return forces.forces(Y).gradient(exaggeration)
 
 
 def _stale(history: list[tuple[int, float]], n_iter_without_progress: int) -> bool:
