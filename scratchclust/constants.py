@@ -44,9 +44,41 @@ EIGENVECTOR_SIGN_TIE = 1e-5
 
 # ---- PCA
 
+# Where the larger of magnitudes settles a sign, those whose relative difference is less are equal.
+SIGN_TIE = 1e-5
+# Minka's logarithms are taken of no variance below it, and axes of less are never counted.
+LEAST_VARIANCE = 1e-15
+VARIANCE_TIE = 1e-12  # of the largest variance: two that differ by no more coincide
+
 # ---- Kernel PCA
 
+KERNELS = ("linear", "rbf", "poly", "sigmoid", "cosine")
+KERNEL_BYTES = 2**31  # of K in float64, at most: 16,384 points; beyond it landmarks stand for them
+N_LANDMARKS = 2048  # points
+NEGLIGIBLE_EIGENVALUE = 1e-12  # of the largest: one that is no more is rounding
+NEGATIVE_EIGENVALUE = 1e-5  # of the largest: one that is more below zero is no rounding
+# eps of the largest entry of K, times sqrt(n): what rounding leaves of an eigenvalue of zero
+KERNEL_ROUNDING_EPS = 4
+
 # ---- t-SNE
+
+EXAGGERATED_ITERATIONS = 250  # the first: with exaggeration, and with the first momentum
+MOMENTA = (0.5, 0.8)  # during the exaggeration, and after it
+GAIN_GROWTH = 0.2  # is added to a gain where step and gradient disagree in sign
+GAIN_DECAY = 0.8  # multiplies it elsewhere
+LEAST_GAIN = 0.01
+LEAST_EXAGGERATION = 4.0  # of few points, unless less was asked for
+POINTS_PER_EXAGGERATION = 200  # n points take an exaggeration of n / 200: see `exaggeration`
+LEAST_LEARNING_RATE = 10.0  # a dozen points have as far to go as fifty
+START_SCALE = 1e-4  # standard deviation of the start along its first axis
+JITTER = 0.01 * START_SCALE  # standard deviation of the spread on every axis, as in openTSNE
+RECORD_EVERY = 50  # iterations from one entry of the history to the next
+# ends of the bisection for log b, b in units of 1 / the mean squared distance
+LOG_PRECISION_RANGE = (-20.0, 40.0)
+HALVINGS = 40  # of that range
+NEIGHBORS_PER_PERPLEXITY = 3  # neighbours to which a point has affinities, where not all are taken
+NEW_STEP = 0.25  # times the gradient: a step of a new point
+NEW_ITERATIONS = 100  # of the descent of new points
 
 # ---- Features
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import jax
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
@@ -14,9 +15,19 @@ from sklearn.utils.validation import _check_feature_names, _check_n_features
 from scratchclust import checks, persist
 from scratchclust.arrays import as_points, kept, like, own
 from scratchclust.checks import Rule
+from scratchclust.errors import InputError
 from scratchclust.progress import Progress
 
-__all__ = ["Estimator", "TellsProgress", "check_matrix", "kept", "key_of", "like", "own"]
+__all__ = [
+    "Estimator",
+    "TellsProgress",
+    "check_coordinates",
+    "check_matrix",
+    "kept",
+    "key_of",
+    "like",
+    "own",
+]
 
 logger = logging.getLogger("scratchclust.estimators")
 
@@ -92,6 +103,18 @@ def check_matrix(estimator: Any, X: Any, *, reset: bool, minimum: int = 1) -> An
     X = as_points(X, minimum=minimum)
     _check_n_features(estimator, X, reset=reset)
     return X
+
+
+def check_coordinates(X: Any, n_axes: int) -> Any:
+    """X [n q] as a finite float array, with a column for each axis.
+
+    Raises:
+        InputError: another shape, or NaN or infinity in it.
+    """
+    X = X if isinstance(X, jax.Array) else np.asarray(X)
+    if X.ndim != 2 or X.shape[1] != n_axes:
+        raise InputError(f"expected coordinates of shape [n, {n_axes}], got {list(X.shape)}")
+    return as_points(X)
 
 
 def key_of(random_state: Any) -> jax.Array:

@@ -1,6 +1,4 @@
-"""Kernel PCA as an estimator, over the functions of `scratchclust.reduce.kernel_pca` and
-`pre_images`.
-"""
+"""Kernel PCA as an estimator, over `scratchclust.reduce.kernel_pca` and `pre_images`."""
 
 from functools import partial
 from types import SimpleNamespace
@@ -12,16 +10,15 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from scratchclust.arrays import as_points, own
+from scratchclust.arrays import own
 from scratchclust.checks import Rule, flag, function, nothing, number, one_of, seed, that_is, whole
+from scratchclust.constants import KERNEL_BYTES, KERNELS, N_LANDMARKS
 from scratchclust.errors import InputError
-from scratchclust.estimators.base import Estimator, check_matrix, key_of, like
-from scratchclust.reduce.kernel_pca import KERNELS, MEMORY_LIMIT, kernel_pca, transform
+from scratchclust.estimators.base import Estimator, check_coordinates, check_matrix, key_of, like
+from scratchclust.reduce.kernel_pca import kernel_pca, transform
 from scratchclust.reduce.leading_eigenpairs import Lanczos
 from scratchclust.reduce.pre_images import fit_inverse, inverse_transform
 from scratchclust.results import KernelPCAResult
-
-N_LANDMARKS = 2048  # of many points, from which the way back is learned
 
 
 class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
@@ -152,7 +149,8 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         given = self._checked()
         if given.fit_inverse_transform and given.kernel == "precomputed":
             raise InputError(
-                "Cannot fit_inverse_transform with a precomputed kernel: there are no points to go back to"
+                "Cannot fit_inverse_transform with a precomputed kernel: there are no points to go "
+                "back to"
             )
         X = check_matrix(self, X, reset=True, minimum=2)
         key = key_of(given.random_state)
@@ -199,17 +197,9 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
                 "the way back was not learned, and inverse_transform is not available: "
                 "fit with fit_inverse_transform=True"
             )
-        X = X if isinstance(X, jax.Array) else np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != self._n_features_out:
-            raise InputError(
-                f"expected coordinates of shape [n, {self._n_features_out}], got {list(X.shape)}"
-            )
-        X = as_points(X)
-        return like(
-            X,
-            inverse_transform(X, self.X_transformed_fit_, self.dual_coef_, self._result()),
-            X.dtype,
-        )
+        X = check_coordinates(X, self._n_features_out)
+        found = inverse_transform(X, self.X_transformed_fit_, self.dual_coef_, self._result())
+        return like(X, found, X.dtype)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "coefficients_")
@@ -231,7 +221,8 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
             vars(self).pop(name, None)
         self.landmarks_ = np.array(result.landmarks) if copy else own(result.landmarks)
         self.kernel_means_ = own(result.kernel_means)
-        self.coefficients_, self.gamma_ = own(result.coefficients), result.gamma
+        self.coefficients_ = own(result.coefficients)
+        self.gamma_ = result.gamma
         self.centre_ = None if result.centre is None else own(result.centre)
         self.eigenvalues_ = eigenvalues
         if inverse is not None:
@@ -241,7 +232,7 @@ class KernelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         self, X: Any, result: KernelPCAResult, key: jax.Array, alpha: float
     ) -> tuple[Any, Any]:
         """The way back to points, and the coordinates from which it was learned."""
-        if 8 * len(X) ** 2 > MEMORY_LIMIT:
+        if 8 * len(X) ** 2 > KERNEL_BYTES:
             X = X[np.sort(np.asarray(jax.random.permutation(key, len(X))[:N_LANDMARKS]))]
         coordinates = np.asarray(transform(X, result), np.float64)
         found = like(X, fit_inverse(coordinates, X, result, alpha=alpha), X.dtype)

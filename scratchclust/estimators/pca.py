@@ -1,17 +1,15 @@
-"""Dimension-reduction estimators over the functions of `scratchclust.reduce`."""
+"""PCA as an estimator, over the functions of `scratchclust.reduce.pca` and `probabilistic_pca`."""
 
 from types import SimpleNamespace
 from typing import Any, ClassVar, no_type_check
 
-import jax
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from scratchclust.arrays import as_points
 from scratchclust.checks import Rule, flag, nothing, number, one_of, seed, whole
 from scratchclust.errors import InputError
-from scratchclust.estimators.base import Estimator, check_matrix, key_of, like
+from scratchclust.estimators.base import Estimator, check_coordinates, check_matrix, key_of, like
 from scratchclust.reduce.pca import (
     arpack_pca,
     inverse_transform,
@@ -29,14 +27,12 @@ from scratchclust.reduce.probabilistic_pca import (
 )
 from scratchclust.results import PCAResult
 
-# from this many features and points on, "auto" chooses the randomised solver when few axes are
-# wanted
-LARGE = 2048
-# up to this many features and points of float64 "auto" chooses the most exact solver: it takes no
-# time
-SMALL = 500
+# More features and points than that, of which few axes are wanted: "auto" is the randomised solver.
+MANY = 2048
+# Up to so many features and points of float64 "auto" is the most exact solver: it takes no time.
+FEW = 500
 ROUNDING = 1e-15  # of the total variance: a rest that is no more is none
-N_ITER = 7  # of the randomised solver
+N_ITER = 7  # iterations of the randomised solver
 
 
 class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
@@ -135,9 +131,14 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
             result = arpack_pca(X, n_components, key=key_of(given.random_state), tol=given.tol)
         else:
             n_iter = N_ITER if given.iterated_power == "auto" else given.iterated_power
-            key, extra = key_of(given.random_state), given.n_oversamples
-            result = randomized_pca(X, n_components, key=key, n_oversamples=extra, n_iter=n_iter)
-        self._store(X, _kept(result, given.n_components, len(X)))
+            result = randomized_pca(
+                X,
+                n_components,
+                key=key_of(given.random_state),
+                n_oversamples=given.n_oversamples,
+                n_iter=n_iter,
+            )
+        self._store(X, _leading(result, given.n_components, len(X)))
         return self
 
     def transform(self, X: Any) -> Any:
@@ -155,24 +156,14 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         """
         check_is_fitted(self)
         whiten = self._checked().whiten
-        X = X if isinstance(X, jax.Array) else np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != self.n_components_:
-            raise InputError(
-                f"expected coordinates of shape [n, {self.n_components_}], got {list(X.shape)}"
-            )
-        X = as_points(X)
+        X = check_coordinates(X, self.n_components_)
         return like(X, inverse_transform(X, self._result(), whiten=whiten), X.dtype)
 
     def get_covariance(self) -> Any:
-        """The covariance [d d] of the model: the variances along the axes, and the noise along all
-        others.
-        """
+        """The covariance [d d] of the model: the variances along the axes, else the noise."""
         check_is_fitted(self)
-        return like(
-            self.components_,
-            covariance(self._result(), self.noise_variance_),
-            self.components_.dtype,
-        )
+        found = covariance(self._result(), self.noise_variance_)
+        return like(self.components_, found, self.components_.dtype)
 
     def get_precision(self) -> Any:
         """The inverse [d d] of `get_covariance()`.
@@ -181,11 +172,8 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
             ValueError: it is singular.
         """
         check_is_fitted(self)
-        return like(
-            self.components_,
-            precision(self._result(), self.noise_variance_),
-            self.components_.dtype,
-        )
+        found = precision(self._result(), self.noise_variance_)
+        return like(self.components_, found, self.components_.dtype)
 
     def score_samples(self, X: Any) -> Any:
         """The log-likelihood of each row of X [n d] under the model, [n].
@@ -211,7 +199,8 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         return self.n_components_
 
     def _store(self, X: Any, result: PCAResult) -> None:
-        self.n_samples_, self.n_components_ = len(X), len(result.components)
+        self.n_samples_ = len(X)
+        self.n_components_ = len(result.components)
         self.mean_ = like(X, result.mean, X.dtype)
         self.components_ = like(X, result.components, X.dtype)
         self.explained_variance_ = like(X, result.explained_variance, X.dtype)
@@ -235,18 +224,16 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
 
 def solver_for(X: Any, n_components: int) -> str:
     """The solver that "auto" means."""
-    if is_double(X) and max(X.shape) <= SMALL:
+    if is_double(X) and max(X.shape) <= FEW:
         return "full"
-    return (
-        "randomized"
-        if min(X.shape) > LARGE and n_components < min(X.shape) / 10
-        else "covariance_eigh"
-    )
+    few_of_many = min(X.shape) > MANY and n_components < min(X.shape) / 10
+    return "randomized" if few_of_many else "covariance_eigh"
 
 
 def _number_of_axes(given: SimpleNamespace, n: int, d: int) -> int:
     """How many axes are computed; a share of the variance and Minka's estimate need all of them."""
-    wanted, largest = given.n_components, min(n, d)
+    wanted = given.n_components
+    largest = min(n, d)
     if isinstance(wanted, float | str):
         if given.svd_solver in ("arpack", "randomized"):
             what = (
@@ -260,8 +247,8 @@ def _number_of_axes(given: SimpleNamespace, n: int, d: int) -> int:
             )
         if wanted == "mle" and n < d:
             raise InputError(
-                f"n_components='mle' is only supported if n_samples >= n_features, got {n} and {d}: "
-                "take a share of the variance, 0.95 for instance"
+                f"n_components='mle' is only supported if n_samples >= n_features, got {n} and "
+                f"{d}: take a share of the variance, 0.95 for instance"
             )
         return largest
     if given.svd_solver == "arpack":
@@ -269,34 +256,29 @@ def _number_of_axes(given: SimpleNamespace, n: int, d: int) -> int:
             return largest - 1
         if wanted is None or wanted == largest:
             raise InputError(
-                f"n_components={wanted} must be strictly less than min(n_samples, n_features)={largest} with "
-                "svd_solver='arpack': ask for fewer, or take \"full\""
+                f"n_components={wanted} must be strictly less than min(n_samples, n_features)="
+                f"{largest} with svd_solver='arpack': ask for fewer, or take \"full\""
             )
     if wanted is not None and wanted > largest:
         raise InputError(
-            f"expected n_components <= min(n_samples, n_features)={largest}, got {wanted}: ask for fewer"
+            f"expected n_components to be at most min(n_samples, n_features) = {largest}, "
+            f"got {wanted}: ask for fewer"
         )
     return largest if wanted is None else wanted
 
 
-def _kept(result: PCAResult, wanted: Any, n: int) -> PCAResult:
-    """The first axes that explain more than the wanted share of the variance, or that are
-    likeliest.
-    """
+def _leading(result: PCAResult, wanted: Any, n: int) -> PCAResult:
+    """The first axes: those that explain more than the wanted share, or are likeliest."""
     if not isinstance(wanted, float | str):
         return result
     if wanted == "mle":
         q = likeliest_dimension(np.asarray(result.explained_variance, np.float64), n)
     else:
-        q = (
-            int(np.searchsorted(np.cumsum(result.explained_variance_ratio), wanted, side="right"))
-            + 1
-        )
-    arrays = (
-        result.components,
-        result.explained_variance,
-        result.explained_variance_ratio,
-        result.singular_values,
+        explained = np.cumsum(result.explained_variance_ratio)
+        q = int(np.searchsorted(explained, wanted, side="right")) + 1
+    return result._replace(
+        components=result.components[:q].copy(),
+        explained_variance=result.explained_variance[:q].copy(),
+        explained_variance_ratio=result.explained_variance_ratio[:q].copy(),
+        singular_values=result.singular_values[:q].copy(),
     )
-    axes, variances, ratios, lengths = (array[:q].copy() for array in arrays)
-    return PCAResult(result.mean, axes, variances, ratios, lengths, result.total_variance)

@@ -1,21 +1,30 @@
-"""Maps of data in the plane: t-SNE over the functions of `scratchclust.reduce.tsne`."""
+"""t-SNE as an estimator, over the functions of `scratchclust.reduce.tsne`."""
 
 from pathlib import Path
 from typing import Any, ClassVar, no_type_check
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
 from scratchclust.checks import Rule, array, nothing, number, one_of, path, seed, verbosity, whole
 from scratchclust.errors import InputError
-from scratchclust.estimators.base import Estimator, check_matrix, kept, key_of, like
+from scratchclust.estimators.base import (
+    Estimator,
+    TellsProgress,
+    check_matrix,
+    kept,
+    key_of,
+    like,
+)
+from scratchclust.progress import Progress
 from scratchclust.reduce.tsne import random_start, transform, tsne
 
 CHECKPOINT = "tsne.safetensors"
 
 
-class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TellsProgress, Estimator):
     """t-SNE, a map in which neighbours in the data are neighbours again; a stand-in for
     scikit-learn's TSNE.
 
@@ -51,7 +60,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
             of more iterations repeats none. With init="random" it needs a `random_state`.
         random_state: seed of init="random", and of the small spread of "pca", which is always the
             same without one.
-        verbose: 1 prints the divergence every 50 iterations.
+        verbose: 1 prints the divergence every 50 iterations. A callback (`set_callbacks`) that has
+            a method `on_progress(progress)` hears it as data.
 
     Attributes:
         embedding_: [n q], the map.
@@ -71,9 +81,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
 
     parameter_rules: ClassVar[dict[str, Rule]] = {
         "n_components": whole(1),
-        "perplexity": number(
-            above=0
-        ),  # below 1 is refused where the points are known, as in scikit-learn
+        # below 1 is refused where the points are known, as in scikit-learn
+        "perplexity": number(above=0),
         "early_exaggeration": number(least=1),
         "learning_rate": number(above=0) | one_of("auto"),
         "max_iter": whole(1),
@@ -119,6 +128,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    @with_callbacks
     def fit(self, X: Any, y: Any = None) -> "TSNE":
         """Make the map of X [n d], or of distances [n n]; y is ignored.
 
@@ -129,11 +139,22 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         """
         given = self._checked()
         X = check_matrix(self, X, reset=True, minimum=2)
-        if not given.perplexity < len(X):
-            raise InputError(
-                f"perplexity ({given.perplexity:g}) must be less than n_samples ({len(X)}): "
-                "a third of the points is a lot"
+        context = self._init_callback_context()
+        context.call_on_fit_task_begin(estimator=self, X=X)
+
+        def tell(iteration: int, divergence: float) -> None:
+            self._tell(
+                Progress(
+                    "iteration",
+                    iteration,
+                    given.max_iter,
+                    "KL divergence",
+                    divergence,
+                    part="t-SNE, ",
+                )
             )
+
+        folder = given.checkpoint_dir
         result = tsne(
             X,
             given.n_components,
@@ -144,22 +165,20 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
             n_iter_without_progress=given.n_iter_without_progress,
             min_grad_norm=given.min_grad_norm,
             metric=given.metric,
-            start=_start(X, given),
-            progress=_print if given.verbose else None,
+            start=_start_of(X, given),
+            progress=tell,
             key=None if given.random_state is None else key_of(given.random_state),
             algorithm=given.method,
-            checkpoint=None
-            if given.checkpoint_dir is None
-            else Path(given.checkpoint_dir) / CHECKPOINT,
+            checkpoint=None if folder is None else Path(folder) / CHECKPOINT,
         )
         self.embedding_ = like(X, result.embedding, X.dtype)
         self.kl_divergence_ = result.kl_divergence
         self.n_iter_ = result.n_iter
         self.learning_rate_ = result.learning_rate
-        self.history_ = {
-            name: np.array(entries) for name, entries in result.history._asdict().items()
-        }
+        history = result.history._asdict()
+        self.history_ = {name: np.array(entries) for name, entries in history.items()}
         self.points_ = kept(X)
+        context.call_on_fit_task_end(estimator=self, X=X, reconstruction_attributes=dict)
         return self
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
@@ -190,9 +209,10 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         return tags
 
 
-def _start(X: Any, given: Any) -> Any:
+def _start_of(X: Any, given: Any) -> Any:
     """The first map; None for that of PCA."""
-    n, q = len(X), given.n_components
+    n = len(X)
+    q = given.n_components
     if isinstance(given.init, str) and given.init == "random":
         return random_start(n, q, key=key_of(given.random_state))
     if isinstance(given.init, str):
@@ -212,7 +232,3 @@ def _start(X: Any, given: Any) -> Any:
             f"expected init to be a finite array of shape {[n, q]}, got {list(start.shape)}"
         )
     return start
-
-
-def _print(iteration: int, divergence: float) -> None:
-    print(f"iteration {iteration}: KL divergence {divergence:.6g}")

@@ -1,5 +1,5 @@
-"""The largest eigenvalues of a symmetric matrix, on the host: of one that is there, and of one
-known by its products.
+"""The largest eigenvalues of a symmetric matrix that is there, or is known by its products: on the
+host.
 
 `largest_eigenpairs` asks LAPACK for the few that are wanted, and looks at what came back: where
 eigenvalues coincide it can be fewer than were asked for.
@@ -21,10 +21,10 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Float
 
-EXTRA = 8  # vectors in a block beyond the eigenvectors that are wanted
+EXTRA_VECTORS = 8  # in a block, beyond the eigenvectors that are wanted
 MOST_BLOCKS = 16  # in the basis; then it begins anew from the best vectors in it
-MOST_PRODUCTS = 200
-TOLERANCE = 1e-6  # about what products in float32 can give
+MOST_PRODUCTS = 200  # of the matrix and a block
+TOLERANCE = 1e-6  # of the largest eigenvalue: about what products in float32 can give
 ORTHONORMAL = 1e-8  # how far the inner products of LAPACK's eigenvectors may be from 0 and 1
 
 
@@ -97,37 +97,44 @@ def leading_eigenpairs(
         UserWarning: the eigenvalues lie so close together that the vectors are not exact after the
             most products.
     """
-    tolerance, most = lanczos.tolerance or TOLERANCE, lanczos.max_products or MOST_PRODUCTS
-    block = min(n_pairs + EXTRA, n)
-    basis, images = np.empty((n, 0)), np.empty((n, 0))
+    tolerance = lanczos.tolerance or TOLERANCE
+    most = lanczos.max_products or MOST_PRODUCTS
+    block = min(n_pairs + EXTRA_VECTORS, n)
+    basis = np.empty((n, 0))
+    images = np.empty((n, 0))
     # One product first: what it keeps of the random block is in the range of the matrix.
     new = _orthonormal(times(np.linalg.qr(rng.normal(size=(n, block)))[0]), basis)
     for i in range(most):
-        basis, images = np.hstack([basis, new]), np.hstack([images, times(new)])
+        basis = np.hstack([basis, new])
+        images = np.hstack([images, times(new)])
         small = basis.T @ images
         eigenvalues, vectors = np.linalg.eigh((small + small.T) / 2)
-        eigenvalues, vectors = eigenvalues[::-1][:block], vectors[:, ::-1][:, :block]
+        eigenvalues = eigenvalues[::-1][:block]
+        vectors = vectors[:, ::-1][:, :block]
         residual = images @ vectors - basis @ vectors * eigenvalues
         lengths = np.linalg.norm(residual[:, :n_pairs], axis=0)
         if lengths.max() <= tolerance * eigenvalues[0] or basis.shape[1] == n or i + 1 == most:
             break
         new = residual if basis.shape[1] >= MOST_BLOCKS * block else images[:, -block:]
         if basis.shape[1] >= MOST_BLOCKS * block:
-            basis, images = basis @ vectors, images @ vectors
+            basis = basis @ vectors
+            images = images @ vectors
         new = _orthonormal(new[:, : n - basis.shape[1]], basis)
     if lengths.max() > tolerance * eigenvalues[0] and basis.shape[1] < n:
         warnings.warn(
-            f"after {most} products |A v - l v| is still {lengths.max() / eigenvalues[0]:.1e} of the largest "
-            f"eigenvalue, above {tolerance:.0e}: the eigenvalues lie close together and these {n_pairs} eigenvectors "
-            "are not exact; ask for fewer, or change the kernel (a smaller gamma) so that the eigenvalues fall faster",
+            f"after {most} products |A v - l v| is still {lengths.max() / eigenvalues[0]:.1e} of "
+            f"the largest eigenvalue, above {tolerance:.0e}: the eigenvalues lie close together "
+            f"and these {n_pairs} eigenvectors are not exact; ask for fewer, or change the kernel "
+            "(a smaller gamma) so that the eigenvalues fall faster",
             stacklevel=2,
         )
     return eigenvalues[:n_pairs], basis @ vectors[:, :n_pairs]
 
 
 def _orthonormal(block: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """An orthonormal basis of the block less what the basis has of it; twice, since once leaves
-    rounding.
+    """An orthonormal basis of the block less what the basis has of it.
+
+    Twice, since once leaves rounding.
     """
     for _ in range(2):
         block, _ = np.linalg.qr(block - basis @ (basis.T @ block))

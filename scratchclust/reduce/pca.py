@@ -1,9 +1,21 @@
-"""Principal component analysis, fast: the twin of `scratchclust/reference/pca.py`, where the
-mathematics is explained.
+"""Principal component analysis, fast: the twin of `scratchclust/reference/pca.py`.
 
-What touches the n rows (sums of outer products, projections) runs by blocks on all devices; the
-eigenproblem, of size min(n, d) or less, is solved on the host in float64 by LAPACK. The rows decide
-the digits:
+The mathematics is explained there. Here what touches the n rows runs by blocks on all devices; the
+eigenproblem, of size min(n, d) or less, is solved on the host in float64 by LAPACK. Where the steps
+of the definition are:
+
+    m, and what is refused             `_finite_mean`
+    Z = X - m                          `sums.in_blocks`; on the host `_centre`
+    Z^T Z, Z Z^T                       `sums.scatter`, `sums.gram`
+    their eigenvectors                 `axes.leading`, over `leading_eigenpairs.largest_eigenpairs`
+    Z^T (Z Q), (Z Q)^T (Z Q)           `sums.scatter_times`, `sums.project_scatter`
+    eigenvalues that are rounding      `axes.negligible`
+    v_q = Z^T u_q / |.|                `axes.unit_or_zero`
+    the sign of v_q, shares, lengths   `_result_of`
+    (x - m) . v_q and back             `sums.project`
+
+with `sums` and `axes` in `pca_parts/`. `arpack_pca` has no definition of its own: it finds what
+`svd_pca` finds. The rows decide the digits:
 
 - float32 (and small integers): products in float32. Axes and coordinates are JAX arrays, the
   variances float64 NumPy arrays; so is the mean of a NumPy array, and far from zero it keeps all
@@ -20,27 +32,25 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 import scipy.sparse.linalg
-from jaxtyping import Array, Float, PRNGKeyArray, Real
+from jaxtyping import Float, PRNGKeyArray, Real
 
 from scratchclust import rows
-from scratchclust.distances import PRECISION, check_range, mean_of
+from scratchclust.constants import SIGN_TIE
+from scratchclust.distances import check_range, mean_of
 from scratchclust.errors import InputError
-from scratchclust.reduce.leading_eigenpairs import largest_eigenpairs
+from scratchclust.reduce.pca_parts import sums
+from scratchclust.reduce.pca_parts.axes import FLOAT64_EPS, leading, negligible, unit_or_zero
 from scratchclust.reduce.precision import in_precision_of, is_double
 from scratchclust.results import PCAResult
+from scratchclust.rows import AnyArray
 
-AnyArray = Array | np.ndarray
-TIE = 1e-5  # relative difference of two magnitudes below which they count as equal
-# Where an eigenvalue should be zero, rounding leaves up to 0.6 eps of the largest (seen over ranks,
-# shapes, offsets).
-NEGLIGIBLE = 10  # eps
-FLOAT64_EPS = float(np.finfo(np.float64).eps)
 LEAST_SQUARE = 1e-290  # below it float64 has fewer digits
 
 
 def pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCAResult:
-    """The leading principal axes by eigendecomposition of the covariance or Gram matrix, whichever
-    is smaller.
+    """The leading principal axes, by eigendecomposition of the covariance or the Gram matrix.
+
+    The smaller of the two is taken.
 
     Args:
         X: points, at least two.
@@ -56,31 +66,30 @@ def pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCAResult:
     """
     n, d = X.shape
     q = min(n, d) if n_components is None else n_components
-    mean = _checked_mean(X, q)
+    mean = _finite_mean(X, q)
     with in_precision_of(X):
-        data = _in_blocks(X, mean)
+        data = sums.in_blocks(X, mean)
         dtype = data.arrays[0].dtype
         if d <= n:
-            scatter, total = _scatter(data)
+            scatter, total = sums.scatter(data)
             _check_range(X, float(total))
-            eigenvalues, vectors = _leading(scatter, q, d)
+            eigenvalues, vectors = leading(scatter, q, d)
             components = vectors.T
         else:
             whole = rows.join(data.arrays[0], n)
-            gram, total = _gram(data, rows.on_every_device(whole, rows.mesh()))
+            gram, total = sums.gram(data, rows.on_every_device(whole, rows.mesh()))
             _check_range(X, float(total))
-            eigenvalues, vectors = _leading(rows.join(gram, n), q, d)
+            eigenvalues, vectors = leading(rows.join(gram, n), q, d)
             axes = vectors.T @ np.asarray(whole, np.float64)
-            components = _unit_or_zero(axes, _negligible(eigenvalues, d, dtype))
+            components = unit_or_zero(axes, negligible(eigenvalues, d, dtype))
         total = float(total)
-    return _result(X, mean, components.astype(dtype), eigenvalues / (n - 1), total / (n - 1))
+    return _result_of(X, mean, components.astype(dtype), eigenvalues / (n - 1), total / (n - 1))
 
 
 def svd_pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCAResult:
-    """The leading principal axes by singular value decomposition of the centred points: the most
-    exact, and slowest.
+    """The leading principal axes by singular value decomposition of the centred points.
 
-    On the host, in float64, by LAPACK.
+    The most exact way, and the slowest: on the host, in float64, by LAPACK.
 
     Args:
         X: points, at least two.
@@ -95,22 +104,21 @@ def svd_pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCARes
     """
     n, d = X.shape
     q = min(n, d) if n_components is None else n_components
-    mean = _checked_mean(X, q)
-    _, lengths, components = scipy.linalg.svd(_centred(X, mean), full_matrices=False)
+    mean = _finite_mean(X, q)
+    _, lengths, components = scipy.linalg.svd(_centre(X, mean), full_matrices=False)
     lengths = np.where(lengths > max(n, d) * FLOAT64_EPS * lengths[0], lengths, 0)
     with np.errstate(over="ignore"):  # which is what we look for
         total = float((lengths**2).sum()) / (n - 1)
     _check_range(X, total)
-    return _result(X, mean, components[:q], lengths[:q] ** 2 / (n - 1), total)
+    return _result_of(X, mean, components[:q], lengths[:q] ** 2 / (n - 1), total)
 
 
 def arpack_pca(
     X: Real[AnyArray, "n d"], n_components: int, *, key: PRNGKeyArray, tol: float = 0.0
 ) -> PCAResult:
-    """What `svd_pca` finds, few axes of it, by ARPACK's iteration of the centred points and their
-    transpose.
+    """A few of the axes that `svd_pca` finds, by ARPACK's iteration.
 
-    On the host, in float64, by SciPy.
+    It multiplies by the centred points and their transpose: on the host, in float64, by SciPy.
 
     Args:
         X: points.
@@ -125,23 +133,24 @@ def arpack_pca(
         InputError: as for `pca`, and if all axes are wanted.
     """
     n, d = X.shape
-    mean = _checked_mean(X, n_components)
+    mean = _finite_mean(X, n_components)
     if n_components == min(n, d):
         raise InputError(
-            f"expected n_components below min(n, d) = {min(n, d)}, got {n_components}: take `svd_pca`"
+            f"expected n_components to be below min(n, d) = {min(n, d)}, got {n_components}: "
+            "take `svd_pca`"
         )
-    Z = _centred(X, mean)
+    Z = _centre(X, mean)
     start = np.random.default_rng(np.asarray(jax.random.key_data(key))).uniform(-1, 1, min(n, d))
     with np.errstate(over="ignore"):  # which is what we look for
         total = float((Z**2).sum()) / (n - 1)
     _check_range(X, total)
     if total == 0:  # nothing to iterate on: any axes will do
-        return _result(X, mean, np.eye(n_components, d), np.zeros(n_components), total)
+        return _result_of(X, mean, np.eye(n_components, d), np.zeros(n_components), total)
     found: Any = scipy.sparse.linalg.svds(Z, k=n_components, tol=tol, v0=start)  # pyright: ignore[reportArgumentType]
     _, lengths, components = found
     falling = np.argsort(-lengths, kind="stable")
     lengths = np.where(lengths > max(n, d) * FLOAT64_EPS * lengths.max(), lengths, 0)
-    return _result(X, mean, components[falling], lengths[falling] ** 2 / (n - 1), total)
+    return _result_of(X, mean, components[falling], lengths[falling] ** 2 / (n - 1), total)
 
 
 def randomized_pca(
@@ -152,8 +161,7 @@ def randomized_pca(
     n_oversamples: int = 10,
     n_iter: int = 7,
 ) -> PCAResult:
-    """The leading principal axes of data of many features, by subspace iteration from a random
-    start.
+    """The leading principal axes of data of many features, by subspace iteration at random.
 
     Args:
         X: points.
@@ -169,29 +177,30 @@ def randomized_pca(
         InputError: as for `pca`.
     """
     n, d = X.shape
-    mean = _checked_mean(X, n_components)
+    mean = _finite_mean(X, n_components)
     with in_precision_of(X):
-        data = _in_blocks(X, mean)
+        data = sums.in_blocks(X, mean)
         dtype = data.arrays[0].dtype
         directions = jax.random.normal(key, (d, min(n_components + n_oversamples, n, d)), dtype)
         # QR on the host: it is small, and several CPU devices lock up when sums are started before
         # the last has ended.
         basis, _ = np.linalg.qr(np.asarray(directions))
         for _ in range(n_iter):
-            basis, _ = np.linalg.qr(np.asarray(_scatter_times(data, basis)))
-        projected, total = _projected_scatter(data, basis)
+            basis, _ = np.linalg.qr(np.asarray(sums.scatter_times(data, basis)))
+        projected, total = sums.project_scatter(data, basis)
         total = float(total)
         _check_range(X, total)
-        eigenvalues, vectors = _leading(projected, n_components, d)
+        eigenvalues, vectors = leading(projected, n_components, d)
     components = (basis.astype(np.float64) @ vectors).T.astype(dtype)
-    return _result(X, mean, components, eigenvalues / (n - 1), total / (n - 1))
+    return _result_of(X, mean, components, eigenvalues / (n - 1), total / (n - 1))
 
 
 def transform(
     X: Real[AnyArray, "n d"], result: PCAResult, *, whiten: bool = False
 ) -> Float[AnyArray, "n q"]:
-    """Coordinates along the axes, (x - m) . v_q; whitened, each divided by sqrt(l_q) so that it has
-    variance 1.
+    """Coordinates along the axes, (x - m) . v_q.
+
+    Whitened, each is divided by sqrt(l_q), so that it has variance 1.
 
     Args:
         X: points, those of the fit or new ones. Float64 NumPy points are projected in float64 on
@@ -203,18 +212,18 @@ def transform(
     divisor = np.where(scale > 0, scale, np.inf) if whiten else np.ones(len(scale))
     axes = np.asarray(result.components, np.float64) / divisor[:, None]
     if is_double(X):
-        return _centred(X, result.mean) @ axes.T
-    data = _in_blocks(X, result.mean)
-    return rows.join(_project(data, jnp.asarray(axes.T, data.arrays[0].dtype)), len(X))
+        return _centre(X, result.mean) @ axes.T
+    data = sums.in_blocks(X, result.mean)
+    return rows.join(sums.project(data, jnp.asarray(axes.T, data.arrays[0].dtype)), len(X))
 
 
 def inverse_transform(
     Y: Float[AnyArray, "n q"], result: PCAResult, *, whiten: bool = False
 ) -> Float[AnyArray, "n d"]:
-    """The points of coordinates Y, m + sum_q y_q v_q: X itself when every axis was kept, else its
-    nearest image.
+    """The points of coordinates Y, m + sum_q y_q v_q.
 
-    Float64 NumPy coordinates are taken back in float64 on the host.
+    That is X itself when every axis was kept, else its nearest image. Float64 NumPy coordinates are
+    taken back in float64 on the host.
     """
     scale = _scales(result) if whiten else np.ones(len(result.components))
     axes = np.asarray(result.components, np.float64) * scale[:, None]
@@ -222,24 +231,25 @@ def inverse_transform(
         return np.asarray(Y) @ axes + np.asarray(result.mean, np.float64)
     data = rows.Rows((rows.split(Y, block=rows.block_size(len(Y), len(result.mean))),), rows.mesh())
     dtype = data.arrays[0].dtype
-    centred = rows.join(_project(data, jnp.asarray(axes, dtype)), len(Y))
+    centred = rows.join(sums.project(data, jnp.asarray(axes, dtype)), len(Y))
     return centred + jnp.asarray(result.mean, dtype)[None]
 
 
-def _checked_mean(X: AnyArray, n_components: int) -> Float[AnyArray, " d"]:
-    """The mean row, which is finite just if all rows are; an InputError if X or the number of axes
-    cannot be used.
+def _finite_mean(X: AnyArray, n_components: int) -> Float[AnyArray, " d"]:
+    """The mean row, which is finite just if all rows are.
+
+    Raises:
+        InputError: X or the number of axes cannot be used.
     """
     n, d = X.shape
     if n < 2:
         raise InputError(f"expected at least two points, got {n}: a single one does not vary")
     if not 1 <= n_components <= min(n, d):
         raise InputError(
-            f"expected n_components within 1 and min(n, d) = {min(n, d)}, got {n_components}"
+            f"expected n_components to be from 1 to min(n, d) = {min(n, d)}, got {n_components}"
         )
-    with np.errstate(
-        invalid="ignore", over="ignore"
-    ):  # infinity minus infinity, which is what we look for
+    # infinity minus infinity, which is what we look for
+    with np.errstate(invalid="ignore", over="ignore"):
         mean = mean_of(X)
     if not np.isfinite(np.asarray(mean)).all():
         if not is_double(X) or not np.isfinite(X).all():
@@ -249,88 +259,19 @@ def _checked_mean(X: AnyArray, n_components: int) -> Float[AnyArray, " d"]:
 
 
 def _check_range(X: AnyArray, total: float) -> None:
-    """An InputError where the squares leave the range of the products, which is wide in float64."""
+    """Refuse X where the squares leave the range of the products, which is wide in float64."""
     if not is_double(X):
         check_range(X, total)
     elif not LEAST_SQUARE < total < np.inf and np.ptp(X, axis=0).max() > 0:
         raise InputError(
-            f"the largest number of X is {np.abs(X).max():.3g}: the squares of distances would leave the range of "
-            "float64; scale X, by X / abs(X).max() for instance"
+            f"the largest number of X is {np.abs(X).max():.3g}: the squares of distances would "
+            "leave the range of float64; scale X, by X / abs(X).max() for instance"
         )
 
 
-def _centred(X: AnyArray, mean: Any) -> Float[np.ndarray, "n d"]:
+def _centre(X: AnyArray, mean: Any) -> Float[np.ndarray, "n d"]:
     """X less the mean, on the host in float64."""
     return np.asarray(X, np.float64) - np.asarray(mean, np.float64)
-
-
-def _in_blocks(X: AnyArray, mean: Float[AnyArray, " d"]) -> rows.Rows:
-    """X less the mean, on all devices."""
-    block = rows.block_size(len(X), X.shape[1])
-    return rows.Rows((rows.split(X, block=block, offset=mean),), rows.mesh())
-
-
-def _times(a: Array, b: Array) -> Array:
-    return jnp.matmul(a, b, precision=PRECISION)
-
-
-@jax.jit
-def _scatter(data: rows.Rows) -> tuple[Array, Array]:
-    """Z^T Z [d d] and its trace."""
-    return rows.map_sum(lambda z: ((_times(z.T, z), (z * z).sum()), None), data)[0]
-
-
-@jax.jit
-def _gram(data: rows.Rows, whole: Array) -> tuple[Array, Array]:
-    """Z Z^T, block by block of its rows, and its trace."""
-    total, gram = rows.map_sum(lambda z, whole: ((z * z).sum(), _times(z, whole.T)), data, whole)
-    return gram, total
-
-
-@jax.jit
-def _scatter_times(data: rows.Rows, basis: AnyArray) -> Array:
-    """Z^T (Z Q) [d l], without Z^T Z."""
-    return rows.map_sum(lambda z, basis: (_times(z.T, _times(z, basis)), None), data, basis)[0]
-
-
-@jax.jit
-def _projected_scatter(data: rows.Rows, basis: AnyArray) -> tuple[Array, Array]:
-    """(Z Q)^T (Z Q) [l l], and the trace of Z^T Z."""
-
-    def block(z: Array, basis: Array) -> tuple[tuple[Array, Array], None]:
-        projected = _times(z, basis)
-        return (_times(projected.T, projected), (z * z).sum()), None
-
-    return rows.map_sum(block, data, basis)[0]
-
-
-@jax.jit
-def _project(data: rows.Rows, axes: Array) -> Array:
-    return rows.map_sum(lambda z, axes: (None, _times(z, axes)), data, axes)[1]
-
-
-def _leading(symmetric: AnyArray, q: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
-    """The q largest eigenvalues, falling, and their eigenvectors in columns; of float64 sums
-    rounding becomes 0.
-    """
-    eigenvalues, vectors = largest_eigenpairs(np.asarray(symmetric, np.float64), q)
-    if symmetric.dtype == np.float64:
-        eigenvalues = np.where(_negligible(eigenvalues, n_features, np.float64), 0, eigenvalues)
-    return eigenvalues, vectors
-
-
-def _negligible(variance: np.ndarray, n_features: int, dtype: Any) -> np.ndarray:
-    """Where the variance [q] is no more than rounding: of the sums, in the type of the data, or of
-    the eigenproblem.
-    """
-    of_sums = NEGLIGIBLE * float(jnp.finfo(dtype).eps)
-    return variance <= max(of_sums, n_features * FLOAT64_EPS) * variance.max()
-
-
-def _unit_or_zero(axes: np.ndarray, is_zero: np.ndarray) -> np.ndarray:
-    """Rows [q d] scaled to length 1, or to zero where it is said so."""
-    norms = np.where(is_zero, np.inf, np.linalg.norm(axes, axis=1))
-    return axes / norms[:, None]
 
 
 def _scales(result: PCAResult) -> np.ndarray:
@@ -339,18 +280,19 @@ def _scales(result: PCAResult) -> np.ndarray:
     if result.components.dtype == np.float64:  # what is no more than rounding is 0 already
         return np.sqrt(variance)
     return np.where(
-        _negligible(variance, len(result.mean), result.components.dtype), 0, np.sqrt(variance)
+        negligible(variance, len(result.mean), result.components.dtype), 0, np.sqrt(variance)
     )
 
 
-def _result(
+def _result_of(
     X: AnyArray, mean: AnyArray, components: np.ndarray, eigenvalues: np.ndarray, total: float
 ) -> PCAResult:
-    """The axes with their signs settled, and what follows from the eigenvalues (rounded below zero:
-    zero).
+    """The axes with their signs settled, and what follows from the eigenvalues.
+
+    An eigenvalue that rounding left below zero is zero.
     """
     magnitudes = np.abs(components)
-    largest = (magnitudes >= (1 - TIE) * magnitudes.max(axis=1, keepdims=True)).argmax(axis=1)
+    largest = (magnitudes >= (1 - SIGN_TIE) * magnitudes.max(axis=1, keepdims=True)).argmax(axis=1)
     signs = np.where(components[np.arange(len(components)), largest] < 0, -1, 1)
     variance = np.maximum(eigenvalues, 0)
     ratio = variance / total if total > 0 else np.zeros_like(variance)

@@ -1,19 +1,19 @@
-"""The way back from the coordinates of kernel PCA to points: the twin of
-`scratchclust/reference/pre_images.py`.
+"""The way back from the coordinates of kernel PCA to points, fast.
 
-On the host, in float64: the matrix of a ridge regression wants all digits, and it is small (at most
-16,384 points).
+The twin of `scratchclust/reference/pre_images.py`, step by step; `inverse_transform` takes a part
+of the coordinates at a time. On the host, in float64: the matrix of a ridge regression wants all
+digits, and it is small (at most 16,384 points).
 """
 
 import numpy as np
 import scipy.linalg
-from jaxtyping import Array, Float, Real
+from jaxtyping import Float, Real
 
-from scratchclust.reduce.kernel_pca_parts.kernels import kernel_matrix
+from scratchclust.reduce.kernel_pca_parts.kernels import Kernel
 from scratchclust.results import KernelPCAResult
+from scratchclust.rows import AnyArray
 
-AnyArray = Array | np.ndarray
-AT_ONCE = 2**25  # entries of a kernel matrix
+ENTRIES_AT_ONCE = 2**25  # of a kernel matrix
 
 
 def fit_inverse(
@@ -37,7 +37,7 @@ def fit_inverse(
     Raises:
         InputError: the kernel overflows.
     """
-    K = kernel_matrix(Y, Y, **_given(result))
+    K = Kernel.in_result(result).of(Y, Y)
     K.flat[:: len(K) + 1] += alpha
     points = np.asarray(X, np.float64)
     try:
@@ -63,17 +63,8 @@ def inverse_transform(
     Raises:
         InputError: the kernel overflows.
     """
-    dual_coef, step = np.asarray(dual_coef, np.float64), max(AT_ONCE // len(coordinates), 1)
+    kernel = Kernel.in_result(result)
+    dual_coef = np.asarray(dual_coef, np.float64)
+    step = max(ENTRIES_AT_ONCE // len(coordinates), 1)
     parts = (Y[begin : begin + step] for begin in range(0, len(Y), step))
-    return np.concatenate(
-        [kernel_matrix(part, coordinates, **_given(result)) @ dual_coef for part in parts]
-    )
-
-
-def _given(result: KernelPCAResult) -> dict:
-    return {
-        "kernel": result.kernel,
-        "gamma": result.gamma,
-        "degree": result.degree,
-        "coef0": result.coef0,
-    }
+    return np.concatenate([kernel.of(part, coordinates) @ dual_coef for part in parts])

@@ -1,9 +1,10 @@
-"""PCA as a model of probability, fast: the twin of `scratchclust/reference/probabilistic_pca.py`,
-which explains it.
+"""PCA as a model of probability, fast.
 
-The likelihoods run by blocks of rows on all devices, along the axes and what is left beside them,
-so that no [d d] matrix is made; in the precision of the points, as in `pca.py`. The matrices and
-the choice of q are small, and are computed on the host in float64.
+The twin of `scratchclust/reference/probabilistic_pca.py`, which explains it and has the same steps
+in the same order. (x - m)^T C^-1 (x - m) is `_squares` here: by blocks of rows on all devices,
+along the axes and what is left beside them, so that no [d d] matrix is made; in the precision of
+the points, as in `pca.py`. The matrices and the choice of q are small, and are computed on the host
+in float64.
 """
 
 import math
@@ -15,14 +16,12 @@ from jaxtyping import Array, Float, Real
 from scipy.special import gammaln
 
 from scratchclust import rows
+from scratchclust.constants import LEAST_VARIANCE, VARIANCE_TIE
 from scratchclust.distances import PRECISION
 from scratchclust.errors import InputError
 from scratchclust.reduce.precision import in_precision_of, is_double
 from scratchclust.results import PCAResult
-
-AnyArray = Array | np.ndarray
-LEAST_VARIANCE = 1e-15  # of which Minka's logarithms are taken; axes of less are never counted
-TIE = 1e-12  # of the largest variance: two that differ by no more coincide
+from scratchclust.rows import AnyArray
 
 
 def covariance(result: PCAResult, noise_variance: float) -> Float[np.ndarray, "d d"]:
@@ -59,8 +58,9 @@ def precision(result: PCAResult, noise_variance: float) -> Float[np.ndarray, "d 
 def log_likelihood(
     X: Real[AnyArray, "n d"], result: PCAResult, noise_variance: float
 ) -> Float[AnyArray, " n"]:
-    """ln p(x) of each point: -1/2 [ d ln 2 pi + ln |C| + sum_q y_q^2 / l_q + |x - m - sum_q y_q
-    v_q|^2 / s^2 ].
+    """ln p(x) of each point.
+
+        -1/2 [ d ln 2 pi + ln |C| + sum_q y_q^2 / l_q + |x - m - sum_q y_q v_q|^2 / s^2 ]
 
     Args:
         X: points, those of the fit or new ones.
@@ -73,12 +73,10 @@ def log_likelihood(
     _check_regular(result, noise_variance)
     axes, variances = _axes_and_variances(result, noise_variance)
     q, d = axes.shape
-    noise = (
-        noise_variance if noise_variance > 0 else 1.0
-    )  # then q = d, and nothing is left beside the axes
-    constant = (
-        d * math.log(2 * math.pi) + float(np.log(variances).sum()) + (d - q) * math.log(noise)
-    )
+    # without noise q = d, and nothing is left beside the axes
+    noise = noise_variance if noise_variance > 0 else 1.0
+    constant = d * math.log(2 * math.pi) + float(np.log(variances).sum())
+    constant += (d - q) * math.log(noise)
     block = rows.block_size(len(X), 2 * d)
     with in_precision_of(X):
         data = rows.Rows((rows.split(X, block=block, offset=result.mean),), rows.mesh())
@@ -100,9 +98,8 @@ def _squares(data: rows.Rows, axes: Array, inverse: Array, inverse_noise: Array)
     def block(z: Array, axes: Array, inverse: Array, inverse_noise: Array) -> tuple[None, Array]:
         along = jnp.matmul(z, axes.T, precision=PRECISION)
         beside = z - jnp.matmul(along, axes, precision=PRECISION)
-        return None, (along**2 * inverse[None]).sum(axis=1) + (beside**2).sum(
-            axis=1
-        ) * inverse_noise
+        squares = (along**2 * inverse[None]).sum(axis=1)
+        return None, squares + (beside**2).sum(axis=1) * inverse_noise
 
     return rows.map_sum(block, data, axes, inverse, inverse_noise)[1]
 
@@ -124,7 +121,10 @@ def likeliest_dimension(variances: Float[np.ndarray, " d"], n_samples: int) -> i
 def _evidence(variances: Float[np.ndarray, " d"], q: int, n: int) -> float:
     """ln p(X | q), but for what does not depend on q."""
     d = len(variances)
-    if variances[q - 1] < LEAST_VARIANCE or variances[q - 1] - variances[q] <= TIE * variances[0]:
+    if (
+        variances[q - 1] < LEAST_VARIANCE
+        or variances[q - 1] - variances[q] <= VARIANCE_TIE * variances[0]
+    ):
         return -math.inf
     noise = max(float(variances[q:].mean()), LEAST_VARIANCE)
     m = d * q - q * (q + 1) / 2
@@ -135,7 +135,7 @@ def _evidence(variances: Float[np.ndarray, " d"], q: int, n: int) -> float:
     later = np.arange(d)[None, :] > np.arange(q)[:, None]
     apart = variances[:q, None] - variances[None, :]
     differences = apart * (1 / modelled[None, :] - 1 / modelled[:q, None])
-    curvature = float(np.log(n * differences[later & (apart > TIE * variances[0])]).sum())
+    curvature = float(np.log(n * differences[later & (apart > VARIANCE_TIE * variances[0])]).sum())
     return of_axes + fit + (m + q) / 2 * math.log(2 * math.pi) - curvature / 2 - q / 2 * math.log(n)
 
 
@@ -149,6 +149,7 @@ def _check_regular(result: PCAResult, noise_variance: float) -> None:
     q, d = result.components.shape
     if noise_variance == 0 and (q < d or not (np.asarray(result.explained_variance) > 0).all()):
         raise InputError(
-            f"the covariance of {q} axes among {d} features without noise is singular, and no point has a likelihood: "
-            "keep fewer axes (n_components), so that those left out make the noise"
+            f"the covariance of {q} axes among {d} features without noise is singular, and no "
+            "point has a likelihood: keep fewer axes (n_components), so that those left out make "
+            "the noise"
         )

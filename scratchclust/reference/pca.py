@@ -31,15 +31,15 @@ structure with randomness, 2011, algorithm 4.4 and section 5.
 import numpy as np
 from jaxtyping import Bool, Float, Real
 
+from scratchclust.constants import SIGN_TIE
 from scratchclust.errors import InputError
 from scratchclust.results import PCAResult
 
-TIE = 1e-5  # relative difference of two magnitudes below which they count as equal
-
 
 def pca(X: Real[np.ndarray, "n d"], n_components: int | None = None) -> PCAResult:
-    """The leading principal axes by eigendecomposition of the covariance or Gram matrix, whichever
-    is smaller.
+    """The leading principal axes, by eigendecomposition of the covariance or the Gram matrix.
+
+    The smaller of the two is taken.
 
     Args:
         X: points, at least two.
@@ -55,7 +55,7 @@ def pca(X: Real[np.ndarray, "n d"], n_components: int | None = None) -> PCAResul
     X = X.astype(np.float64)
     n, d = X.shape
     q = min(n, d) if n_components is None else n_components
-    mean = _checked_mean(X, q)
+    mean = _finite_mean(X, q)
     Z = X - mean
     if d <= n:
         eigenvalues, eigenvectors = np.linalg.eigh(Z.T @ Z / (n - 1))
@@ -69,8 +69,9 @@ def pca(X: Real[np.ndarray, "n d"], n_components: int | None = None) -> PCAResul
 
 
 def svd_pca(X: Real[np.ndarray, "n d"], n_components: int | None = None) -> PCAResult:
-    """The leading principal axes by singular value decomposition of the centred points: the most
-    exact, and slowest.
+    """The leading principal axes by singular value decomposition of the centred points.
+
+    The most exact way, and the slowest.
 
     Args:
         X: points, at least two.
@@ -85,12 +86,11 @@ def svd_pca(X: Real[np.ndarray, "n d"], n_components: int | None = None) -> PCAR
     X = X.astype(np.float64)
     n, d = X.shape
     q = min(n, d) if n_components is None else n_components
-    mean = _checked_mean(X, q)
+    mean = _finite_mean(X, q)
     _, lengths, components = np.linalg.svd(X - mean, full_matrices=False)
     lengths = np.where(lengths > max(n, d) * np.finfo(np.float64).eps * lengths[0], lengths, 0)
-    return _result_of(
-        mean, components[:q], lengths[:q] ** 2 / (n - 1), (lengths**2).sum() / (n - 1), n
-    )
+    variances = lengths**2 / (n - 1)
+    return _result_of(mean, components[:q], variances[:q], (lengths**2).sum() / (n - 1), n)
 
 
 def randomized_pca(
@@ -101,8 +101,7 @@ def randomized_pca(
     n_oversamples: int = 10,
     n_iter: int = 7,
 ) -> PCAResult:
-    """The leading principal axes of data of many features, by subspace iteration from a random
-    start.
+    """The leading principal axes of data of many features, by subspace iteration at random.
 
     A random subspace of dimension q + n_oversamples is multiplied by the covariance again and
     again, which turns it towards the leading axes; inside it the eigenproblem is small
@@ -127,7 +126,7 @@ def randomized_pca(
     """
     X = X.astype(np.float64)
     n, d = X.shape
-    mean = _checked_mean(X, n_components)
+    mean = _finite_mean(X, n_components)
     Z = X - mean
     Q, _ = np.linalg.qr(rng.normal(size=(d, min(n_components + n_oversamples, n, d))))
     for _ in range(n_iter):
@@ -141,8 +140,9 @@ def randomized_pca(
 def transform(
     X: Real[np.ndarray, "n d"], result: PCAResult, *, whiten: bool = False
 ) -> Float[np.ndarray, "n q"]:
-    """Coordinates along the axes, (x - m) . v_q; whitened, each divided by sqrt(l_q) so that it has
-    variance 1.
+    """Coordinates along the axes, (x - m) . v_q.
+
+    Whitened, each is divided by sqrt(l_q), so that it has variance 1.
 
     Args:
         X: points, those of the fit or new ones.
@@ -159,23 +159,26 @@ def transform(
 def inverse_transform(
     Y: Float[np.ndarray, "n q"], result: PCAResult, *, whiten: bool = False
 ) -> Float[np.ndarray, "n d"]:
-    """The points of coordinates Y, m + sum_q y_q v_q: X itself when every axis was kept, else its
-    nearest image.
+    """The points of coordinates Y, m + sum_q y_q v_q.
+
+    That is X itself when every axis was kept, else its nearest image.
     """
     scaled = Y * _scales(result) if whiten else Y
     return scaled @ result.components + result.mean
 
 
-def _checked_mean(X: Real[np.ndarray, "n d"], n_components: int) -> Float[np.ndarray, " d"]:
-    """The mean row, which is finite just if all rows are; an InputError if X or the number of axes
-    cannot be used.
+def _finite_mean(X: Real[np.ndarray, "n d"], n_components: int) -> Float[np.ndarray, " d"]:
+    """The mean row, which is finite just if all rows are.
+
+    Raises:
+        InputError: X or the number of axes cannot be used.
     """
     n, d = X.shape
     if n < 2:
         raise InputError(f"expected at least two points, got {n}: a single one does not vary")
     if not 1 <= n_components <= min(n, d):
         raise InputError(
-            f"expected n_components within 1 and min(n, d) = {min(n, d)}, got {n_components}"
+            f"expected n_components to be from 1 to min(n, d) = {min(n, d)}, got {n_components}"
         )
     with np.errstate(invalid="ignore"):  # infinity minus infinity, which is what we look for
         mean = X.mean(axis=0)
@@ -198,9 +201,7 @@ def _unit_or_zero(
 
 
 def _scales(result: PCAResult) -> Float[np.ndarray, " q"]:
-    """sqrt(l_q), the standard deviation along each axis; what is no more than rounding is 0
-    already.
-    """
+    """sqrt(l_q), the standard deviation along each axis; what is rounding is 0 already."""
     return np.sqrt(result.explained_variance)
 
 
@@ -211,11 +212,12 @@ def _result_of(
     total: float,
     n: int,
 ) -> PCAResult:
-    """The axes with their signs settled, and what follows from the eigenvalues (rounded below zero:
-    zero).
+    """The axes with their signs settled, and what follows from the eigenvalues.
+
+    An eigenvalue that rounding left below zero is zero.
     """
     magnitudes = np.abs(components)
-    largest = (magnitudes >= (1 - TIE) * magnitudes.max(axis=1, keepdims=True)).argmax(axis=1)
+    largest = (magnitudes >= (1 - SIGN_TIE) * magnitudes.max(axis=1, keepdims=True)).argmax(axis=1)
     signs = np.where(components[np.arange(len(components)), largest] < 0, -1, 1)
     variance = np.maximum(eigenvalues, 0)
     ratio = variance / total if total > 0 else np.zeros_like(variance)

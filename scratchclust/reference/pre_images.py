@@ -1,7 +1,7 @@
-"""The way back from the coordinates of kernel PCA to points: learned, since few images of the
-kernel have a point.
+"""The way back from the coordinates of kernel PCA to points.
 
-It is ridge regression of the points X on their coordinates y, under the same kernel:
+It is learned, since few images of the kernel have a point: by ridge regression of the points X on
+their coordinates y, under the same kernel:
 
     D = (K_y + alpha I)^-1 X,    (K_y)_ij = k(y_i, y_j)          x(y) = sum_i k(y, y_i) D_i
 
@@ -15,7 +15,7 @@ Source: Bakir, Weston & Schoelkopf, Learning to find pre-images, 2004.
 import numpy as np
 from jaxtyping import Float, Real
 
-from scratchclust.reference.kernel_pca import kernel_matrix
+from scratchclust.reference.kernel_pca import Kernel
 from scratchclust.results import KernelPCAResult
 
 
@@ -40,7 +40,7 @@ def fit_inverse(
     Raises:
         InputError: the kernel overflows.
     """
-    K = kernel_matrix(Y, Y, **_given(result))
+    K = Kernel.in_result(result).of(Y, Y)
     return np.linalg.solve(K + alpha * np.eye(len(K)), X)
 
 
@@ -61,13 +61,4 @@ def inverse_transform(
     Raises:
         InputError: the kernel overflows.
     """
-    return kernel_matrix(Y, coordinates, **_given(result)) @ dual_coef
-
-
-def _given(result: KernelPCAResult) -> dict:
-    return {
-        "kernel": result.kernel,
-        "gamma": result.gamma,
-        "degree": result.degree,
-        "coef0": result.coef0,
-    }
+    return Kernel.in_result(result).of(Y, coordinates) @ dual_coef

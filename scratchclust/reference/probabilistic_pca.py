@@ -5,7 +5,7 @@ variances l_1..l_q along the axes v_1..v_q and the noise s^2, the mean variance 
 out, along all others:
 
     C = sum_q (l_q - s^2) v_q v_q^T + s^2 I
-    C^-1 = I / s^2 - sum_q (1 / s^2 - 1 / l_q) v_q v_q^T                   (sum_q v_q v_q^T / l_q without noise)
+    C^-1 = I / s^2 - sum_q (1 / s^2 - 1 / l_q) v_q v_q^T      (sum_q v_q v_q^T / l_q without noise)
     ln p(x) = -1/2 [ d ln 2 pi + ln |C| + (x - m)^T C^-1 (x - m) ]
     ln |C| = sum_q ln l_q + (d - q) ln s^2
 
@@ -15,8 +15,10 @@ variance.
 Minka's choice of q has the largest evidence p(X | q), the parameters integrated out (Laplace's
 approximation):
 
-    ln p(U) - n/2 sum_{j <= q} ln l_j - n (d - q)/2 ln s^2 + (m + q)/2 ln 2 pi - 1/2 ln |A| - q/2 ln n
-    p(U) = 2^-q prod_{j <= q} Gamma((d - j + 1) / 2) pi^(-(d - j + 1) / 2)        m = d q - q (q + 1) / 2
+    ln p(U) - n/2 sum_{j <= q} ln l_j - n (d - q)/2 ln s^2
+            + (m + q)/2 ln 2 pi - 1/2 ln |A| - q/2 ln n
+    m = d q - q (q + 1) / 2
+    p(U) = 2^-q prod_{j <= q} Gamma((d - j + 1) / 2) pi^(-(d - j + 1) / 2)
     ln |A| = sum_{i <= q} sum_{i < j <= d} ln (1 / l'_j - 1 / l'_i) + ln (l_i - l_j) + ln n
 
 with l'_j = l_j up to q and s^2 beyond. Where variances coincide the approximation would be
@@ -34,11 +36,9 @@ import math
 import numpy as np
 from jaxtyping import Float, Real
 
+from scratchclust.constants import LEAST_VARIANCE, VARIANCE_TIE
 from scratchclust.errors import InputError
 from scratchclust.results import PCAResult
-
-LEAST_VARIANCE = 1e-15  # of which Minka's logarithms are taken; axes of less are never counted
-TIE = 1e-12  # of the largest variance: two that differ by no more coincide
 
 
 def covariance(result: PCAResult, noise_variance: float) -> Float[np.ndarray, "d d"]:
@@ -48,7 +48,8 @@ def covariance(result: PCAResult, noise_variance: float) -> Float[np.ndarray, "d
         result: the q leading axes.
         noise_variance: s^2.
     """
-    axes, variances = result.components, np.maximum(result.explained_variance, noise_variance)
+    axes = result.components
+    variances = np.maximum(result.explained_variance, noise_variance)
     return (axes.T * (variances - noise_variance)) @ axes + noise_variance * np.eye(axes.shape[1])
 
 
@@ -63,7 +64,8 @@ def precision(result: PCAResult, noise_variance: float) -> Float[np.ndarray, "d 
         InputError: C is singular.
     """
     _check_regular(result, noise_variance)
-    axes, variances = result.components, np.maximum(result.explained_variance, noise_variance)
+    axes = result.components
+    variances = np.maximum(result.explained_variance, noise_variance)
     if noise_variance == 0:
         return (axes.T / variances) @ axes
     return (
@@ -105,7 +107,10 @@ def likeliest_dimension(variances: Float[np.ndarray, " d"], n_samples: int) -> i
 def _evidence(variances: Float[np.ndarray, " d"], q: int, n: int) -> float:
     """ln p(X | q), but for what does not depend on q."""
     d = len(variances)
-    if variances[q - 1] < LEAST_VARIANCE or variances[q - 1] - variances[q] <= TIE * variances[0]:
+    if (
+        variances[q - 1] < LEAST_VARIANCE
+        or variances[q - 1] - variances[q] <= VARIANCE_TIE * variances[0]
+    ):
         return -math.inf
     noise = max(float(variances[q:].mean()), LEAST_VARIANCE)
     m = d * q - q * (q + 1) / 2
@@ -118,7 +123,7 @@ def _evidence(variances: Float[np.ndarray, " d"], q: int, n: int) -> float:
     for i in range(q):
         for j in range(i + 1, d):
             difference = (variances[i] - variances[j]) * (1 / modelled[j] - 1 / modelled[i])
-            if variances[i] - variances[j] > TIE * variances[0]:
+            if variances[i] - variances[j] > VARIANCE_TIE * variances[0]:
                 curvature += math.log(n * difference)
     return float(
         of_axes + fit + (m + q) / 2 * math.log(2 * math.pi) - curvature / 2 - q / 2 * math.log(n)
@@ -129,6 +134,7 @@ def _check_regular(result: PCAResult, noise_variance: float) -> None:
     q, d = result.components.shape
     if noise_variance == 0 and (q < d or not (result.explained_variance > 0).all()):
         raise InputError(
-            f"the covariance of {q} axes among {d} features without noise is singular, and no point has a likelihood: "
-            "keep fewer axes (n_components), so that those left out make the noise"
+            f"the covariance of {q} axes among {d} features without noise is singular, and no "
+            "point has a likelihood: keep fewer axes (n_components), so that those left out make "
+            "the noise"
         )

@@ -3,8 +3,9 @@
 Each point chooses neighbours with probabilities that fall with the distance, as wide as makes its
 choice about as uncertain as one among `perplexity` equal neighbours:
 
-    p_j|i = exp(-b_i |x_i - x_j|^2) / sum_k!=i exp(-b_i |x_i - x_k|^2)       with 2^(entropy of p_.|i) = perplexity
-    p_ij  = (p_j|i + p_i|j) / 2n                                             one table for all pairs; its sum is 1
+    p_j|i = exp(-b_i |x_i - x_j|^2) / sum_k!=i exp(-b_i |x_i - x_k|^2)
+                                                             with 2^(entropy of p_.|i) = perplexity
+    p_ij  = (p_j|i + p_i|j) / 2n                             one table for all pairs; its sum is 1
 
 Pairs of points of the map have affinities of their own, with the long tail of Student's t, which
 leaves room for what is only moderately near:
@@ -20,8 +21,8 @@ while the map is small and they can still pass each other. Each step has momentu
 coordinate, a gain that grows while the gradient keeps its direction and shrinks where it turns
 (Jacobs, 1988):
 
-    gain <- gain + 0.2 where step and gradient disagree in sign, else 0.8 gain        (at least 0.01)
-    step <- momentum step - learning_rate gain (gradient / 4)                          y <- y + step
+    gain <- gain + 0.2 where step and gradient disagree in sign, else 0.8 gain       (at least 0.01)
+    step <- momentum step - learning_rate gain (gradient / 4)                         y <- y + step
 
 Both begin anew at the end of the exaggeration: what they have learned of a gradient 12 times as
 steep throws few points apart, from where they do not come back. The learning rate, n / a,
@@ -34,7 +35,8 @@ everything into knots that leave each other in the wrong order. So n points take
 less than 4 and no more than 12: 4 up to 800 points, 12 from 2,400 on.
 `benchmarks/tsne_few_points.py` shows what that gains.
 
-The fast twin of this file is `scratchclust/reduce/tsne.py`.
+The affinities of the data stand in `tsne_parts/affinities.py`. The fast twin of this file is
+`scratchclust/reduce/tsne.py`.
 
 Sources: van der Maaten & Hinton, Visualizing data using t-SNE, 2008. Belkina et al., Automated
 optimized parameters for t-SNE, 2019 (learning rate n / exaggeration). Kobak & Berens, The art of
@@ -42,79 +44,52 @@ using t-SNE, 2019 (start from PCA).
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Real
 
+from scratchclust.checks import whole
+from scratchclust.constants import (
+    EXAGGERATED_ITERATIONS,
+    GAIN_DECAY,
+    GAIN_GROWTH,
+    JITTER,
+    LEAST_EXAGGERATION,
+    LEAST_GAIN,
+    LEAST_LEARNING_RATE,
+    MOMENTA,
+    NEIGHBORS_PER_PERPLEXITY,
+    NEW_ITERATIONS,
+    NEW_STEP,
+    POINTS_PER_EXAGGERATION,
+    RECORD_EVERY,
+    START_SCALE,
+)
 from scratchclust.errors import InputError
-from scratchclust.reference.distances import squared_distances, unit_rows
-from scratchclust.reference.neighbors import nearest_neighbors
+from scratchclust.reference.distances import squared_distances
 from scratchclust.reference.pca import pca
 from scratchclust.reference.pca import transform as coordinates
-from scratchclust.results import Neighbors, TSNEHistory, TSNEResult
+from scratchclust.reference.tsne_parts.affinities import (
+    check,
+    conditional_affinities,
+    joint_affinities,
+    nearest,
+)
+from scratchclust.results import TSNEHistory, TSNEResult
 
-EXAGGERATED = 250  # iterations with exaggeration and with the first momentum
-MOMENTA = 0.5, 0.8
-LEAST_GAIN = 0.01
-LEAST_EXAGGERATION, POINTS_PER_EXAGGERATION = 4.0, 200  # see `exaggeration`
-LEAST_LEARNING_RATE = 10.0  # a dozen points have as far to go as fifty
-START_SCALE = 1e-4  # standard deviation of the start along its first axis
-JITTER = 0.01 * START_SCALE  # as in openTSNE
-RECORD_EVERY = 50  # iterations from one entry of the history to the next
-LOG_RANGE, HALVINGS = (
-    (-20.0, 40.0),
-    40,
-)  # of the bisection for log b, in units of the mean squared distance
-NEW_STEP, NEW_ITERATIONS = 0.25, 100  # the descent of new points, see `transform`
-
-
-def conditional_affinities(
-    squared_distances: Float[np.ndarray, "n m"], perplexity: float
-) -> Float[np.ndarray, "n m"]:
-    """p_j|i of each row, whose entropy is log(perplexity): bisection for log b_i.
-
-    The entropy falls as b grows. Subtracting the smallest squared distance of a row changes no p
-    and avoids exponents that underflow all at once; dividing by the mean gives b a scale.
-
-    Args:
-        squared_distances: from each point to m others; infinity leaves one out (the point itself).
-        perplexity: a row of fewer than so many others, or with as many equally near ones, chooses
-            evenly among these.
-    """
-    finite = np.isfinite(squared_distances)
-    smallest = squared_distances.min(axis=1, keepdims=True)
-    excess = np.where(finite, squared_distances - smallest, 0)
-    mean = excess.sum(axis=1, keepdims=True) / finite.sum(axis=1, keepdims=True)
-    u = excess / np.where(mean > 0, mean, 1)
-    low, high = (np.full((len(u), 1), end) for end in LOG_RANGE)
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        too_even = _entropy(_softmax(u, finite, middle)) > np.log(perplexity)
-        low, high = np.where(too_even, middle, low), np.where(too_even, high, middle)
-    return _softmax(u, finite, (low + high) / 2)
-
-
-def joint_affinities(
-    X: Real[np.ndarray, "n d"], perplexity: float, *, metric: str = "euclidean"
-) -> Float[np.ndarray, "n n"]:
-    """p_ij of all pairs, zero on the diagonal. Cost O(n^2 d) time, O(n^2) memory.
-
-    Args:
-        X: points, or with metric="precomputed" their distances [n n].
-        perplexity: about how many neighbours each point has.
-        metric: "euclidean", "cosine" (1 - cos in place of |x_i - x_j|, squared as that is) or
-            "precomputed".
-
-    Raises:
-        InputError: fewer than two points, NaN or infinity among them, not 1 <= perplexity < n, an
-            unknown metric, with "cosine" a row of zeros, or with "precomputed" no square matrix or
-            a negative distance.
-    """
-    _check(X, perplexity)
-    squares = _squares(X, metric)
-    np.fill_diagonal(squares, np.inf)
-    p = conditional_affinities(squares, perplexity)
-    return (p + p.T) / (2 * len(X))
+__all__ = [
+    "conditional_affinities",
+    "exaggeration",
+    "gradient",
+    "jitter",
+    "joint_affinities",
+    "kl_divergence",
+    "pca_start",
+    "random_start",
+    "transform",
+    "tsne",
+]
 
 
 def kl_divergence(Y: Float[np.ndarray, "n q"], P: Float[np.ndarray, "n n"]) -> float:
@@ -160,9 +135,7 @@ def jitter(Y: Float[np.ndarray, "n q"], *, rng: np.random.Generator) -> Float[np
 
 
 def exaggeration(n: int, early_exaggeration: float = 12.0) -> float:
-    """The factor of p in the first iterations for n points: min(early_exaggeration, max(4, n /
-    200)).
-    """
+    """The factor of p in the first iterations: min(early_exaggeration, max(4, n / 200))."""
     return min(early_exaggeration, max(LEAST_EXAGGERATION, n / POINTS_PER_EXAGGERATION))
 
 
@@ -208,37 +181,31 @@ def tsne(
         InputError: as for `joint_affinities` and `pca_start`, distances without a start, a start of
             another shape, or no iteration.
     """
-    if max_iter < 1:
-        raise InputError(f"expected at least one iteration, got max_iter={max_iter}")
-    if metric == "precomputed" and start is None:
-        raise InputError(
-            "distances have no principal axes to start from: give a start, as `random_start` makes one"
-        )
-    P = joint_affinities(X, perplexity, metric=metric)
+    n = len(X)
+    check(X, perplexity, metric)
+    whole(1)("max_iter", max_iter)
+    _check_start(start, n, n_components, metric)
     if start is None:
-        start = jitter(
-            pca_start(X, n_components), rng=np.random.default_rng(0) if rng is None else rng
-        )
+        rng = np.random.default_rng(0) if rng is None else rng
+        start = jitter(pca_start(X, n_components), rng=rng)
+    factor = exaggeration(n, early_exaggeration)
+    rate = max(n / factor, LEAST_LEARNING_RATE) if learning_rate is None else learning_rate
+    P = joint_affinities(X, perplexity, metric=metric)
     Y = start.astype(np.float64)
-    if Y.shape != (len(X), n_components):
-        raise InputError(f"expected a start of shape {[len(X), n_components]}, got {list(Y.shape)}")
-    factor = exaggeration(len(X), early_exaggeration)
-    rate = max(len(X) / factor, LEAST_LEARNING_RATE) if learning_rate is None else learning_rate
-    step, gains, history = np.zeros_like(Y), np.ones_like(Y), []
+    step, gains = np.zeros_like(Y), np.ones_like(Y)
+    history = []
     for i in range(max_iter):
-        if i == EXAGGERATED:
+        early = i < EXAGGERATED_ITERATIONS
+        if i == EXAGGERATED_ITERATIONS:
             step, gains = np.zeros_like(Y), np.ones_like(Y)
-        slope = gradient(Y, P * factor if i < EXAGGERATED else P)
-        gains = np.maximum(np.where(step * slope < 0, gains + 0.2, gains * 0.8), LEAST_GAIN)
-        step = MOMENTA[i >= EXAGGERATED] * step - rate * gains * (slope / 4)
-        Y = Y + step
+        slope = gradient(Y, P * factor if early else P)
+        Y, step, gains = _move(Y, step, gains, slope, MOMENTA[not early], rate)
         if (i + 1) % RECORD_EVERY == 0 or i + 1 == max_iter:
             history.append((i + 1, kl_divergence(Y, P)))
             if progress is not None:
                 progress(*history[-1])
-            if _stale(history, n_iter_without_progress) or _flat(
-                i + 1, gradient(Y, P), min_grad_norm
-            ):
+            norm = float(np.linalg.norm(gradient(Y, P)))
+            if _stale(history, n_iter_without_progress) or _flat(i + 1, norm, min_grad_norm):
                 break
     iterations, divergences = np.array(history).T
     told = TSNEHistory(iterations.astype(np.int32), divergences)
@@ -259,7 +226,7 @@ def transform(
     their weighted mean sum_j p_j y_j and goes down on its own divergence for 100 iterations of
     plain gradient descent:
 
-        KL(y) = sum_j p_j log(p_j / q_j)    q_j = w_j / sum_k w_k        (k runs over all points of the fit)
+        KL(y) = sum_j p_j log(p_j / q_j)    q_j = w_j / sum_k w_k    (k: all points of the fit)
         dKL/dy = 2 sum_j (p_j - q_j) w_j (y - y_j)
 
     A point that equals one of the fit gets that one's place.
@@ -274,81 +241,45 @@ def transform(
     Raises:
         InputError: as for `joint_affinities`, or new points of another length.
     """
-    _check(X, perplexity)
-    near = _nearest(X, min(int(3 * perplexity) + 1, len(X)), X_new, metric)
+    check(X, perplexity, metric)
+    k = min(int(NEIGHBORS_PER_PERPLEXITY * perplexity) + 1, len(X))
+    near = nearest(X, k, X_new, metric)
     p = conditional_affinities(near.distances**2, perplexity)
     attracting = embedding[near.indices]
     Y = (p[:, :, None] * attracting).sum(axis=1)
+    everywhere = np.broadcast_to(embedding, (len(Y), *embedding.shape))
     for _ in range(NEW_ITERATIONS):
-        attraction = _pull(Y, attracting, p)
         w = 1 / (1 + ((Y[:, None] - embedding[None]) ** 2).sum(axis=2))
-        repulsion = _pull(
-            Y,
-            np.broadcast_to(embedding, (len(Y), *embedding.shape)),
-            w / w.sum(axis=1, keepdims=True),
-        )
+        attraction = _pull(Y, attracting, p)
+        repulsion = _pull(Y, everywhere, w / w.sum(axis=1, keepdims=True))
         Y = Y - NEW_STEP * 2 * (attraction - repulsion)
     return np.where(near.distances[:, :1] == 0, attracting[:, 0], Y)
 
 
-def _check(X: Real[np.ndarray, "n d"], perplexity: float) -> None:
-    n = len(X)
-    if n < 2:
-        raise InputError(f"expected at least two points, got {n}: a single one has no neighbour")
-    if not 1 <= perplexity < n:
-        raise InputError(
-            f"expected a perplexity of at least 1 and below the number of points {n}, got {perplexity:g}"
-        )
-    if not np.isfinite(X).all():
-        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
-
-
-def _squares(X: Real[np.ndarray, "n d"], metric: str) -> Float[np.ndarray, "n n"]:
-    """The squared distances of all pairs; with "cosine" |u_i - u_j|^2 / 2 = 1 - cos is the
-    distance.
-    """
-    if metric == "euclidean":
-        return squared_distances(X, X)
-    if metric == "cosine":
-        u = unit_rows(X)
-        return (squared_distances(u, u) / 2) ** 2
-    if metric != "precomputed":
-        raise InputError(f'expected metric "euclidean", "cosine" or "precomputed", got {metric!r}')
-    if X.shape[0] != X.shape[1]:
-        raise InputError(f"expected a square distance matrix, got shape {list(X.shape)}")
-    if (X < 0).any():
-        raise InputError("expected positive distances or zeros, got a negative one")
-    return X.astype(np.float64) ** 2
-
-
-def _nearest(
-    X: Real[np.ndarray, "n d"], k: int, X_new: Real[np.ndarray, "m d"], metric: str
-) -> Neighbors:
-    if metric != "precomputed":
-        return nearest_neighbors(X, k, queries=X_new, metric=metric)
-    indices = X_new.argsort(axis=1, kind="stable")[:, :k].astype(np.int32)
-    return Neighbors(indices, np.take_along_axis(X_new, indices, axis=1).astype(np.float64))
+def _move(
+    Y: Float[np.ndarray, "n q"],
+    step: Float[np.ndarray, "n q"],
+    gains: Float[np.ndarray, "n q"],
+    slope: Float[np.ndarray, "n q"],
+    momentum: float,
+    rate: float,
+) -> tuple[Float[np.ndarray, "n q"], Float[np.ndarray, "n q"], Float[np.ndarray, "n q"]]:
+    """The map after one step, that step, and the gains that allowed it."""
+    gains = np.where(step * slope < 0, gains + GAIN_GROWTH, gains * GAIN_DECAY)
+    gains = np.maximum(gains, LEAST_GAIN)
+    step = momentum * step - rate * gains * (slope / 4)
+    return Y + step, step, gains
 
 
 def _stale(history: list[tuple[int, float]], n_iter_without_progress: int) -> bool:
     """Whether the smallest divergence since the exaggeration is so many iterations old."""
-    late = [(divergence, iteration) for iteration, divergence in history if iteration > EXAGGERATED]
+    late = [entry[::-1] for entry in history if entry[0] > EXAGGERATED_ITERATIONS]
     return bool(late) and late[-1][1] - min(late)[1] > max(n_iter_without_progress, 0)
 
 
-def _flat(iteration: int, slope: Float[np.ndarray, "n q"], min_grad_norm: float) -> bool:
-    return iteration > EXAGGERATED and float(np.linalg.norm(slope)) <= min_grad_norm
-
-
-def _softmax(
-    u: Float[np.ndarray, "n m"], finite: np.ndarray, log_b: Float[np.ndarray, "n 1"]
-) -> Float[np.ndarray, "n m"]:
-    e = np.where(finite, np.exp(-np.exp(log_b) * u), 0)
-    return e / e.sum(axis=1, keepdims=True)
-
-
-def _entropy(p: Float[np.ndarray, "n m"]) -> Float[np.ndarray, "n 1"]:
-    return -(p * np.log(np.where(p > 0, p, 1))).sum(axis=1, keepdims=True)
+def _flat(iteration: int, norm: float, min_grad_norm: float) -> bool:
+    """Whether, after the exaggeration, a gradient is no longer than that."""
+    return iteration > EXAGGERATED_ITERATIONS and norm <= min_grad_norm
 
 
 def _student(Y: Float[np.ndarray, "n q"]) -> Float[np.ndarray, "n n"]:
@@ -365,3 +296,15 @@ def _pull(
     difference = Y[:, None] - targets
     w = 1 / (1 + (difference**2).sum(axis=2))
     return ((p * w)[:, :, None] * difference).sum(axis=1)
+
+
+def _check_start(start: Any, n: int, n_components: int, metric: str) -> None:
+    if start is None and metric == "precomputed":
+        raise InputError(
+            "distances have no principal axes to start from: give a start, as `random_start` makes "
+            "one"
+        )
+    if start is not None and start.shape != (n, n_components):
+        raise InputError(
+            f"expected start to be of shape {[n, n_components]}, got {list(start.shape)}"
+        )

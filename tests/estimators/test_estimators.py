@@ -266,7 +266,7 @@ def test_jax_arrays_are_checked_like_others(X, message):
     [
         (
             {"n_components": 4},
-            r"expected n_components <= min\(n_samples, n_features\)=3, got 4: ask for fewer",
+            r"n_components to be at most min\(n_samples, n_features\) = 3, got 4: ask for fewer",
         ),
         (
             {"n_components": 0},

@@ -224,7 +224,7 @@ def test_a_kernel_that_was_given_and_one_of_ones_own():
     assert precomputed.landmarks_.shape == (len(K), 0)
     with pytest.raises(ValueError, match="Cannot fit_inverse_transform with a precomputed kernel"):
         KernelPCA(kernel="precomputed", fit_inverse_transform=True).fit(K)
-    with pytest.raises(InputError, match="expected the kernel of each point with each"):
+    with pytest.raises(InputError, match="expected X to be the kernel of each point with each"):
         KernelPCA(kernel="precomputed").fit(of_new[:7])
 
 

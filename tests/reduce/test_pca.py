@@ -16,6 +16,7 @@ from sklearn.decomposition import PCA
 from scratchclust import rows
 from scratchclust.errors import InputError
 from scratchclust.reduce import pca as fast
+from scratchclust.reduce.pca_parts import sums
 from scratchclust.reference import pca as reference
 from scratchclust.results import PCAResult
 
@@ -392,11 +393,11 @@ def test_device_counts_agree(shape: tuple[int, int]) -> None:
 
 def test_a_second_call_compiles_nothing() -> None:
     compiled = (
-        fast._scatter,
-        fast._gram,
-        fast._scatter_times,
-        fast._projected_scatter,
-        fast._project,
+        sums.scatter,
+        sums.gram,
+        sums.scatter_times,
+        sums.project_scatter,
+        sums.project,
     )
 
     def fit(seed: int) -> list[int]:
@@ -413,9 +414,9 @@ def test_a_second_call_compiles_nothing() -> None:
     ("X", "q", "message"),
     [
         (np.ones((1, 3)), 1, "expected at least two points, got 1: a single one does not vary"),
-        (np.eye(4, 3), 4, r"expected n_components within 1 and min\(n, d\) = 3, got 4"),
-        (np.eye(3, 4), 4, r"expected n_components within 1 and min\(n, d\) = 3, got 4"),
-        (np.eye(4, 3), 0, r"expected n_components within 1 and min\(n, d\) = 3, got 0"),
+        (np.eye(4, 3), 4, r"expected n_components to be from 1 to min\(n, d\) = 3, got 4"),
+        (np.eye(3, 4), 4, r"expected n_components to be from 1 to min\(n, d\) = 3, got 4"),
+        (np.eye(4, 3), 0, r"expected n_components to be from 1 to min\(n, d\) = 3, got 0"),
         (
             np.eye(4, 3) * np.array([1, np.nan, 1]),
             2,

@@ -13,10 +13,12 @@ import sklearn.decomposition
 from sklearn.metrics.pairwise import rbf_kernel
 
 from scratchclust import PCA, KernelPCA
+from scratchclust.constants import KERNELS
 from scratchclust.errors import InputError
 from scratchclust.reduce import kernel_pca as fast
 from scratchclust.reduce import pca as fast_pca
 from scratchclust.reduce.kernel_pca_parts import blocks as kernel_blocks
+from scratchclust.reduce.kernel_pca_parts.kernels import Kernel
 from scratchclust.reduce.leading_eigenpairs import largest_eigenpairs
 from scratchclust.reduce.precision import in_precision_of, is_double
 from scratchclust.reference import kernel_pca as reference
@@ -130,7 +132,7 @@ def test_rbf_of_any_width(gamma, dtype):
 @pytest.mark.parametrize("offset", [0, 100])
 def test_few_axes_of_many_float64_points(kernel, offset, monkeypatch):
     """By products and by landmarks too."""
-    monkeypatch.setattr(fast, "FEW", 100)
+    monkeypatch.setattr(fast, "FEW_POINTS", 100)
     X = np.random.default_rng(0).normal(size=(300, 4)) * 1.3 ** -np.arange(4) + offset
     expected = sklearn.decomposition.KernelPCA(
         3, kernel=kernel, eigen_solver="dense"
@@ -149,10 +151,10 @@ def test_few_axes_of_many_float64_points(kernel, offset, monkeypatch):
 def test_few_points_and_many_give_the_same_coordinates(monkeypatch):
     """Few are computed on the host, many on the devices."""
     X = np.random.default_rng(0).normal(size=(100, 4)) + 3
-    for kernel in reference.KERNELS:
+    for kernel in KERNELS:
         model = KernelPCA(3, kernel=kernel, gamma=0.01).fit(X)
         on_host = model.transform(X)
-        monkeypatch.setattr(fast, "ON_HOST", 0)
+        monkeypatch.setattr(fast, "MULTIPLICATIONS_ON_HOST", 0)
         np.testing.assert_allclose(model.transform(X), on_host, atol=1e-9 * np.abs(on_host).max())
         monkeypatch.undo()
 
@@ -166,8 +168,9 @@ def test_float32_is_kept_where_it_can_carry_the_kernel():
         10 + 5 * rng.normal(size=(100, 50)),
     ):
         X = X.astype(np.float32)
-        for kernel in reference.KERNELS:
-            assert kernel_blocks.carriable(X, X, kernel, (float(1 / X.var() / 50), 3.0, 1.0)) is X
+        for kernel in KERNELS:
+            this = Kernel(kernel, float(1 / X.var() / 50), 3.0, 1.0)
+            assert kernel_blocks.carriable(X, X, this) is X
     X = rng.normal(size=(100, 50)).astype(np.float32)
     for factor, offset, kernel, numbers in [
         (1, 0, "rbf", (1e-5, 3.0, 1.0)),
@@ -177,8 +180,9 @@ def test_float32_is_kept_where_it_can_carry_the_kernel():
         (1000, 0, "poly", (1 / 50, 9.0, 1.0)),
     ]:
         Z = X * np.float32(factor) + np.float32(offset)
-        assert is_double(kernel_blocks.carriable(Z, Z, kernel, numbers))
-    assert is_double(kernel_blocks.carriable(X, X, "cosine", (1.0, 3.0, 1.0), np.eye(50)[0]))
+        assert is_double(kernel_blocks.carriable(Z, Z, Kernel(kernel, *numbers)))
+    cosine = Kernel("cosine", 1.0, 3.0, 1.0)
+    assert is_double(kernel_blocks.carriable(X, X, cosine, np.eye(50)[0]))
 
 
 def test_float64_is_computed_with_only_where_it_is_given():
@@ -248,7 +252,7 @@ def test_arpack_equals_svd():
             ):
                 np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
     with pytest.raises(
-        InputError, match=r"expected n_components below min\(n, d\) = 5, got 5: take `svd_pca`"
+        InputError, match=r"n_components to be below min\(n, d\) = 5, got 5: take `svd_pca`"
     ):
         fast_pca.arpack_pca(np.eye(5), 5, key=jax.random.key(0))
     equal = fast_pca.arpack_pca(np.ones((4, 3)), 2, key=jax.random.key(0))

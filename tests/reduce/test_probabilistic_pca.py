@@ -149,7 +149,7 @@ def test_the_way_back_by_hand(twin):
 
 @pytest.mark.parametrize("kernel", ["linear", "rbf", "poly", "cosine", "sigmoid"])
 def test_the_ways_back_agree(kernel, monkeypatch):
-    monkeypatch.setattr(pre_images, "AT_ONCE", 100)
+    monkeypatch.setattr(pre_images, "ENTRIES_AT_ONCE", 100)
     for seed in SEEDS:
         X = points(seed)
         result = kernel_pca.kernel_pca(X, 3, kernel=kernel, gamma=0.2, key=jax.random.key(0))

@@ -15,6 +15,7 @@ from scratchclust import TSNE, persist, rows
 from scratchclust.data import load
 from scratchclust.errors import InputError
 from scratchclust.reduce import tsne as fast
+from scratchclust.reduce.tsne_parts import descent
 from scratchclust.reduce.tsne_parts import fft as tsne_fft
 from scratchclust.reduce.tsne_parts import new_points as tsne_new_points
 from scratchclust.reduce.tsne_parts.affinities import sparse_affinities
@@ -28,7 +29,7 @@ N = 240
 
 @pytest.fixture(autouse=True)
 def one_device() -> Iterator[None]:
-    """Several devices have a test of their own; hundreds of iterations take long on simulated ones."""
+    """Several devices have a test of their own: iterations take long on simulated ones."""
     with rows.on(jax.local_devices()[:1]):
         yield
 
@@ -67,7 +68,7 @@ def test_affinities_by_hand(twin: ModuleType) -> None:
 
 @each_twin
 def test_divergence_and_gradient_by_hand(twin: ModuleType) -> None:
-    """Three points on a line at 0, 1, 2: w = 1/2, 1/5, 1/2, Z = 2.4; q = 5/24, 1/12, 5/24, twice."""
+    """Three points at 0, 1, 2: w = 1/2, 1/5, 1/2, Z = 2.4; q = 5/24, 1/12, 5/24, twice."""
     Y = np.array([[0.0], [1.0], [2.0]], np.float32)
     P = np.array([[0, 0.25, 0], [0.25, 0, 0.25], [0, 0.25, 0]], np.float32)
     np.testing.assert_allclose(twin.kl_divergence(Y, P), np.log(0.25 / (5 / 24)), rtol=1e-5)
@@ -137,8 +138,8 @@ def test_both_fast_gradients_against_the_definition(scale: float) -> None:
         sparse_affinities(X, 80.0), tsne_fft.grid_for(jnp.asarray(Y))
     )  # 239 neighbours: all
     assert bool(on_grid.holds(jnp.asarray(Y)))
-    assert relative(fast._gradient(on_grid, jnp.asarray(Y), 1.0), expected) < 0.01
-    divergence = fast._judgement(on_grid, jnp.asarray(Y))[0]
+    assert relative(descent.gradient_of(on_grid, jnp.asarray(Y)), expected) < 0.01
+    divergence = descent.judge(on_grid, jnp.asarray(Y))[0]
     np.testing.assert_allclose(
         divergence, reference.kl_divergence(Y.astype(np.float64), P), rtol=1e-3
     )
@@ -261,9 +262,10 @@ def test_device_counts_agree(algorithm: str, n_devices: int) -> None:
 
 
 def test_the_same_shapes_compile_once() -> None:
+    compiled = (descent.iterate, descent.divergence_and_norm)
     for algorithm in ("exact", "fft"):
         fast.tsne(clouds(), perplexity=20.0, max_iter=60, algorithm=algorithm)
-        before = fast._stretch._cache_size(), fast._judged._cache_size()
+        before = [f._cache_size() for f in compiled]
         fast.tsne(
             2 * clouds()[::-1],
             perplexity=20.0,
@@ -271,12 +273,12 @@ def test_the_same_shapes_compile_once() -> None:
             algorithm=algorithm,
             learning_rate=40.0,
         )
-        assert (fast._stretch._cache_size(), fast._judged._cache_size()) == before
+        assert [f._cache_size() for f in compiled] == before
 
 
-def test_how_long_stretches_are_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_long_calls_are_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = fast.tsne(clouds(), perplexity=20.0, max_iter=30, algorithm="fft")
-    monkeypatch.setattr(fast, "STRETCH", 0.0)  # one iteration each
+    monkeypatch.setattr(rows, "SECONDS_PER_CALL", 0.0)  # one iteration each
     parts = fast.tsne(clouds(), perplexity=20.0, max_iter=30, algorithm="fft")
     np.testing.assert_array_equal(parts.embedding, whole.embedding)
 
@@ -293,7 +295,10 @@ def test_new_points_for_both_twins(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(found[20:], Y[20:25].astype(np.float32))
     width = np.ptp(Y, axis=0).max()
     assert np.median(np.linalg.norm(expected[:20] - Y[:20], axis=1)) < 0.05 * width
-    monkeypatch.setattr(tsne_new_points, "STRETCH", 10.0 * N)
+    per_pair = tsne_new_points.MULTIPLICATIONS_PER_PAIR
+    monkeypatch.setattr(rows, "MULTIPLICATIONS_PER_CALL", 10 * N * per_pair)
+    monkeypatch.setattr(rows, "block_size", lambda n, columns: 8)
+    assert rows.items_per_call(N * per_pair, 8) == 8  # of 25 points a step of 8
     np.testing.assert_allclose(fast.transform(new, X, Y, perplexity=20.0), found, atol=1e-4)
 
 
@@ -351,7 +356,13 @@ def test_other_dimensions_and_starts() -> None:
 def test_estimator_tells_prints_and_is_saved(tmp_path, capsys) -> None:
     X = clouds()
     model = TSNE(perplexity=20, max_iter=100, verbose=1).fit(X)
-    assert "iteration 50: KL divergence" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition("divergence")[0] for line in lines] == [
+        "t-SNE, iteration 50 of 100: KL ",
+        "t-SNE, iteration 100 of 100: KL ",
+    ]
+    TSNE(perplexity=20, max_iter=100).fit(X)
+    assert capsys.readouterr().out == ""
     assert (model.n_iter_, model.learning_rate_) == (100, 60)
     assert model.history_["kl_divergence"][-1] == model.kl_divergence_
     assert model.get_feature_names_out().tolist() == ["tsne0", "tsne1"]
@@ -365,8 +376,8 @@ def test_estimator_tells_prints_and_is_saved(tmp_path, capsys) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"perplexity": 60}, r"perplexity \(60\) must be less than n_samples \(60\)"),
-        ({"perplexity": 0.5}, "a perplexity of at least 1 and below"),
+        ({"perplexity": 60}, "perplexity to be of at least 1 and below n_samples = 60, got 60"),
+        ({"perplexity": 0.5}, "perplexity to be of at least 1 and below"),
         ({"learning_rate": "fast"}, "learning_rate to be a finite number above 0 or 'auto'"),
         ({"early_exaggeration": 0.5}, "early_exaggeration to be"),
         ({"max_iter": 0}, "max_iter to be a whole number"),
@@ -386,10 +397,14 @@ def test_errors_of_the_estimator_teach(given: dict, message: str) -> None:
 @pytest.mark.parametrize(
     ("X", "given", "message"),
     [
-        (clouds(8), {"perplexity": 8.0}, "below the number of points 8"),
+        (clouds(8), {"perplexity": 8.0}, "below n_samples = 8, got 8"),
         (clouds(1), {"perplexity": 1.0}, "at least two points"),
         (np.full((5, 2), np.nan), {"perplexity": 2.0}, "NaN or infinity"),
-        (clouds(8), {"perplexity": 2.0, "max_iter": 0}, "at least one iteration"),
+        (
+            clouds(8),
+            {"perplexity": 2.0, "max_iter": 0},
+            "max_iter to be a whole number of at least 1, got 0",
+        ),
         (clouds(8), {"perplexity": 2.0, "start": np.zeros((8, 3), np.float32)}, r"shape \[8, 2\]"),
     ],
 )

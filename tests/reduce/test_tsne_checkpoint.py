@@ -76,7 +76,7 @@ def test_every_checkpoint_is_one_to_go_on_from(
     """The grid of all of them is that of the map, though the map of the whole run came to it on its
     way.
     """
-    monkeypatch.setattr(tsne_checkpoint, "PAUSE", 0.0)
+    monkeypatch.setattr(tsne_checkpoint, "PAUSE_SECONDS", 0.0)
     file, kept = tmp_path / "map.safetensors", {}
     whole = one_map(file, 320, lambda iteration, _: kept.update({iteration: file.read_bytes()}))
     for iteration in (50, 250, 300):
@@ -109,7 +109,7 @@ def test_no_more_often_than_every_few_seconds(
 ) -> None:
     def written(pause: float) -> int:
         names: list[str] = []
-        monkeypatch.setattr(tsne_checkpoint, "PAUSE", pause)
+        monkeypatch.setattr(tsne_checkpoint, "PAUSE_SECONDS", pause)
         write = tsne_checkpoint._write
         with monkeypatch.context() as context:
             context.setattr(
@@ -167,6 +167,14 @@ def test_a_checkpoint_of_other_data_is_refused(file: Path) -> None:
     for data in (other, X.astype(np.float64)):
         with pytest.raises(InputError, match=r"another map.*data: [0-9a-f]{64} there"):
             fast.tsne(data, **GIVEN, checkpoint=file)
+
+
+def test_the_digests_are_those_of_checkpoints_that_are_there() -> None:
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    assert tsne_checkpoint.sha256_of(array).startswith("1555a8f056a90ee0bb88a27603424563")
+    arrays = {"b": np.zeros(2, np.int32), "a": np.ones(1)}
+    header = {"schema": "2", "made_of": '{"x": 1}'}
+    assert tsne_checkpoint._digest(arrays, header).startswith("746bac6640f341b583afa8c7b135b306")
 
 
 def test_a_later_schema_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

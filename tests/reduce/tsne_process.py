@@ -48,7 +48,7 @@ def one_map(file, max_iter, told=None):
 
 
 def attempt(file, max_iter, death):
-    """Goes on with the map up to the death."""
+    """Go on with the map up to the death."""
     calls = {"told": 0, "fsync": 0, "replace": 0}
 
     def deadly(name, function):
@@ -61,7 +61,7 @@ def attempt(file, max_iter, death):
         return call
 
     os.fsync, os.replace = deadly("fsync", os.fsync), deadly("replace", os.replace)
-    tsne_checkpoint.PAUSE = 0.0
+    tsne_checkpoint.PAUSE_SECONDS = 0.0
     with rows.on(jax.local_devices()[:1]):
         one_map(file, max_iter, deadly("told", lambda *_: None))
 

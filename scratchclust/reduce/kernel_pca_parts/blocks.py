@@ -6,7 +6,7 @@ In the precision of the points (`precision.py`): float32, unless they are float6
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,51 +15,63 @@ from jaxtyping import Array
 
 from scratchclust import rows
 from scratchclust.distances import PRECISION, centre_of, product, squared_distances
-from scratchclust.reduce.kernel_pca_parts.kernels import directions
+from scratchclust.reduce.kernel_pca_parts.kernels import Kernel, directions
 from scratchclust.reduce.precision import is_double
+from scratchclust.rows import AnyArray
 
-AnyArray = Array | np.ndarray
-STRETCH = 2e10  # multiplications in one compiled call on one device: a fraction of a second
 EPS = float(np.finfo(np.float32).eps)
-LOST_OF_EXPONENT = 1e-4  # so much rounding of what stands in an exponential is borne
-LOST_OF_SPREAD = 1e-5  # and so much of the kernel, relative to how much the points differ
+# Rounding that is borne: of what stands in an exponential, absolute, ...
+LOST_OF_EXPONENT = 1e-4
+LOST_OF_SPREAD = 1e-5  # ... and of the kernel, relative to how much the points differ.
 # the mean square of how far directions are from their mean, of which float32 has enough digits
 CONE = 1e-4
-MOST = 1e30  # the largest value of a kernel that leaves room for sums in float32
+LARGEST_VALUE = 1e30  # of a kernel: it leaves room for sums in float32
 
 
-def carriable(
-    X: AnyArray,
-    landmarks: AnyArray,
-    kernel: str,
-    numbers: tuple[float, float, float],
-    centre: Any = None,
-) -> AnyArray:
-    """X, as a float64 NumPy array if float32 cannot carry its kernel with the landmarks. Cost O((n
-    + m) d) time.
+class Part(NamedTuple):
+    """Some of the points: what one compiled call takes."""
+
+    n: int  # points
+    data: rows.Rows  # of (points [. d], 1 for each of them [.])
+
+
+class Axes(NamedTuple):
+    """What projects points on q axes: their kernel with the landmarks, less the means, times the
+    coefficients.
+    """
+
+    landmarks: AnyArray  # [m d], comparable
+    means: AnyArray  # [m]
+    coefficients: AnyArray  # [m q]
+    sums: AnyArray  # [q] of the coefficients, by `kernels.sums_of`
+
+
+def carriable(X: AnyArray, landmarks: AnyArray, kernel: Kernel, centre: Any = None) -> AnyArray:
+    """X, as a float64 NumPy array if float32 cannot carry its kernel with the landmarks.
 
     The rounding of x . y is about eps |x| |y|. It is too much for exp(-gamma |x - y|^2) if the
     points lie many widths of the kernel apart; and that of the kernel itself if the points differ
     little beside it: a wide kernel is 1 but for a little everywhere, and powers of x . y are nearly
     equal if the points lie far from zero and near to each other. Powers can leave the range of
     float32 too. "linear" and "cosine" are centred first, and bear it, unless all directions are
-    nearly the same: their mean, the centre, is nearly as long as they are.
+    nearly the same: their mean, the centre, is nearly as long as they are. Cost O((n + m) d) time.
     """
-    if is_double(X) or kernel == "linear":
+    if is_double(X) or kernel.name == "linear":
         return X
-    if kernel == "cosine":
-        return (
-            X if centre is None or 1 - float(centre @ centre) > CONE else np.asarray(X, np.float64)
-        )
-    gamma, degree, coef0 = numbers
-    spread = gamma * _largest_square(landmarks - centre_of(landmarks)[None])
-    if kernel == "rbf":
-        carried = 4 * spread * EPS <= LOST_OF_EXPONENT and LOST_OF_SPREAD * spread >= EPS
+    if kernel.name == "cosine":
+        is_carried = centre is None or 1 - float(centre @ centre) > CONE
     else:
-        largest = gamma * max(_largest_square(X), _largest_square(landmarks)) + abs(coef0)
-        in_range = kernel == "sigmoid" or degree * np.log10(largest + 1) <= np.log10(MOST)
-        carried = in_range and largest * EPS <= LOST_OF_SPREAD * spread
-    return X if carried else np.asarray(X, np.float64)
+        spread = kernel.gamma * _largest_square(landmarks - centre_of(landmarks)[None])
+        if kernel.name == "rbf":
+            is_carried = 4 * spread * EPS <= LOST_OF_EXPONENT and LOST_OF_SPREAD * spread >= EPS
+        else:
+            square = max(_largest_square(X), _largest_square(landmarks))
+            largest = kernel.gamma * square + abs(kernel.coef0)
+            in_range = kernel.name == "sigmoid" or (
+                kernel.degree * np.log10(largest + 1) <= np.log10(LARGEST_VALUE)
+            )
+            is_carried = in_range and largest * EPS <= LOST_OF_SPREAD * spread
+    return X if is_carried else np.asarray(X, np.float64)
 
 
 def _largest_square(X: AnyArray) -> float:
@@ -67,66 +79,61 @@ def _largest_square(X: AnyArray) -> float:
         return float((X * X).sum(axis=1).max())
 
 
-def parts_of(X: AnyArray, centre: Any, kernel: str, cost: int) -> list[rows.Rows]:
-    """The points (in `comparable` form) in blocks, and 1 for each of them, in parts that keep
-    compiled calls short.
+def parts_of(X: AnyArray, centre: Any, kernel: Kernel, cost: int) -> list[Part]:
+    """The points (in `comparable` form) in blocks, in parts that keep compiled calls short.
+
+    Args:
+        X: the points.
+        centre: from `centre_for`.
+        kernel: whose kernel with others is wanted.
+        cost: multiplications for a point.
     """
     block = rows.block_size(len(X), max(min(cost // 64, 2**12), X.shape[1]))
-    unit, parts = block * rows.mesh().size, []
-    in_part = max(int(STRETCH / cost) // block, 1) * unit
-    for begin in range(0, len(X), in_part):
-        x = rows.split(comparable(X[begin : begin + in_part], centre, kernel), block=block)
-        valid = rows.split(
-            np.ones(min(in_part, len(X) - begin), np.float32), block=block, dtype=x.dtype
-        )
-        parts.append(rows.Rows((x, valid), rows.mesh()))
+    parts = []
+    for span in rows.calls(len(X), cost, block):
+        n = span.stop - span.start
+        x = rows.split(comparable(X[span], centre, kernel), block=block)
+        valid = rows.split(np.ones(n, np.float32), block=block, dtype=x.dtype)
+        parts.append(Part(n, rows.Rows((x, valid), rows.mesh())))
     return parts
 
 
-def comparable(X: AnyArray, centre: Any, kernel: str) -> AnyArray:
-    """The points (or their directions) as `_kernel_of` takes them: about the centre, if there is
-    one.
-    """
-    X = directions(X) if kernel == "cosine" else X
+def comparable(X: AnyArray, centre: Any, kernel: Kernel) -> AnyArray:
+    """The points (or their directions) as `_values` takes them: about the centre, if any."""
+    X = directions(X) if kernel.name == "cosine" else X
     if centre is None:
         return X
     # In the points' own precision: a float64 centre would make float64 of float32 points.
-    return (
-        X
-        - (
-            np.asarray(centre, X.dtype)
-            if isinstance(X, np.ndarray)
-            else jnp.asarray(centre, X.dtype)
-        )[None]
-    )
+    xp = np if isinstance(X, np.ndarray) else jnp
+    return X - xp.asarray(centre, X.dtype)[None]
 
 
-def centre_for(landmarks: AnyArray, kernel: str, given: Any = None) -> Any:
-    """What to take from the points first: amid them if only differences count, else what a result
-    says.
+def centre_for(landmarks: AnyArray, kernel: Kernel, given: Any = None) -> Any:
+    """What to take from the points first.
+
+    A point amid them where only differences count, else what a result says.
     """
-    return centre_of(landmarks) if kernel == "rbf" else given
+    return centre_of(landmarks) if kernel.name == "rbf" else given
 
 
-def _kernel_of(x: Array, y: Array, numbers: Any, kernel: str) -> Array:
+def _values(x: Array, y: Array, numbers: Any, name: str) -> Array:
     """k of each row of x [b d] and each of y [m d], [b m]."""
     gamma, degree, coef0 = numbers
-    if kernel == "rbf":
+    if name == "rbf":
         return jnp.exp(-gamma * squared_distances(x, y))
     inner = product(x, y)
-    if kernel == "poly":
+    if name == "poly":
         return (gamma * inner + coef0) ** degree
-    return jnp.tanh(gamma * inner + coef0) if kernel == "sigmoid" else inner
+    return jnp.tanh(gamma * inner + coef0) if name == "sigmoid" else inner
 
 
-@partial(jax.jit, static_argnames="kernel")
-def kernel_blocks(data: rows.Rows, points: AnyArray, numbers: Any, kernel: str) -> Array:
+@partial(jax.jit, static_argnames="name")
+def kernel_blocks(data: rows.Rows, points: AnyArray, numbers: Any, name: str) -> Array:
     """K, block by block of its rows [n_blocks block n]."""
     dtype = data.arrays[0].dtype
-    kept = rows.map_sum(
-        lambda x, _, y: (None, _kernel_of(x, y, numbers, kernel)), data, jnp.asarray(points, dtype)
-    )
-    return kept[1]
+    return rows.map_sum(
+        lambda x, _, y: (None, _values(x, y, numbers, name)), data, jnp.asarray(points, dtype)
+    )[1]
 
 
 @jax.jit
@@ -137,9 +144,9 @@ def times_blocks(data: rows.Rows, vectors: AnyArray) -> Array:
     )[1]
 
 
-@partial(jax.jit, static_argnames="kernel")
+@partial(jax.jit, static_argnames="name")
 def sums_of_kernel(
-    data: rows.Rows, landmarks: AnyArray, about: AnyArray, numbers: Any, kernel: str
+    data: rows.Rows, landmarks: AnyArray, about: AnyArray, numbers: Any, name: str
 ) -> tuple[Array, Array]:
     """The sum [m] and the sum of outer products [m m] of k(x, L) - about."""
     dtype = data.arrays[0].dtype
@@ -147,31 +154,31 @@ def sums_of_kernel(
     def block(
         x: Array, valid: Array, landmarks: Array, about: Array
     ) -> tuple[tuple[Array, Array], None]:
-        k = (_kernel_of(x, landmarks, numbers, kernel) - about[None, :]) * valid[:, None]
+        k = (_values(x, landmarks, numbers, name) - about[None, :]) * valid[:, None]
         return (k.sum(axis=0), jnp.matmul(k.T, k, precision=PRECISION)), None
 
     return rows.map_sum(block, data, jnp.asarray(landmarks, dtype), jnp.asarray(about, dtype))[0]
 
 
-@partial(jax.jit, static_argnames="kernel")
-def project(data: rows.Rows, arrays: tuple[AnyArray, ...], numbers: Any, kernel: str) -> Array:
+@partial(jax.jit, static_argnames="name")
+def project(data: rows.Rows, axes: Axes, numbers: Any, name: str) -> Array:
     """The coordinates (k(x, L) - means) coefficients, block by block [n_blocks block q].
 
     Args:
         data: points in blocks.
-        arrays: L, the means, the coefficients and their sums (`kernels.sums_of`), by which what k -
-            means has in common for all landmarks is multiplied, apart.
+        axes: what they are made of; what k - means has in common for all landmarks is multiplied by
+            the sums, apart.
         numbers: gamma, degree and coef0.
-        kernel: its name.
+        name: of the kernel.
     """
 
     def block(
         x: Array, _: Array, landmarks: Array, means: Array, coefficients: Array, sums: Array
     ) -> tuple[None, Array]:
-        k = _kernel_of(x, landmarks, numbers, kernel) - means[None, :]
+        k = _values(x, landmarks, numbers, name) - means[None, :]
         common = k.mean(axis=1, keepdims=True)
-        return None, jnp.matmul(k - common, coefficients, precision=PRECISION) + common * sums[None]
+        along = jnp.matmul(k - common, coefficients, precision=PRECISION)
+        return None, along + common * sums[None]
 
-    return rows.map_sum(
-        block, data, *(jnp.asarray(array, data.arrays[0].dtype) for array in arrays)
-    )[1]
+    dtype = data.arrays[0].dtype
+    return rows.map_sum(block, data, *(jnp.asarray(array, dtype) for array in axes))[1]

@@ -21,17 +21,17 @@ import scipy.sparse
 from jaxtyping import Array, Float, Real
 
 from scratchclust import rows
-from scratchclust.distances import AnyArray, check_range, unit_rows
+from scratchclust.checks import one_of
+from scratchclust.constants import HALVINGS, LOG_PRECISION_RANGE, NEIGHBORS_PER_PERPLEXITY
+from scratchclust.distances import check_range, unit_rows
 from scratchclust.errors import InputError
 from scratchclust.neighbors import nearest_neighbors
 from scratchclust.results import Neighbors
+from scratchclust.rows import AnyArray
 
-PIECE = 32  # neighbours in a piece of a row
-LOG_RANGE, HALVINGS = (
-    (-20.0, 40.0),
-    40,
-)  # of the bisection for log b, in units of the mean squared distance
+NEIGHBORS_PER_PIECE = 32  # of a row
 EQUAL = 1e-13  # relative difference of two squared distances that only rounding makes
+METRICS = ("euclidean", "cosine", "precomputed")
 
 
 @jax.tree_util.register_dataclass
@@ -39,36 +39,42 @@ EQUAL = 1e-13  # relative difference of two squared distances that only rounding
 class Edges:
     """The affinities p_ij > 0, in pieces of rows."""
 
-    pieces: rows.Rows  # of (i [.], j [. PIECE], p [. PIECE]) for each piece
+    pieces: rows.Rows  # of (i [.], j [. 32], p [. 32]) for each piece
     negative_entropy: Array  # sum p log p
     n: int = field(metadata={"static": True})
 
 
 def check(X: Any, perplexity: float, metric: str) -> None:
-    """An InputError for fewer than two points, a perplexity not within 1 and their number, or what
-    are no distances.
+    """Refuse what no affinities can be computed of.
+
+    Raises:
+        InputError: fewer than two points, a perplexity that is not from 1 to below their number, an
+            unknown metric, or what are no distances.
     """
     n = len(X)
     if n < 2:
         raise InputError(f"expected at least two points, got {n}: a single one has no neighbour")
     if not 1 <= perplexity < n:
         raise InputError(
-            f"expected a perplexity of at least 1 and below the number of points {n}, got {perplexity:g}"
+            f"expected perplexity to be of at least 1 and below n_samples = {n}, got "
+            f"{perplexity:g}: a third of the points is a lot"
         )
-    if metric not in ("euclidean", "cosine", "precomputed"):
-        raise InputError(f'expected metric "euclidean", "cosine" or "precomputed", got {metric!r}')
+    one_of(*METRICS)("metric", metric)
     if metric == "precomputed" and X.shape[0] != X.shape[1]:
-        raise InputError(f"expected a square distance matrix, got shape {list(X.shape)}")
+        raise InputError(f"expected X to be a square distance matrix, got shape {list(X.shape)}")
     if metric == "precomputed" and bool((X < 0).any()):
-        raise InputError("expected positive distances or zeros, got a negative one")
+        raise InputError("expected X to be distances of at least 0, got a negative one")
 
 
-def neighbors_of(X: Real[AnyArray, "n d"], k: int, queries: Any, metric: str) -> Neighbors:
-    """`nearest_neighbors`, or the smallest of distances that are there: X [n n], queries [m n]."""
+def nearest(X: Real[AnyArray, "n d"], k: int, X_new: Any, metric: str) -> Neighbors:
+    """`nearest_neighbors`, or the smallest of distances that are there: X [n n], X_new [m n].
+
+    Without new points (None) those of each point among the others.
+    """
     if metric != "precomputed":
-        return nearest_neighbors(X, k, queries=queries, metric=metric)
-    distances = np.array(X if queries is None else queries, np.float64)
-    if queries is None:
+        return nearest_neighbors(X, k, queries=X_new, metric=metric)
+    distances = np.array(X if X_new is None else X_new, np.float64)
+    if X_new is None:
         np.fill_diagonal(distances, np.inf)
     indices = distances.argsort(axis=1, kind="stable")[:, :k].astype(np.int32)
     return Neighbors(indices, np.take_along_axis(distances, indices, axis=1))
@@ -77,20 +83,21 @@ def neighbors_of(X: Real[AnyArray, "n d"], k: int, queries: Any, metric: str) ->
 def conditional_affinities(
     squared_distances: Float[AnyArray, "n m"], perplexity: float
 ) -> Float[Array, "n m"]:
-    """p_j|i of each row, whose entropy is log(perplexity): bisection for log b_i, in float32, on
-    all devices.
+    """p_j|i of each row, whose entropy is log(perplexity): bisection for log b_i.
+
+    In float32, on all devices.
 
     Args:
         squared_distances: from each point to m others; infinity leaves one out (the point itself).
         perplexity: a row of fewer than so many others, or with as many equally near ones, chooses
             evenly among these.
     """
-    u, finite = _scaled(np.asarray(squared_distances))
+    u, finite = _scale(np.asarray(squared_distances))
     block = rows.block_size(*u.shape)
-    data = rows.Rows(
-        (rows.split(u, block=block), rows.split(finite, block=block, dtype=np.bool_)), rows.mesh()
-    )
-    return rows.join(_bisected(data, np.log(perplexity)), len(u))
+    blocks = rows.split(u, block=block)
+    are_finite = rows.split(finite, block=block, dtype=np.bool_)
+    data = rows.Rows((blocks, are_finite), rows.mesh())
+    return rows.join(_bisect(data, np.log(perplexity)), len(u))
 
 
 def joint_affinities(
@@ -111,15 +118,15 @@ def joint_affinities(
     """
     check(X, perplexity, metric)
     n = len(X)
-    conditional = np.asarray(conditional_affinities(_all_squares(X, metric), perplexity))
+    conditional = np.asarray(conditional_affinities(_squares(X, metric), perplexity))
     return jnp.asarray((conditional + conditional.T) / (2 * n))
 
 
-def _all_squares(X: Real[AnyArray, "n d"], metric: str) -> Float[np.ndarray, "n n"]:
-    """The squared distances on the host in float64, where the centred expansion loses nothing that
-    float32 would keep.
+def _squares(X: Real[AnyArray, "n d"], metric: str) -> Float[np.ndarray, "n n"]:
+    """The squared distances of all pairs, infinite from each point to itself.
 
-    With "cosine" |u_i - u_j|^2 / 2 = 1 - cos is the distance.
+    On the host in float64, where the centred expansion loses nothing that float32 would keep. With
+    "cosine" |u_i - u_j|^2 / 2 = 1 - cos is the distance.
     """
     X = np.asarray(X, np.float64)
     if metric == "precomputed":
@@ -137,23 +144,24 @@ def _all_squares(X: Real[AnyArray, "n d"], metric: str) -> Float[np.ndarray, "n 
 def sparse_affinities(
     X: Real[AnyArray, "n d"], perplexity: float, *, metric: str = "euclidean"
 ) -> Edges:
-    """p_ij of neighbours, on the first device. Cost O(n^2 d) time (the neighbours), O(n perplexity)
-    memory.
+    """p_ij of neighbours, on the first device.
+
+    Cost O(n^2 d) time (the neighbours), O(n perplexity) memory.
 
     Raises:
         InputError: as for `joint_affinities`.
     """
     check(X, perplexity, metric)
     n = len(X)
-    k = min(int(3 * perplexity), n - 1)
-    near = neighbors_of(X, k, None, metric)
+    k = min(int(NEIGHBORS_PER_PERPLEXITY * perplexity), n - 1)
+    near = nearest(X, k, None, metric)
     p = np.asarray(conditional_affinities(near.distances**2, perplexity)) / (2 * n)
     table = scipy.sparse.csr_array(
         (p.ravel(), near.indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n)
     )
     table = (table + table.T).tocsr()
     table.eliminate_zeros()
-    with rows.on([rows.mesh().devices.flat[0]]):
+    with rows.on([rows.first_device()]):
         return edges_of(table)
 
 
@@ -161,33 +169,34 @@ def edges_of(table: Any) -> Edges:
     """A symmetric CSR matrix of affinities in pieces of rows."""
     n = table.shape[0]
     counts = np.diff(table.indptr)
-    first = np.concatenate([[0], np.cumsum(-(-counts // PIECE))])  # the first piece of each row
-    m = _few_sizes(int(first[-1]))
+    length = NEIGHBORS_PER_PIECE
+    n_pieces = -(-counts // length)
+    first = np.concatenate([[0], np.cumsum(n_pieces)])  # the first piece of each row
+    m = _round_up(int(first[-1]))
     owner = np.full(m, n - 1, np.int32)
-    owner[: first[-1]] = np.repeat(np.arange(n), np.diff(first))
-    place = np.repeat(first[:-1] * PIECE - table.indptr[:-1], counts) + np.arange(table.nnz)
-    j, p = np.zeros(m * PIECE, np.int32), np.zeros(m * PIECE, np.float32)
-    j[place], p[place] = table.indices, table.data
-    block = rows.block_size(m, PIECE)
-    parts = (owner, j.reshape(m, PIECE), p.reshape(m, PIECE))
-    kinds = (np.int32, np.int32, np.float32)
-    split = (
-        rows.split(part, block=block, dtype=kind) for part, kind in zip(parts, kinds, strict=True)
+    owner[: first[-1]] = np.repeat(np.arange(n), n_pieces)
+    place = np.repeat(first[:-1] * length - table.indptr[:-1], counts) + np.arange(table.nnz)
+    j = np.zeros(m * length, np.int32)
+    p = np.zeros(m * length, np.float32)
+    j[place] = table.indices
+    p[place] = table.data
+    block = rows.block_size(m, length)
+    pieces = tuple(
+        rows.split(part, block=block, dtype=part.dtype)
+        for part in (owner, j.reshape(m, length), p.reshape(m, length))
     )
     entropy = float((table.data * np.log(table.data)).sum(dtype=np.float64))
-    return Edges(rows.Rows(tuple(split), rows.mesh()), jnp.float32(entropy), n)
+    return Edges(rows.Rows(pieces, rows.mesh()), jnp.float32(entropy), n)
 
 
-def _few_sizes(m: int) -> int:
-    """m rounded up by less than an eighth, so that data of the same shape find a compiled program."""
+def _round_up(m: int) -> int:
+    """m, and less than an eighth more, so that data of the same shape find a compiled program."""
     step = 1 << max(m.bit_length() - 4, 0)
-    return -(-m // step) * step
+    return rows.ceil_div(m, step) * step
 
 
-def _scaled(squares: Float[np.ndarray, "n m"]) -> tuple[Float[np.ndarray, "n m"], Any]:
-    """Squared distances less the smallest of their row, in units of the mean; and where they are
-    finite.
-    """
+def _scale(squares: Float[np.ndarray, "n m"]) -> tuple[Float[np.ndarray, "n m"], Any]:
+    """Squared distances less the smallest of their row, over the mean; where they are finite."""
     finite = np.isfinite(squares)
     smallest = squares.min(axis=1, keepdims=True)
     excess = np.where(finite, squares - smallest, 0)
@@ -197,15 +206,14 @@ def _scaled(squares: Float[np.ndarray, "n m"]) -> tuple[Float[np.ndarray, "n m"]
 
 
 @jax.jit
-def _bisected(data: rows.Rows, entropy: Any) -> Array:
+def _bisect(data: rows.Rows, entropy: Any) -> Array:
     """p of every row [n_blocks block m]."""
 
     def block(u: Array, finite: Array, entropy: Array) -> tuple[None, Array]:
         def softmax(log_b: Array) -> Array:
             e = jnp.where(finite, jnp.exp(-jnp.exp(log_b) * u), 0)
-            return e / jnp.maximum(
-                e.sum(axis=1, keepdims=True), 1e-30
-            )  # a row of the filling has none
+            # a row of the filling has none
+            return e / jnp.maximum(e.sum(axis=1, keepdims=True), 1e-30)
 
         def halve(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
             middle = (ends[0] + ends[1]) / 2
@@ -213,11 +221,8 @@ def _bisected(data: rows.Rows, entropy: Any) -> Array:
             too_even = -(p * jnp.log(jnp.where(p > 0, p, 1))).sum(axis=1, keepdims=True) > entropy
             return jnp.where(too_even, middle, ends[0]), jnp.where(too_even, ends[1], middle)
 
-        ends = (
-            jnp.full((len(u), 1), LOG_RANGE[0], u.dtype),
-            jnp.full((len(u), 1), LOG_RANGE[1], u.dtype),
-        )
-        low, high = jax.lax.fori_loop(0, HALVINGS, halve, ends)
+        low, high = (jnp.full((len(u), 1), end, u.dtype) for end in LOG_PRECISION_RANGE)
+        low, high = jax.lax.fori_loop(0, HALVINGS, halve, (low, high))
         return None, softmax((low + high) / 2)
 
     return rows.map_sum(block, data, entropy)[1]

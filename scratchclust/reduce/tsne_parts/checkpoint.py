@@ -1,14 +1,13 @@
 """The state of an unfinished map in a file that is whole or absent, of this very map or refused.
 
 One safetensors file: `embedding`, `step`, `gains` [n q], the history, and in its header the number
-of iterations, what the map is made of (data, start and parameters) and the SHA-256 of all that. It
-is written under another name, flushed to the disk and renamed, so a process may be killed at any
-moment. The grid is not in it: it is a function of the map.
+of iterations, what the map is made of (data, start and parameters) and the SHA-256 of all that. A
+process may be killed at any moment (`files.whole_file`). The grid is not in it: it is a function of
+the map.
 """
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,9 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scratchclust.errors import InputError
+from scratchclust.files import sha256_of_json, whole_file
 
 SCHEMA = 2  # 1: steps and gains went on past the end of the exaggeration
-PAUSE = 5.0  # seconds between two checkpoints, at least
+PAUSE_SECONDS = 5.0  # between two checkpoints, at least
 ARRAYS = ("embedding", "step", "gains", "iterations", "divergences")
 
 
@@ -42,7 +42,8 @@ class Checkpoint:
     """
 
     def __init__(self, path: str | Path, made_of: dict[str, Any]) -> None:
-        self.path, self.made_of = Path(path), made_of
+        self.path = Path(path)
+        self.made_of = made_of
         self._written = -np.inf  # by the clock
 
     def load(self) -> Reached | None:
@@ -72,10 +73,10 @@ class Checkpoint:
         Raises:
             OSError: it could not be written (a full disk); the file that was there stays.
         """
-        if not last and time.monotonic() - self._written < PAUSE:
+        if not last and time.monotonic() - self._written < PAUSE_SECONDS:
             return
-        columns = np.array(reached.history, np.float64).reshape(-1, 2).T
-        values = *reached[:3], columns[0].astype(np.int32), columns[1]
+        iterations, divergences = np.array(reached.history, np.float64).reshape(-1, 2).T
+        values = *reached[:3], iterations.astype(np.int32), divergences
         arrays = {
             name: np.ascontiguousarray(value) for name, value in zip(ARRAYS, values, strict=True)
         }
@@ -89,7 +90,11 @@ class Checkpoint:
 
 
 def sha256_of(array: Any) -> str:
-    """Of an array's type, shape and numbers."""
+    """The SHA-256 of an array: its type, its shape, its numbers.
+
+    Not that of `files.sha256_of_array`, which has the shape first: checkpoints that are there have
+    this one.
+    """
     array = np.ascontiguousarray(array)
     digest = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
     digest.update(array.reshape(-1).view(np.uint8))
@@ -98,8 +103,7 @@ def sha256_of(array: Any) -> str:
 
 def _digest(arrays: Mapping[str, Any], header: dict[str, str]) -> str:
     """The SHA-256 of everything but itself."""
-    parts = {**{name: sha256_of(arrays[name]) for name in sorted(arrays)}, "header": header}
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return sha256_of_json({name: sha256_of(arrays[name]) for name in arrays} | {"header": header})
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -123,17 +127,12 @@ def _write(path: Path, arrays: dict[str, np.ndarray], header: dict[str, str]) ->
     from safetensors.numpy import save
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.draft")
     try:
-        with draft.open("wb") as file:
-            file.write(save(arrays, header))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
+        with whole_file(path) as draft:
+            draft.write_bytes(save(arrays, header))
     except OSError as error:
-        draft.unlink(missing_ok=True)
-        message = f"the checkpoint could not be written to {path} ({error.strerror}): make room, or choose another place"
-        raise OSError(error.errno, message) from error
+        message = f"the checkpoint could not be written to {path} ({error.strerror}): "
+        raise OSError(error.errno, f"{message}make room, or choose another place") from error
 
 
 def _refused(path: Path, reason: str) -> InputError:

@@ -1,4 +1,4 @@
-"""The forces of t-SNE between all pairs of points, by blocks: exact, and O(n^2) in each iteration."""
+"""The forces of t-SNE between all pairs of points, by blocks: exact, in O(n^2) each iteration."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from scratchclust import rows
-from scratchclust.distances import PRECISION, AnyArray
+from scratchclust.distances import PRECISION
+from scratchclust.rows import AnyArray
 
 
 class Forces(NamedTuple):
@@ -19,6 +20,14 @@ class Forces(NamedTuple):
     repulsion: Array  # [n q] sum_j w_ij^2 (y_i - y_j)
     normaliser: Array
     log_student: Array  # sum_ij p_ij log w_ij
+
+    def gradient(self, exaggeration: Any = 1.0) -> Float[Array, "n q"]:
+        """dKL/dY, the affinities multiplied by the exaggeration."""
+        return 4 * (exaggeration * self.attraction - self.repulsion / self.normaliser)
+
+    def kl_divergence(self, negative_entropy: Any) -> Float[Array, ""]:
+        """sum p log p - sum p log w + log Z."""
+        return negative_entropy - self.log_student + jnp.log(self.normaliser)
 
 
 @jax.tree_util.register_dataclass
@@ -35,18 +44,13 @@ class AllPairs:
 
         def block(i: Array, p: Array, Y: Array) -> tuple[Any, Any]:
             y = Y[i]
-            w = 1 / (
-                1
-                + sum(
-                    jnp.square(y_i[:, None] - y_j[None, :])
-                    for y_i, y_j in zip(y.T, Y.T, strict=True)
-                )
-            )
+            columns = zip(y.T, Y.T, strict=True)
+            squares = sum(jnp.square(y_i[:, None] - y_j[None, :]) for y_i, y_j in columns)
+            w = 1 / (1 + squares)
             logs = (p * jnp.log(w)).sum()
             w = jnp.where(i[:, None] == jnp.arange(self.n)[None, :], 0, w)
-            real = (p.sum(axis=1) > 0).astype(
-                w.dtype
-            )  # every point has a neighbour, rows of the filling have none
+            # every point has a neighbour, rows of the filling have none
+            real = (p.sum(axis=1) > 0).astype(w.dtype)
             return (real @ w.sum(axis=1), logs), (_pull(p * w, y, Y), _pull(jnp.square(w), y, Y))
 
         (normaliser, log_student), sums = rows.map_sum(block, self.affinities, Y)
@@ -70,5 +74,7 @@ def all_pairs(P: Float[AnyArray, "n n"]) -> AllPairs:
     P = np.asarray(P)
     block = rows.block_size(len(P), len(P))
     entropy = float((P[P > 0] * np.log(P[P > 0])).sum(dtype=np.float64))
-    parts = rows.split(np.arange(len(P)), block=block, dtype=np.int32), rows.split(P, block=block)
-    return AllPairs(rows.Rows(parts, rows.mesh()), jnp.asarray(entropy, parts[1].dtype), len(P))
+    numbers = rows.split(np.arange(len(P)), block=block, dtype=np.int32)
+    blocks = rows.split(P, block=block)
+    affinities = rows.Rows((numbers, blocks), rows.mesh())
+    return AllPairs(affinities, jnp.asarray(entropy, blocks.dtype), len(P))

@@ -12,8 +12,10 @@ FIt-SNE (Linderman et al., Fast interpolation-based t-SNE, 2019), but with the s
 particle-mesh methods (Hockney & Eastwood, Computer simulation using particles, 1988, ch. 8; Essmann
 et al., 1995) in place of its three Lagrange nodes per unit of the map:
 
-    cubic splines at spacing 0.4 err 4 to 7 times less than those at 1/3     (measured: 0.3% to 1% against 1.8% to 4.4%)
-    one FFT forward and two back, not four and four: one charge a point, no force on itself, Z by Parseval's theorem
+    cubic splines at spacing 0.4 err 4 to 7 times less than those at 1/3
+                                                        (measured: 0.3% to 1% against 1.8% to 4.4%)
+    one FFT forward and two back, not four and four: one charge a point, no force on itself, and Z
+                                                        by Parseval's theorem
 
 Spreading and reading smooth a kernel twice, by the cubic spline convolved with itself, the B-spline
 of order 8; its values at the nodes are (2416, 1191, 120, 1) / 5040. The kernel's transform is
@@ -38,25 +40,12 @@ from scratchclust import rows
 from scratchclust.reduce.tsne_parts.affinities import Edges
 from scratchclust.reduce.tsne_parts.exact import Forces
 
-SIZES = (
-    128,
-    256,
-    384,
-    512,
-    768,
-    1024,
-    1536,
-    2048,
-)  # nodes a side; their FFTs are twice as long, with factors 2 and 3
-SPACING = 0.4  # at most, but for maps wider than the largest grid
+# nodes a side; their FFTs are twice as long, with factors 2 and 3
+SIZES = (128, 256, 384, 512, 768, 1024, 1536, 2048)
+SPACING = 0.4  # units of the map, at most, but for maps wider than the largest grid
 MARGIN = 6  # nodes that splines need beyond the map
-LEAST = 2.0**-60  # spacing of a map of equal points
-SPLINE_SQUARED = (
-    2416 / 5040,
-    1191 / 5040,
-    120 / 5040,
-    1 / 5040,
-)  # the B-spline of order 8 at 0, 1, 2, 3
+MOST_HALVINGS = 60  # of the spacing: a map of equal points takes them
+SPLINE_SQUARED = (2416 / 5040, 1191 / 5040, 120 / 5040, 1 / 5040)  # order 8, at 0, 1, 2, 3
 
 
 @jax.tree_util.register_dataclass
@@ -99,23 +88,22 @@ class OnGrid:
 
 
 def grid_for(Y: Float[Array, "n 2"]) -> Grid:
-    """The grid that belongs to a map: the finest of the smallest size, or the smallest of the
-    coarsest spacing.
-    """
+    """The grid of a map: the finest of the smallest size, or the smallest of the widest spacing."""
     return _grid(*settings_for(float(_width(Y))))
 
 
 def settings_for(width: float) -> tuple[int, float, float, float]:
-    """Size and spacing of the grid for a map so wide, and the width above which and up to which it
-    serves.
+    """Size and spacing of the grid for a map so wide, and the widths between which it serves.
+
+    These are numbers that float32 has, as the device compares with them: a map that goes on later
+    must find the same grid.
     """
-    # numbers that float32 has, as the device compares with them: a map that goes on later must find
-    # the same grid
     widths = [float(np.float32((size - MARGIN) * SPACING)) for size in SIZES]
     place = next((i for i, widest in enumerate(widths) if width <= widest), len(SIZES))
     if place == 0:
-        halvings = min(math.floor(math.log2(widths[0] / width)) if width > 0 else 60, 60)
-        narrowest = -1.0 if halvings == 60 else widths[0] / 2 ** (halvings + 1)
+        fitting = math.floor(math.log2(widths[0] / width)) if width > 0 else MOST_HALVINGS
+        halvings = min(fitting, MOST_HALVINGS)
+        narrowest = -1.0 if halvings == MOST_HALVINGS else widths[0] / 2 ** (halvings + 1)
         return SIZES[0], SPACING / 2**halvings, narrowest, widths[0] / 2**halvings
     if place < len(SIZES):
         return SIZES[place], SPACING, widths[place - 1], widths[place]
@@ -133,9 +121,8 @@ def attraction_of(
         columns = [c[i][:, None] - c.at[j].get(mode="promise_in_bounds") for c in Y.T]
         squares = sum(jnp.square(c) for c in columns)
         f = p / (1 + squares)
-        return -(p * jnp.log1p(squares)).sum(), jnp.stack(
-            [(f * c).sum(axis=1) for c in columns], axis=1
-        )
+        sums = jnp.stack([(f * c).sum(axis=1) for c in columns], axis=1)
+        return -(p * jnp.log1p(squares)).sum(), sums
 
     log_student, sums = rows.map_sum(block, edges.pieces, Y)
     owners = rows.constrain(edges.pieces.arrays[0], edges.pieces.mesh).reshape(-1)
@@ -147,10 +134,9 @@ def repulsion_of(
     grid: Grid, Y: Float[Array, "n 2"]
 ) -> tuple[Float[Array, "n 2"], Float[Array, ""]]:
     """sum_j w_ij^2 (y_i - y_j), and sum_i!=j w_ij."""
-    place, weights = _spread(grid, Y)
-    charges = (
-        jnp.zeros((grid.size, grid.size), Y.dtype).at[place].add(weights, mode="promise_in_bounds")
-    )
+    place, weights = _nodes_of(grid, Y)
+    charges = jnp.zeros((grid.size, grid.size), Y.dtype)
+    charges = charges.at[place].add(weights, mode="promise_in_bounds")
     transform = jnp.fft.rfft2(charges, (2 * grid.size, 2 * grid.size))
     fields = jnp.fft.irfft2(1j * grid.slopes * transform[None])[:, : grid.size, : grid.size]
     repulsion = [
@@ -167,16 +153,15 @@ def _width(Y: Array) -> Array:
     return (Y.max(axis=0) - Y.min(axis=0)).max()
 
 
-def _spread(grid: Grid, Y: Array) -> tuple[tuple[Array, Array], Array]:
+def _nodes_of(grid: Grid, Y: Array) -> tuple[tuple[Array, Array], Array]:
     """The 4 x 4 nodes around each point, and its cubic spline's values there [n 4 4]."""
     middle = (Y.max(axis=0) + Y.min(axis=0)) / 2
     at = (Y - middle[None]) / grid.spacing + grid.size / 2
     lower = jnp.floor(at)
     t = (at - lower)[:, None, :]
     s = 1 - t
-    w = (
-        jnp.concatenate([s**3, 3 * t**3 - 6 * t**2 + 4, 3 * s**3 - 6 * s**2 + 4, t**3], axis=1) / 6
-    )  # [n 4 2]
+    splines = [s**3, 3 * t**3 - 6 * t**2 + 4, 3 * s**3 - 6 * s**2 + 4, t**3]
+    w = jnp.concatenate(splines, axis=1) / 6  # [n 4 2]
     first = lower.astype(jnp.int32) - 1
     nodes = first[:, None, :] + jnp.arange(4, dtype=jnp.int32)[None, :, None]  # [n 4 2]
     return (nodes[:, :, None, 0], nodes[:, None, :, 1]), w[:, :, None, 0] * w[:, None, :, 1]
@@ -192,14 +177,12 @@ def _grid(size: int, spacing: Any, narrowest: Any, widest: Any) -> Grid:
     )
     x = jnp.where(steps < size, steps, steps - n) * spacing
     square = 1 + jnp.square(x)[:, None] + jnp.square(x)[None, :]
-    slope = jnp.where(steps == size, 0, x)[:, None] / jnp.square(
-        square
-    )  # no two nodes are `size` apart
+    # no two nodes are `size` apart
+    slope = jnp.where(steps == size, 0, x)[:, None] / jnp.square(square)
     angle = 2 * jnp.pi * steps.astype(jnp.float32) / n
     a, b, c, d = SPLINE_SQUARED
     smoothing = a + 2 * (b * jnp.cos(angle) + c * jnp.cos(2 * angle) + d * jnp.cos(3 * angle))
     smoothing = smoothing[:, None] * smoothing[None, : size + 1]
     slopes = jnp.stack([jnp.fft.rfft2(slope).imag, jnp.fft.rfft2(slope.T).imag]) / smoothing[None]
-    return Grid(
-        spacing, narrowest, widest, jnp.fft.rfft2(1 / square).real / smoothing, slopes, size
-    )
+    normaliser = jnp.fft.rfft2(1 / square).real / smoothing
+    return Grid(spacing, narrowest, widest, normaliser, slopes, size)

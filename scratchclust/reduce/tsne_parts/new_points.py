@@ -10,11 +10,12 @@ import numpy as np
 from jaxtyping import Array, Float, Real
 
 from scratchclust import rows
-from scratchclust.distances import AnyArray
-from scratchclust.reduce.tsne_parts.affinities import check, conditional_affinities, neighbors_of
+from scratchclust.constants import NEIGHBORS_PER_PERPLEXITY, NEW_ITERATIONS, NEW_STEP
+from scratchclust.reduce.tsne_parts.affinities import check, conditional_affinities, nearest
+from scratchclust.rows import AnyArray
 
-NEW_STEP, NEW_ITERATIONS = 0.25, 100
-STRETCH = 2e8  # pairs of a new point and one of the map in one compiled call on one device
+# that a pair of a new point and one of the map is worth, in one step: a division and sums
+MULTIPLICATIONS_PER_PAIR = 100
 
 
 def transform(
@@ -36,57 +37,59 @@ def transform(
 
     Returns:
         Places: of a point that equals one of the fit, that one's. Cost O(m n (d + 100 q)) time, O(m
-            perplexity) memory
-        and one block.
+        perplexity) memory and one block.
 
     Raises:
         InputError: as for `joint_affinities`, or new points of another length.
     """
     check(X, perplexity, metric)
-    near = neighbors_of(X, min(int(3 * perplexity) + 1, len(X)), X_new, metric)
+    k = min(int(NEIGHBORS_PER_PERPLEXITY * perplexity) + 1, len(X))
+    near = nearest(X, k, X_new, metric)
     p = np.asarray(conditional_affinities(near.distances**2, perplexity))
     map_of_fit = np.asarray(embedding, np.float32)
-    Y = (p[:, :, None] * map_of_fit[near.indices]).sum(axis=1)
-    whole = rows.on_every_device(map_of_fit, rows.mesh())
-    at_once = max(1, round(STRETCH * rows.mesh().size / len(map_of_fit)))
-    parts = (slice(i, i + at_once) for i in range(0, len(Y), at_once))
-    placed = jnp.concatenate(
-        [_placed(Y[part], p[part], near.indices[part], whole, at_once) for part in parts]
-    )
-    equal = jnp.asarray(near.distances[:, :1] == 0)
-    return jnp.where(equal, jnp.asarray(map_of_fit[near.indices[:, 0]]), placed)
+    start = (p[:, :, None] * map_of_fit[near.indices]).sum(axis=1)
+    Y = _descend(start, p, near.indices, map_of_fit)
+    is_equal = jnp.asarray(near.distances[:, :1] == 0)
+    return jnp.where(is_equal, jnp.asarray(map_of_fit[near.indices[:, 0]]), Y)
 
 
-def _placed(
-    Y: Float[np.ndarray, "m q"],
+def _descend(
+    start: Float[np.ndarray, "m q"],
     p: Float[np.ndarray, "m k"],
     indices: Any,
-    embedding: Array,
-    at_once: int,
+    embedding: Float[np.ndarray, "n q"],
 ) -> Float[Array, "m q"]:
-    """The descent of some points, in calls of about `at_once` steps of a point."""
-    block = rows.block_size(len(Y), len(embedding))
-    fixed = tuple(rows.split(a, block=block, dtype=a.dtype) for a in (p, indices))
-    places, per_call = rows.split(Y, block=block), max(1, at_once // len(Y))
-    for done in range(0, NEW_ITERATIONS, per_call):
-        n_iter = min(per_call, NEW_ITERATIONS - done)
-        places = rows.finished(
-            _descended(rows.Rows((places, *fixed), rows.mesh()), embedding, n_iter)
-        )
-    return rows.join(places, len(Y))
+    """The places after all steps, some points and some of their steps a call."""
+    n = len(embedding)
+    whole = rows.on_every_device(embedding, rows.mesh())
+    cost = MULTIPLICATIONS_PER_PAIR * n
+    found = []
+    for span in rows.calls(len(start), cost, rows.block_size(len(start), n)):
+        m = span.stop - span.start
+        block = rows.block_size(m, n)
+        near = [rows.split(a[span], block=block, dtype=a.dtype) for a in (p, indices)]
+        places = rows.split(start[span], block=block)
+        steps = max(1, rows.items_per_call(cost, block) // m)
+        for done in range(0, NEW_ITERATIONS, steps):
+            data = rows.Rows((places, *near), rows.mesh())
+            places = rows.finished(_step(data, whole, min(steps, NEW_ITERATIONS - done)))
+        found.append(rows.join(places, m))
+    return jnp.concatenate(found)
 
 
 @jax.jit
-def _descended(data: rows.Rows, embedding: Array, n_iter: Any) -> Array:
+def _step(data: rows.Rows, embedding: Array, n_iter: Any) -> Array:
+    """So many steps of every point: y - NEW_STEP dKL/dy."""
+
     def block(
         y: Array, p: Array, indices: Array, embedding: Array, n_iter: Array
     ) -> tuple[None, Array]:
         attracting = embedding[indices].transpose(2, 0, 1)  # [q b k]
 
         def step(_: Any, y: Array) -> Array:
-            pull, _total = _pull(y, attracting, p)
-            push, total = _pull(y, embedding.T[:, None, :], None)
-            return y - NEW_STEP * 2 * (pull - push / total[:, None])
+            attraction, _total = _pull(y, attracting, p)
+            repulsion, total = _pull(y, embedding.T[:, None, :], None)
+            return y - NEW_STEP * 2 * (attraction - repulsion / total[:, None])
 
         return None, jax.lax.fori_loop(0, n_iter, step, y)
 

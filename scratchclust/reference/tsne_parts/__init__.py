@@ -1,0 +1,1 @@
+"""Parts of the definition of t-SNE, behind `reference.tsne`."""
