@@ -31,7 +31,7 @@ from scratchclust.data.pictures import (
     is_grey,
     strict_pillow,
 )
-from scratchclust.data.progress import track
+from scratchclust.data.bars import track
 from scratchclust.data.signatures import kind_of, start_of
 from scratchclust.errors import InputError
 

@@ -126,7 +126,7 @@ def prepare(
         from scratchclust.data.digits import describe
 
         return describe()
-    from scratchclust.data.prepared import check_or_prepare
+    from scratchclust.data.preparing import check_or_prepare
 
     return check_or_prepare(name, data_dir=data_dir, verbose=verbose)
 

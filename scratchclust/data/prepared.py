@@ -1,16 +1,12 @@
-"""Data sets that TensorFlow Datasets prepared: where they lie, what they hold, and how to get one."""
+"""Data sets that TensorFlow Datasets prepared: where they lie, what they hold, and what to do where
+one is missing. `preparing.py` makes them.
+"""
 
 import difflib
 import hashlib
-import importlib.util
-import io
 import json
-import logging
 import os
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -151,19 +147,6 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def check_or_prepare(
-    name: str, *, data_dir: str | os.PathLike[str] | None = None, verbose: bool = False
-) -> PreparedSet:
-    """See `scratchclust.data.prepare`."""
-    root = data_root(data_dir)
-    folder = find_prepared(name, root)
-    if folder is None:
-        folder = _prepare(name, root, verbose=verbose)
-    from scratchclust.data.tfds import describe
-
-    return describe(folder, name_of(folder, root))
-
-
 def why_no_tfds() -> str | None:
     """None if TensorFlow Datasets can be imported, else what is wrong with it: it is missing, or
     broken.
@@ -183,15 +166,17 @@ def missing(name: str, root: Path) -> InputError:
     """The error for a set that is not there: in one line what was looked for, and every way to get
     it.
     """
-    if unknown := _unknown(name):
-        return unknown
+    if error := unknown(name):
+        return error
     problem = why_no_tfds()
     problem = f" (and TensorFlow Datasets, which runs on Linux, {problem})" if problem else ""
     prepare = f"run `scratchclust data {name}`, which needs a network and {INSTALL_TO_PREPARE}"
-    return InputError(f"{name!r} is not prepared in {root}{problem}: {_ways(prepare, name, root)}")
+    return InputError(
+        f"{name!r} is not prepared in {root}{problem}: {ways_to(prepare, name, root)}"
+    )
 
 
-def _ways(first: str, name: str, root: Path) -> str:
+def ways_to(first: str, name: str, root: Path) -> str:
     """The first way to a set, and for the well-known ones the way without TensorFlow."""
     base = name.split(":")[0]
     if base == "cifar10":
@@ -199,19 +184,7 @@ def _ways(first: str, name: str, root: Path) -> str:
     return f"{first}; or {_idx_way(root)}" if base in IDX_SETS else first
 
 
-def _idx_way(root: Path) -> str:
-    from scratchclust.data import idx
-
-    try:
-        there = idx.find_folder(root)
-    except InputError:  # several sets lie there
-        there = root / "NAME"
-    if there is not None:
-        return f"give the folder of IDX files that is there, {there}, instead of the name"
-    return f"put {IDX_FILES} into a folder and give its path instead of the name"
-
-
-def _unknown(name: str) -> InputError | None:
+def unknown(name: str) -> InputError | None:
     """The error for a name that TensorFlow Datasets does not know; None if it does, or cannot be
     asked.
     """
@@ -233,78 +206,16 @@ def _unknown(name: str) -> InputError | None:
     return InputError(f"{name!r} is no file or folder here and {what}{hint}")
 
 
-def _prepare(name: str, root: Path, *, verbose: bool) -> Path:
-    """Download and prepare with TensorFlow Datasets; the folder of the prepared set."""
-    if unknown := _unknown(name):
-        raise unknown
-    problems = {"tensorflow_datasets": why_no_tfds(), "tensorflow": _why_no_tensorflow()}
-    for module, problem in problems.items():
-        if problem is not None:
-            install = f"install what prepares it, {INSTALL_TO_PREPARE}"
-            raise InputError(
-                f"{name!r} is not prepared in {root}, and {module} {problem}: {_ways(install, name, root)}"
-            )
-    import tensorflow_datasets as tfds
+def _idx_way(root: Path) -> str:
+    from scratchclust.data import idx
 
     try:
-        with _few_retries(), _messages(verbose):
-            builder = tfds.builder(name, data_dir=root)
-            builder.download_and_prepare(file_format="array_record")
-    # Among others no network (requests' errors are OSErrors), a refused or a broken download, a set
-    # that wants files put by hand, a package that only this set needs, a version or a configuration
-    # that does not exist.
-    except Exception as error:
-        # requests' own ConnectionError quotes addresses and pools at length.
-        reason = "no connection" if type(error).__name__ == "ConnectionError" else one_line(error)
-        by_network = isinstance(error, OSError | tfds.download.DownloadError)
-        cure = (
-            "check the network and try again" if by_network else "mend what it says and try again"
-        )
-        retry = f"TensorFlow Datasets failed ({reason}), so {cure}"
-        raise InputError(
-            f"{name!r} is not prepared in {root}: {_ways(retry, name, root)}"
-        ) from error
-    return Path(builder.data_dir)
-
-
-def _why_no_tensorflow() -> str | None:
-    return "is not installed" if importlib.util.find_spec("tensorflow") is None else None
-
-
-@contextmanager
-def _few_retries() -> Iterator[None]:
-    """Give up after seconds without a network: TensorFlow Datasets would try ten times, for five
-    minutes.
-    """
-    from tensorflow_datasets.core.download import downloader
-
-    before = downloader.MAX_RETRIES
-    downloader.MAX_RETRIES = 3
-    try:
-        yield
-    finally:
-        downloader.MAX_RETRIES = before
-
-
-@contextmanager
-def _messages(shown: bool) -> Iterator[None]:
-    """Send what TensorFlow Datasets tells to standard error, or nowhere; standard output is for
-    results.
-    """
-    import tensorflow_datasets as tfds
-
-    # It warns of each failed attempt; the error that follows the last one says it all.
-    retries = logging.getLogger("urllib3.connectionpool")
-    level = retries.level
-    retries.setLevel(logging.ERROR)
-    if not shown:
-        tfds.disable_progress_bar()
-    try:
-        with redirect_stdout(sys.stderr if shown else io.StringIO()):
-            yield
-    finally:
-        tfds.enable_progress_bar()
-        retries.setLevel(level)
+        there = idx.find_folder(root)
+    except InputError:  # several sets lie there
+        there = root / "NAME"
+    if there is not None:
+        return f"give the folder of IDX files that is there, {there}, instead of the name"
+    return f"put {IDX_FILES} into a folder and give its path instead of the name"
 
 
 def _versions(folder: Path, version: str | None) -> list[Path]:

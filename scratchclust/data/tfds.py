@@ -33,7 +33,7 @@ from scratchclust.data.prepared import (
     splits_of,
     why_no_tfds,
 )
-from scratchclust.data.progress import track
+from scratchclust.data.bars import track
 from scratchclust.errors import InputError
 
 UNKNOWN = -1  # TensorFlow Datasets' label of images that have none
