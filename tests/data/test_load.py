@@ -273,14 +273,14 @@ def test_importing_loads_nothing_heavy():
 
 
 def test_progress_shows_only_what_is_slow_and_only_if_asked(monkeypatch, capsys):
-    from scratchclust.data import progress
+    from scratchclust.data import bars
 
-    assert list(progress.track("abc", 3, "reading", verbose=True)) == ["a", "b", "c"]
+    assert list(bars.track("abc", 3, "reading", verbose=True)) == ["a", "b", "c"]
     assert capsys.readouterr().err.strip() == ""
-    monkeypatch.setattr(progress, "PATIENCE", -1.0)
+    monkeypatch.setattr(bars, "PATIENCE", -1.0)
     monkeypatch.setenv("FORCE_COLOR", "1")  # makes rich take the captured stream for a terminal
-    assert list(progress.track("abc", 3, "reading", verbose=True)) == ["a", "b", "c"]
+    assert list(bars.track("abc", 3, "reading", verbose=True)) == ["a", "b", "c"]
     assert "reading" in capsys.readouterr().err
-    assert list(progress.track("abc", 3, "reading", verbose=False)) == ["a", "b", "c"]
+    assert list(bars.track("abc", 3, "reading", verbose=False)) == ["a", "b", "c"]
     captured = capsys.readouterr()
     assert captured.err == captured.out == ""
