@@ -18,17 +18,9 @@ from scipy.spatial.distance import cdist
 
 from scratchclust import rows
 from scratchclust.distances import PRECISION, centre_of
-from scratchclust.metrics.agreement import Labels
-from scratchclust.metrics.inputs import (
-    FAR,
-    AnyArray,
-    Labeling,
-    anchors,
-    cluster_sizes,
-    details_in_range,
-    encode_clusters,
-    points_in_range,
-)
+from scratchclust.metrics.inputs import FAR, anchors, details_in_range, points_in_range
+from scratchclust.metrics.labels import Labeling, Labels, cluster_sizes, encode_clusters
+from scratchclust.rows import AnyArray
 
 # Centroids nearer than the rounding of their means coincide: float32's of the spread about them,
 # and float64's of where they are.

@@ -16,9 +16,10 @@ from jaxtyping import Float, Int, Real
 
 from scratchclust import rows
 from scratchclust.distances import centre_of, error_bound
-from scratchclust.metrics.agreement import Labels
-from scratchclust.metrics.inputs import AnyArray, Labeling, encode_clusters, points_in_range
+from scratchclust.metrics.inputs import points_in_range
+from scratchclust.metrics.labels import Labeling, Labels, encode_clusters
 from scratchclust.metrics.pairs import PairScores, pair_scores
+from scratchclust.rows import AnyArray
 
 MAX_ELEMENTS = 2**22  # of a block of distances in float64: 32 MB
 # computed by the definition; if more pairs tie, the index is exact up to float64's rounding

@@ -2,7 +2,7 @@
 
 import math
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,56 +13,11 @@ from scipy.spatial import KDTree
 from scratchclust.arrays import as_points
 from scratchclust.distances import LEAST_DETAIL, centre_of, exponent_of, scaled
 from scratchclust.errors import InputError
-from scratchclust.metrics.agreement import NOISE, Labels, as_labels
+from scratchclust.metrics.labels import Labeling, cluster_sizes
+from scratchclust.rows import AnyArray
 
-AnyArray = Array | np.ndarray
 # times its mean distance to its own middle: so far away is a cluster whose distances float32 blurs
 FAR = 64.0
-
-
-class Labeling(NamedTuple):
-    """A clustering with its clusters counted from 0."""
-
-    codes: np.ndarray  # [n] int32, -1 for noise
-    n_clusters: int
-
-
-def encode(labels: Labels, name: str = "labels") -> Labeling:
-    """Any integer or string labels as codes from 0 to k - 1 in sorted order; the integer -1 stays
-    -1, for noise.
-
-    Raises:
-        InputError: no labels, or labels that are neither integers nor strings; the message calls
-            them `name`.
-    """
-    values, codes = np.unique(as_labels(labels, name), return_inverse=True)
-    has_noise = int(values.dtype.kind == "i" and NOISE in values)
-    if has_noise:
-        noise = int((values == NOISE).argmax())
-        codes = np.where(codes == noise, NOISE, codes - (codes > noise))
-    return Labeling(codes.astype(np.int32), len(values) - has_noise)
-
-
-def encode_for(X: Any, labels: Labels, name: str = "labels") -> Labeling:
-    """`encode`, and an InputError if there is another number of labels than of points."""
-    labeling = encode(labels, name)
-    if len(labeling.codes) != len(X):
-        raise InputError(
-            f"expected one label for each of the {len(X)} points in {name}, got {len(labeling.codes)}: "
-            "pass the labels of the same points in the same order"
-        )
-    return labeling
-
-
-def encode_clusters(X: Any, labels: Labels) -> Labeling:
-    """`encode_for`, and an InputError if there are fewer than two clusters."""
-    labeling = encode_for(X, labels)
-    if labeling.n_clusters < 2:
-        raise InputError(
-            f"expected at least two clusters besides noise, found {labeling.n_clusters}: with fewer there is "
-            "nothing to compare; check the labels, or ask for more clusters"
-        )
-    return labeling
 
 
 def points_in_range(X: Any, *, finite: bool = True) -> AnyArray:
@@ -167,11 +122,6 @@ def _few_members(X: AnyArray, labeling: Labeling) -> np.ndarray:
         np.asarray(X[order[np.cumsum(sizes)[:, None] - sizes + np.arange(few) * sizes // few]]),
         axis=1,
     )
-
-
-def cluster_sizes(labeling: Labeling) -> np.ndarray:
-    """The number of points of each cluster, [k]."""
-    return np.bincount(labeling.codes[labeling.codes >= 0], minlength=labeling.n_clusters)
 
 
 def has_far_clusters(X: AnyArray, labeling: Labeling) -> bool:

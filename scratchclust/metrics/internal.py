@@ -9,17 +9,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Real
 
-from scratchclust.metrics.agreement import Labels
 from scratchclust.metrics.dunn import HostPoints, dunn_of
-from scratchclust.metrics.inputs import (
-    AnyArray,
-    Labeling,
-    details_in_range,
-    encode_for,
-    points_in_range,
-)
-from scratchclust.metrics.pairs import PairScores, are_many, pair_scores
+from scratchclust.metrics.inputs import details_in_range, points_in_range
+from scratchclust.metrics.labels import Labeling, Labels, encode_for
+from scratchclust.metrics.pairs import PairScores, pair_scores
 from scratchclust.metrics.silhouette import silhouettes_of
+from scratchclust.metrics.tiles import are_many
+from scratchclust.rows import AnyArray
 
 
 def internal_scores(X: Real[AnyArray, "n d"], labelings: Sequence[Labels]) -> list[dict[str, Any]]:

@@ -16,23 +16,18 @@ from scratchclust import rows
 from scratchclust.checks import whole
 from scratchclust.distances import PRECISION
 from scratchclust.errors import InputError
-from scratchclust.metrics.agreement import Labels
 from scratchclust.metrics.centroids import (
     centred_on_clusters,
     distances_to_other,
     distances_to_own,
     mean_spread,
 )
-from scratchclust.metrics.inputs import (
-    AnyArray,
-    Labeling,
-    cluster_sizes,
-    details_in_range,
-    encode_clusters,
-    points_in_range,
-)
-from scratchclust.metrics.pairs import FEW_SUMS, are_many, own_and_nearest, pair_scores
+from scratchclust.metrics.inputs import details_in_range, points_in_range
+from scratchclust.metrics.labels import Labeling, Labels, cluster_sizes, encode_clusters
+from scratchclust.metrics.pairs import own_and_nearest, pair_scores
+from scratchclust.metrics.tiles import FEW_SUMS, are_many
 from scratchclust.results import SilhouetteEstimate
+from scratchclust.rows import AnyArray
 
 
 def silhouette_samples(

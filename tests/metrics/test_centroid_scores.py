@@ -21,7 +21,7 @@ from scratchclust.metrics import (
     davies_bouldin_score,
     simplified_silhouette_score,
 )
-from scratchclust.metrics.inputs import encode
+from scratchclust.metrics.labels import encode
 from scratchclust.reference import silhouette
 
 SCORES = [calinski_harabasz_score, davies_bouldin_score]

@@ -16,7 +16,7 @@ import pytest
 from scratchclust import rows
 from scratchclust.errors import InputError
 from scratchclust.metrics import dunn as fast
-from scratchclust.metrics import pairs
+from scratchclust.metrics import pairs, tiles
 from scratchclust.reference import dunn as reference
 
 each_twin = pytest.mark.parametrize(
@@ -217,9 +217,9 @@ def test_devices_and_stretches_change_nothing(monkeypatch: pytest.MonkeyPatch) -
     X, labels = rng.normal(size=(300, 5)), rng.integers(-1, 4, 300)
     expected = brute_force(X, labels)
     assert reference.dunn_index(X, labels) == expected
-    monkeypatch.setattr(pairs, "TILE", 32)
-    for n_devices, stretch in ((1, 1e12), (1, 1), (2, 1), (4, 1e12)):
-        monkeypatch.setattr(pairs, "STRETCH", stretch)
+    monkeypatch.setattr(tiles, "TILE", 32)
+    for n_devices, products in ((1, 1e12), (1, 1), (2, 1), (4, 1e12)):
+        monkeypatch.setattr(rows, "MULTIPLICATIONS_PER_CALL", products)
         with rows.on(jax.local_devices()[:n_devices]):
             assert fast.dunn_index(X, labels) == expected
 
