@@ -93,4 +93,7 @@ class TrainingError(RuntimeError):
         self, message: str, *, model: Any = None, history: Any = None, epoch: int = 0, step: int = 0
     ) -> None:
         super().__init__(message)
-        self.model, self.history, self.epoch, self.step = model, history, epoch, step
+        self.model = model
+        self.history = history
+        self.epoch = epoch
+        self.step = step

@@ -16,7 +16,8 @@ def check_member_name(name: str, archive: Path) -> None:
     Raises:
         InputError: the name is absolute (in POSIX or Windows) or climbs with `..`.
     """
-    posix, windows = PurePosixPath(name), PureWindowsPath(name)
+    posix = PurePosixPath(name)
+    windows = PureWindowsPath(name)
     if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
         raise InputError(
             f"{archive} holds the unsafe path {name!r}: do not use this archive; fetch the original one"

@@ -226,7 +226,8 @@ def _scaling(array: np.ndarray) -> str:
     """The cure for numbers out of range: one that neither wraps around nor turns most of them to
     black.
     """
-    smallest, largest = array.min(), array.max()
+    smallest = array.min()
+    largest = array.max()
     if not (np.isfinite(smallest) and np.isfinite(largest)):
         return "after numpy.nan_to_num"
     return f"as by (images - ({smallest:g})) / {float(largest) - float(smallest):g}"
@@ -241,7 +242,9 @@ def _read_members(
     ) or ("all",)
     names = _read_label_names(archive, members, path)
     n_classes = None if names is None else len(names)
-    images, labels, words = [], [], []
+    images = []
+    labels = []
+    words = []
     for split in splits:
         image_key, label_key = keys[split]
         found = None if label_key is None else _read_member(archive, members[label_key], path)
@@ -249,7 +252,8 @@ def _read_members(
         n_labels = len(found) if found is not None and found.ndim else None
         images.append(as_pixels(array, f"{path}[{image_key}]", n_labels=n_labels))
         if label_key == "arr_1" and not _fits(found, len(images[-1])):
-            keys[split], label_key = (image_key, None), None
+            keys[split] = (image_key, None)
+            label_key = None
         if label_key is None or found is None:
             labels.append(None)
         else:

@@ -191,7 +191,8 @@ def _read_members(archive: tarfile.TarFile, path: Path) -> tuple[Kind, dict[str,
     found: dict[str, dict[str, bytes]] = {kind.name: {} for kind in KINDS}
     for i, member in enumerate(archive):
         check_member_name(member.name, path)
-        folder, name = str(PurePosixPath(member.name).parent), PurePosixPath(member.name).name
+        folder = str(PurePosixPath(member.name).parent)
+        name = PurePosixPath(member.name).name
         if folder in PICKLED_FOLDERS or (folder == "." and name in PICKLED):
             kind = CIFAR100 if folder == "cifar-100-python" else CIFAR10
             raise InputError(f"{path} {ADVICE.format(kind.archive)}")

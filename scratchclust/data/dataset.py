@@ -205,7 +205,8 @@ def check_size(size: Any) -> tuple[int, int] | None:
     message = f"size must be one whole number or a pair (height, width), found {size!r}: for example size=64"
     if len(pair) != 2:
         raise InputError(message)
-    height, width = _whole_number(pair[0], message), _whole_number(pair[1], message)
+    height = _whole_number(pair[0], message)
+    width = _whole_number(pair[1], message)
     if max(height, width) > LARGEST_SIDE:
         raise InputError(
             f"size must be at most {LARGEST_SIDE} pixels in height and width, found {size!r}: give less"

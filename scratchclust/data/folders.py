@@ -46,11 +46,9 @@ class _Known:
     """
 
     def __init__(self, folder: Path, request: Request, listing: Listing) -> None:
-        self.folder, self.request, self.n_files = (
-            folder,
-            request,
-            len(listing.files) + len(listing.unusable),
-        )
+        self.folder = folder
+        self.request = request
+        self.n_files = len(listing.files) + len(listing.unusable)
         self.skipped: list[SkippedFile] = []
         more = ", ..." if len(listing.runs) > MOST_NAMED else ""
         self.words = (
@@ -210,14 +208,16 @@ def _read(files: Sequence[str], layout: Layout, known: _Known) -> tuple[np.ndarr
     """Pixels [n h w 1 or 3] and paths of the files, or of so many as the limit says, in natural
     order in each split.
     """
-    folder, request = known.folder, known.request
+    folder = known.folder
+    request = known.request
     n_wanted = min(len(files), request.limit or len(files))
     is_drawn = request.limit is not None and bool(layout.names)
     tried = list(files)
     if is_drawn:
         order = drawn_order([layout.class_of(path) for path in files], request.seed)
         tried = [files[int(i)] for i in order]
-    pixels, depth = None, _Depth()
+    pixels = None
+    depth = _Depth()
     paths: list[str] = []
     with strict_pillow(), closing(_decoded(folder, tried, request)) as results:
         for path, found in track(
@@ -247,7 +247,8 @@ def _read(files: Sequence[str], layout: Layout, known: _Known) -> tuple[np.ndarr
     if is_drawn:
         places = {path: i for i, path in enumerate(files)}
         sorting = sorted(range(len(paths)), key=lambda i: places[paths[i]])
-        pixels, paths = pixels[sorting], [paths[i] for i in sorting]
+        pixels = pixels[sorting]
+        paths = [paths[i] for i in sorting]
     return pixels[..., :1] if all(map(is_grey, pixels)) else pixels, paths
 
 
@@ -325,6 +326,7 @@ def _reason(error: BaseException, path: Path) -> str:
     # Pillow's own message repeats the path.
     if type(error).__name__ == "UnidentifiedImageError":
         kind = kind_of(start_of(path))
-        told, cure = f": it is {kind}" if kind else "", cure_of(kind)
+        told = f": it is {kind}" if kind else ""
+        cure = cure_of(kind)
         return f"not a format that Pillow reads{told}{cure and f'; {cure}'}"
     return one_line(error)

@@ -166,7 +166,8 @@ def read_file(path: Path, request: Request) -> Reading:
     images = read_images(path)
     match = FILE.fullmatch(path.name)
     if match is not None and match["set"]:
-        found, split = _sets(path.parent).get(match["set"]), SPLITS[match["split"]]
+        found = _sets(path.parent).get(match["set"])
+        split = SPLITS[match["split"]]
         labels_path = found.labels.get(split) if found is not None else None
         labels = None if labels_path is None else read_labels(labels_path, len(images))
         return _reading(images, labels, match["set"], path.parent)

@@ -173,7 +173,8 @@ def _finish(reading: Reading, request: Request, channels: int | None, source: st
         if labels is not None and is_class_by_class(labels):
             chosen = np.sort(drawn_order(labels, request.seed)[:n])
         images = np.array(images[chosen])
-    n_before, shape_before = len(reading.images), images.shape[1:3]
+    n_before = len(reading.images)
+    shape_before = images.shape[1:3]
     if not images.size:
         raise InputError(
             f"{source} holds no pixels, its images have shape {images.shape}: give other images"

@@ -18,7 +18,10 @@ from scratchclust.data.depth import LARGEST, to_bytes
 from scratchclust.data.profiles import to_srgb
 from scratchclust.data.signatures import AVIF, HEIC
 
-MAX_SAMPLE, BITS_PER_SAMPLE, LARGEST_SAMPLE = 281, 258, 341  # tags of TIFF
+# tags of TIFF
+MAX_SAMPLE = 281
+BITS_PER_SAMPLE = 258
+LARGEST_SAMPLE = 341
 # of JPEG 2000; 42 bytes after it the bits of the first component, less one
 SIZE_MARKER = b"\xff\x4f\xff\x51"
 

@@ -192,9 +192,11 @@ def unknown(name: str) -> InputError | None:
     try:
         import tensorflow_datasets as tfds
 
-        known, is_complete = tfds.list_builders(with_community_datasets=False), True
+        known = tfds.list_builders(with_community_datasets=False)
+        is_complete = True
     except Exception:  # `why_no_tfds` tells; a name that looks like another can be told without it
-        known, is_complete = [*WELL_KNOWN], False
+        known = [*WELL_KNOWN]
+        is_complete = False
     similar = difflib.get_close_matches(
         base, ["digits", *known], n=3, cutoff=0.6 if is_complete else 0.75
     )

@@ -25,9 +25,8 @@ from scratchclust.rows import AnyArray
 # Centroids nearer than the rounding of their means coincide: float32's of the spread about them,
 # and float64's of where they are.
 COINCIDING = 4 * float(np.finfo(np.float32).eps), 4 * float(np.finfo(np.float64).eps)
-LEAST_UNSQUARED = (
-    2.0**-100
-)  # distances that float32 holds together with their lesser coordinates, if it squares none
+# distances that float32 holds together with their lesser coordinates, if it squares none
+LEAST_UNSQUARED = 2.0**-100
 
 
 class Centred(NamedTuple):
@@ -71,18 +70,21 @@ def calinski_harabasz_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     centred = centred_on_clusters(details_in_range(X, labeling, LEAST_UNSQUARED), labeling)
     own = distances_to_own(centred, len(X))
     within = float((own[labeling.codes >= 0] ** 2).sum())
-    centroids, sizes = centred.centroids, centred.sizes
+    centroids = centred.centroids
+    sizes = centred.sizes
     centre = sizes @ centroids / sizes.sum()
     between = float(sizes @ ((centroids - centre) ** 2).sum(axis=1))
-    k, n = len(sizes), sizes.sum()
+    k = len(sizes)
+    n = sizes.sum()
     return float(between * (n - k) / (within * (k - 1))) if within > 0 else 1.0
 
 
 def davies_bouldin_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
-    """The mean over the clusters of their likeness to the most similar other cluster. Smaller is
-    better.
+    """The mean over the clusters of their likeness to the most similar other. Smaller is better.
 
-        1/k sum_i max_{j != i} (s_i + s_j) / |c_i - c_j|      with s_i the mean distance of cluster i to its centroid
+        1/k sum_i max_{j != i} (s_i + s_j) / |c_i - c_j|
+
+    with s_i the mean distance of the points of cluster i to its centroid c_i.
 
     Args:
         X: points.
@@ -101,7 +103,8 @@ def davies_bouldin_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     labeling = encode_clusters(X, labels)
     centred = centred_on_clusters(details_in_range(X, labeling, LEAST_UNSQUARED), labeling)
     spread = mean_spread(distances_to_own(centred, len(X)), labeling)
-    both, gaps = spread[:, None] + spread[None], cdist(centred.centroids, centred.centroids)
+    both = spread[:, None] + spread[None]
+    gaps = cdist(centred.centroids, centred.centroids)
     norms = np.linalg.norm(centred.centroids, axis=1)
     apart = gaps > COINCIDING[0] * both + COINCIDING[1] * np.maximum(norms[:, None], norms[None])
     likeness = np.where(apart, both / np.where(apart, gaps, 1), 0)
@@ -116,11 +119,13 @@ def centred_on_clusters(X: Real[AnyArray, "n d"], labeling: Labeling) -> Centred
     their mean. Where all points of a cluster coincide, the mean is that point to the last bit.
     """
     block = rows.block_size(len(X), max(X.shape[1], labeling.n_clusters))
-    points, codes = anchors(X, labeling), labeling.codes
+    points = anchors(X, labeling)
+    codes = labeling.codes
     x = rows.split(X, block=block, offset=points, group=codes)
     data = rows.Rows((x, rows.split(codes + 1, block=block, dtype=np.int32)), rows.mesh())
     sizes = cluster_sizes(labeling)
-    means, exact = np.zeros(points.shape, x.dtype), np.zeros(points.shape)
+    means = np.zeros(points.shape, x.dtype)
+    exact = np.zeros(points.shape)
     for _ in range(2):
         exact = means + np.asarray(_residual_sums(data, means), np.float64) / sizes[:, None]
         means = exact.astype(means.dtype)

@@ -84,7 +84,8 @@ def dunn_of(X: HostPoints, labeling: Labeling, scores: PairScores) -> float:
     float64.
     """
     clustered = np.flatnonzero(labeling.codes >= 0)
-    nearest, farthest = scores.nearest_other[clustered], scores.farthest_own[clustered]
+    nearest = scores.nearest_other[clustered]
+    farthest = scores.farthest_own[clustered]
     error = error_bound(float(np.linalg.norm(X.centred, axis=1).max()), X.centred.shape[1])
     i, j = _least_pairs(
         X, labeling.codes, clustered[nearest <= nearest.min() + 2 * error], _between
@@ -125,7 +126,9 @@ def _least_pairs(
     norms = (Z * Z).sum(axis=1)
     error = error_bound(math.sqrt(norms.max()), Z.shape[1], np.float64)
     step = max(1, MAX_ELEMENTS // len(Z))
-    values, i, j = np.empty(0), np.empty(0, int), np.empty(0, int)
+    values = np.empty(0)
+    i = np.empty(0, int)
+    j = np.empty(0, int)
     for first in range(0, len(candidates), step):
         block = candidates[first : first + step]
         squared = norms[block][:, None] - 2 * Z[block] @ Z.T + norms[None, :]
@@ -134,7 +137,10 @@ def _least_pairs(
             selected <= min(selected.min(), values.min(initial=np.inf)) + 2 * error
         )
         values = np.concatenate([values, selected[row, column]])
-        i, j = np.concatenate([i, block[row]]), np.concatenate([j, column])
+        i = np.concatenate([i, block[row]])
+        j = np.concatenate([j, column])
         best = np.flatnonzero(values <= values.min() + 2 * error)[:MAX_PAIRS]
-        values, i, j = values[best], i[best], j[best]
+        values = values[best]
+        i = i[best]
+        j = j[best]
     return i, j

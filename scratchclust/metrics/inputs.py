@@ -21,8 +21,7 @@ FAR = 64.0
 
 
 def points_in_range(X: Any, *, finite: bool = True) -> AnyArray:
-    """X [n d] as every estimator takes it (`arrays.as_points`), times a power of two if its squares
-    need one.
+    """X [n d] as `arrays.as_points` gives it, times a power of two if its squares need one.
 
     No internal score depends on the unit of length. So where X is very wide or very narrow it is
     multiplied by a power of two, which costs no digit, before float32 squares anything.
@@ -45,8 +44,7 @@ def points_in_range(X: Any, *, finite: bool = True) -> AnyArray:
 
 
 def details_in_range(X: AnyArray, labeling: Labeling, least: float = LEAST_DETAIL) -> AnyArray:
-    """X, or a multiple of it: nothing small within or between clusters vanishes beside clusters
-    that are far away.
+    """X, or a multiple of it, in which nothing small vanishes beside clusters that are far away.
 
     Args:
         X: points in range.
@@ -65,21 +63,21 @@ def details_in_range(X: AnyArray, labeling: Labeling, least: float = LEAST_DETAI
         centre = np.asarray(centre_of(X), np.float64)
         times = float(np.abs(anchors(X, labeling) - centre).max()) / detail
         raise InputError(
-            f"expected clusters that float32 can compare, got some {times:.1g} times as far away as others are wide, "
-            "or from each other: leave out the far ones, or score them apart"
+            f"expected clusters that float32 can compare, got some {times:.1g} times as far away "
+            "as others are wide, or from each other: leave out the far ones, or score them apart"
         )
     return scaled(X, centre_of(X), exponent) if exponent else X
 
 
 def least_detail(X: AnyArray, labeling: Labeling, least: float) -> float:
-    """The smallest radius of a cluster about its anchor, or distance between two anchors, that is
-    not 0; inf without.
+    """The smallest radius of a cluster about its anchor, or distance of two anchors, above 0.
 
     Lengths are those of the largest coordinate: nothing is squared. A few members of each cluster
     tell that nothing is below `least`: then infinity is returned; else all members are looked at.
     """
     members = _few_members(X, labeling)
-    points, sizes = members[:, (members.shape[1] - 1) // 2], cluster_sizes(labeling)
+    points = members[:, (members.shape[1] - 1) // 2]
+    sizes = cluster_sizes(labeling)
     radii = np.maximum(members[:, -1] - points, points - members[:, 0]).max(axis=1)
     steps = np.diff(np.sort(points, axis=0), axis=0)
     if ((radii < least) & (sizes > 1)).any():
@@ -99,8 +97,7 @@ def least_detail(X: AnyArray, labeling: Labeling, least: float) -> float:
 
 
 def anchors(X: AnyArray, labeling: Labeling) -> np.ndarray:
-    """A point [k d] amid each cluster: the lower median, feature by feature, of a few of its
-    members.
+    """A point [k d] amid each cluster: the lower median, by features, of a few of its members.
 
     What is small within a cluster keeps its digits if it is taken relative to that point, however
     far away the other clusters are.
@@ -110,41 +107,38 @@ def anchors(X: AnyArray, labeling: Labeling) -> np.ndarray:
 
 
 def _few_members(X: AnyArray, labeling: Labeling) -> np.ndarray:
-    """At most 9 members of each cluster [k few d], never more than n in all, each feature sorted."""
+    """At most 9 members of each cluster [k few d], at most n in all, each feature sorted."""
     n_noise = np.count_nonzero(labeling.codes < 0)
-    small = labeling.codes.astype(
-        np.min_scalar_type(-labeling.n_clusters)
-    )  # NumPy sorts 16 bits in linear time
+    # NumPy sorts 16 bits in linear time
+    small = labeling.codes.astype(np.min_scalar_type(-labeling.n_clusters))
     order = np.argsort(small, kind="stable")[n_noise:]
     sizes = cluster_sizes(labeling)[:, None]
     few = int(np.clip(len(order) // labeling.n_clusters, 1, 9))
-    return np.sort(
-        np.asarray(X[order[np.cumsum(sizes)[:, None] - sizes + np.arange(few) * sizes // few]]),
-        axis=1,
-    )
+    ends = np.cumsum(sizes)[:, None]
+    chosen = order[ends - sizes + np.arange(few) * sizes // few]
+    return np.sort(np.asarray(X[chosen]), axis=1)
 
 
 def has_far_clusters(X: AnyArray, labeling: Labeling) -> bool:
-    """Whether a cluster of several points is so small, and so far from the centre, that float32
-    blurs its distances.
+    """Whether float32 blurs the distances of a cluster that is small and far from the centre.
 
     Relative to the centre of all points float32 rounds a cluster at R to R / 2^24; that is less
     than 2^-18 of its mean distances while they are larger than R / 64.
     """
-    centre, points, clustered = (
-        np.asarray(centre_of(X), np.float64),
-        anchors(X, labeling),
-        labeling.codes >= 0,
-    )
+    centre = np.asarray(centre_of(X), np.float64)
+    points = anchors(X, labeling)
+    clustered = labeling.codes >= 0
     spread = _from_anchors(X, points, labeling, 2.0)[clustered]
     totals = np.bincount(labeling.codes[clustered], weights=spread, minlength=labeling.n_clusters)
-    sizes, away = cluster_sizes(labeling), np.linalg.norm(points - centre, axis=1)
+    sizes = cluster_sizes(labeling)
+    away = np.linalg.norm(points - centre, axis=1)
     return bool(((sizes > 1) & (away * sizes > FAR * totals)).any())
 
 
 def _from_anchors(X: AnyArray, points: np.ndarray, labeling: Labeling, order: float) -> np.ndarray:
-    """The length [n] of each point less that of its cluster, in the norm of this order; of noise it
-    means nothing.
+    """The length [n] of each point less that of its cluster, in the norm of this order.
+
+    Of noise it means nothing.
     """
     if not isinstance(X, np.ndarray):
         return np.asarray(_lengths(X, points, labeling.codes, order))

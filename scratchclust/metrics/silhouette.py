@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Real
 
 from scratchclust import rows
-from scratchclust.checks import whole
+from scratchclust.checks import finite, one_of, whole
 from scratchclust.distances import PRECISION
 from scratchclust.errors import InputError
 from scratchclust.metrics.centroids import (
@@ -103,9 +103,8 @@ def silhouette_estimate(
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
     X = details_in_range(X, labeling)
-    sample_size = whole(2)(
-        "sample_size", sample_size
-    )  # one point has no spread to judge the error by
+    # one point has no spread to judge the error by
+    sample_size = whole(2)("sample_size", sample_size)
     clustered = np.flatnonzero(labeling.codes >= 0)
     m = min(sample_size, len(clustered))
     sample = np.sort(np.random.default_rng(random_state).choice(clustered, size=m, replace=False))
@@ -179,7 +178,8 @@ def _of_sums(sums: Float[np.ndarray, "n k"], labeling: Labeling) -> tuple[np.nda
     """The sum of the distances to the own cluster, and the least mean to another, from the sums to
     each.
     """
-    point, codes = np.arange(len(sums)), labeling.codes
+    point = np.arange(len(sums))
+    codes = labeling.codes
     means = sums.astype(np.float64) / cluster_sizes(labeling)
     means[point, codes] = np.inf
     return sums[point, codes], means.min(axis=1)
@@ -200,24 +200,22 @@ def _sums_of_precomputed(D: AnyArray, labeling: Labeling) -> np.ndarray:
 
 
 def _check_metric(X: AnyArray, metric: str, labeling: Labeling) -> None:
-    if not isinstance(metric, str) or metric not in ("euclidean", "precomputed"):
-        raise InputError(f'expected metric "euclidean" or "precomputed", got {metric!r}')
-    if metric == "precomputed" and X.shape[0] != X.shape[1]:
+    one_of("euclidean", "precomputed")("metric", metric)
+    if metric == "euclidean":
+        return
+    if X.shape[0] != X.shape[1]:
         raise InputError(
-            f'metric="precomputed" expects square distances [n n], got {list(X.shape)}'
+            f'metric="precomputed" expects square distances [n n], got {list(X.shape)}: '
+            "give the distance of each point to each"
         )
-    if metric == "precomputed" and X.diagonal().any():
+    if X.diagonal().any():
         raise InputError(
-            'metric="precomputed" expects zeros on the diagonal: set them with np.fill_diagonal(X, 0)'
+            'metric="precomputed" expects zeros on the diagonal, got others: '
+            "set them with np.fill_diagonal(X, 0)"
         )
     clustered = labeling.codes >= 0
-    if (
-        metric == "precomputed"
-        and not np.isfinite(np.asarray(X)[np.ix_(clustered, clustered)]).all()
-    ):
-        raise InputError(
-            'metric="precomputed" expects finite distances, got NaN or infinity between points in clusters'
-        )
+    between = np.asarray(X)[np.ix_(clustered, clustered)]
+    finite(between, "the distances between points in clusters", "make those points noise (-1)")
 
 
 @partial(jax.jit, static_argnames="n_clusters")

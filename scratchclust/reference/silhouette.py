@@ -20,6 +20,7 @@ gene-expression data, 2004.
 import numpy as np
 from jaxtyping import Bool, Float, Real, Shaped
 
+from scratchclust.checks import finite, one_of
 from scratchclust.errors import InputError
 
 __all__ = ["silhouette_samples", "silhouette_score", "simplified_silhouette_score"]
@@ -43,7 +44,8 @@ def silhouette_samples(
             not square or of which one of a point to itself is not zero, or one between points that
             are not noise is NaN or infinite.
     """
-    X, clusters = in_range(X), clusters_of(labels)
+    X = in_range(X)
+    clusters = clusters_of(labels)
     _check_metric(X, metric, np.isin(labels, clusters))
     scores = np.full(len(X), np.nan)
     for i in np.flatnonzero(np.isin(labels, clusters)):
@@ -52,9 +54,8 @@ def silhouette_samples(
         if own.sum() == 1:
             scores[i] = 0
             continue
-        a = distances[own].sum() / (
-            own.sum() - 1
-        )  # the distance to itself is 0, and is not counted
+        # the distance to itself is 0, and is not counted
+        a = distances[own].sum() / (own.sum() - 1)
         b = min(distances[labels == other].mean() for other in clusters if other != labels[i])
         scores[i] = (b - a) / max(a, b) if max(a, b) > 0 else 0
     return scores
@@ -87,12 +88,15 @@ def simplified_silhouette_score(
     Raises:
         InputError: fewer than two clusters.
     """
-    X, clusters = in_range(X), clusters_of(labels)
+    X = in_range(X)
+    clusters = clusters_of(labels)
     centroids = np.stack([X[labels == cluster].mean(axis=0) for cluster in clusters])
     scores = []
     for i in np.flatnonzero(np.isin(labels, clusters)):
-        distances, own = np.linalg.norm(centroids - X[i], axis=1), clusters == labels[i]
-        a, b = distances[own][0], distances[~own].min()
+        distances = np.linalg.norm(centroids - X[i], axis=1)
+        own = clusters == labels[i]
+        a = distances[own][0]
+        b = distances[~own].min()
         alone = (labels == labels[i]).sum() == 1
         scores.append(0 if alone or max(a, b) == 0 else (b - a) / max(a, b))
     return float(np.mean(scores))
@@ -114,8 +118,8 @@ def clusters_of(labels: Shaped[np.ndarray, " n"]) -> Shaped[np.ndarray, " k"]:
         clusters = clusters[clusters != -1]
     if len(clusters) < 2:
         raise InputError(
-            f"expected at least two clusters besides noise, found {len(clusters)}: with fewer there is nothing to "
-            "compare; check the labels, or ask for more clusters"
+            f"expected at least two clusters besides noise, found {len(clusters)}: with fewer "
+            "there is nothing to compare; check the labels, or ask for more clusters"
         )
     return clusters
 
@@ -123,17 +127,18 @@ def clusters_of(labels: Shaped[np.ndarray, " n"]) -> Shaped[np.ndarray, " k"]:
 def _check_metric(
     X: Real[np.ndarray, "n d"], metric: str, clustered: Bool[np.ndarray, " n"]
 ) -> None:
-    if not isinstance(metric, str) or metric not in ("euclidean", "precomputed"):
-        raise InputError(f'expected metric "euclidean" or "precomputed", got {metric!r}')
-    if metric == "precomputed" and X.shape[0] != X.shape[1]:
+    one_of("euclidean", "precomputed")("metric", metric)
+    if metric == "euclidean":
+        return
+    if X.shape[0] != X.shape[1]:
         raise InputError(
-            f'metric="precomputed" expects square distances [n n], got {list(X.shape)}'
+            f'metric="precomputed" expects square distances [n n], got {list(X.shape)}: '
+            "give the distance of each point to each"
         )
-    if metric == "precomputed" and X.diagonal().any():
+    if X.diagonal().any():
         raise InputError(
-            'metric="precomputed" expects zeros on the diagonal: set them with np.fill_diagonal(X, 0)'
+            'metric="precomputed" expects zeros on the diagonal, got others: '
+            "set them with np.fill_diagonal(X, 0)"
         )
-    if metric == "precomputed" and not np.isfinite(X[np.ix_(clustered, clustered)]).all():
-        raise InputError(
-            'metric="precomputed" expects finite distances, got NaN or infinity between points in clusters'
-        )
+    between = X[np.ix_(clustered, clustered)]
+    finite(between, "the distances between points in clusters", "make those points noise (-1)")

@@ -24,7 +24,9 @@ from scratchclust.report._style import (
     styled,
 )
 
-SMALLEST, LARGEST = 5.0, 9.0  # points, of the numbers in a matrix
+# points, of the numbers in a matrix
+SMALLEST = 5.0
+LARGEST = 9.0
 MAX_CELLS_WITH_NUMBERS = 1_000  # more would take seconds to draw
 
 

@@ -142,12 +142,11 @@ def centroid_images(
         titles = [
             f"{title}\n{int(size):,} images" for title, size in zip(titles, sizes, strict=True)
         ]
-    heading, n_shown = title or f"Centroids of {len(pictures)} clusters", len(pictures)
+    heading = title or f"Centroids of {len(pictures)} clusters"
+    n_shown = len(pictures)
     if n_shown > MOST_CENTROIDS:
-        heading, n_shown = (
-            f"{heading}: the {MOST_CENTROIDS} {'first' if counts is None else 'largest'}",
-            MOST_CENTROIDS,
-        )
+        heading = f"{heading}: the {MOST_CENTROIDS} {'first' if counts is None else 'largest'}"
+        n_shown = MOST_CENTROIDS
     by_size = (
         np.arange(len(pictures))
         if counts is None
@@ -193,7 +192,8 @@ def _tiles(title: str, pictures: np.ndarray, titles: list[str], *, columns: int)
     figure = new_figure(title, rows * step * unit + 0.4)
     ax = figure.subplots()
     for index, (picture, text) in enumerate(zip(to_bytes(pictures), titles, strict=True)):
-        left, top = 1.1 * (index % columns), step * (index // columns)
+        left = 1.1 * (index % columns)
+        top = step * (index // columns)
         ax.imshow(picture, extent=(left, left + tall / proportion, top + tall, top))
         if text:
             ax.text(

@@ -191,7 +191,8 @@ def framed(
     longer = max(picture.shape[:2])
     if longer > THUMBNAIL:
         block = min(-(-longer // THUMBNAIL), min(picture.shape[:2]))
-        height, width = picture.shape[0] // block, picture.shape[1] // block
+        height = picture.shape[0] // block
+        width = picture.shape[1] // block
         blocks = picture[: height * block, : width * block].reshape(height, block, width, block, 3)
         picture = blocks.mean(axis=(1, 3)).astype(np.uint8)
     else:

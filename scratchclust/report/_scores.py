@@ -63,7 +63,9 @@ def silhouette_plot(
     """
     samples = check_curve(silhouette_samples, "silhouette_samples")
     labels = check_labels(labels, len(samples), "silhouette_samples")
-    samples, labels, n_noise = samples[labels >= 0], labels[labels >= 0], int((labels < 0).sum())
+    n_noise = int((labels < 0).sum())
+    samples = samples[labels >= 0]
+    labels = labels[labels >= 0]
     _check_silhouettes(samples)
     clusters, counts = np.unique(labels, return_counts=True)
     noise = f", {n_noise:,} left out as noise" if n_noise else ""
@@ -84,7 +86,8 @@ def silhouette_plot(
         f"{cluster_name(c)} ({n:,})"
         for c, n in zip(clusters.tolist(), counts.tolist(), strict=True)
     ]
-    middles, bottom = starts + counts / 2, float(places.sum())
+    middles = starts + counts / 2
+    bottom = float(places.sum())
     named = _apart(middles, 0.99 * LABEL_HEIGHT * bottom / (height - 0.8))
     ax.set_yticks(middles[named], [names[i] for i in named])
     ax.set(xlabel="silhouette (−1 to 1, higher is better)", ylim=(bottom, 0))
@@ -342,7 +345,8 @@ def comparison_bars(names: Sequence[str], scores: Mapping[str, Numbers]) -> Figu
         for row, length in zip(rows.tolist(), lengths.tolist(), strict=True):
             # beside the bar; of a negative one on the other side of the zero line, where no name
             # can stand
-            place, text = (max(length, 0.0), row), _number(numbers[row])
+            place = (max(length, 0.0), row)
+            text = _number(numbers[row])
             ax.annotate(
                 text,
                 place,

@@ -56,7 +56,8 @@ def training_curves(
                 if known is None
                 else check_curve(known, f"errors of {term}", len(curve))[epochs - 1]
             )
-            color, label = PALETTE[index % len(PALETTE)], no_formula(name)
+            color = PALETTE[index % len(PALETTE)]
+            label = no_formula(name)
             ax.errorbar(
                 epochs,
                 curve[epochs - 1],
