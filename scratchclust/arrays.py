@@ -80,8 +80,8 @@ def device_points(X: jax.Array, *, minimum: int = 1, finite: bool = True) -> jax
     """
     if X.ndim != 2 or X.shape[0] < minimum or X.shape[1] == 0:
         raise InputError(
-            f"expected a 2D array of at least {minimum} rows and one column, got shape {list(X.shape)}: "
-            "reshape images with PixelFeatures, or with X.reshape(len(X), -1)"
+            f"expected a 2D array of at least {minimum} rows and one column, got shape "
+            f"{list(X.shape)}: reshape images with PixelFeatures, or with X.reshape(len(X), -1)"
         )
     if jnp.issubdtype(X.dtype, jnp.complexfloating):
         raise InputError(f"Complex data not supported, got {X.dtype}: take X.real, or abs(X)")

@@ -20,5 +20,6 @@ def check_member_name(name: str, archive: Path) -> None:
     windows = PureWindowsPath(name)
     if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
         raise InputError(
-            f"{archive} holds the unsafe path {name!r}: do not use this archive; fetch the original one"
+            f"{archive} holds the unsafe path {name!r}: do not use this archive; fetch the "
+            "original one"
         )

@@ -48,8 +48,8 @@ def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
         import platformdirs
     except ImportError as error:
         raise InputError(
-            "platformdirs, which finds your cache folder, is not installed: pip install platformdirs, or set "
-            "SCRATCHCLUST_CACHE to a folder for decoded data sets"
+            "platformdirs, which finds your cache folder, is not installed: pip install "
+            "platformdirs, or set SCRATCHCLUST_CACHE to a folder for decoded data sets"
         ) from error
     return platformdirs.user_cache_path("scratchclust")
 

@@ -172,9 +172,8 @@ def _kind_of_batch(path: Path) -> Kind:
     what = kind_of(start_of(path))
     lengths = " or ".join(f"{kind.record} ({kind.title})" for kind in KINDS)
     raise InputError(
-        f"{path} is {what or 'no batch of CIFAR-10 or CIFAR-100'}: it has {size} bytes, expected a multiple of "
-        f"{lengths}; "
-        "save images as .npy or .npz"
+        f"{path} is {what or 'no batch of CIFAR-10 or CIFAR-100'}: it has {size} bytes, expected "
+        f"a multiple of {lengths}; save images as .npy or .npz"
     )
 
 
@@ -204,9 +203,10 @@ def _read_members(archive: tarfile.TarFile, path: Path) -> tuple[Kind, dict[str,
         # Before the archive goes on: skipping a member means unpacking it.
         if member.size > (wanted[0].largest if wanted else CIFAR10.largest) or i >= MOST_MEMBERS:
             raise InputError(
-                f"{path}: member {i + 1}, {member.name!r} of {member.size} bytes, does not belong to CIFAR-10 or "
-                f"CIFAR-100: expected {' or '.join(kind.archive for kind in KINDS)}; unpack any other archive and give "
-                "its folder"
+                f"{path}: member {i + 1}, {member.name!r} of {member.size} bytes, does not belong "
+                "to CIFAR-10 or CIFAR-100: expected "
+                f"{' or '.join(kind.archive for kind in KINDS)}; unpack any other archive and "
+                "give its folder"
             )
         stream = archive.extractfile(member) if member.isfile() and wanted else None
         if stream is not None:
@@ -245,7 +245,8 @@ def _read_batches(
 def _parse_batch(kind: Kind, content: bytes, source: str) -> tuple[np.ndarray, np.ndarray]:
     if not content or len(content) % kind.record:
         raise InputError(
-            f"{source} has {len(content)} bytes, expected a multiple of {kind.record}: cut short; fetch it again"
+            f"{source} has {len(content)} bytes, expected a multiple of {kind.record}: cut short; "
+            "fetch it again"
         )
     records = np.frombuffer(content, np.uint8).reshape(-1, kind.record)
     labels = check_labels(
@@ -261,7 +262,8 @@ def _label_names(kind: Kind, content: bytes | None, source: str) -> tuple[str, .
     names = tuple(content.decode(errors="replace").split())
     if len(names) != kind.n_classes:
         raise InputError(
-            f"{source}: expected the names of {kind.n_classes} classes, found {len(names)}: delete this file"
+            f"{source}: expected the names of {kind.n_classes} classes, found {len(names)}: "
+            "delete this file"
         )
     return names
 
@@ -269,6 +271,7 @@ def _label_names(kind: Kind, content: bytes | None, source: str) -> tuple[str, .
 def _read_small(path: Path, kind: Kind) -> bytes:
     if path.stat().st_size > kind.largest:
         raise InputError(
-            f"{path} has {path.stat().st_size} bytes, a batch of {kind.title} at most {kind.largest}: wrong file"
+            f"{path} has {path.stat().st_size} bytes, a batch of {kind.title} at most "
+            f"{kind.largest}: wrong file"
         )
     return path.read_bytes()

@@ -128,7 +128,8 @@ def choose_splits(split: str, available: Sequence[str], source: str) -> tuple[st
         return (split,)
     if not available:
         raise InputError(
-            f"{source} has no train and test split, but split={split!r} was asked for: use split='all'"
+            f"{source} has no train and test split, but split={split!r} was asked for: use "
+            "split='all'"
         )
     known = ", ".join(repr(name) for name in available)
     raise InputError(
@@ -148,7 +149,8 @@ def join_labels(parts: Iterable[np.ndarray | None], source: str) -> Int32[np.nda
         return None
     if len(known) < len(parts):
         raise InputError(
-            f"{source} has labels for only some of its splits: add the missing labels or load one split"
+            f"{source} has labels for only some of its splits: add the missing labels or load one "
+            "split"
         )
     return np.concatenate(known).astype(np.int32)
 
@@ -169,12 +171,13 @@ def check_labels(
     """
     if labels.dtype.kind not in "iu":
         raise InputError(
-            f"{source}: expected labels as whole numbers from 0, found {labels.dtype}: save them as int32"
+            f"{source}: expected labels as whole numbers from 0, found {labels.dtype}: save them "
+            "as int32"
         )
     if labels.shape not in {(n_images,), (n_images, 1)}:
         raise InputError(
-            f"{source}: expected {n_images} labels, one for each image, found shape {labels.shape}: "
-            "images and labels must come from the same set"
+            f"{source}: expected {n_images} labels, one for each image, found shape "
+            f"{labels.shape}: images and labels must come from the same set"
         )
     labels = labels.reshape(-1)
     largest = np.iinfo(np.int32).max if n_classes is None else n_classes - 1
@@ -182,8 +185,9 @@ def check_labels(
     if wrong.size:
         first = int(wrong[0])
         raise InputError(
-            f"{source}: label {labels[first]} of image {first} is out of range, expected 0 to {largest}: "
-            "the file is damaged or has other classes; fetch it again, or save images and labels as .npz"
+            f"{source}: label {labels[first]} of image {first} is out of range, expected 0 to "
+            f"{largest}: the file is damaged or has other classes; fetch it again, or save images "
+            "and labels as .npz"
         )
     return labels.astype(np.int32)
 
@@ -209,7 +213,8 @@ def check_size(size: Any) -> tuple[int, int] | None:
     width = _whole_number(pair[1], message)
     if max(height, width) > LARGEST_SIDE:
         raise InputError(
-            f"size must be at most {LARGEST_SIDE} pixels in height and width, found {size!r}: give less"
+            f"size must be at most {LARGEST_SIDE} pixels in height and width, found {size!r}: "
+            "give less"
         )
     return height, width
 
@@ -218,11 +223,13 @@ def check_fit(fit: Any, size: tuple[int, int] | None) -> Fit:
     """One of "crop", "pad" and "squeeze"; the last two only with a size."""
     if fit not in get_args(Fit):
         raise InputError(
-            f"fit must be 'crop', 'pad' or 'squeeze', found {fit!r}: it is how images come to a size"
+            f"fit must be 'crop', 'pad' or 'squeeze', found {fit!r}: it is how images come to a "
+            "size"
         )
     if size is None and fit != "crop":
         raise InputError(
-            f"fit='{fit}' says how images come to a size, but there is none: give one, for example size=64"
+            f"fit='{fit}' says how images come to a size, but there is none: give one, for "
+            "example size=64"
         )
     return cast(Fit, fit)
 

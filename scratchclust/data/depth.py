@@ -30,7 +30,8 @@ def tell_white(source: str, largest: int, white: int) -> None:
     """Warns that a white was taken which no file declares, where it is not that of 16 bits."""
     if white < LARGEST:
         warnings.warn(
-            f"{source}: 16-bit numbers up to {largest} only, and nothing that says which is white: "
-            f"taken as {white.bit_length()} bits, {white} is white; if that is wrong, save them as 8 bits",
+            f"{source}: 16-bit numbers up to {largest} only, and nothing that says which is "
+            f"white: taken as {white.bit_length()} bits, {white} is white; if that is wrong, save "
+            "them as 8 bits",
             stacklevel=2,
         )

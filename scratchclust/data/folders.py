@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scratchclust.data.bars import track
 from scratchclust.data.dataset import (
     Reading,
     Request,
@@ -31,7 +32,6 @@ from scratchclust.data.pictures import (
     is_grey,
     strict_pillow,
 )
-from scratchclust.data.bars import track
 from scratchclust.data.signatures import kind_of, start_of
 from scratchclust.errors import InputError
 
@@ -61,7 +61,8 @@ class _Known:
         path = os.fsencode(path).decode(errors="backslashreplace")
         if self.request.strict:
             raise InputError(
-                f"{self.folder / path} cannot be read as a picture ({reason}): remove it, or load without strict"
+                f"{self.folder / path} cannot be read as a picture ({reason}): remove it, or load "
+                "without strict"
             )
         self.skipped.append(SkippedFile(path, reason))
 
@@ -73,8 +74,8 @@ class _Known:
         if self.skipped:
             first = _most_telling(self.in_order())
             warnings.warn(
-                f"{self.folder}: skipped {len(self.skipped)} of {self.n_files} files that are no readable pictures, "
-                f"first {first.path} ({first.reason})",
+                f"{self.folder}: skipped {len(self.skipped)} of {self.n_files} files that are no "
+                f"readable pictures, first {first.path} ({first.reason})",
                 stacklevel=2,
             )
 
@@ -109,8 +110,9 @@ class _Depth:
                 pixels[place] = to_bytes(values, white)[..., None]
         if self.upper_bytes and max(self.upper_bytes) < 64:  # 14 bits in 16, or fewer
             warnings.warn(
-                f"{source}: {len(self.upper_bytes)} pictures of 16-bit colour reach {max(self.upper_bytes)} of 255: "
-                "if they hold fewer bits than 16, they are read too dark; save them with 8 bits a channel",
+                f"{source}: {len(self.upper_bytes)} pictures of 16-bit colour reach "
+                f"{max(self.upper_bytes)} of 255: if they hold fewer bits than 16, they are read "
+                "too dark; save them with 8 bits a channel",
                 stacklevel=2,
             )
         return words
@@ -133,7 +135,8 @@ def read_folder(folder: Path, request: Request) -> Reading:
     """
     if is_run(folder):
         raise InputError(
-            f"{folder} is the folder of a run, its pictures are figures: give the folder of the pictures"
+            f"{folder} is the folder of a run, its pictures are figures: give the folder of the "
+            "pictures"
         )
     listing = list_files(folder)
     if not listing.files and not listing.unusable:
@@ -180,8 +183,8 @@ def read_picture_file(path: Path, request: Request) -> Reading:
             picture = decode(path, request.size, request.fit)
     except Exception as error:
         raise InputError(
-            f"{path} cannot be read ({_reason(error, path)}): expected IDX, .npy, .npz, the binary archives of "
-            "CIFAR-10 and CIFAR-100, a picture, or a folder of pictures"
+            f"{path} cannot be read ({_reason(error, path)}): expected IDX, .npy, .npz, the "
+            "binary archives of CIFAR-10 and CIFAR-100, a picture, or a folder of pictures"
         ) from error
     depth = _Depth()
     rgb = np.empty((1, *picture.pixels.shape[:2], 3), np.uint8)
@@ -238,7 +241,8 @@ def _read(files: Sequence[str], layout: Layout, known: _Known) -> tuple[np.ndarr
     if pixels is None:
         first = _most_telling(known.skipped)
         raise InputError(
-            f"{folder}: none of its {known.n_files} files is a readable picture ({first.path}, {first.reason}): "
+            f"{folder}: none of its {known.n_files} files is a readable picture ({first.path}, "
+            f"{first.reason}): "
             f"{'do that, or give other pictures' if first.reason.endswith(ALL_CURES) else 'give pictures'}"
         )
     known.warn()
@@ -307,8 +311,8 @@ def _allocate(n: int, shape: tuple[int, ...], folder: Path, request: Request) ->
     n_bytes = n * int(np.prod(shape))
     if request.size is None and n_bytes > LARGEST_UNASKED:
         raise InputError(
-            f"{folder}: {n} pictures of {shape[0]}x{shape[1]} pixels would take {n_bytes / 2**30:.1f} GiB of memory: "
-            "give a size, for example size=64"
+            f"{folder}: {n} pictures of {shape[0]}x{shape[1]} pixels would take "
+            f"{n_bytes / 2**30:.1f} GiB of memory: give a size, for example size=64"
         )
     return np.empty((n, *shape), np.uint8)
 

@@ -101,7 +101,8 @@ def find_folder(path: Path) -> Path | None:
     if len(found) > 1:
         names = ", ".join(folder.parent.name for folder in found)
         raise InputError(
-            f"{path} holds several data sets ({names}): give one of them, for example {found[0].parent}"
+            f"{path} holds several data sets ({names}): give one of them, for example "
+            f"{found[0].parent}"
         )
     return found[0] if found else None
 
@@ -129,7 +130,8 @@ def read_folder(folder: Path, request: Request) -> Reading:
     if len(sets) > 1:
         names = ", ".join(sets)
         raise InputError(
-            f"{folder} holds several data sets ({names}): move the files of one into a folder, or give a file of images"
+            f"{folder} holds several data sets ({names}): move the files of one into a folder, or "
+            "give a file of images"
         )
     found = next(iter(sets.values()))
     set_folder = folder.resolve().parent if folder.name == "raw" else folder.resolve()
@@ -227,7 +229,8 @@ def read_images(path: Path) -> UInt8[np.ndarray, "n h w c"]:
     array = _read_array(path)
     if array.ndim == 1:
         raise InputError(
-            f"{path} holds labels (magic number 2049), expected images (2051): give the file of images"
+            f"{path} holds labels (magic number 2049), expected images (2051): give the file of "
+            "images"
         )
     if array.ndim == 3:
         array = array[..., None]
@@ -251,7 +254,8 @@ def read_labels(
         array = array[:, 0]
     if array.ndim != 1:
         raise InputError(
-            f"{path} holds an array of {array.ndim} axes, expected labels (magic number 2049), one axis"
+            f"{path} holds an array of {array.ndim} axes, expected labels (magic number 2049), "
+            "one axis"
         )
     return check_labels(array, n_images, str(path), n_classes=n_classes)
 
@@ -300,16 +304,19 @@ def _parse(
     # Before anything is allocated: a damaged or hostile header may claim terabytes.
     if expected > path.stat().st_size * (MAX_DEFLATE_RATIO if gzipped else 1):
         raise InputError(
-            f"{path} is cut short: its header promises {expected} values, more than it can hold: fetch it again"
+            f"{path} is cut short: its header promises {expected} values, more than it can hold: "
+            "fetch it again"
         )
     if gzipped and expected > LARGEST_UNPACKED:
         raise InputError(
-            f"{path} would unpack to {expected / 2**30:.1f} GiB, more than the {LARGEST_UNPACKED >> 30} that are "
-            "allowed: if that is meant, unpack it with gunzip first"
+            f"{path} would unpack to {expected / 2**30:.1f} GiB, more than the "
+            f"{LARGEST_UNPACKED >> 30} that are allowed: if that is meant, unpack it with gunzip "
+            "first"
         )
     if not expected:
         raise InputError(
-            f"{path} holds no pixels, its header says shape {shape}: fetch it again, or give another file"
+            f"{path} holds no pixels, its header says shape {shape}: fetch it again, or give "
+            "another file"
         )
     values = bytearray()
     while len(values) <= expected and (chunk := stream.read(CHUNK)):
@@ -319,7 +326,8 @@ def _parse(
             ("cut short", len(values)) if len(values) < expected else ("too long", "more")
         )
         raise InputError(
-            f"{path} is {problem}: its header promises {expected} values, found {found}: fetch it again"
+            f"{path} is {problem}: its header promises {expected} values, found {found}: fetch it "
+            "again"
         )
     return np.frombuffer(values, dtype).reshape(shape)
 
@@ -336,7 +344,8 @@ def _read_header(
         )
     if start[2] not in types:
         raise InputError(
-            f"{path}: its values have IDX type {start[2]:#04x}, expected 0x08 (uint8): save it as .npy"
+            f"{path}: its values have IDX type {start[2]:#04x}, expected 0x08 (uint8): save it as "
+            ".npy"
         )
     lengths = stream.read(4 * start[3])
     if len(lengths) < 4 * start[3]:

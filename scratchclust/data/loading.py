@@ -206,7 +206,8 @@ def _words(
     n, height, width, n_channels = images.shape
     words = [f"{n} of {n_before} images" if n < n_before else f"{n} images"]
     words.append(
-        f"{height}x{width} {'grey' if n_channels == 1 else 'RGB'}, values {images.min()} to {images.max()}"
+        f"{height}x{width} {'grey' if n_channels == 1 else 'RGB'}, values {images.min()} to "
+        f"{images.max()}"
     )
     if request.size is not None:
         whole = shape_before[0] * width == shape_before[1] * height and shape_before != (

@@ -122,8 +122,8 @@ def decode(path: Path, size: tuple[int, int] | None, fit: Fit = "crop") -> Pictu
             rgb = to_rgb(to_srgb(ImageOps.exif_transpose(picture)))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(
-            f"so many pixels that it may be a decompression bomb (the limit is {Image.MAX_IMAGE_PIXELS}): "
-            "save it smaller"
+            "so many pixels that it may be a decompression bomb (the limit is "
+            f"{Image.MAX_IMAGE_PIXELS}): save it smaller"
         ) from error
     return Picture(
         np.asarray(rgb if size is None else fitted(rgb, size, fit)), is_upper_byte=is_upper_byte

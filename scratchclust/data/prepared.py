@@ -121,8 +121,9 @@ def splits_of(folder: Path) -> dict[str, int]:
         ) from error
     if info.get("fileFormat") != "array_record":
         raise InputError(
-            f"{folder} is in the format {info.get('fileFormat')!r}, expected array_record, which needs no TensorFlow: "
-            "move it away and prepare the set again with `scratchclust data NAME`"
+            f"{folder} is in the format {info.get('fileFormat')!r}, expected array_record, which "
+            "needs no TensorFlow: move it away and prepare the set again with `scratchclust data "
+            "NAME`"
         )
     return splits
 

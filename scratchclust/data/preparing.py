@@ -46,7 +46,8 @@ def _prepare(name: str, root: Path, *, verbose: bool) -> Path:
         if problem is not None:
             install = f"install what prepares it, {INSTALL_TO_PREPARE}"
             raise InputError(
-                f"{name!r} is not prepared in {root}, and {module} {problem}: {ways_to(install, name, root)}"
+                f"{name!r} is not prepared in {root}, and {module} {problem}: "
+                f"{ways_to(install, name, root)}"
             )
     import tensorflow_datasets as tfds
 

@@ -83,7 +83,8 @@ def standardise(
     """
     if (mean is None) != (scale is None):
         raise InputError(
-            "standardise needs mean and scale together, found only one: pass both of an earlier call"
+            "standardise needs mean and scale together, found only one: pass both of an earlier "
+            "call"
         )
     if mean is None or scale is None:
         mean, scale = _mean_and_scale(X)
@@ -149,6 +150,7 @@ def _n_channels(images: np.ndarray) -> int:
     n_channels = images.shape[3]
     if n_channels not in (1, 3):
         raise InputError(
-            f"expected images with 1 or 3 channels, found {n_channels} in shape {images.shape}: give RGB"
+            f"expected images with 1 or 3 channels, found {n_channels} in shape {images.shape}: "
+            "give RGB"
         )
     return n_channels

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from scratchclust.data.bars import track
 from scratchclust.data.cache import CachedSplit, cache_root, fetch, store
 from scratchclust.data.dataset import (
     Reading,
@@ -33,7 +34,6 @@ from scratchclust.data.prepared import (
     splits_of,
     why_no_tfds,
 )
-from scratchclust.data.bars import track
 from scratchclust.errors import InputError
 
 UNKNOWN = -1  # TensorFlow Datasets' label of images that have none
@@ -141,8 +141,8 @@ def _decode(folder: Path, split: str, request: Request) -> CachedSplit:
             image = fitted_array(image, request.size, request.fit)
         if image.shape != images.shape[1:]:
             raise InputError(
-                f"{folder}: image {i} of {split} has shape {image.shape}, expected {images.shape[1:]}: "
-                "delete the folder and prepare the set again"
+                f"{folder}: image {i} of {split} has shape {image.shape}, expected "
+                f"{images.shape[1:]}: delete the folder and prepare the set again"
             )
         images[i] = image
         if source.label_key is not None:
@@ -157,8 +157,8 @@ def _open(folder: Path) -> _Source:
     """Open a prepared set and find its images and labels."""
     if problem := why_no_tfds():
         raise InputError(
-            f"reading {folder} needs TensorFlow Datasets, which {problem}: {INSTALL_TO_READ}, or give a folder of IDX "
-            "files or CIFAR-10's binary archive"
+            f"reading {folder} needs TensorFlow Datasets, which {problem}: {INSTALL_TO_READ}, or "
+            "give a folder of IDX files or CIFAR-10's binary archive"
         )
     import tensorflow_datasets as tfds
 

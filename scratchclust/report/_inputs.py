@@ -30,7 +30,8 @@ def check_points(values: Any, name: str) -> Float[np.ndarray, "n 2"]:
     points = np.asarray(values, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 2 or len(points) == 0:
         raise InputError(
-            f"expected {name} of shape [n, 2], got {list(points.shape)}: reduce the data to two columns"
+            f"expected {name} of shape [n, 2], got {list(points.shape)}: reduce the data to two "
+            "columns"
         )
     if not np.isfinite(points).all():
         raise InputError(
@@ -64,7 +65,8 @@ def check_labels(labels: Any, n_rows: int, rows: str) -> Integer[np.ndarray, "n"
         )
     if not np.issubdtype(array.dtype, np.integer):
         raise InputError(
-            f"expected whole numbers as labels, got {array.dtype}: number the clusters 0, 1, ... (noise -1)"
+            f"expected whole numbers as labels, got {array.dtype}: number the clusters 0, 1, ... "
+            "(noise -1)"
         )
     return array
 
@@ -73,7 +75,8 @@ def check_names(names: Sequence[Any] | Any, n_expected: int, name: str, things: 
     """Names for `n_expected` `things` (a word for the message), as strings."""
     if len(names) != n_expected:
         raise InputError(
-            f"expected {n_expected} {name}, one for each of the {things}, got {len(names)}: pass as many"
+            f"expected {n_expected} {name}, one for each of the {things}, got {len(names)}: pass "
+            "as many"
         )
     return [str(one) for one in names]
 
@@ -123,7 +126,8 @@ def check_images(
         )
     if array.dtype != np.uint8 and not np.issubdtype(array.dtype, np.floating):
         raise InputError(
-            f"expected {name} as uint8 in [0, 255] or float in [0, 1], got {array.dtype}: convert them first"
+            f"expected {name} as uint8 in [0, 255] or float in [0, 1], got {array.dtype}: convert "
+            "them first"
         )
     return np.broadcast_to(array, (*array.shape[:3], 3))
 
@@ -151,7 +155,8 @@ def check_curve(values: Any, name: str, length: int | None = None) -> Float[np.n
     if curve.ndim != 1 or len(curve) == 0 or (length is not None and len(curve) != length):
         expected = f"{length} numbers" if length is not None else "at least one number"
         raise InputError(
-            f"expected {expected} as {name}, got shape {list(curve.shape)}: pass a flat list as long as that"
+            f"expected {expected} as {name}, got shape {list(curve.shape)}: pass a flat list as "
+            "long as that"
         )
     return curve
 

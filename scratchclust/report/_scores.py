@@ -122,11 +122,13 @@ def _apart(places: Float[np.ndarray, "m"], least: float) -> list[int]:
 def _check_silhouettes(samples: Float[np.ndarray, "n"]) -> None:
     if len(samples) == 0:
         raise InputError(
-            "expected at least one image in a cluster, got only noise (-1): there is no silhouette to draw"
+            "expected at least one image in a cluster, got only noise (-1): there is no "
+            "silhouette to draw"
         )
     if not (np.abs(samples) <= 1 + 1e-6).all():
         raise InputError(
-            "expected silhouettes in [-1, 1], got a value outside or NaN: pass silhouette_samples(X, labels)"
+            "expected silhouettes in [-1, 1], got a value outside or NaN: pass "
+            "silhouette_samples(X, labels)"
         )
 
 
@@ -163,7 +165,8 @@ def scan(
     ks = check_curve(n_clusters, "n_clusters")
     if chosen is not None and chosen not in ks:
         raise InputError(
-            f"expected chosen among n_clusters, got {chosen}: pass a number of clusters that was tried"
+            f"expected chosen among n_clusters, got {chosen}: pass a number of clusters that was "
+            "tried"
         )
     named = {"Inertia (look for an elbow)": inertia, "Silhouette (higher is better)": silhouette}
     named["Dunn's index (higher is better)"] = dunn
@@ -279,7 +282,8 @@ def _check_runs(
         )
     if unknown := sorted(set(steps) - set(curves)):
         raise InputError(
-            f"expected in moved the names of histories, got {unknown[0]!r} too: name runs alike in both"
+            f"expected in moved the names of histories, got {unknown[0]!r} too: name runs alike "
+            "in both"
         )
     if log and any((curve <= 0).any() for curve in curves.values()):
         raise InputError(
@@ -330,7 +334,8 @@ def comparison_bars(names: Sequence[str], scores: Mapping[str, Numbers]) -> Figu
     """
     if not scores:
         raise InputError(
-            "expected at least one score, got none: pass a dict of score -> one value for each method"
+            "expected at least one score, got none: pass a dict of score -> one value for each "
+            "method"
         )
     values = {score: check_curve(numbers, score, len(names)) for score, numbers in scores.items()}
     columns = min(4, len(values))

@@ -228,7 +228,8 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     target = Path(path)
     if target.suffix != ".png":
         raise InputError(
-            f"expected a file name that ends in .png, got {target.name!r}: figures are written as PNG"
+            f"expected a file name that ends in .png, got {target.name!r}: figures are written as "
+            "PNG"
         )
     content = png_bytes(figure, dpi=FILE_DPI)
     target.parent.mkdir(parents=True, exist_ok=True)

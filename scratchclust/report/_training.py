@@ -129,7 +129,8 @@ def latent_walk(walks: Num[Any, "n steps h w c"], labels: Sequence[str] | None =
     pictures = np.asarray(walks)
     if pictures.ndim != 5 or 0 in pictures.shape:
         raise InputError(
-            f"expected walks of shape [n, steps, h, w, c], got {list(pictures.shape)}: one row for a walk"
+            f"expected walks of shape [n, steps, h, w, c], got {list(pictures.shape)}: one row "
+            "for a walk"
         )
     n_walks = len(pictures)
     names = [] if labels is None else check_names(labels, n_walks, "labels", "walks")

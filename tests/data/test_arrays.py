@@ -420,13 +420,15 @@ def test_the_cure_for_numbers_out_of_range_keeps_what_they_show(tmp_path, number
     [
         (
             (40, 30, 3),
-            r"one picture of 40x30 or 40 grey images of 30x3: save images\[None, ..., :3\] for the one",
+            r"one picture of 40x30 or 40 grey images of 30x3: save images\[None, ..., :3\] for "
+            r"the one",
         ),
         ((40, 30, 4), r"one picture of 40x30 or 40 grey images of 30x4"),
         ((40, 30, 1), r"one picture of 40x30 or 40 grey images of 30x1"),
         (
             (3, 40, 30),
-            r"one colour picture of 40x30 or three grey images: save numpy.moveaxis\(images, 0, -1\)\[None",
+            r"one colour picture of 40x30 or three grey images: save numpy.moveaxis\(images, 0, "
+            r"-1\)\[None",
         ),
     ],
 )

@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -250,7 +251,7 @@ def test_a_file_without_permission(tmp_path, monkeypatch):
     def refuse(*args, **kwargs):  # root may read everything, so the refusal is simulated
         raise PermissionError(13, "Permission denied", str(tmp_path / "secret.npy"))
 
-    monkeypatch.setattr("scratchclust.data.arrays.read_npy", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(InputError, match=r"secret.npy: no permission to read it"):
         data.load(tmp_path / "secret.npy")
 

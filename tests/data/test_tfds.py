@@ -645,7 +645,8 @@ def test_a_broken_tensorflow_datasets_stops_nobody_with_pictures(tmp_path):
         rf"'mnist' is not prepared in .*TensorFlow Datasets, which runs on Linux, {reason}",
         r"did you mean .*mnist",
         rf"toy/1.0.0 needs TensorFlow Datasets, which {reason}: `pip install",
-        rf"'mnist' is not prepared in .*, and tensorflow_datasets {reason}: install what prepares it",
+        rf"'mnist' is not prepared in .*, and tensorflow_datasets {reason}: install what prepares "
+        r"it",
         r"did you mean .*mnist",
         rf"toy/1.0.0 needs TensorFlow Datasets, which {reason}: `pip install",
     )
@@ -666,8 +667,8 @@ def test_preparing_without_tensorflow(root, monkeypatch):
         data.prepare("fashion_mnist")
     message = str(caught.value)
     assert (
-        'tensorflow is not installed: install what prepares it, `pip install -e ".[prepare]"` in the'
-        in message
+        'tensorflow is not installed: install what prepares it, `pip install -e ".[prepare]"` in '
+        "the" in message
     )
     assert "; or put" in message
     assert "\n" not in message
