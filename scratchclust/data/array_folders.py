@@ -1,6 +1,4 @@
-"""A folder of arrays that NumPy saved, one file a split: trainX.npy, trainY.npy, valX.npy,
-valY.npy.
-"""
+"""A folder of arrays that NumPy saved, one file a split: trainX.npy, trainY.npy, valX.npy, ..."""
 
 from pathlib import Path
 

@@ -89,7 +89,11 @@ def read_npy_gz(path: Path, request: Request) -> Reading:
 
 
 def read_vector(path: Path) -> np.ndarray:
-    """One array as it is, for labels; refused if it is damaged or holds objects. Raises InputError."""
+    """One array as it is, for labels.
+
+    Raises:
+        InputError: damaged, or objects inside.
+    """
     with path.open("rb") as stream:
         _check_header(stream, path.stat().st_size, str(path))
     return np.load(path, allow_pickle=False)
@@ -188,7 +192,7 @@ def _keys_by_split(members: dict[str, Any], path: Path) -> dict[str, tuple[str, 
         names = ", ".join(sorted(members)) or "nothing"
         raise InputError(
             f"{path}: expected an array named images, x, data or arr_0, or x_train and x_test, "
-            f"found {names}"
+            f"got {names}"
         )
     return {"all": keys["all"]} if "all" in keys else keys
 
@@ -199,9 +203,7 @@ def _rank(key: str, words: tuple[str, ...]) -> tuple[int, str]:
 
 
 def _parts(key: str) -> tuple[str, str]:
-    """The split and the word in an array's name: ("train", "x") of x_train, X_train, train_x and
-    trainX.
-    """
+    """The split and the word in a name: ("train", "x") of x_train, X_train, train_x and trainX."""
     lower = key.casefold()
     for name, split in sorted(SPLIT_KEYS.items(), key=lambda item: -len(item[0])):
         if lower.startswith(name) or lower.endswith(name):
@@ -218,7 +220,7 @@ def _read_label_names(
     names = _read_member(archive, members["label_names"], path)
     if names.dtype.kind != "U" or names.ndim != 1:
         raise InputError(
-            f"{path}[label_names]: expected a list of strings, found {names.dtype} of shape "
+            f"{path}[label_names]: expected a list of strings, got {names.dtype} of shape "
             f"{names.shape}"
         )
     return tuple(names.tolist())
@@ -247,7 +249,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) ->
 
 
 def _check_header(stream: BufferedIOBase, n_bytes: int, source: str) -> None:
-    """Refuse objects, and a header that does not fit the file's size, before anything is allocated."""
+    """Refuse objects, and a header that does not fit the file, before anything is allocated."""
     shape, _, dtype = _read_header(stream, source)
     _check_size(n_bytes - stream.tell(), math.prod(shape) * dtype.itemsize, shape, source)
 
@@ -287,6 +289,6 @@ def _read_header(stream: BufferedIOBase, source: str) -> tuple[tuple[int, ...], 
 def _check_size(found: int, promised: int, shape: tuple[int, ...], source: str) -> None:
     if min(shape, default=0) < 0 or promised != found:
         raise InputError(
-            f"{source}: its header promises {promised} bytes for shape {shape}, found {found}: "
+            f"{source}: its header promises {promised} bytes for shape {shape}, got {found}: "
             "it is cut short or damaged; save or fetch it again"
         )

@@ -1,5 +1,4 @@
-"""The binary versions of CIFAR-10 and CIFAR-100, as a folder or as the archive itself. The pickled
-ones are refused.
+"""The binary versions of CIFAR-10 and CIFAR-100, as a folder or the archive; no pickled ones.
 
 A batch is a sequence of records: a byte for the label (CIFAR-100: one for the coarse label, one for
 the fine one, which is taken), then 32 x 32 bytes each of red, green and blue. Source: the
@@ -152,9 +151,7 @@ def read_archive(path: Path, request: Request) -> Reading:
 
 
 def _is_batch(path: Path, kind: Kind) -> bool:
-    """Whether the file is there; of CIFAR-100, whose names are those of many files, also whether it
-    has the length.
-    """
+    """Whether the file is there; of CIFAR-100, whose names are common, also its length."""
     return path.is_file() and (kind is CIFAR10 or path.stat().st_size % kind.record == 0)
 
 
@@ -183,7 +180,10 @@ def _labels_fit(path: Path, kind: Kind) -> bool:
 
 
 def _stl10_cure() -> str:
-    return "is STL-10's binary version, which is not read: save its images as [n, h, w, 3] and its labels in one .npz"
+    return (
+        "is STL-10's binary version, which is not read: "
+        "save its images as [n, h, w, 3] and its labels in one .npz"
+    )
 
 
 def _read_members(archive: tarfile.TarFile, path: Path) -> tuple[Kind, dict[str, bytes]]:
@@ -262,7 +262,7 @@ def _label_names(kind: Kind, content: bytes | None, source: str) -> tuple[str, .
     names = tuple(content.decode(errors="replace").split())
     if len(names) != kind.n_classes:
         raise InputError(
-            f"{source}: expected the names of {kind.n_classes} classes, found {len(names)}: "
+            f"{source}: expected the names of {kind.n_classes} classes, got {len(names)}: "
             "delete this file"
         )
     return names

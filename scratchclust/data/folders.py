@@ -1,6 +1,4 @@
-"""Folders of pictures: decoded by threads into one array; files that are no pictures are listed and
-skipped.
-"""
+"""Folders of pictures: decoded by threads into one array; what is no picture is listed, skipped."""
 
 import os
 import warnings
@@ -15,16 +13,15 @@ from scratchclust.data.bars import track
 from scratchclust.data.dataset import (
     Reading,
     Request,
-    SkippedFile,
     choose_splits,
     drawn_order,
     one_line,
 )
 from scratchclust.data.depth import tell_white, to_bytes, white_above
-from scratchclust.data.layout import MOST_NAMED, Layout, find_layout, in_words
-from scratchclust.data.listing import Listing, is_run, list_files, natural_key
+from scratchclust.data.known import Known
+from scratchclust.data.layout import Layout, find_layout, in_words
+from scratchclust.data.listing import is_run, list_files, natural_key
 from scratchclust.data.pictures import (
-    CURES,
     Picture,
     cure_of,
     decode,
@@ -36,59 +33,17 @@ from scratchclust.data.signatures import kind_of, start_of
 from scratchclust.errors import InputError
 
 N_THREADS = min(8, os.cpu_count() or 1)  # Pillow decodes without holding Python's lock
-ALL_CURES = tuple(cure for _, cure in CURES.values())
 LARGEST_UNASKED = 4 << 30  # bytes of pixels that are read without a size having been asked for
 
 
-class _Known:
-    """What is known of a folder while it is read: what could not be used, and what else is to be
-    told.
-    """
-
-    def __init__(self, folder: Path, request: Request, listing: Listing) -> None:
-        self.folder = folder
-        self.request = request
-        self.n_files = len(listing.files) + len(listing.unusable)
-        self.skipped: list[SkippedFile] = []
-        more = ", ..." if len(listing.runs) > MOST_NAMED else ""
-        self.words = (
-            [f"left out runs: {', '.join(listing.runs[:MOST_NAMED])}{more}"] if listing.runs else []
-        )
-        for file in listing.unusable:
-            self.skip(*file)
-
-    def skip(self, path: str, reason: str) -> None:
-        path = os.fsencode(path).decode(errors="backslashreplace")
-        if self.request.strict:
-            raise InputError(
-                f"{self.folder / path} cannot be read as a picture ({reason}): remove it, or load "
-                "without strict"
-            )
-        self.skipped.append(SkippedFile(path, reason))
-
-    def in_order(self) -> tuple[SkippedFile, ...]:
-        return tuple(sorted(self.skipped, key=lambda file: natural_key(file.path)))
-
-    def warn(self) -> None:
-        """Says in one line what was skipped."""
-        if self.skipped:
-            first = _most_telling(self.in_order())
-            warnings.warn(
-                f"{self.folder}: skipped {len(self.skipped)} of {self.n_files} files that are no "
-                f"readable pictures, first {first.path} ({first.reason})",
-                stacklevel=2,
-            )
-
-
 class _Depth:
-    """Puts pictures into one array of bytes: those of 16-bit numbers at the end, all on one scale."""
+    """An array that pictures are put into: those of 16 bits at the end, all on one scale."""
 
     def __init__(self) -> None:
         self.waiting: dict[int, np.ndarray] = {}  # 16-bit numbers [h, w], by the picture's place
         self.largest = 0  # of them all
-        self.upper_bytes: list[
-            int
-        ] = []  # the largest value of each picture that lost its lower eight bits
+        # the largest value of each picture that lost its lower eight bits
+        self.upper_bytes: list[int] = []
 
     def put(self, picture: Picture, pixels: np.ndarray, place: int) -> None:
         if picture.is_upper_byte:
@@ -100,7 +55,7 @@ class _Depth:
         self.largest = max(self.largest, picture.largest)
 
     def finish(self, pixels: np.ndarray, source: str) -> list[str]:
-        """Fills in the 16-bit pictures; gives what is to be told of their white."""
+        """Fill in the 16-bit pictures; gives what is to be told of their white."""
         words = []
         if self.waiting:
             white = white_above(self.largest)
@@ -147,7 +102,7 @@ def read_folder(folder: Path, request: Request) -> Reading:
         [path for path in listing.files if _is_utf8(path)] or listing.files, endings()
     )
     wanted = choose_splits(request.split, list(layout.splits), str(folder))
-    known = _Known(folder, request, listing)
+    known = Known(folder, request, listing)
     files = listing.files
     if layout.splits:
         for path in files if request.split == "all" else ():
@@ -194,23 +149,13 @@ def read_picture_file(path: Path, request: Request) -> Reading:
     return Reading(pixels, None, None, path.stem, (path.name,), taken=("one picture", *words))
 
 
-def _most_telling(skipped: Sequence[SkippedFile]) -> SkippedFile:
-    """The first file that could be read with something that can be installed, else the first of
-    all.
-    """
-    return next((file for file in skipped if file.reason.endswith(ALL_CURES)), skipped[0])
-
-
 def _is_utf8(path: str) -> bool:
-    return not any(
-        "\udc80" <= letter <= "\udcff" for letter in path
-    )  # how Python holds the bytes that are not
+    # how Python holds the bytes that are not
+    return not any("\udc80" <= letter <= "\udcff" for letter in path)
 
 
-def _read(files: Sequence[str], layout: Layout, known: _Known) -> tuple[np.ndarray, list[str]]:
-    """Pixels [n h w 1 or 3] and paths of the files, or of so many as the limit says, in natural
-    order in each split.
-    """
+def _read(files: Sequence[str], layout: Layout, known: Known) -> tuple[np.ndarray, list[str]]:
+    """Pixels [n h w 1 or 3] and paths of files, up to the limit, in natural order by split."""
     folder = known.folder
     request = known.request
     n_wanted = min(len(files), request.limit or len(files))
@@ -239,12 +184,7 @@ def _read(files: Sequence[str], layout: Layout, known: _Known) -> tuple[np.ndarr
             if len(paths) == n_wanted:
                 break
     if pixels is None:
-        first = _most_telling(known.skipped)
-        raise InputError(
-            f"{folder}: none of its {known.n_files} files is a readable picture ({first.path}, "
-            f"{first.reason}): "
-            f"{'do that, or give other pictures' if first.reason.endswith(ALL_CURES) else 'give pictures'}"
-        )
+        raise InputError(known.why_none())
     known.warn()
     pixels = pixels[: len(paths)]
     known.words += depth.finish(pixels, str(folder))
@@ -257,11 +197,9 @@ def _read(files: Sequence[str], layout: Layout, known: _Known) -> tuple[np.ndarr
 
 
 def _labels(
-    paths: Sequence[str], layout: Layout, known: _Known
+    paths: Sequence[str], layout: Layout, known: Known
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """The labels of the pictures, -1 beside the class folders, and the classes' names; None and ()
-    without classes.
-    """
+    """The labels of the pictures, -1 beside class folders, and the classes' names; or None, ()."""
     classes = [layout.class_of(path) for path in paths]
     # Only what was tried and found to be no picture takes a class away: with a limit or a split,
     # others are not tried.

@@ -1,5 +1,4 @@
-"""Which reader a path belongs to. A folder is told by what lies in it, a file by its name and how
-it begins.
+"""Which reader a path belongs to, by what lies in a folder or by the name and start of a file.
 
 Both are tables, of which the first row that fits is taken. A new format is one module, with what
 tells it and what reads it, and a row here.

@@ -27,6 +27,7 @@ from scratchclust.data.dataset import (
     join_labels,
     one_line,
 )
+from scratchclust.data.idx_names import FOLDER_NAMES, LABEL_NAMES, N_CLASSES, read_mapping
 from scratchclust.errors import InputError
 
 UINT8 = 8
@@ -40,43 +41,6 @@ FILE = re.compile(
     r"(?P<set>.*?)[-_.]?(?P<split>train|t10k|test)[-_.](?P<kind>images|labels)[-_.]idx\d[-_.](ubyte|int)(\.gz)?"
 )
 SPLITS = {"train": "train", "t10k": "test", "test": "test"}
-# torchvision's folders, by the name that TensorFlow Datasets uses.
-FOLDER_NAMES = {"mnist": "mnist", "fashionmnist": "fashion_mnist", "kmnist": "kmnist"}
-DIGITS = tuple("0123456789")
-GARMENTS = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
-LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-MERGED = (
-    *DIGITS,
-    *LETTERS,
-    *"abdefghnqrt",
-)  # small letters that look like their capitals are these
-LABEL_NAMES = {
-    "mnist": DIGITS,
-    "fashion_mnist": GARMENTS,
-    "qmnist": DIGITS,
-    "emnist-mnist": DIGITS,
-    "emnist-digits": DIGITS,
-    "emnist-letters": ("none", *LETTERS),  # its labels begin at 1
-    "emnist-balanced": MERGED,
-    "emnist-bymerge": MERGED,
-    "emnist-byclass": (*DIGITS, *LETTERS, *map(str.lower, LETTERS)),
-}
-N_CLASSES = {
-    "mnist": 10,
-    "fashion_mnist": 10,
-    "kmnist": 10,
-}  # by the folder's name: a larger label is damage
 
 
 class _Set(NamedTuple):
@@ -88,8 +52,7 @@ class _Set(NamedTuple):
 
 
 def find_folder(path: Path) -> Path | None:
-    """The folder of IDX images in `path`: itself, its `raw`, or torchvision's `NAME/raw`; None if
-    there is none.
+    """The folder of IDX images in `path`: itself, its `raw`, torchvision's `NAME/raw`; or None.
 
     Raises:
         InputError: several such folders, so that one must be chosen.
@@ -113,15 +76,12 @@ def is_named_so(path: Path) -> bool:
 
 
 def looks_like_idx(start: bytes) -> bool:
-    """Whether a file that begins so is IDX: two zero bytes, a type of whole numbers, at most four
-    axes.
-    """
+    """Whether a file that begins so is IDX: two zero bytes, a known type, 1 to 4 axes."""
     return len(start) >= 4 and start[:2] == b"\0\0" and start[2] in TYPES and 1 <= start[3] <= 4
 
 
 def read_folder(folder: Path, request: Request) -> Reading:
-    """Train and test images with their labels, as the sites of MNIST, EMNIST and QMNIST and
-    torchvision name the files.
+    """Train and test images with their labels, as the sites and torchvision name the files.
 
     Raises:
         InputError: a file is damaged, labels do not fit the images, or several sets lie there.
@@ -158,8 +118,7 @@ def read_folder(folder: Path, request: Request) -> Reading:
 
 
 def read_file(path: Path, request: Request) -> Reading:
-    """A single IDX file of images; the labels come from the file beside it whose name says so, if
-    there is one.
+    """One IDX file of images; the labels come from the file beside it whose name says so, if any.
 
     Raises:
         InputError: damaged, or no images, or a split was asked for.
@@ -181,13 +140,11 @@ def read_file(path: Path, request: Request) -> Reading:
 
 
 def _reading(images: np.ndarray, labels: np.ndarray | None, name: str, folder: Path) -> Reading:
-    """With the names of the labels; the images of EMNIST upright, since its files hold them
-    transposed.
-    """
+    """With the labels' names; EMNIST's images upright, since its files hold them transposed."""
     names = (
         None
         if labels is None
-        else _read_mapping(folder / f"{name}-mapping.txt") or LABEL_NAMES.get(name)
+        else read_mapping(folder / f"{name}-mapping.txt") or LABEL_NAMES.get(name)
     )
     if names is not None and labels is not None and labels.size and labels.max() >= len(names):
         names = None
@@ -196,28 +153,6 @@ def _reading(images: np.ndarray, labels: np.ndarray | None, name: str, folder: P
         images = np.ascontiguousarray(images.transpose(0, 2, 1, 3))
     words = ("EMNIST's pictures turned upright",) if is_transposed else ()
     return Reading(images, labels, names, name, taken=words)
-
-
-def _read_mapping(path: Path) -> tuple[str, ...] | None:
-    """The names of the labels as EMNIST has them: on each line a label and the codes of its
-    letters; the first counts.
-
-    None if there is no such file, or it does not say that.
-    """
-    try:
-        rows = [
-            [int(word) for word in line.split()]
-            for line in path.read_text(encoding="ascii").splitlines()
-            if line
-        ]
-        names = {row[0]: chr(row[1]) for row in rows}
-        return (
-            tuple(names.get(label, "none") for label in range(max(names) + 1))
-            if min(names) >= 0
-            else None
-        )
-    except (OSError, ValueError, IndexError):
-        return None
 
 
 def read_images(path: Path) -> UInt8[np.ndarray, "n h w c"]:
@@ -236,7 +171,7 @@ def read_images(path: Path) -> UInt8[np.ndarray, "n h w c"]:
         array = array[..., None]
     if array.ndim != 4 or array.shape[3] not in (1, 3):
         raise InputError(
-            f"{path}: expected images [n, h, w] or [n, h, w, 1 or 3], found shape {array.shape}"
+            f"{path}: expected images [n, h, w] or [n, h, w, 1 or 3], got shape {array.shape}"
         )
     return array
 
@@ -265,9 +200,7 @@ def _holds_images(folder: Path) -> bool:
 
 
 def _sets(folder: Path) -> dict[str, _Set]:
-    """The data sets in a folder that have a file of images, by what the names of their files begin
-    with.
-    """
+    """The sets in a folder that have a file of images, by how the names of their files begin."""
     if not folder.is_dir():
         return {}
     sets: dict[str, _Set] = {}
@@ -326,7 +259,7 @@ def _parse(
             ("cut short", len(values)) if len(values) < expected else ("too long", "more")
         )
         raise InputError(
-            f"{path} is {problem}: its header promises {expected} values, found {found}: fetch it "
+            f"{path} is {problem}: its header promises {expected} values, got {found}: fetch it "
             "again"
         )
     return np.frombuffer(values, dtype).reshape(shape)

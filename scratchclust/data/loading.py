@@ -1,6 +1,4 @@
-"""`load`: from a name or a path to a `Dataset`; it finds the reader and does what is the same for
-all of them.
-"""
+"""`load`: from a name or a path to a `Dataset`; the reader, and what is the same for all."""
 
 import os
 from collections.abc import Callable
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import UInt8
 
+from scratchclust.checks import that_is
 from scratchclust.data.dataset import (
     Dataset,
     Fit,
@@ -28,6 +27,7 @@ from scratchclust.errors import InputError
 if TYPE_CHECKING:
     from scratchclust.data.prepared import PreparedSet
 
+CHANNELS = that_is("1 (grey), 3 (RGB) or None (as they are)", lambda value: value in (None, 1, 3))
 BLOCK = 1024  # images converted at once
 FITTED = {"crop": "cut to the centre", "pad": "whole on a black ground", "squeeze": "squeezed"}
 
@@ -87,10 +87,7 @@ def load(
         InputError: nothing of that name, or something that cannot be used; the line says which file
             and what to do.
     """
-    if channels not in (None, 1, 3):
-        raise InputError(
-            f"channels must be 1 (grey), 3 (RGB) or None (as they are), found {channels!r}"
-        )
+    CHANNELS("channels", channels)
     pair = check_size(size)
     request = Request(
         split, check_limit(limit), pair, strict, verbose, seed, tell, check_fit(fit, pair)
@@ -110,8 +107,7 @@ def prepare(
     data_dir: str | os.PathLike[str] | None = None,
     verbose: bool = False,
 ) -> "PreparedSet":
-    """Check a data set that is there, or prepare it with TensorFlow Datasets (extra `prepare`, and
-    the network).
+    """Check a data set that is there, or prepare it: with the extra `prepare`, and a network.
 
     Args:
         name: a data set of TensorFlow Datasets, or `digits`.
@@ -150,7 +146,10 @@ def _read(
     if isinstance(name_or_path, os.PathLike) or (
         os.sep in name and not is_prepared(name, data_dir)
     ):
-        known = " (a prepared data set's configuration is named like this too: `scratchclust data NAME` prepares it)"
+        known = (
+            " (a prepared data set's configuration is named like this too: "
+            "`scratchclust data NAME` prepares it)"
+        )
         raise InputError(
             f"{name}: no such file or folder: check the path{known if NAME.fullmatch(name) else ''}"
         )
@@ -182,9 +181,8 @@ def _finish(reading: Reading, request: Request, channels: int | None, source: st
     if request.size is not None and images.shape[1:3] != request.size:
         images = _resized(images, request.size, request.fit)
     images = _with_channels(images, channels)
-    if not (
-        images.flags.writeable and images.flags.c_contiguous
-    ):  # the map of a file, or one value many times
+    # not so is the map of a file, or one value many times
+    if not (images.flags.writeable and images.flags.c_contiguous):
         images = np.array(images, order="C")
     return Dataset(
         images=images,

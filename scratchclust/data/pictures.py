@@ -1,6 +1,4 @@
-"""One picture: from a file that Pillow reads to uint8 RGB pixels, or to 16-bit grey whose white is
-not declared.
-"""
+"""One picture: from its file to uint8 RGB pixels, or to 16-bit grey whose white is not declared."""
 
 import warnings
 from collections.abc import Iterator
@@ -43,8 +41,7 @@ class Picture(NamedTuple):
 
 @contextmanager
 def strict_pillow() -> Iterator[None]:
-    """Make Pillow's doubt about a decompression bomb an error, and keep its remarks on odd files
-    from the user.
+    """Make Pillow's doubt about a decompression bomb an error, and keep its remarks from the user.
 
     Warning filters belong to the process, not to a thread: enter this once around the threads that
     decode.
@@ -60,8 +57,7 @@ def strict_pillow() -> Iterator[None]:
 
 @cache
 def formats() -> tuple[str, ...]:
-    """The names of all formats that Pillow knows, in the order in which they are tried: the same in
-    every process.
+    """The formats that Pillow knows, in the order of trying them: the same in every process.
 
     HEIC is among them where pillow-heif is installed (the extra `heic`); that is told to Pillow
     here, before any thread starts.
@@ -199,9 +195,7 @@ def _deep(picture: Any, size: tuple[int, int] | None, fit: Fit) -> Picture:
 
 
 def _declared_white(picture: Any) -> int | None:
-    """The value that the file says is white; None if it says no more than that its numbers have 16
-    bits.
-    """
+    """The value that the file says is white; None if it says only that its numbers have 16 bits."""
     if picture.format == "PPM":  # Pillow has brought the file's own white to 65535
         return LARGEST
     if picture.format == "JPEG2000":

@@ -40,13 +40,13 @@ def as_pixels(
         return _whole_as_pixels(array, source)
     if array.dtype.kind != "f":
         raise InputError(
-            f"{source}: expected whole numbers, or floats from 0 to 1, found {array.dtype}: save "
+            f"{source}: expected whole numbers, or floats from 0 to 1, got {array.dtype}: save "
             "pixels"
         )
     # Written so that NaN is refused too.
     if array.size and not (array.min() >= 0 and array.max() <= 1):
         raise InputError(
-            f"{source}: expected floats from 0 to 1, found {array.min():g} to {array.max():g}: "
+            f"{source}: expected floats from 0 to 1, got {array.min():g} to {array.max():g}: "
             f"bring them to that range, {_scaling(array)}"
         )
     pixels = np.empty(array.shape, np.uint8)
@@ -58,12 +58,10 @@ def as_pixels(
 
 def _as_images(array: np.ndarray, source: str, *, is_many: bool) -> np.ndarray:
     """The array as [n, h, w, 1 or 3], or a refusal with the cure."""
-    expected = (
-        f"{source}: expected images [n, h, w] or [n, h, w, 1 or 3], found shape {array.shape}"
-    )
+    expected = f"{source}: expected images [n, h, w] or [n, h, w, 1 or 3], got shape {array.shape}"
     if array.ndim == 2:
         raise InputError(
-            f"{source}: expected images [n, h, w], found rows of shape {array.shape}: reshape "
+            f"{source}: expected images [n, h, w], got rows of shape {array.shape}: reshape "
             "them to [n, h, w]"
         )
     if array.ndim == 3:
@@ -98,7 +96,7 @@ def _whole_as_pixels(array: np.ndarray, source: str) -> np.ndarray:
     smallest, largest = (int(array.min()), int(array.max())) if array.size else (0, 0)
     if smallest < 0 or largest > LARGEST:
         raise InputError(
-            f"{source}: expected whole numbers from 0 to {LARGEST}, found {smallest} to "
+            f"{source}: expected whole numbers from 0 to {LARGEST}, got {smallest} to "
             f"{largest}: {_scaling(array)}"
         )
     if largest == 1:
@@ -116,9 +114,7 @@ def _whole_as_pixels(array: np.ndarray, source: str) -> np.ndarray:
 
 
 def _scaling(array: np.ndarray) -> str:
-    """The cure for numbers out of range: one that neither wraps around nor turns most of them to
-    black.
-    """
+    """The cure for numbers out of range: it neither wraps them nor turns most of them black."""
     smallest = array.min()
     largest = array.max()
     if not (np.isfinite(smallest) and np.isfinite(largest)):

@@ -42,7 +42,10 @@ WELL_KNOWN = (
     "imagenette",
 )
 IDX_SETS = ("mnist", "fashion_mnist", "kmnist")
-IDX_FILES = "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz"
+IDX_FILES = (
+    "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, "
+    "t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz"
+)
 
 
 class PreparedSet(NamedTuple):
@@ -62,15 +65,12 @@ class PreparedSet(NamedTuple):
 
 
 def data_root(data_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Where prepared sets lie: the argument, the environment's TFDS_DATA_DIR, or TensorFlow
-    Datasets' own default.
-    """
+    """Where prepared sets lie: the argument, TFDS_DATA_DIR, or TensorFlow Datasets' own default."""
     return expanded(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
 
 
 def find_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path | None:
-    """The folder of a prepared set: `name`, `name/configuration`, `name:1.2.3`; None if there is
-    none.
+    """The folder of a prepared set, `name`, `name/configuration`, `name:1.2.3`; None without one.
 
     Without a version it is the newest; without a configuration the only one that is there.
 
@@ -134,9 +134,7 @@ def name_of(folder: Path, root: Path) -> str:
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 of a prepared set's description and its files' names, sizes and times; cheap, not of
-    their contents.
-    """
+    """SHA-256 of a set's description and its files' names, sizes and times, not of contents."""
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         status = (
@@ -149,9 +147,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def why_no_tfds() -> str | None:
-    """None if TensorFlow Datasets can be imported, else what is wrong with it: it is missing, or
-    broken.
-    """
+    """None if TensorFlow Datasets can be imported, else what is wrong: it is missing, or broken."""
     try:
         import tensorflow_datasets  # noqa: F401
     # Broken: what it imports in turn is missing or of a version that it does not bear, and that
@@ -164,9 +160,7 @@ def why_no_tfds() -> str | None:
 
 
 def missing(name: str, root: Path) -> InputError:
-    """The error for a set that is not there: in one line what was looked for, and every way to get
-    it.
-    """
+    """The error for a set that is not there: what was looked for, and every way to get it."""
     if error := unknown(name):
         return error
     problem = why_no_tfds()
@@ -181,14 +175,13 @@ def ways_to(first: str, name: str, root: Path) -> str:
     """The first way to a set, and for the well-known ones the way without TensorFlow."""
     base = name.split(":")[0]
     if base == "cifar10":
-        return f"{first}; or fetch CIFAR-10's binary version, cifar-10-binary.tar.gz, and give its path instead"
+        archive = "CIFAR-10's binary version, cifar-10-binary.tar.gz"
+        return f"{first}; or fetch {archive}, and give its path instead"
     return f"{first}; or {_idx_way(root)}" if base in IDX_SETS else first
 
 
 def unknown(name: str) -> InputError | None:
-    """The error for a name that TensorFlow Datasets does not know; None if it does, or cannot be
-    asked.
-    """
+    """The error for a name that TensorFlow Datasets does not know; None if it may know it."""
     base = re.split("[:/]", name)[0]
     try:
         import tensorflow_datasets as tfds

@@ -1,6 +1,4 @@
-"""Prepare a data set with TensorFlow Datasets, which needs TensorFlow and a network; reading one
-(`tfds.py`) needs neither.
-"""
+"""Prepare a data set, with TensorFlow and a network: reading one (`tfds.py`) needs neither."""
 
 import importlib.util
 import io
@@ -78,9 +76,7 @@ def _why_no_tensorflow() -> str | None:
 
 @contextmanager
 def _few_retries() -> Iterator[None]:
-    """Give up after seconds without a network: TensorFlow Datasets would try ten times, for five
-    minutes.
-    """
+    """Give up after seconds without a network: TensorFlow Datasets would try for five minutes."""
     from tensorflow_datasets.core.download import downloader
 
     before = downloader.MAX_RETRIES
@@ -93,9 +89,7 @@ def _few_retries() -> Iterator[None]:
 
 @contextmanager
 def _messages(shown: bool) -> Iterator[None]:
-    """Send what TensorFlow Datasets tells to standard error, or nowhere; standard output is for
-    results.
-    """
+    """Send what TensorFlow Datasets tells to standard error, or nowhere."""
     import tensorflow_datasets as tfds
 
     # It warns of each failed attempt; the error that follows the last one says it all.

@@ -1,6 +1,4 @@
-"""What a file is, by the bytes that it starts with: to say of files that are not read what they
-are.
-"""
+"""What a file is, by the bytes that it starts with: also to say what a file is that is not read."""
 
 import gzip
 import zlib

@@ -1,6 +1,4 @@
-"""Images from prepared TensorFlow Datasets, decoded once without TensorFlow, then read from the
-cache.
-"""
+"""Images of prepared TensorFlow Datasets: decoded once, without TensorFlow, then from the cache."""
 
 import logging
 import os
@@ -189,7 +187,7 @@ def _open(folder: Path) -> _Source:
 
 
 def _only(features: dict[str, Any], supervised: Sequence[Any], kind: type) -> str | None:
-    """The one feature of this type, or the one of several that the set names as its supervised key."""
+    """The one feature of this type, or of several the one that the set names as its key."""
     found = [key for key, feature in features.items() if type(feature) is kind]
     chosen = [key for key in found if key in supervised] or found
     return chosen[0] if len(chosen) == 1 else None
@@ -214,9 +212,7 @@ def _examples(
 
 @contextmanager
 def _without_advice() -> Iterator[None]:
-    """Keep one line of TensorFlow Datasets from the user: that OpenCV would decode faster. Pillow
-    does, once.
-    """
+    """Keep one line of TensorFlow Datasets from the user: that OpenCV would decode faster."""
 
     def is_news(record: logging.LogRecord) -> bool:
         return "OpenCV is not installed" not in record.getMessage()

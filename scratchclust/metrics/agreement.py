@@ -81,8 +81,7 @@ def clustering_accuracy(labels_true: Labels, labels_pred: Labels) -> float:
 
 
 def _most_matched(table: CrossTable) -> int:
-    """The largest number of points in cells of which no two share a class or a cluster, noise left
-    out.
+    """The most points in cells of which no two share a class or a cluster, noise left out.
 
     A class may also stay alone: it then takes a cluster of its own that nobody else can take. So a
     matching of all classes always exists, which is what SciPy's sparse matching finds; it takes a
@@ -193,9 +192,7 @@ def v_measure_score(labels_true: Labels, labels_pred: Labels, *, beta: float = 1
 
 
 def _pairs(sizes: Int[np.ndarray, "m"]) -> int:
-    """The number of unordered pairs within groups of these sizes: each fits 64 bits below three
-    billion points.
-    """
+    """The unordered pairs within groups of these sizes: 64 bits hold those of 3 billion points."""
     return int((sizes * (sizes - 1) // 2).sum())
 
 

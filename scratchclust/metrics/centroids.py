@@ -46,8 +46,7 @@ class Centred(NamedTuple):
 
 
 def calinski_harabasz_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
-    """The variance ratio: spread of the k centroids over the spread of the points about their own.
-    Larger is better.
+    """The spread of the k centroids over that of the points about their own. Larger is better.
 
         sum_j n_j |c_j - c|^2 / (k - 1)
         -------------------------------          with c the mean of all n points

@@ -1,5 +1,4 @@
-"""Dunn's index, fast: the twin of `scratchclust/reference/dunn.py`, where the mathematics is
-explained.
+"""Dunn's index, fast: the twin of `reference/dunn.py`, where the mathematics is explained.
 
 One pass in float32 (`pairs.py`) finds the rows that can hold the deciding pairs, by a proven bound
 on its rounding error. A second look at those few rows, in float64 and again by matrix products,
@@ -46,9 +45,7 @@ def dunn_index(X: Real[AnyArray, "n d"], labels: Labels) -> float:
 
 
 class HostPoints:
-    """What the few deciding pairs need of X in float64; made when first needed, once for all
-    labelings of a call.
-    """
+    """What the few deciding pairs need of X in float64: made once, when it is needed."""
 
     def __init__(self, X: AnyArray) -> None:
         self._X = X
@@ -56,9 +53,7 @@ class HostPoints:
 
     @property
     def centred(self) -> Float[np.ndarray, "n d"]:
-        """X less the very offset that the float32 pass subtracts, so that the bound on its error
-        holds.
-        """
+        """X less the offset that the float32 pass subtracts: so the bound on its error holds."""
         if self._centred is None:
             offset = np.asarray(centre_of(self._X)).astype(rows.offset_type(self._X))
             self._centred = np.asarray(self._X, np.float64) - offset
@@ -80,9 +75,7 @@ class HostPoints:
 
 
 def dunn_of(X: HostPoints, labeling: Labeling, scores: PairScores) -> float:
-    """Dunn's index from the float32 pass over all pairs, its deciding pairs computed again in
-    float64.
-    """
+    """Dunn's index from the float32 pass, its deciding pairs computed again in float64."""
     clustered = np.flatnonzero(labeling.codes >= 0)
     nearest = scores.nearest_other[clustered]
     farthest = scores.farthest_own[clustered]
@@ -110,18 +103,14 @@ def _between(
 def _within(
     squared: Float[np.ndarray, "b n"], own: Int[np.ndarray, "b 1"], codes: Int[np.ndarray, "1 n"]
 ) -> Any:
-    """Squared distances with a minus, so that the largest is the least, where the pair is of one
-    cluster.
-    """
+    """Minus squared distances where the pair is of one cluster: the largest is the least."""
     return np.where(codes == own, -squared, np.inf)
 
 
 def _least_pairs(
     X: HostPoints, codes: Int[np.ndarray, " n"], candidates: Int[np.ndarray, " c"], select: Callable
 ) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:
-    """The pairs (i, j) of a candidate row with any row whose selected value is least, up to
-    float64's rounding.
-    """
+    """The pairs with a candidate row whose selected value is least, up to float64's rounding."""
     Z = X.centred
     norms = (Z * Z).sum(axis=1)
     error = error_bound(math.sqrt(norms.max()), Z.shape[1], np.float64)

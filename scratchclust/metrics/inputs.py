@@ -1,4 +1,4 @@
-"""Points and labels as the internal scores take them: checked, and the clusters counted from 0."""
+"""Points as the internal scores take them: finite, and in a range whose squares float32 holds."""
 
 import math
 from functools import partial

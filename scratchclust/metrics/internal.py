@@ -1,6 +1,4 @@
-"""Silhouette and Dunn's index of several clusterings of the same points, from one pass over the
-distances.
-"""
+"""Silhouette and Dunn's index of several clusterings, from one pass over the distances."""
 
 import math
 from collections.abc import Sequence
@@ -19,8 +17,7 @@ from scratchclust.rows import AnyArray
 
 
 def internal_scores(X: Real[AnyArray, "n d"], labelings: Sequence[Labels]) -> list[dict[str, Any]]:
-    """Silhouette and Dunn's index of each labeling; every distance is computed once for all of
-    them.
+    """Silhouette and Dunn's index of each labeling; every distance is computed once for all.
 
     But for labelings of very many clusters (more than 64 and half the features): each has a pass of
     its own.

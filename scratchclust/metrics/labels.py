@@ -21,8 +21,7 @@ class Labeling(NamedTuple):
 
 
 def encode(labels: Labels, name: str = "labels") -> Labeling:
-    """Any integer or string labels as codes from 0 to k - 1 in sorted order; the integer -1 stays
-    -1, for noise.
+    """Labels as codes from 0 to k - 1 in sorted order; the integer -1 stays -1, for noise.
 
     Raises:
         InputError: no labels, or labels that are neither integers nor strings; the message calls
@@ -52,7 +51,7 @@ def encode_clusters(X: Any, labels: Labels) -> Labeling:
     labeling = encode_for(X, labels)
     if labeling.n_clusters < 2:
         raise InputError(
-            f"expected at least two clusters besides noise, found {labeling.n_clusters}: with "
+            f"expected at least two clusters besides noise, got {labeling.n_clusters}: with "
             "fewer there is nothing to compare; check the labels, or ask for more clusters"
         )
     return labeling

@@ -1,5 +1,4 @@
-"""One pass over the distances between all points, from which silhouette and Dunn's index of several
-labelings follow.
+"""One pass over all distances, from which silhouette and Dunn's index of several labelings follow.
 
 The points are cut into T tiles. Tile i, as rows, meets the tiles i, i + 1, ..., i + T / 2 (counted
 round in a circle), as columns, so that every two tiles meet once and every device has as much to

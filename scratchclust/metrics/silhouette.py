@@ -1,5 +1,4 @@
-"""The silhouette, fast: the twin of `scratchclust/reference/silhouette.py`, where the mathematics
-is explained.
+"""The silhouette, fast: the twin of `reference/silhouette.py`, which explains the mathematics.
 
 The same functions on all devices, by tiles of the distance matrix (`pairs.py`): memory O(n (d +
 k)), never n x n.
@@ -65,9 +64,7 @@ def silhouette_samples(
 def silhouette_score(
     X: Real[AnyArray, "n d"], labels: Labels, *, metric: str = "euclidean"
 ) -> float:
-    """The mean of s(i) over the points that are not noise; arguments and errors as for
-    `silhouette_samples`.
-    """
+    """The mean of s(i) over the points that are not noise: see `silhouette_samples`."""
     return float(np.nanmean(silhouette_samples(X, labels, metric=metric)))
 
 
@@ -78,8 +75,7 @@ def silhouette_estimate(
     sample_size: int,
     random_state: int | np.random.Generator | None = None,
 ) -> SilhouetteEstimate:
-    """The mean silhouette, estimated from a sample whose points are each compared with all n
-    points.
+    """The mean silhouette, estimated from a sample, each point of which is compared with all n.
 
     Each sampled s(i) is exact, so the estimate is unbiased, unlike that of scikit-learn's
     `sample_size`, which thins the clusters too. With m points drawn without replacement from n, of
@@ -114,8 +110,7 @@ def silhouette_estimate(
 
 
 def simplified_silhouette_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
-    """The silhouette with distances to centroids in place of mean distances to points: O(n k d)
-    instead of O(n^2 d).
+    """The silhouette with distances to centroids in place of mean distances to points.
 
         a(i) = |x_i - c_A|      b(i) = min over the other clusters B of |x_i - c_B|
 
@@ -143,9 +138,7 @@ def simplified_silhouette_score(X: Real[AnyArray, "n d"], labels: Labels) -> flo
 def silhouettes_of(
     X: Real[AnyArray, "n d"], labeling: Labeling, sums: Float[np.ndarray, "n k"] | None
 ) -> Float[np.ndarray, " n"]:
-    """s(i) of every point, from the sums of its distances to each cluster, or, without these, from
-    X.
-    """
+    """s(i) of every point, from the sums of its distances to each cluster, or else from X."""
     if sums is not None:
         return silhouettes(*_of_sums(sums, labeling), labeling)
     clustered = np.flatnonzero(labeling.codes >= 0)
@@ -175,9 +168,7 @@ def silhouettes(
 
 
 def _of_sums(sums: Float[np.ndarray, "n k"], labeling: Labeling) -> tuple[np.ndarray, np.ndarray]:
-    """The sum of the distances to the own cluster, and the least mean to another, from the sums to
-    each.
-    """
+    """The sum of the distances to the own cluster, and the least mean to another, from all sums."""
     point = np.arange(len(sums))
     codes = labeling.codes
     means = sums.astype(np.float64) / cluster_sizes(labeling)
@@ -186,9 +177,7 @@ def _of_sums(sums: Float[np.ndarray, "n k"], labeling: Labeling) -> tuple[np.nda
 
 
 def _ratio(a: np.ndarray, b: np.ndarray, alone: np.ndarray) -> np.ndarray:
-    """(b - a) / max(a, b), and 0 for a point that is alone in its cluster or has no distance to
-    anything.
-    """
+    """(b - a) / max(a, b), and 0 for a point alone in its cluster or without any distance."""
     larger = np.maximum(a, b)
     return np.where(alone | (larger == 0), 0, (b - a) / np.where(larger > 0, larger, 1))
 

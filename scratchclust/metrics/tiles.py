@@ -1,5 +1,4 @@
-"""Tiles of points, and what is taken from the distances of two of them: sums for each cluster, and
-the extreme ones.
+"""Tiles of points, and what is taken from the distances of two: sums by cluster, and extremes.
 
 Distances are laid out [columns rows]. Where clusters are small and far from the centre
 (`has_far_clusters`), a point is held as the sum of two numbers of the device's precision, and

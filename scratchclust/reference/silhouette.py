@@ -64,17 +64,14 @@ def silhouette_samples(
 def silhouette_score(
     X: Real[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"], *, metric: str = "euclidean"
 ) -> float:
-    """The mean of s(i) over the points that are not noise; arguments and errors as for
-    `silhouette_samples`.
-    """
+    """The mean of s(i) over the points that are not noise: see `silhouette_samples`."""
     return float(np.nanmean(silhouette_samples(X, labels, metric=metric)))
 
 
 def simplified_silhouette_score(
     X: Real[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"]
 ) -> float:
-    """The silhouette with distances to centroids in place of mean distances to points: O(n k d)
-    instead of O(n^2 d).
+    """The silhouette with distances to centroids in place of mean distances to points.
 
         a(i) = |x_i - c_A|      b(i) = min over the other clusters B of |x_i - c_B|
 
@@ -103,9 +100,7 @@ def simplified_silhouette_score(
 
 
 def in_range(X: Real[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-    """X times the power of two that brings its largest finite number near 1: no score depends on
-    the unit of length, but the squares of very large or very small numbers leave the range of
-    floats."""
+    """X times the power of two that brings its largest finite number near 1."""
     X = X.astype(np.float64)
     _, exponent = np.frexp(np.abs(X[np.isfinite(X)]).max(initial=0))
     return np.ldexp(X, -exponent)
@@ -118,7 +113,7 @@ def clusters_of(labels: Shaped[np.ndarray, " n"]) -> Shaped[np.ndarray, " k"]:
         clusters = clusters[clusters != -1]
     if len(clusters) < 2:
         raise InputError(
-            f"expected at least two clusters besides noise, found {len(clusters)}: with fewer "
+            f"expected at least two clusters besides noise, got {len(clusters)}: with fewer "
             "there is nothing to compare; check the labels, or ask for more clusters"
         )
     return clusters

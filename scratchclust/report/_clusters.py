@@ -1,6 +1,4 @@
-"""Figures of true labels against clusters: histograms of the labels in each cluster, and the
-confusion matrix.
-"""
+"""Figures of true labels against clusters: histograms in each cluster, and the confusion matrix."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -36,8 +34,7 @@ def label_histograms(
     label_names: Sequence[Any],
     cluster_names: Sequence[Any] | None = None,
 ) -> Figure:
-    """How many images of each true label a cluster holds: one small panel a cluster, its largest
-    label in colour.
+    """How many images of each true label a cluster holds: a panel each, the largest in colour.
 
     Of more than `MOST_PANELS` clusters the largest are shown.
 
@@ -47,7 +44,7 @@ def label_histograms(
         cluster_names: one for each column; by default "cluster 0", "cluster 1", ...
 
     Raises:
-        InputError: if contingency holds no counts or a list of names has another length.
+        InputError: contingency holds no counts or a list of names has another length.
     """
     counts = check_counts(contingency)
     n_classes, n_clusters = counts.shape
@@ -86,7 +83,7 @@ def _label_bars(ax: Axes, column: Integer[np.ndarray, "n_classes"], title: str) 
 
 
 def _name_rows(ax: Axes, names: list[str]) -> None:
-    """Write class names down the y axis, first class at the top; of many, as many as can be read."""
+    """Write class names down the y axis, the first at the top; of many, what can be read."""
     step = -(-len(names) // 18)
     ax.set_yticks(np.arange(0, len(names), step), names[::step])
     ax.set_ylim(len(names) - 0.5, -0.5)
@@ -110,7 +107,7 @@ def confusion_matrix(
         cluster_names: one for each column; by default "0", "1", ...
 
     Raises:
-        InputError: if contingency holds no counts or a list of names has another length.
+        InputError: contingency holds no counts or a list of names has another length.
     """
     counts = check_counts(contingency)
     n_classes, n_clusters = counts.shape
@@ -142,9 +139,7 @@ def confusion_matrix(
 def _write_counts(
     ax: Axes, counts: Integer[np.ndarray, "r c"], depth: Float[np.ndarray, "r c"], height: float
 ) -> None:
-    """The count of each cell, in black or white, whichever stands out more from the colour of its
-    depth in [0, 1].
-    """
+    """Write the count of each cell, in black or white: what stands out from the colour."""
     digits = len(str(counts.max()))
     cell_width = (
         0.78 * WIDTH * 72 / counts.shape[1]
@@ -166,8 +161,7 @@ def _write_counts(
 
 
 def readable_on(background: Float[np.ndarray, "3"]) -> str:
-    """Black or white, whichever has the higher contrast with an sRGB colour in [0, 1]; it is never
-    below 4.5 : 1.
+    """Black or white, whichever has the higher contrast with an sRGB colour: at least 4.5 : 1.
 
     Contrast is (L1 + 0.05) / (L2 + 0.05) of the relative luminances L, as the W3C's WCAG 2 defines
     them.

@@ -56,7 +56,7 @@ def random_images(
         n_images: how many at most of each cluster.
 
     Raises:
-        InputError: if a shape or dtype does not fit, or n_images < 1.
+        InputError: a shape or dtype does not fit, or n_images < 1.
     """
     pictures = check_images(images)
     labels = check_labels(labels, len(pictures), "images")
@@ -80,9 +80,7 @@ def random_images(
 
 
 def _columns(n: int, proportion: float) -> int:
-    """Columns of a mosaic that is about square; one of fewer than four pictures leaves room, for
-    they would be huge.
-    """
+    """Columns of a mosaic that is about square; one of fewer than four pictures leaves room."""
     return min(max(n, 2), math.ceil(math.sqrt(max(n, 4) * proportion)))
 
 
@@ -101,9 +99,7 @@ def _mosaic_panels(title: str, mosaics: list[np.ndarray]) -> tuple[Figure, list[
 def mosaic(
     images: UInt8[np.ndarray, "n h w 3"], *, columns: int, rows: int
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Join images row by row into one picture of `rows` by `columns` tiles on white, with a thin
-    gap between them.
-    """
+    """Join images row by row into `rows` by `columns` tiles on white, a thin gap between them."""
     n, height, width, _ = images.shape
     gap = tile_gap(height, width)
     tiles = np.full((rows * columns, height + gap, width + gap, 3), WHITE, dtype=np.uint8)
@@ -124,8 +120,7 @@ def centroid_images(
     *,
     title: str | None = None,
 ) -> Figure:
-    """Each cluster's centroid as a picture, with the size of the cluster; of more than 80 the
-    largest (the first, where no sizes are given).
+    """Each cluster's centroid as a picture, with the size of the cluster; of many the largest.
 
     Args:
         centroids: [k, h, w, c] floats in [0, 1]; values outside are clipped.
@@ -133,7 +128,7 @@ def centroid_images(
         title: of the whole figure, where the pictures are something else than centroids.
 
     Raises:
-        InputError: if a shape does not fit, or counts are not one for each centroid.
+        InputError: a shape does not fit, or counts are not one for each centroid.
     """
     pictures = check_images(centroids, "centroids")
     titles = [cluster_name(label) for label in range(len(pictures))]
@@ -169,7 +164,7 @@ def image_row(
         title: of the whole figure.
 
     Raises:
-        InputError: if a shape or dtype does not fit, or titles are not one for each image.
+        InputError: a shape or dtype does not fit, or titles are not one for each image.
     """
     pictures = check_images(images)
     lines = (

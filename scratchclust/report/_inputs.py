@@ -1,6 +1,4 @@
-"""What every figure asks of its arguments: each check raises one line that says what was expected
-and what came.
-"""
+"""What every figure asks of its arguments: checks that say what was expected and what came."""
 
 import functools
 from collections.abc import Sequence
@@ -82,8 +80,7 @@ def check_names(names: Sequence[Any] | Any, n_expected: int, name: str, things: 
 
 
 def as_drawn(name: str) -> str:
-    """A name from somebody's folders: one line, at most 28 letters with its beginning and its end,
-    and no formula.
+    """A name from somebody's folders: one line of at most 28 letters, and no formula.
 
     A letter that no font here has is written as in Python: boxes would make all such names alike.
     """
@@ -95,9 +92,7 @@ def as_drawn(name: str) -> str:
 
 @functools.cache
 def font_families() -> list[str]:
-    """DejaVu Sans, which comes with matplotlib, and behind it fonts for other scripts where they
-    are installed.
-    """
+    """DejaVu Sans, which comes with matplotlib, then fonts for other scripts that are installed."""
     installed = {font.name for font in fontManager.ttflist}
     return ["DejaVu Sans", *(name for name in OTHER_SCRIPTS if name in installed)]
 
@@ -108,16 +103,14 @@ def _has_glyph(letter: str) -> bool:
 
 
 def no_formula(text: str) -> str:
-    """The text as it is: matplotlib would read what stands between two dollar signs as a formula."""
+    """The text as it is: matplotlib reads what stands between two dollar signs as a formula."""
     return text.replace("$", r"\$")
 
 
 def check_images(
     images: Any, name: str = "images"
 ) -> UInt8[np.ndarray, "n h w 3"] | Float[np.ndarray, "n h w 3"]:
-    """Images [n, h, w, c] with c = 1 or 3, uint8 or float, as three channels; grey ones are
-    repeated without a copy.
-    """
+    """Images [n, h, w, 1 or 3], uint8 or float, as three channels; grey repeated without a copy."""
     array = np.asarray(images)
     if array.ndim != 4 or 0 in array.shape or array.shape[3] not in (1, 3):
         raise InputError(
@@ -133,18 +126,14 @@ def check_images(
 
 
 def to_bytes(images: np.ndarray) -> UInt8[np.ndarray, "..."]:
-    """Pixels as uint8: floats are clipped to [0, 1] and rounded to the nearest of 256 steps; NaN is
-    black.
-    """
+    """Pixels as uint8: floats clipped to [0, 1], rounded to 256 steps; NaN is black."""
     if images.dtype == np.uint8:
         return images
     return np.rint(255 * np.clip(np.nan_to_num(images, nan=0.0), 0, 1)).astype(np.uint8)
 
 
 def check_curve(values: Any, name: str, length: int | None = None) -> Float[np.ndarray, "m"]:
-    """A series of numbers as float64, None as NaN (a gap in the line); of a given length where one
-    is given.
-    """
+    """Numbers as float64, None as NaN (a gap in the line); of a given length where one is given."""
     try:
         # NumPy turns None into NaN when it is told the dtype.
         curve = np.asarray(values, dtype=np.float64)

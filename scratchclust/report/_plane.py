@@ -48,8 +48,7 @@ def embedding(
     axis_name: str = "component",
     colors: Mapping[int, int] | None = None,
 ) -> Figure:
-    """Points in two dimensions coloured by cluster, with images in coloured frames at the places of
-    a random sample.
+    """Points in two dimensions coloured by cluster, with framed images of a random sample.
 
     The sample is thinned so that no image covers another: each is centred on its point, the other
     points are dots. It begins with one point of each cluster, the smallest first; the dots of a
@@ -66,7 +65,7 @@ def embedding(
             named.
 
     Raises:
-        InputError: if shapes do not fit, or n_images < 1.
+        InputError: shapes do not fit, or n_images < 1.
     """
     points = check_points(points, "points")
     labels = check_labels(labels, len(points), "points")
@@ -129,16 +128,13 @@ def _hidden(
 
 
 def _thumbnail_side(span: Float[np.ndarray, "2"], n_images: int) -> float:
-    """The width of a thumbnail in the unit of the points: 26 fill the longer side, fewer if few are
-    to be drawn.
-    """
+    """The width of a thumbnail in units of the points: 26 fill the longer side, or fewer if few."""
     across = min(26.0, max(6.0, 1.6 * n_images**0.5))
     return float(span.max()) / across if span.max() > 0 else 1.0
 
 
 def thin(points: Float[np.ndarray, "n 2"], side: float, n_max: int) -> Integer[np.ndarray, "m"]:
-    """Take points in the order given, at most `n_max`, leaving out each whose square would overlap
-    one taken before.
+    """Take points in order, at most `n_max`, without those whose square would overlap one taken.
 
     Only the first 25 n_max points are candidates, which bounds the time for very many points.
     """
@@ -157,9 +153,7 @@ def _draw_thumbnails(
     colors: Float[np.ndarray, "m 3"],
     side: float,
 ) -> None:
-    """Paste every thumbnail into one transparent picture over the plane: one artist is drawn
-    instead of hundreds.
-    """
+    """Paste all thumbnails into one transparent picture: one artist is drawn, not hundreds."""
     tiles = [
         framed(picture, color)
         for picture, color in zip(to_bytes(pictures), to_bytes(colors), strict=True)
@@ -182,8 +176,7 @@ def _draw_thumbnails(
 def framed(
     picture: UInt8[np.ndarray, "h w 3"], color: UInt8[np.ndarray, "3"]
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """`picture` within a frame of `color` and, inside it, a white line, which parts dark frames
-    from dark pictures.
+    """`picture` in a frame of `color` and a white line, which parts dark frames from dark pictures.
 
     Small pictures are magnified by a whole number and large ones averaged over whole blocks to
     about THUMBNAIL pixels.
@@ -207,7 +200,7 @@ def framed(
 def _cluster_legend(
     figure: Figure, labels: Integer[np.ndarray, "n"], colors: Mapping[int, int] | None
 ) -> None:
-    """A dot, a name and a size for each cluster, to the right; none where colours come round again."""
+    """A dot, a name and a size for each cluster; none where colours come round again."""
     present = present_clusters(labels)
     if max(color_number(label, colors) for label in present) >= len(PALETTE):
         return
@@ -227,8 +220,7 @@ def plane_steps(
     columns: int = 3,
     paths: bool = True,
 ) -> Figure:
-    """Steps of k-means on a plane, one small panel each: points coloured by cluster, centroids as
-    outlined markers.
+    """Steps of k-means on a plane, a small panel each: coloured points, outlined centroids.
 
     Args:
         X: [n, 2] the points.
@@ -239,7 +231,7 @@ def plane_steps(
             stays the same.
 
     Raises:
-        InputError: if there is no step, columns < 1, or a shape does not fit.
+        InputError: there is no step, columns < 1, or a shape does not fit.
     """
     X = check_points(X, "X")
     if not steps or columns < 1:

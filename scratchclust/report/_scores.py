@@ -1,6 +1,4 @@
-"""Figures of scores: the silhouette of every image, scores over k, inertia per iteration, methods
-side by side.
-"""
+"""Figures of scores: silhouettes, scores over k, inertia per iteration, methods side by side."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -46,8 +44,7 @@ def silhouette_plot(
     *,
     colors: Mapping[int, int] | None = None,
 ) -> Figure:
-    """The silhouette of every image, sorted within its cluster: a knife blade for each, the mean as
-    a line.
+    """The silhouette of every image, sorted within its cluster: a blade each, the mean as a line.
 
     Noise (-1) has no silhouette and is left out; the title counts it. A cluster gets the room that
     its name needs; of more than `MOST_NAMED` clusters some have no name.
@@ -59,7 +56,7 @@ def silhouette_plot(
             named.
 
     Raises:
-        InputError: if the lengths differ, all is noise, or a value outside noise is not in [-1, 1].
+        InputError: the lengths differ, all is noise, or a value outside noise is not in [-1, 1].
     """
     samples = check_curve(silhouette_samples, "silhouette_samples")
     labels = check_labels(labels, len(samples), "silhouette_samples")
@@ -97,9 +94,7 @@ def silhouette_plot(
 
 
 def _places(counts: Integer[np.ndarray, "k"], gap: int, least: float) -> Float[np.ndarray, "k"]:
-    """The room of each cluster: its images and a gap, and no less than this share of all the room,
-    for its name.
-    """
+    """The room of each cluster: its images and a gap, at least this share of all, for its name."""
     places = counts + float(gap)
     if least * len(counts) >= 1:
         return places
@@ -109,9 +104,7 @@ def _places(counts: Integer[np.ndarray, "k"], gap: int, least: float) -> Float[n
 
 
 def _apart(places: Float[np.ndarray, "m"], least: float) -> list[int]:
-    """Which of ascending places to name, so that no two names are nearer to each other than
-    `least`.
-    """
+    """Which of ascending places to name, so that no two names are nearer than `least`."""
     chosen = [0]
     for i, place in enumerate(places):
         if place - places[chosen[-1]] >= least:
@@ -147,8 +140,7 @@ def scan(
     dunn: Numbers | None = None,
     chosen: int | None = None,
 ) -> Figure:
-    """Scores over the number of clusters: inertia (the elbow), silhouette and Dunn's index, one
-    panel each.
+    """Scores over the number of clusters, a panel each: inertia, silhouette, Dunn's index.
 
     Args:
         n_clusters: [m] the numbers of clusters tried.
@@ -160,7 +152,7 @@ def scan(
         chosen: the number of clusters to mark with a line.
 
     Raises:
-        InputError: if a series has another length than n_clusters, or chosen is not among them.
+        InputError: a series has another length than n_clusters, or chosen is not among them.
     """
     ks = check_curve(n_clusters, "n_clusters")
     if chosen is not None and chosen not in ks:
@@ -212,8 +204,7 @@ def inertia_history(
     log: bool = False,
     apart: bool = False,
 ) -> Figure:
-    """Inertia per iteration, one line for each named run; in a second panel, if given, the points
-    that changed cluster.
+    """Inertia per iteration, a line for each named run; in a second panel the points that moved.
 
     Args:
         histories: name -> inertia of each iteration, from the first.
@@ -223,7 +214,7 @@ def inertia_history(
             vectors.
 
     Raises:
-        InputError: if there is no history, moved names a run that histories lacks, or log meets
+        InputError: there is no history, moved names a run that histories lacks, or log meets
             inertia <= 0.
     """
     curves = {
@@ -292,9 +283,7 @@ def _check_runs(
 
 
 def _logarithmic(ax: Axes, ratio: float) -> None:
-    """Logarithmic axes with plain numbers; within a factor of 20, powers of ten would be too few
-    ticks.
-    """
+    """Make axes logarithmic, with plain numbers; within a factor of 20, with more of them."""
     ax.set(xscale="log", yscale="log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter(PLAIN)
@@ -322,15 +311,14 @@ def _number(value: float) -> str:
 
 @styled
 def comparison_bars(names: Sequence[str], scores: Mapping[str, Numbers]) -> Figure:
-    """Methods side by side: one panel a score, one bar a method, its value beside it, a dash where
-    it is not known.
+    """Methods side by side: a panel a score, a bar a method, its value beside it, or a dash.
 
     Args:
         names: the methods.
         scores: name of the score -> its value for each method, None where not known.
 
     Raises:
-        InputError: if there is no score, or a score has not one value for each method.
+        InputError: there is no score, or a score has not one value for each method.
     """
     if not scores:
         raise InputError(
@@ -374,8 +362,7 @@ def comparison_bars(names: Sequence[str], scores: Mapping[str, Numbers]) -> Figu
 
 @styled
 def k_distances(distances: Numbers, eps: float | None = None, *, min_samples: int) -> Figure:
-    """The distance of each point to its min_samples-th neighbour, sorted: where it turns up, eps of
-    DBSCAN may lie.
+    """The distance of each point to its neighbour, sorted: where it turns up, eps may lie.
 
     Args:
         distances: [n] in any order.
@@ -383,7 +370,7 @@ def k_distances(distances: Numbers, eps: float | None = None, *, min_samples: in
         min_samples: for the name of the axis; the point itself counts, as in DBSCAN.
 
     Raises:
-        InputError: if there is no distance, or one is negative.
+        InputError: there is no distance, or one is negative.
     """
     curve = np.sort(check_curve(distances, "distances"))
     if not (curve >= 0).all():

@@ -1,6 +1,4 @@
-"""Figures of a training: its losses over the epochs, images beside what a network made of them, and
-what it draws.
-"""
+"""Figures of a training: its losses, images beside what a network made of them, what it draws."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -34,7 +32,7 @@ def training_curves(
         title: of the figure.
 
     Raises:
-        InputError: if there is no history, or an entry is no list of numbers.
+        InputError: there is no history, or an entry is no list of numbers.
     """
     terms = list(dict.fromkeys(term for history in histories.values() for term in history))
     terms.sort(key=lambda term: term != "loss")  # the loss first
@@ -87,7 +85,7 @@ def reconstructions(
         drawn: name of the network -> [n, h, w, c].
 
     Raises:
-        InputError: if the pictures are not of one shape.
+        InputError: the pictures are not of one shape.
     """
     rows = {
         "original": check_images(originals),
@@ -108,7 +106,7 @@ def samples(images: Num[Any, "n h w c"]) -> Figure:
         images: [n, h, w, c] uint8 or float in [0, 1] (clipped), one channel or three.
 
     Raises:
-        InputError: if a shape or dtype does not fit.
+        InputError: a shape or dtype does not fit.
     """
     pixels = to_bytes(check_images(images))
     return _rows("Pictures drawn from random codes", pixels, -(-len(pixels) // SAMPLES_IN_A_ROW))
@@ -116,15 +114,14 @@ def samples(images: Num[Any, "n h w c"]) -> Figure:
 
 @styled
 def latent_walk(walks: Num[Any, "n steps h w c"], labels: Sequence[str] | None = None) -> Figure:
-    """What a network draws on walks through its codes, a row each: from one code to another, or
-    along one axis.
+    """What a network draws on walks through its codes, a row each: between codes or along an axis.
 
     Args:
         walks: [n, steps, h, w, c] uint8 or float in [0, 1] (clipped), one channel or three.
         labels: one for each walk, at the left of its row.
 
     Raises:
-        InputError: if a shape or dtype does not fit, or labels are not one for each walk.
+        InputError: a shape or dtype does not fit, or labels are not one for each walk.
     """
     pictures = np.asarray(walks)
     if pictures.ndim != 5 or 0 in pictures.shape:

@@ -1,5 +1,4 @@
-"""Every figure of the package: functions of arrays that return a matplotlib Figure, for recipes and
-tutorials alike.
+"""Every figure of the package: functions of arrays that return a matplotlib Figure.
 
 The figures are made without pyplot: nothing global changes, no backend is loaded, and there is
 nothing to close. In a notebook a returned figure shows itself; `save` writes it to a PNG file.

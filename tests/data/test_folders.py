@@ -1,4 +1,4 @@
-"""Folders of pictures: labels, order, every mode of Pillow, and files that are broken or hostile."""
+"""Folders of pictures: labels, order, every mode of Pillow, and broken or hostile files."""
 
 import os
 import struct

@@ -136,12 +136,13 @@ def test_fits_are_one_where_the_proportions_are_those_of_the_size():
 
 def test_a_wrong_fit():
     with pytest.raises(
-        InputError, match=r"fit must be 'crop', 'pad' or 'squeeze', found 'cut': it is how images"
+        InputError,
+        match=r"expected fit to be one of 'crop', 'pad', 'squeeze', got 'cut': it is how",
     ):
         check_fit("cut", (8, 8))
     for fit in ("pad", "squeeze"):
         with pytest.raises(
-            InputError, match=rf"fit='{fit}' says how images come to a size, .* for example size=64"
+            InputError, match=rf"expected a size with fit='{fit}', got none: give one, as size=64"
         ):
             data.load("digits", fit=fit)
 
@@ -163,11 +164,11 @@ def test_channels(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"limit": 0}, "limit must be a whole number of at least 1, found 0"),
-        ({"limit": True}, "limit must be .* found True"),
-        ({"size": 0}, r"size must be one whole number or a pair \(height, width\), found 0"),
-        ({"size": (8, -8)}, "size must be .* found .8, -8."),
-        ({"channels": 4}, r"channels must be 1 \(grey\), 3 \(RGB\) or None.* found 4"),
+        ({"limit": 0}, "expected limit to be None or a whole number of at least 1, got 0: it is"),
+        ({"limit": True}, "expected limit to be .* got True"),
+        ({"size": 0}, r"expected size to be None or a whole number from 1 to .*, got 0"),
+        ({"size": (8, -8)}, "expected size to be .* got .8, -8."),
+        ({"channels": 4}, r"expected channels to be 1 \(grey\), 3 \(RGB\) or None.* got 4"),
     ],
 )
 def test_wrong_options(options, message):
@@ -177,13 +178,18 @@ def test_wrong_options(options, message):
 
 @pytest.mark.parametrize("limit", [2.5, "10", np.float32(3)])
 def test_a_limit_of_a_wrong_type(limit):  # through `load`, beartype would refuse it first
-    with pytest.raises(InputError, match=r"limit must be a whole number"):
+    with pytest.raises(
+        InputError, match=r"expected limit to be None or a whole number of at least 1, got"
+    ):
         check_limit(limit)
 
 
 @pytest.mark.parametrize("size", ["64", (8, 8, 3), (8.0, 8), 6.5])
 def test_a_size_of_a_wrong_type(size):
-    with pytest.raises(InputError, match=r"size must be one whole number or a pair"):
+    with pytest.raises(
+        InputError,
+        match=r"expected size to be None or a whole number .* or a pair \(height, width\) of such",
+    ):
         check_size(size)
 
 
@@ -232,7 +238,8 @@ def test_names_that_cannot_be(tmp_path, monkeypatch):
 @pytest.mark.parametrize("size", [10**6, 2**40, (8, 10**9)])
 def test_a_size_beyond_all_pictures(size):
     with pytest.raises(
-        InputError, match=r"size must be at most 16384 pixels in height and width, found"
+        InputError,
+        match=r"expected size to be None or a whole number from 1 to 16384 or a pair .* got",
     ):
         data.load("digits", size=size)
 

@@ -250,7 +250,7 @@ def test_an_outlier_in_a_group_is_no_anchor() -> None:
 @pytest.mark.parametrize(
     ("X", "labels", "message"),
     [
-        (LINE, [0, 0, 0, 0, 0, -1], "at least two clusters besides noise, found 1"),
+        (LINE, [0, 0, 0, 0, 0, -1], "at least two clusters besides noise, got 1"),
         (LINE, [0, 1], "expected one label for each of the 6 points in labels, got 2"),
         (LINE, [0, 1, 0, 1, 0, None], "labels must be integers or strings without gaps"),
         (np.full((6, 1), np.inf), LABELS, "Input X contains infinity"),

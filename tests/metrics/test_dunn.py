@@ -247,7 +247,7 @@ def test_a_second_call_compiles_nothing() -> None:
 @pytest.mark.parametrize("labels", [np.zeros(6, int), np.array([0, 0, 0, -1, -1, -1])])
 def test_fewer_than_two_clusters_are_refused(twin: ModuleType, labels: np.ndarray) -> None:
     with pytest.raises(
-        InputError, match=r"at least two clusters besides noise, found 1.*ask for more clusters"
+        InputError, match=r"at least two clusters besides noise, got 1.*ask for more clusters"
     ):
         twin.dunn_index(np.eye(6), labels)
 

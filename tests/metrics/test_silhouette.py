@@ -487,7 +487,7 @@ def test_fewer_than_two_clusters_are_refused(
     found = len(set(labels.tolist()) - {-1})
     with pytest.raises(
         InputError,
-        match=f"at least two clusters besides noise, found {found}.*ask for more clusters",
+        match=f"at least two clusters besides noise, got {found}.*ask for more clusters",
     ):
         getattr(twin, name)(LINE, labels)
 
