@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Integer, UInt8
 from matplotlib.font_manager import findfont, fontManager, get_font
 
+from scratchclust.checks import finite, whole
 from scratchclust.errors import InputError, escaped
 
 OTHER_SCRIPTS = (
@@ -31,10 +32,7 @@ def check_points(values: Any, name: str) -> Float[np.ndarray, "n 2"]:
             f"expected {name} of shape [n, 2], got {list(points.shape)}: reduce the data to two "
             "columns"
         )
-    if not np.isfinite(points).all():
-        raise InputError(
-            f"expected finite {name}, got NaN or infinity: leave those rows out before drawing"
-        )
+    finite(points, name, "leave those rows out before drawing")
     return points
 
 
@@ -152,8 +150,4 @@ def check_curve(values: Any, name: str, length: int | None = None) -> Float[np.n
 
 def check_sample_size(n_images: int) -> int:
     """How many images to draw: at least one."""
-    if n_images < 1:
-        raise InputError(
-            f"expected n_images of at least 1, got {n_images}: say how many images to draw"
-        )
-    return n_images
+    return whole(1)("n_images", n_images, "say how many images to draw")

@@ -17,7 +17,8 @@ from jaxtyping import Integer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scratchclust.errors import InputError, writing
+from scratchclust.errors import InputError
+from scratchclust.files import whole_file
 from scratchclust.report._inputs import font_families, no_formula
 
 WIDTH = 8.0  # inches
@@ -220,15 +221,10 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     target = Path(path)
     if target.suffix != ".png":
         raise InputError(
-            f"expected a file name that ends in .png, got {target.name!r}: figures are written as "
-            "PNG"
+            f"expected a file name that ends in .png, got {target.name!r}: "
+            "figures are written as PNG"
         )
     content = png_bytes(figure, dpi=FILE_DPI)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        with writing(target):
-            partial.write_bytes(content)
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(target) as draft:
+        draft.write_bytes(content)
