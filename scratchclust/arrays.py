@@ -15,14 +15,8 @@ import numpy as np
 
 from scratchclust.errors import InputError, InputTypeError
 
-SMALL = (
-    np.uint8,
-    np.int8,
-    np.uint16,
-    np.int16,
-    np.bool_,
-    np.float16,
-)  # float32 holds all their values
+# float32 holds all values of these
+SMALL = (np.uint8, np.int8, np.uint16, np.int16, np.bool_, np.float16)
 
 
 def kinds_of(X: Any) -> Any:
@@ -77,23 +71,21 @@ def device_points(X: jax.Array, *, minimum: int = 1, finite: bool = True) -> jax
     """
     if X.ndim != 2 or X.shape[0] < minimum or X.shape[1] == 0:
         raise InputError(
-            f"expected a 2D array of at least {minimum} rows and one column, got shape "
-            f"{list(X.shape)}: reshape images with PixelFeatures, or with X.reshape(len(X), -1)"
+            f"expected a 2D array of at least {minimum} rows and one column, "
+            f"got shape {list(X.shape)}: reshape images with PixelFeatures, "
+            "or with X.reshape(len(X), -1)"
         )
     if jnp.issubdtype(X.dtype, jnp.complexfloating):
         raise InputError(f"Complex data not supported, got {X.dtype}: take X.real, or abs(X)")
-    X = (
-        X
-        if jnp.issubdtype(X.dtype, jnp.floating) and X.dtype.itemsize >= 4
-        else X.astype(jnp.float32)
-    )
+    if not jnp.issubdtype(X.dtype, jnp.floating) or X.dtype.itemsize < 4:
+        X = X.astype(jnp.float32)
     if finite and not bool(jnp.isfinite(X).all()):
         raise InputError("Input X contains NaN or infinity: drop or fill those rows first")
     return X
 
 
 def like(X: Any, values: Any, dtype: Any = None) -> Any:
-    """`values` as a JAX array if X is one, else as a NumPy array of the caller's own."""
+    """`values` (of `dtype`) as a JAX array if X is one, else as a NumPy array of one's own."""
     if isinstance(X, jax.Array):
         values = jnp.asarray(values)
         return values if dtype is None else values.astype(dtype)

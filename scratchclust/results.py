@@ -120,7 +120,7 @@ class MiniBatchState(NamedTuple):
 
 
 class MiniBatchKMeansResult(NamedTuple):
-    """A clustering by mini-batch k-means; `labels` and `inertia` belong to the last centroids."""
+    """A clustering by mini-batch k-means; `labels` and `inertia` belong to its `state`."""
 
     state: MiniBatchState
     labels: Array  # [n] int32; None without compute_labels

@@ -265,13 +265,8 @@ def _read_header(stream: BufferedIOBase, source: str) -> tuple[tuple[int, ...], 
         # Version 3 differs only in that names of structured types may be in any script; we use no
         # such types.
         shape, is_fortran, dtype = readers[version](stream)
-    except (
-        OSError,
-        zipfile.BadZipFile,
-        zlib.error,
-        lzma.LZMAError,
-    ):  # not the header, but the file around it
-        raise
+    except (OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError):
+        raise  # it is not the header, but the file around it
     # ValueError and EOFError as a rule; but a damaged header is parsed as Python, which fails in
     # many ways.
     except Exception as error:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int32, UInt8
 
-from scratchclust.data.dataset import expanded
+from scratchclust.data.dataset import expand_home
 from scratchclust.errors import InputError
 
 SCHEMA = 1
@@ -42,7 +42,7 @@ def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     """
     chosen = cache_dir or os.environ.get("SCRATCHCLUST_CACHE")
     if chosen:
-        return expanded(chosen)
+        return expand_home(chosen)
     try:
         import platformdirs
     except ImportError as error:

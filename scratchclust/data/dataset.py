@@ -212,7 +212,7 @@ def _as_pair(size: Any) -> tuple[int, int]:
 SIZE = Rule(f"a whole number from 1 to {LARGEST_SIDE} or a pair (height, width) of such", _as_pair)
 
 
-def expanded(path: str | os.PathLike[str]) -> Path:
+def expand_home(path: str | os.PathLike[str]) -> Path:
     """The path with ~ in full.
 
     Raises:

@@ -167,7 +167,7 @@ def _read(files: Sequence[str], layout: Layout, known: Known) -> tuple[np.ndarra
     pixels = None
     depth = _Depth()
     paths: list[str] = []
-    with strict_pillow(), closing(_decoded(folder, tried, request)) as results:
+    with strict_pillow(), closing(_decode_all(folder, tried, request)) as results:
         for path, found in track(
             results, n_wanted, "reading pictures", verbose=request.verbose, tell=request.tell
         ):
@@ -219,7 +219,7 @@ def _labels(
     return labels, names
 
 
-def _decoded(
+def _decode_all(
     folder: Path, files: Sequence[str], request: Request
 ) -> Generator[tuple[str, Picture | str]]:
     """For each file its pixels, or the reason why there are none."""

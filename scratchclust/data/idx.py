@@ -205,9 +205,8 @@ def _sets(folder: Path) -> dict[str, _Set]:
         return {}
     sets: dict[str, _Set] = {}
     matches = [match for name in os.listdir(folder) if (match := FILE.fullmatch(name)) is not None]
-    for match in sorted(
-        matches, key=lambda match: match.string
-    ):  # the unpacked file before the packed one
+    matches.sort(key=lambda match: match.string)  # the unpacked file before the packed one
+    for match in matches:
         place = folder / match.string
         if place.is_file():
             found = sets.setdefault(match["set"], _Set(match["set"], {}, {}))

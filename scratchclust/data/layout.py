@@ -24,9 +24,8 @@ class Layout(NamedTuple):
 
     # the folders around everything that were looked through, "" or such as "photos/2024/"
     wrapper: str
-    splits: dict[
-        str, tuple[str, ...]
-    ]  # the folders of each split, as "photos/train/"; empty if it is not divided
+    # the folders of each split, as "photos/train/"; empty if it is not divided
+    splits: dict[str, tuple[str, ...]]
     level: int  # at which class folders lie: 0 is the folder itself
     names: tuple[str, ...]  # of the classes, in natural order; empty unless there are two
 

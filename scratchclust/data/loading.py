@@ -18,7 +18,7 @@ from scratchclust.data.dataset import (
     check_limit,
     check_size,
     drawn_order,
-    expanded,
+    expand_home,
     is_class_by_class,
     pixels_sha256,
 )
@@ -135,7 +135,7 @@ def _read(
 ) -> Reading:
     if not os.fspath(name_or_path):
         raise InputError("the name of the data is empty: give a data set's name or a path")
-    path = expanded(name_or_path)
+    path = expand_home(name_or_path)
     if _exists(path):
         from scratchclust.data.formats import read_path
 
@@ -179,7 +179,7 @@ def _finish(reading: Reading, request: Request, channels: int | None, source: st
             f"{source} holds no pixels, its images have shape {images.shape}: give other images"
         )
     if request.size is not None and images.shape[1:3] != request.size:
-        images = _resized(images, request.size, request.fit)
+        images = _resize(images, request.size, request.fit)
     images = _with_channels(images, channels)
     # not so is the map of a file, or one value many times
     if not (images.flags.writeable and images.flags.c_contiguous):
@@ -218,14 +218,14 @@ def _words(
     return words
 
 
-def _resized(
+def _resize(
     images: UInt8[np.ndarray, "n h w c"], size: tuple[int, int], fit: Fit = "crop"
 ) -> UInt8[np.ndarray, "n height width c"]:
-    from scratchclust.data.pictures import fitted_array
+    from scratchclust.data.pictures import fit_array
 
     resized = np.empty((len(images), *size, images.shape[3]), np.uint8)
     for i, image in enumerate(images):
-        resized[i] = fitted_array(image, size, fit)
+        resized[i] = fit_array(image, size, fit)
     return resized
 
 

@@ -32,9 +32,8 @@ CURES = {  # by the kinds of `signatures`: Pillow's name for the format, and wha
 class Picture(NamedTuple):
     """What `decode` gives."""
 
-    pixels: (
-        np.ndarray
-    )  # [h, w, 3] uint8; or [h, w] uint16, if it depends on the whole set which value is white
+    # [h, w, 3] uint8; or [h, w] uint16, if it depends on the whole set which value is white
+    pixels: np.ndarray
     largest: int = 0  # of those 16-bit numbers, before they were brought to a size
     is_upper_byte: bool = False  # 16-bit colour, of which Pillow gives the upper eight bits
 
@@ -100,7 +99,7 @@ def decode(path: Path, size: tuple[int, int] | None, fit: Fit = "crop") -> Pictu
     Args:
         path: the picture.
         size: (height, width) to bring it to; None leaves its size.
-        fit: how, see `fitted`.
+        fit: how, see `fit_picture`.
 
     Raises:
         ValueError: a decompression bomb: so many pixels that Pillow suspects an attack.
@@ -122,7 +121,8 @@ def decode(path: Path, size: tuple[int, int] | None, fit: Fit = "crop") -> Pictu
             f"{Image.MAX_IMAGE_PIXELS}): save it smaller"
         ) from error
     return Picture(
-        np.asarray(rgb if size is None else fitted(rgb, size, fit)), is_upper_byte=is_upper_byte
+        np.asarray(rgb if size is None else fit_picture(rgb, size, fit)),
+        is_upper_byte=is_upper_byte,
     )
 
 
@@ -142,7 +142,7 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
 
 
-def fitted(picture: Image.Image, size: tuple[int, int], fit: Fit = "crop") -> Image.Image:
+def fit_picture(picture: Image.Image, size: tuple[int, int], fit: Fit = "crop") -> Image.Image:
     """The picture in a size that may have other proportions.
 
     Bilinear with antialiasing: where the proportions are those of the size it is
@@ -167,12 +167,12 @@ def fitted(picture: Image.Image, size: tuple[int, int], fit: Fit = "crop") -> Im
     return ground
 
 
-def fitted_array(
+def fit_array(
     image: UInt8[np.ndarray, "h w c"], size: tuple[int, int], fit: Fit = "crop"
 ) -> UInt8[np.ndarray, "height width c"]:
-    """`fitted` for an image of 1 or 3 channels."""
+    """`fit_picture` for an image of 1 or 3 channels."""
     picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-    return np.asarray(fitted(picture, size, fit)).reshape(*size, image.shape[2])
+    return np.asarray(fit_picture(picture, size, fit)).reshape(*size, image.shape[2])
 
 
 def is_grey(rgb: UInt8[np.ndarray, "h w 3"]) -> bool:
@@ -187,7 +187,9 @@ def _deep(picture: Any, size: tuple[int, int] | None, fit: Fit) -> Picture:
     _check_range(values, LARGEST)
     largest = int(values.max())
     if size is not None:
-        values = np.rint(np.asarray(fitted(Image.fromarray(values.astype(np.float32)), size, fit)))
+        values = np.rint(
+            np.asarray(fit_picture(Image.fromarray(values.astype(np.float32)), size, fit))
+        )
     values = values.astype(np.uint16)
     if white is None:
         return Picture(values, largest)

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scratchclust.data.dataset import expanded, one_line
+from scratchclust.data.dataset import expand_home, one_line
 from scratchclust.errors import InputError
 
 VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -66,7 +66,7 @@ class PreparedSet(NamedTuple):
 
 def data_root(data_dir: str | os.PathLike[str] | None = None) -> Path:
     """Where prepared sets lie: the argument, TFDS_DATA_DIR, or TensorFlow Datasets' own default."""
-    return expanded(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
+    return expand_home(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
 
 
 def find_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path | None:
@@ -137,9 +137,8 @@ def fingerprint(folder: Path) -> str:
     """SHA-256 of a set's description and its files' names, sizes and times, not of contents."""
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        status = (
-            path.stat()
-        )  # records are padded: a set prepared anew may well have the old one's sizes
+        # not sizes alone: records are padded, and a set prepared anew may well have the old ones
+        status = path.stat()
         digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
         if path.suffix == ".json":
             digest.update(path.read_bytes())

@@ -20,7 +20,7 @@ from scratchclust.data.dataset import (
     join_labels,
     one_line,
 )
-from scratchclust.data.pictures import fitted_array
+from scratchclust.data.pictures import fit_array
 from scratchclust.data.prepared import (
     INSTALL_TO_READ,
     PreparedSet,
@@ -136,7 +136,7 @@ def _decode(folder: Path, split: str, request: Request) -> CachedSplit:
     ):
         image = example[source.image_key]
         if request.size is not None:
-            image = fitted_array(image, request.size, request.fit)
+            image = fit_array(image, request.size, request.fit)
         if image.shape != images.shape[1:]:
             raise InputError(
                 f"{folder}: image {i} of {split} has shape {image.shape}, expected "

@@ -66,7 +66,7 @@ def calinski_harabasz_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
-    centred = centred_on_clusters(details_in_range(X, labeling, LEAST_UNSQUARED), labeling)
+    centred = centre_on_clusters(details_in_range(X, labeling, LEAST_UNSQUARED), labeling)
     own = distances_to_own(centred, len(X))
     within = float((own[labeling.codes >= 0] ** 2).sum())
     centroids = centred.centroids
@@ -100,7 +100,7 @@ def davies_bouldin_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
-    centred = centred_on_clusters(details_in_range(X, labeling, LEAST_UNSQUARED), labeling)
+    centred = centre_on_clusters(details_in_range(X, labeling, LEAST_UNSQUARED), labeling)
     spread = mean_spread(distances_to_own(centred, len(X)), labeling)
     both = spread[:, None] + spread[None]
     gaps = cdist(centred.centroids, centred.centroids)
@@ -110,7 +110,7 @@ def davies_bouldin_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     return float(likeness.max(axis=1).mean())
 
 
-def centred_on_clusters(X: Real[AnyArray, "n d"], labeling: Labeling) -> Centred:
+def centre_on_clusters(X: Real[AnyArray, "n d"], labeling: Labeling) -> Centred:
     """The points relative to their anchors, and the mean of each cluster, in float64.
 
     A float32 sum over many points loses digits. So the mean is taken twice, the second time of what

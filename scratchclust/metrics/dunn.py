@@ -3,7 +3,11 @@
 One pass in float32 (`pairs.py`) finds the rows that can hold the deciding pairs, by a proven bound
 on its rounding error. A second look at those few rows, in float64 and again by matrix products,
 leaves the pairs within its own rounding of the best; and these are computed by the definition. So
-the index is the same as if every pair had been.
+the index is the same as if every pair had been. Where the steps of the definition are:
+
+    in_range, clusters_of    `points_in_range` in `inputs.py`, `encode_clusters` in `labels.py`
+    separation               `_least_pairs` of `_between`, then `HostPoints.distances`
+    diameter                 `_least_pairs` of `_within`, then `HostPoints.distances`
 """
 
 import math

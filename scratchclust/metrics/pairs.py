@@ -81,7 +81,7 @@ def pair_scores(
     sums = np.zeros((n_tiles, tile, sum(n_clusters)))  # on the host, where it may be empty
     nearest = np.zeros((n_tiles, tile, len(labelings)))
     farthest = np.zeros_like(nearest)
-    order = _balanced(n_tiles)
+    order = _balanced_order(n_tiles)
     calls = rows.calls(n_tiles, n_tiles * tile**2 * (d + ELEMENTWISE) / 2, block=1)
     for call in calls:
         numbers = np.zeros(calls[0].stop, np.int32)  # the last call filled up: one program for all
@@ -129,7 +129,7 @@ def own_and_nearest(
     return np.concatenate(own), np.concatenate(nearest)
 
 
-def _balanced(n_tiles: int) -> np.ndarray:
+def _balanced_order(n_tiles: int) -> np.ndarray:
     """The tiles in an order in which any two neighbours together have as many meetings as others.
 
     Of an even number T the first half meet one tile more than the others: those that are T / 2

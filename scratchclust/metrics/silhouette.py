@@ -1,7 +1,15 @@
 """The silhouette, fast: the twin of `reference/silhouette.py`, which explains the mathematics.
 
-The same functions on all devices, by tiles of the distance matrix (`pairs.py`): memory O(n (d +
-k)), never n x n.
+The same functions on all devices, by tiles of the distance matrix: memory O(n (d + k)), never
+n x n. Where the steps of the definition are:
+
+    in_range        `points_in_range` and `details_in_range` in `inputs.py`
+    clusters_of     `encode_clusters` in `labels.py`
+    its loop        `pair_scores` in `pairs.py`, which sums the distances to all clusters at once,
+                    or `own_and_nearest` there, where the clusters are many
+    a(i), b(i)      `_of_sums`, and the first lines of `silhouettes`
+    s(i)            `_ratio`
+    centroids       of the simplified score: `centre_on_clusters` in `centroids.py`
 """
 
 from functools import partial
@@ -16,7 +24,7 @@ from scratchclust.checks import finite, one_of, whole
 from scratchclust.distances import PRECISION
 from scratchclust.errors import InputError
 from scratchclust.metrics.centroids import (
-    centred_on_clusters,
+    centre_on_clusters,
     distances_to_other,
     distances_to_own,
     mean_spread,
@@ -64,7 +72,10 @@ def silhouette_samples(
 def silhouette_score(
     X: Real[AnyArray, "n d"], labels: Labels, *, metric: str = "euclidean"
 ) -> float:
-    """The mean of s(i) over the points that are not noise: see `silhouette_samples`."""
+    """The mean of s(i) over the points that are not noise.
+
+    Arguments and errors are those of `silhouette_samples`.
+    """
     return float(np.nanmean(silhouette_samples(X, labels, metric=metric)))
 
 
@@ -120,7 +131,8 @@ def simplified_silhouette_score(X: Real[AnyArray, "n d"], labels: Labels) -> flo
             out.
 
     Returns:
-        The mean of s(i); 0 for the only point of a cluster, and where a(i) = b(i) = 0.
+        The mean of s(i); 0 for the only point of a cluster, and where a(i) = b(i) = 0. Cost
+        O(n k d) time instead of O(n^2 d).
 
     Raises:
         InputError: fewer than two clusters; X or labels that cannot be read, or of different
@@ -128,7 +140,7 @@ def simplified_silhouette_score(X: Real[AnyArray, "n d"], labels: Labels) -> flo
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
-    centred = centred_on_clusters(details_in_range(X, labeling), labeling)
+    centred = centre_on_clusters(details_in_range(X, labeling), labeling)
     a = distances_to_own(centred, len(X))
     b = distances_to_other(centred, mean_spread(a, labeling), len(X))
     alone = centred.sizes[labeling.codes] == 1

@@ -141,9 +141,8 @@ def _write_counts(
 ) -> None:
     """Write the count of each cell, in black or white: what stands out from the colour."""
     digits = len(str(counts.max()))
-    cell_width = (
-        0.78 * WIDTH * 72 / counts.shape[1]
-    )  # points; the rest of the width holds names and colour bar
+    # in points; the rest of the width holds names and colour bar
+    cell_width = 0.78 * WIDTH * 72 / counts.shape[1]
     size = min(LARGEST, cell_width / (0.75 * digits), 0.8 * height * 72 / counts.shape[0])
     if size < SMALLEST or counts.size > MAX_CELLS_WITH_NUMBERS:
         return

@@ -120,7 +120,7 @@ def centroid_images(
     *,
     title: str | None = None,
 ) -> Figure:
-    """Each cluster's centroid as a picture, with the size of the cluster; of many the largest.
+    """Each cluster's centroid as a picture, with its size; of more than 80 the largest (or first).
 
     Args:
         centroids: [k, h, w, c] floats in [0, 1]; values outside are clipped.

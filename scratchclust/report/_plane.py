@@ -76,19 +76,19 @@ def embedding(
         float(np.clip(6 * proportion + 1, 4, 6.6)),
     )
     ax = figure.subplots()
-    order = rng.permutation(
-        len(points)
-    )  # also the order of drawing, so that no cluster hides another
+    # also the order of drawing, so that no cluster hides another
+    order = rng.permutation(len(points))
     drawn = np.array([to_rgb(cluster_color(label, colors)) for label in labels.tolist()])
     size = float(np.clip(20_000 / len(points), 2, 24))
     ax.scatter(*points[order].T, s=size, c=drawn[order], linewidths=0)
     if images is not None:
-        check_labels(labels, len(pictures := check_images(images)), "images")
+        pictures = check_images(images)
+        check_labels(labels, len(pictures), "images")
         side = _thumbnail_side(span, check_sample_size(n_images))
         order = _each_cluster_first(order, labels)
         chosen = order[thin(points[order], side, n_images)]
         _draw_thumbnails(ax, points[chosen], pictures[chosen], drawn[chosen], side)
-        hidden = _hidden(points, labels, chosen, side)
+        hidden = _find_hidden(points, labels, chosen, side)
         ax.scatter(
             *points[hidden].T,
             s=max(size, 20),
@@ -112,7 +112,7 @@ def _each_cluster_first(
     return np.concatenate([order[head], np.delete(order, head)])
 
 
-def _hidden(
+def _find_hidden(
     points: Float[np.ndarray, "n 2"],
     labels: Integer[np.ndarray, "n"],
     chosen: Integer[np.ndarray, "m"],
@@ -155,7 +155,7 @@ def _draw_thumbnails(
 ) -> None:
     """Paste all thumbnails into one transparent picture: one artist is drawn, not hundreds."""
     tiles = [
-        framed(picture, color)
+        frame(picture, color)
         for picture, color in zip(to_bytes(pictures), to_bytes(colors), strict=True)
     ]
     height, width = tiles[0].shape[:2]
@@ -173,7 +173,7 @@ def _draw_thumbnails(
     ax.imshow(canvas, extent=extent, origin="lower", zorder=3)
 
 
-def framed(
+def frame(
     picture: UInt8[np.ndarray, "h w 3"], color: UInt8[np.ndarray, "3"]
 ) -> UInt8[np.ndarray, "height width 3"]:
     """`picture` in a frame of `color` and a white line, which parts dark frames from dark pictures.

@@ -10,7 +10,14 @@ import pytest
 from sklearn.datasets import load_digits
 
 from scratchclust import data
-from scratchclust.data.dataset import check_fit, check_limit, check_size, pixels_sha256
+from scratchclust.data import formats
+from scratchclust.data.dataset import (
+    Reading,
+    check_fit,
+    check_limit,
+    check_size,
+    pixels_sha256,
+)
 from scratchclust.errors import InputError
 
 
@@ -90,11 +97,11 @@ def test_size_crops_the_centre_and_resamples(tmp_path):
 
 def test_size_equals_the_resize_of_preprocessing_when_nothing_is_cropped():
     images = np.random.default_rng(0).integers(0, 256, (3, 24, 24, 3), np.uint8)
-    from scratchclust.data.loading import _resized
+    from scratchclust.data.loading import _resize
     from scratchclust.data.preprocessing import resize
 
     for size in (9, 24, 40):
-        assert np.abs(_resized(images, (size, size)) - resize(images, size)).max() <= 1
+        assert np.abs(_resize(images, (size, size)) - resize(images, size)).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -261,6 +268,25 @@ def test_a_file_without_permission(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(InputError, match=r"secret.npy: no permission to read it"):
         data.load(tmp_path / "secret.npy")
+
+
+def test_a_new_format_is_a_row(tmp_path, monkeypatch):
+    (tmp_path / "one.toy").write_bytes(bytes(6))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "toys").write_bytes(bytes(6))
+
+    def read(path, request):
+        pixels = np.frombuffer((path / "toys" if path.is_dir() else path).read_bytes(), np.uint8)
+        return Reading(pixels.reshape(1, 2, 3, 1), None, None, path.stem)
+
+    by_name = formats.FileFormat(lambda file: file.name.endswith(".toy"), read)
+    by_content = formats.FolderFormat(
+        lambda path: path if (path / "toys").is_file() else None, read
+    )
+    monkeypatch.setattr(formats, "FILES", (by_name, *formats.FILES))
+    monkeypatch.setattr(formats, "FOLDERS", (by_content, *formats.FOLDERS))
+    assert data.load(tmp_path / "one.toy").images.shape == (1, 2, 3, 1)
+    assert data.load(tmp_path / "folder").name == "folder"
 
 
 def test_every_message_is_one_line(tmp_path):

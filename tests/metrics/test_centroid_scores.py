@@ -96,7 +96,7 @@ def test_means_of_many_points_keep_their_digits() -> None:
     X = 1 + 1e-3 * np.random.default_rng(0).normal(size=(20_000, 2))
     X[::2] -= 2
     X, labels = X.astype(np.float32), np.arange(20_000) % 2
-    means = centroids.centred_on_clusters(X, encode(labels)).centroids
+    means = centroids.centre_on_clusters(X, encode(labels)).centroids
     expected = [X[labels == j].mean(axis=0, dtype=np.float64) for j in (0, 1)]
     np.testing.assert_allclose(means[1] - means[0], expected[1] - expected[0], rtol=0, atol=1e-9)
 

@@ -212,7 +212,7 @@ def test_invariances() -> None:
         )
 
 
-def test_devices_and_stretches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_devices_and_calls_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     X, labels = rng.normal(size=(300, 5)), rng.integers(-1, 4, 300)
     expected = brute_force(X, labels)

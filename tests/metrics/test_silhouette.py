@@ -359,7 +359,7 @@ def recorded_calls(monkeypatch: pytest.MonkeyPatch, name: str) -> list[tuple[Any
     return calls
 
 
-def test_stretches_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_calls_does_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     X, labels = blobs(6, n=760)
     expected = sk.silhouette_samples(X, labels)
     all_pairs, samples = (
