@@ -138,19 +138,12 @@ def _read_members(
     words = []
     for split in splits:
         image_key, label_key = keys[split]
-        found = None if label_key is None else _read_member(archive, members[label_key], path)
-        array = _read_member(archive, members[image_key], path)
-        n_labels = len(found) if found is not None and found.ndim else None
-        images.append(as_pixels(array, f"{path}[{image_key}]", n_labels=n_labels))
-        if label_key == "arr_1" and not _fits(found, len(images[-1])):
-            keys[split] = (image_key, None)
+        pixels, found = _read_split(archive, members, keys[split], path, n_classes)
+        if found is None:
             label_key = None
-        if label_key is None or found is None:
-            labels.append(None)
-        else:
-            labels.append(
-                check_labels(found, len(images[-1]), f"{path}[{label_key}]", n_classes=n_classes)
-            )
+            keys[split] = (image_key, None)
+        images.append(pixels)
+        labels.append(found)
         words.append(
             f"images from {image_key}, {f'labels from {label_key}' if label_key else 'no labels'}"
         )
@@ -171,8 +164,27 @@ def _read_members(
     )
 
 
-def _fits(labels: np.ndarray | None, n: int) -> bool:
-    return labels is not None and labels.dtype.kind in "iu" and labels.shape in ((n,), (n, 1))
+def _read_split(
+    archive: zipfile.ZipFile,
+    members: dict[str, zipfile.ZipInfo],
+    keys: tuple[str, str | None],
+    path: Path,
+    n_classes: int | None,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Images and labels by their names; None without labels, or where arr_1 holds none."""
+    image_key, label_key = keys
+    found = None if label_key is None else _read_member(archive, members[label_key], path)
+    array = _read_member(archive, members[image_key], path)
+    n_labels = len(found) if found is not None and found.ndim else None
+    pixels = as_pixels(array, f"{path}[{image_key}]", n_labels=n_labels)
+    if found is None or (label_key == "arr_1" and not _fits(found, len(pixels))):
+        return pixels, None
+    source = f"{path}[{label_key}]"
+    return pixels, check_labels(found, len(pixels), source, n_classes=n_classes)
+
+
+def _fits(labels: np.ndarray, n: int) -> bool:
+    return labels.dtype.kind in "iu" and labels.shape in ((n,), (n, 1))
 
 
 def _keys_by_split(members: dict[str, Any], path: Path) -> dict[str, tuple[str, str | None]]:

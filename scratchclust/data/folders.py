@@ -156,14 +156,26 @@ def _is_utf8(path: str) -> bool:
 
 def _read(files: Sequence[str], layout: Layout, known: Known) -> tuple[np.ndarray, list[str]]:
     """Pixels [n h w 1 or 3] and paths of files, up to the limit, in natural order by split."""
-    folder = known.folder
     request = known.request
-    n_wanted = min(len(files), request.limit or len(files))
     is_drawn = request.limit is not None and bool(layout.names)
     tried = list(files)
     if is_drawn:
         order = drawn_order([layout.class_of(path) for path in files], request.seed)
         tried = [files[int(i)] for i in order]
+    pixels, paths = _fill(tried, known)
+    if is_drawn:
+        places = {path: i for i, path in enumerate(files)}
+        sorting = sorted(range(len(paths)), key=lambda i: places[paths[i]])
+        pixels = pixels[sorting]
+        paths = [paths[i] for i in sorting]
+    return pixels[..., :1] if all(map(is_grey, pixels)) else pixels, paths
+
+
+def _fill(tried: Sequence[str], known: Known) -> tuple[np.ndarray, list[str]]:
+    """Pixels [n h w 3] and paths of the first files, up to the limit, that are pictures."""
+    folder = known.folder
+    request = known.request
+    n_wanted = min(len(tried), request.limit or len(tried))
     pixels = None
     depth = _Depth()
     paths: list[str] = []
@@ -188,12 +200,7 @@ def _read(files: Sequence[str], layout: Layout, known: Known) -> tuple[np.ndarra
     known.warn()
     pixels = pixels[: len(paths)]
     known.words += depth.finish(pixels, str(folder))
-    if is_drawn:
-        places = {path: i for i, path in enumerate(files)}
-        sorting = sorted(range(len(paths)), key=lambda i: places[paths[i]])
-        pixels = pixels[sorting]
-        paths = [paths[i] for i in sorting]
-    return pixels[..., :1] if all(map(is_grey, pixels)) else pixels, paths
+    return pixels, paths
 
 
 def _labels(
