@@ -1,5 +1,6 @@
 """Figures of true labels against clusters: histograms in each cluster, and the confusion matrix."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -84,7 +85,7 @@ def _label_bars(ax: Axes, column: Integer[np.ndarray, "n_classes"], title: str) 
 
 def _name_rows(ax: Axes, names: list[str]) -> None:
     """Write class names down the y axis, the first at the top; of many, what can be read."""
-    step = -(-len(names) // 18)
+    step = math.ceil(len(names) / 18)
     ax.set_yticks(np.arange(0, len(names), step), names[::step])
     ax.set_ylim(len(names) - 0.5, -0.5)
 
@@ -174,7 +175,7 @@ def readable_on(background: Float[np.ndarray, "3"]) -> str:
 
 def _name_cells(ax: Axes, classes: list[str], clusters: list[str]) -> None:
     for side, names in ((ax.yaxis, classes), (ax.xaxis, clusters)):
-        step = -(-len(names) // 40)
+        step = math.ceil(len(names) / 40)
         side.set_ticks(np.arange(0, len(names), step), names[::step])
     if sum(map(len, clusters)) > 80:
         ax.tick_params(axis="x", rotation=90)

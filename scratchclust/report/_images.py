@@ -68,7 +68,9 @@ def random_images(
         chosen = rng.choice(rows, size=min(limit, len(rows)), replace=False)
         columns = _columns(len(chosen), pictures.shape[1] / pictures.shape[2])
         mosaics.append(
-            mosaic(to_bytes(pictures[chosen]), columns=columns, rows=-(-len(chosen) // columns))
+            mosaic(
+                to_bytes(pictures[chosen]), columns=columns, rows=math.ceil(len(chosen) / columns)
+            )
         )
     figure, axes = _mosaic_panels(f"Random images of each cluster (up to {limit}){beside}", mosaics)
     for ax, label, rows, picture in zip(axes, present, members, mosaics, strict=True):
@@ -148,7 +150,7 @@ def centroid_images(
         else np.argsort(-np.asarray(counts), kind="stable")
     )
     shown = np.sort(by_size[:n_shown])
-    columns = n_shown if n_shown <= 8 else -(-n_shown // math.ceil(n_shown / 8))
+    columns = n_shown if n_shown <= 8 else math.ceil(n_shown / math.ceil(n_shown / 8))
     return _tiles(heading, pictures[shown], [titles[i] for i in shown], columns=columns)
 
 
@@ -183,7 +185,7 @@ def _tiles(title: str, pictures: np.ndarray, titles: list[str], *, columns: int)
     tall = min(proportion, HIGHEST)
     lines = max(text.count("\n") + 1 if text else 0 for text in titles)
     step = tall + 0.1 + lines * 0.155 / unit
-    rows = -(-len(pictures) // columns)
+    rows = math.ceil(len(pictures) / columns)
     figure = new_figure(title, rows * step * unit + 0.4)
     ax = figure.subplots()
     for index, (picture, text) in enumerate(zip(to_bytes(pictures), titles, strict=True)):

@@ -1,5 +1,6 @@
 """Figures of points on a plane: an embedding with images as markers, and the steps of k-means."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -183,7 +184,7 @@ def frame(
     """
     longer = max(picture.shape[:2])
     if longer > THUMBNAIL:
-        block = min(-(-longer // THUMBNAIL), min(picture.shape[:2]))
+        block = min(math.ceil(longer / THUMBNAIL), min(picture.shape[:2]))
         height = picture.shape[0] // block
         width = picture.shape[1] // block
         blocks = picture[: height * block, : width * block].reshape(height, block, width, block, 3)

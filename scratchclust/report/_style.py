@@ -5,6 +5,7 @@ points stays readable where a README shows them.
 """
 
 import functools
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
@@ -135,7 +136,7 @@ def panel_grid(
     sharey: bool = False,
 ) -> tuple[Figure, list[Axes]]:
     """A figure of `n_panels` axes in rows of `columns`, of one height in inches or each its own."""
-    rows = -(-n_panels // columns)
+    rows = math.ceil(n_panels / columns)
     heights = list(panel_height) if isinstance(panel_height, Sequence) else [panel_height] * rows
     figure = new_figure(title, sum(heights) + 0.5)
     grid = figure.subplots(

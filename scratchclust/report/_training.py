@@ -1,5 +1,6 @@
 """Figures of a training: its losses, images beside what a network made of them, what it draws."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -109,7 +110,9 @@ def samples(images: Num[Any, "n h w c"]) -> Figure:
         InputError: a shape or dtype does not fit.
     """
     pixels = to_bytes(check_images(images))
-    return _rows("Pictures drawn from random codes", pixels, -(-len(pixels) // SAMPLES_IN_A_ROW))
+    return _rows(
+        "Pictures drawn from random codes", pixels, math.ceil(len(pixels) / SAMPLES_IN_A_ROW)
+    )
 
 
 @styled
@@ -139,7 +142,7 @@ def _rows(
     title: str, pixels: UInt8[np.ndarray, "n h w 3"], n_rows: int, names: Sequence[str] = ()
 ) -> Figure:
     """Pictures in so many rows, with a name at the left of each row if there are names."""
-    n_columns = -(-len(pixels) // n_rows)
+    n_columns = math.ceil(len(pixels) / n_rows)
     height, width = pixels.shape[1:3]
     columns_wide = n_columns if names else max(n_columns, 4)  # two pictures must not fill a page
     names_wide = 0.2 + 0.065 * max(map(len, names), default=-3)  # inches
