@@ -15,26 +15,17 @@ import numpy as np
 
 from scratchclust.errors import InputError, InputTypeError
 
-SMALL = (
-    np.uint8,
-    np.int8,
-    np.uint16,
-    np.int16,
-    np.bool_,
-    np.float16,
-)  # float32 holds all their values
+# float32 holds all values of these
+SMALL = (np.uint8, np.int8, np.uint16, np.int16, np.bool_, np.float16)
 
 
 def kinds_of(X: Any) -> Any:
-    """scikit-learn's `dtype` for X: float32 and float64 stay, small integers become float32, all
-    others float64.
-    """
+    """scikit-learn's `dtype` for X: floats stay, small integers become float32, others float64."""
     return np.float32 if getattr(X, "dtype", None) in SMALL else [np.float64, np.float32]
 
 
 def as_points(X: Any, *, minimum: int = 1, finite: bool = True) -> Any:
-    """X [n d] as a finite float array: a JAX array stays where it is, everything else becomes a
-    NumPy array.
+    """X [n d] as a finite float array: a JAX array stays where it is, others come to NumPy.
 
     float32 and float64 stay as they are; small integers (uint8 pixels) become float32, wide ones
     float64.
@@ -80,25 +71,21 @@ def device_points(X: jax.Array, *, minimum: int = 1, finite: bool = True) -> jax
     """
     if X.ndim != 2 or X.shape[0] < minimum or X.shape[1] == 0:
         raise InputError(
-            f"expected a 2D array of at least {minimum} rows and one column, got shape {list(X.shape)}: "
-            "reshape images with PixelFeatures, or with X.reshape(len(X), -1)"
+            f"expected a 2D array of at least {minimum} rows and one column, "
+            f"got shape {list(X.shape)}: reshape images with PixelFeatures, "
+            "or with X.reshape(len(X), -1)"
         )
     if jnp.issubdtype(X.dtype, jnp.complexfloating):
         raise InputError(f"Complex data not supported, got {X.dtype}: take X.real, or abs(X)")
-    X = (
-        X
-        if jnp.issubdtype(X.dtype, jnp.floating) and X.dtype.itemsize >= 4
-        else X.astype(jnp.float32)
-    )
+    if not jnp.issubdtype(X.dtype, jnp.floating) or X.dtype.itemsize < 4:
+        X = X.astype(jnp.float32)
     if finite and not bool(jnp.isfinite(X).all()):
         raise InputError("Input X contains NaN or infinity: drop or fill those rows first")
     return X
 
 
 def like(X: Any, values: Any, dtype: Any = None) -> Any:
-    """`values` as a JAX array if X is one, else as a NumPy array of the caller's own, of `dtype` if
-    it is given.
-    """
+    """`values` (of `dtype`) as a JAX array if X is one, else as a NumPy array of one's own."""
     if isinstance(X, jax.Array):
         values = jnp.asarray(values)
         return values if dtype is None else values.astype(dtype)
@@ -106,8 +93,7 @@ def like(X: Any, values: Any, dtype: Any = None) -> Any:
 
 
 def own(values: Any, dtype: Any = None) -> np.ndarray:
-    """A NumPy array of these values that shares no memory with a device and is writable; copied
-    only where needed.
+    """A writable NumPy array of these values without memory of a device; copied only if needed.
 
     A NumPy array that is writable already comes back itself: whoever keeps the array of a caller
     copies it first.
@@ -119,7 +105,5 @@ def own(values: Any, dtype: Any = None) -> np.ndarray:
 
 
 def kept(X: Any) -> Any:
-    """X for an estimator to keep: a copy of a NumPy array, which its caller may change; a JAX array
-    cannot change.
-    """
+    """X for an estimator to keep: a copy of a NumPy array, which may change; no JAX array can."""
     return X if isinstance(X, jax.Array) else np.array(X)

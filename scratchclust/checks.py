@@ -1,5 +1,4 @@
-"""What every check of an argument says: what was expected, what came, and the cure. Nothing but
-Python and NumPy.
+"""What every check of an argument says: expected, got, cure. Nothing but Python and NumPy.
 
 A rule is a sentence and a function that turns a value that it accepts into Python's own type
 (NumPy's int64 becomes an int, its bool_ a bool), so that whoever comes after meets one kind of

@@ -1,6 +1,4 @@
-"""The exceptions of our own: what a person gave is wrong, or a training cannot go on. Both say how
-to mend it.
-"""
+"""The exceptions of our own: something given is wrong, or a training cannot go on; and the cure."""
 
 import errno
 import os
@@ -13,8 +11,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)  # no room on the disk, or none that this us
 
 
 def escaped(text: str) -> str:
-    """The text on one line that is safe to show: what a file's name may hold beside letters is
-    written as in Python.
+    """The text on one line that is safe to show: odd characters of files' names as Python has them.
 
     Such are newlines, which would forge a line, the escape sequences of terminals, marks that turn
     the direction of writing, and bytes that are not UTF-8. Letters of all scripts and all spaces
@@ -32,8 +29,7 @@ def escaped(text: str) -> str:
 
 @contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Inside, an error of writing names the file: Python does so when it opens one, but not when
-    the disk is full.
+    """Inside, an error of writing names the file: Python does so at opening, not for a full disk.
 
     Raises:
         OSError: with the path as `filename`; what NumPy and safetensors raise for a full disk
@@ -71,9 +67,7 @@ class InputError(ValueError):
 
 
 class InputTypeError(InputError, TypeError):
-    """An `InputError` for what is of a wrong kind altogether: sparse, a dict; scikit-learn raises a
-    TypeError there.
-    """
+    """An `InputError` for a wrong kind of thing, where scikit-learn raises TypeError."""
 
 
 class TrainingError(RuntimeError):
@@ -93,4 +87,7 @@ class TrainingError(RuntimeError):
         self, message: str, *, model: Any = None, history: Any = None, epoch: int = 0, step: int = 0
     ) -> None:
         super().__init__(message)
-        self.model, self.history, self.epoch, self.step = model, history, epoch, step
+        self.model = model
+        self.history = history
+        self.epoch = epoch
+        self.step = step

@@ -1,6 +1,4 @@
-"""What the algorithms return: one NamedTuple each, the same for the NumPy reference and for its JAX
-twin.
-"""
+"""What the algorithms return: a NamedTuple each, the same for the NumPy reference and its twin."""
 
 from typing import Any, NamedTuple
 
@@ -122,9 +120,7 @@ class MiniBatchState(NamedTuple):
 
 
 class MiniBatchKMeansResult(NamedTuple):
-    """A clustering by mini-batch k-means. `labels` and `inertia` belong to the centroids of
-    `state`.
-    """
+    """A clustering by mini-batch k-means; `labels` and `inertia` belong to its `state`."""
 
     state: MiniBatchState
     labels: Array  # [n] int32; None without compute_labels

@@ -1,6 +1,4 @@
-"""The rules for reading members of an archive: nothing is extracted, and no name may leave the
-archive's folder.
-"""
+"""What members of an archive may be called: no name may leave the archive's folder."""
 
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -8,16 +6,17 @@ from scratchclust.errors import InputError
 
 
 def check_member_name(name: str, archive: Path) -> None:
-    """Refuse an archive that holds an absolute path or `..`, even though its members are only read
-    in memory.
+    """Refuse an archive that holds an absolute path or `..`, though it is only read in memory.
 
     Such a name comes from an attack or from a broken tool; neither archive deserves trust.
 
     Raises:
         InputError: the name is absolute (in POSIX or Windows) or climbs with `..`.
     """
-    posix, windows = PurePosixPath(name), PureWindowsPath(name)
+    posix = PurePosixPath(name)
+    windows = PureWindowsPath(name)
     if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
         raise InputError(
-            f"{archive} holds the unsafe path {name!r}: do not use this archive; fetch the original one"
+            f"{archive} holds the unsafe path {name!r}: do not use this archive; fetch the "
+            "original one"
         )

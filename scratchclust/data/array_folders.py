@@ -1,6 +1,4 @@
-"""A folder of arrays that NumPy saved, one file a split: trainX.npy, trainY.npy, valX.npy,
-valY.npy.
-"""
+"""A folder of arrays that NumPy saved, one file a split: trainX.npy, trainY.npy, valX.npy, ..."""
 
 from pathlib import Path
 
@@ -29,7 +27,8 @@ def read_folder(folder: Path, request: Request) -> Reading:
             that do not fit.
     """
     found = _splits(folder)
-    images, labels = [], []
+    images = []
+    labels = []
     is_val = request.split == "test" and "test" not in found and "val" in found
     wanted = choose_splits("val" if is_val else request.split, list(found), str(folder))
     words = [f"{split} ({found[split].name})" for split in wanted]

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int32, UInt8
 
-from scratchclust.data.dataset import expanded
+from scratchclust.data.dataset import expand_home
 from scratchclust.errors import InputError
 
 SCHEMA = 1
@@ -35,21 +35,20 @@ class CachedSplit(NamedTuple):
 
 
 def cache_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """The cache's folder: the argument, the environment's SCRATCHCLUST_CACHE, or the user's cache
-    folder.
+    """The cache's folder: the argument, SCRATCHCLUST_CACHE, or the user's folder for caches.
 
     Raises:
         InputError: neither is given, and the package that knows the user's cache folder is missing.
     """
     chosen = cache_dir or os.environ.get("SCRATCHCLUST_CACHE")
     if chosen:
-        return expanded(chosen)
+        return expand_home(chosen)
     try:
         import platformdirs
     except ImportError as error:
         raise InputError(
-            "platformdirs, which finds your cache folder, is not installed: pip install platformdirs, or set "
-            "SCRATCHCLUST_CACHE to a folder for decoded data sets"
+            "platformdirs, which finds your cache folder, is not installed: pip install "
+            "platformdirs, or set SCRATCHCLUST_CACHE to a folder for decoded data sets"
         ) from error
     return platformdirs.user_cache_path("scratchclust")
 
@@ -68,9 +67,8 @@ def store(folder: Path, split: CachedSplit, source: str) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     _clear_abandoned(folder.parent)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
-    partial.chmod(
-        folder.parent.stat().st_mode & 0o777
-    )  # mkdtemp's is its maker's alone; the cache may be shared
+    # mkdtemp's is its maker's alone; the cache may be shared
+    partial.chmod(folder.parent.stat().st_mode & 0o777)
     try:
         arrays = {
             key: array
@@ -92,7 +90,7 @@ def store(folder: Path, split: CachedSplit, source: str) -> None:
 
 
 def fetch(folder: Path, source: str) -> CachedSplit | None:
-    """The split in this folder; None if it is not there, damaged, or decoded from something else."""
+    """The split in this folder; None if it is missing, damaged, or decoded from something else."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         if (manifest["schema"], manifest["source"]) != (SCHEMA, source):
@@ -112,7 +110,7 @@ def fetch(folder: Path, source: str) -> CachedSplit | None:
 
 
 def _clear_abandoned(parent: Path) -> None:
-    """Removes what processes that were killed have left half written."""
+    """Remove what processes that were killed have left half written."""
     for left in parent.glob(".partial-*"):
         with contextlib.suppress(FileNotFoundError):  # another process has just put it in place
             if time.time() - left.stat().st_mtime > ABANDONED:
@@ -120,9 +118,7 @@ def _clear_abandoned(parent: Path) -> None:
 
 
 def _describe(array: np.ndarray) -> dict[str, str | int | Sequence[int]]:
-    """What must agree. CRC-32 finds damage, at several gigabytes a second; it is no defence against
-    an attacker.
-    """
+    """What must agree. CRC-32 finds damage, fast; it is no defence against an attacker."""
     return {
         "dtype": str(array.dtype),
         "shape": list(array.shape),

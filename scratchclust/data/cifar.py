@@ -1,5 +1,4 @@
-"""The binary versions of CIFAR-10 and CIFAR-100, as a folder or as the archive itself. The pickled
-ones are refused.
+"""The binary versions of CIFAR-10 and CIFAR-100, as a folder or the archive; no pickled ones.
 
 A batch is a sequence of records: a byte for the label (CIFAR-100: one for the coarse label, one for
 the fine one, which is taken), then 32 x 32 bytes each of red, green and blue. Source: the
@@ -152,9 +151,7 @@ def read_archive(path: Path, request: Request) -> Reading:
 
 
 def _is_batch(path: Path, kind: Kind) -> bool:
-    """Whether the file is there; of CIFAR-100, whose names are those of many files, also whether it
-    has the length.
-    """
+    """Whether the file is there; of CIFAR-100, whose names are common, also its length."""
     return path.is_file() and (kind is CIFAR10 or path.stat().st_size % kind.record == 0)
 
 
@@ -172,9 +169,8 @@ def _kind_of_batch(path: Path) -> Kind:
     what = kind_of(start_of(path))
     lengths = " or ".join(f"{kind.record} ({kind.title})" for kind in KINDS)
     raise InputError(
-        f"{path} is {what or 'no batch of CIFAR-10 or CIFAR-100'}: it has {size} bytes, expected a multiple of "
-        f"{lengths}; "
-        "save images as .npy or .npz"
+        f"{path} is {what or 'no batch of CIFAR-10 or CIFAR-100'}: it has {size} bytes, expected "
+        f"a multiple of {lengths}; save images as .npy or .npz"
     )
 
 
@@ -184,14 +180,18 @@ def _labels_fit(path: Path, kind: Kind) -> bool:
 
 
 def _stl10_cure() -> str:
-    return "is STL-10's binary version, which is not read: save its images as [n, h, w, 3] and its labels in one .npz"
+    return (
+        "is STL-10's binary version, which is not read: "
+        "save its images as [n, h, w, 3] and its labels in one .npz"
+    )
 
 
 def _read_members(archive: tarfile.TarFile, path: Path) -> tuple[Kind, dict[str, bytes]]:
     found: dict[str, dict[str, bytes]] = {kind.name: {} for kind in KINDS}
     for i, member in enumerate(archive):
         check_member_name(member.name, path)
-        folder, name = str(PurePosixPath(member.name).parent), PurePosixPath(member.name).name
+        folder = str(PurePosixPath(member.name).parent)
+        name = PurePosixPath(member.name).name
         if folder in PICKLED_FOLDERS or (folder == "." and name in PICKLED):
             kind = CIFAR100 if folder == "cifar-100-python" else CIFAR10
             raise InputError(f"{path} {ADVICE.format(kind.archive)}")
@@ -203,9 +203,10 @@ def _read_members(archive: tarfile.TarFile, path: Path) -> tuple[Kind, dict[str,
         # Before the archive goes on: skipping a member means unpacking it.
         if member.size > (wanted[0].largest if wanted else CIFAR10.largest) or i >= MOST_MEMBERS:
             raise InputError(
-                f"{path}: member {i + 1}, {member.name!r} of {member.size} bytes, does not belong to CIFAR-10 or "
-                f"CIFAR-100: expected {' or '.join(kind.archive for kind in KINDS)}; unpack any other archive and give "
-                "its folder"
+                f"{path}: member {i + 1}, {member.name!r} of {member.size} bytes, does not belong "
+                "to CIFAR-10 or CIFAR-100: expected "
+                f"{' or '.join(kind.archive for kind in KINDS)}; unpack any other archive and "
+                "give its folder"
             )
         stream = archive.extractfile(member) if member.isfile() and wanted else None
         if stream is not None:
@@ -244,7 +245,8 @@ def _read_batches(
 def _parse_batch(kind: Kind, content: bytes, source: str) -> tuple[np.ndarray, np.ndarray]:
     if not content or len(content) % kind.record:
         raise InputError(
-            f"{source} has {len(content)} bytes, expected a multiple of {kind.record}: cut short; fetch it again"
+            f"{source} has {len(content)} bytes, expected a multiple of {kind.record}: cut short; "
+            "fetch it again"
         )
     records = np.frombuffer(content, np.uint8).reshape(-1, kind.record)
     labels = check_labels(
@@ -260,7 +262,8 @@ def _label_names(kind: Kind, content: bytes | None, source: str) -> tuple[str, .
     names = tuple(content.decode(errors="replace").split())
     if len(names) != kind.n_classes:
         raise InputError(
-            f"{source}: expected the names of {kind.n_classes} classes, found {len(names)}: delete this file"
+            f"{source}: expected the names of {kind.n_classes} classes, got {len(names)}: "
+            "delete this file"
         )
     return names
 
@@ -268,6 +271,7 @@ def _label_names(kind: Kind, content: bytes | None, source: str) -> tuple[str, .
 def _read_small(path: Path, kind: Kind) -> bytes:
     if path.stat().st_size > kind.largest:
         raise InputError(
-            f"{path} has {path.stat().st_size} bytes, a batch of {kind.title} at most {kind.largest}: wrong file"
+            f"{path} has {path.stat().st_size} bytes, a batch of {kind.title} at most "
+            f"{kind.largest}: wrong file"
         )
     return path.read_bytes()

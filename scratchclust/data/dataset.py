@@ -1,7 +1,6 @@
 """What every reader returns, and the small rules that all of them share."""
 
 import hashlib
-import operator
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -10,14 +9,14 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 import numpy as np
 from jaxtyping import Int32, UInt8
 
+from scratchclust.checks import Rule, nothing, one_of, whole
 from scratchclust.errors import InputError
 
 Fit = Literal["crop", "pad", "squeeze"]  # how images of other proportions come to a size
 
 LARGEST_SIDE = 1 << 14  # pixels
-LARGEST_UNPACKED = (
-    4 << 30
-)  # bytes that a compressed file may unpack to: a small file can promise any number
+# bytes that a compressed file may unpack to: a small file can promise any number
+LARGEST_UNPACKED = 4 << 30
 
 
 class SkippedFile(NamedTuple):
@@ -56,9 +55,7 @@ class Request(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a reader found: a `Dataset` before it is cut to its limit, brought to its size and
-    hashed.
-    """
+    """What a reader found: a `Dataset` before it is cut, brought to its size and hashed."""
 
     images: UInt8[np.ndarray, "n h w c"]
     labels: Int32[np.ndarray, " n"] | None
@@ -70,9 +67,7 @@ class Reading(NamedTuple):
 
 
 def pixels_sha256(images: UInt8[np.ndarray, "n h w c"]) -> str:
-    """SHA-256 of the images: of the line `uint8 (n, h, w, c)` and a newline, then the pixels in C
-    order.
-    """
+    """SHA-256 of a line `uint8 (n, h, w, c)` and a newline, then of the pixels in C order."""
     digest = hashlib.sha256(f"{images.dtype} {images.shape}\n".encode())
     digest.update(np.ascontiguousarray(images).data)
     return digest.hexdigest()
@@ -103,9 +98,7 @@ def drawn_order(classes: Any, seed: int) -> np.ndarray:
 
 
 def is_class_by_class(labels: Int32[np.ndarray, " n"]) -> bool:
-    """Whether images lie class by class, so that the first ones are of few classes: labels that
-    rise, and also stay.
-    """
+    """Whether images lie class by class, the first ones of few: labels that rise, and also stay."""
     steps = np.diff(labels)
     return bool((steps >= 0).all() and (steps == 0).any() and (steps > 0).any())
 
@@ -128,7 +121,8 @@ def choose_splits(split: str, available: Sequence[str], source: str) -> tuple[st
         return (split,)
     if not available:
         raise InputError(
-            f"{source} has no train and test split, but split={split!r} was asked for: use split='all'"
+            f"{source} has no train and test split, but split={split!r} was asked for: use "
+            "split='all'"
         )
     known = ", ".join(repr(name) for name in available)
     raise InputError(
@@ -148,7 +142,8 @@ def join_labels(parts: Iterable[np.ndarray | None], source: str) -> Int32[np.nda
         return None
     if len(known) < len(parts):
         raise InputError(
-            f"{source} has labels for only some of its splits: add the missing labels or load one split"
+            f"{source} has labels for only some of its splits: add the missing labels or load one "
+            "split"
         )
     return np.concatenate(known).astype(np.int32)
 
@@ -169,12 +164,13 @@ def check_labels(
     """
     if labels.dtype.kind not in "iu":
         raise InputError(
-            f"{source}: expected labels as whole numbers from 0, found {labels.dtype}: save them as int32"
+            f"{source}: expected labels as whole numbers from 0, got {labels.dtype}: save them "
+            "as int32"
         )
     if labels.shape not in {(n_images,), (n_images, 1)}:
         raise InputError(
-            f"{source}: expected {n_images} labels, one for each image, found shape {labels.shape}: "
-            "images and labels must come from the same set"
+            f"{source}: expected {n_images} labels, one for each image, got shape "
+            f"{labels.shape}: images and labels must come from the same set"
         )
     labels = labels.reshape(-1)
     largest = np.iinfo(np.int32).max if n_classes is None else n_classes - 1
@@ -182,51 +178,41 @@ def check_labels(
     if wrong.size:
         first = int(wrong[0])
         raise InputError(
-            f"{source}: label {labels[first]} of image {first} is out of range, expected 0 to {largest}: "
-            "the file is damaged or has other classes; fetch it again, or save images and labels as .npz"
+            f"{source}: label {labels[first]} of image {first} is out of range, expected 0 to "
+            f"{largest}: the file is damaged or has other classes; fetch it again, or save images "
+            "and labels as .npz"
         )
     return labels.astype(np.int32)
 
 
 def check_limit(limit: Any) -> int | None:
     """None, or a whole number of at least 1."""
-    if limit is None:
-        return None
-    return _whole_number(
-        limit, f"limit must be a whole number of at least 1, found {limit!r}: it is how many images"
-    )
+    return (nothing | whole(1))("limit", limit, "it is how many images")
 
 
 def check_size(size: Any) -> tuple[int, int] | None:
-    """None, or (height, width) from a whole number (square) or a pair, each at most `LARGEST_SIDE`."""
-    if size is None:
-        return None
-    pair = size if isinstance(size, tuple | list) else (size, size)
-    message = f"size must be one whole number or a pair (height, width), found {size!r}: for example size=64"
-    if len(pair) != 2:
-        raise InputError(message)
-    height, width = _whole_number(pair[0], message), _whole_number(pair[1], message)
-    if max(height, width) > LARGEST_SIDE:
-        raise InputError(
-            f"size must be at most {LARGEST_SIDE} pixels in height and width, found {size!r}: give less"
-        )
-    return height, width
+    """None, or (height, width) from one side of a square or a pair, each at most `LARGEST_SIDE`."""
+    return (nothing | SIZE)("size", size, "for example size=64")
 
 
 def check_fit(fit: Any, size: tuple[int, int] | None) -> Fit:
     """One of "crop", "pad" and "squeeze"; the last two only with a size."""
-    if fit not in get_args(Fit):
-        raise InputError(
-            f"fit must be 'crop', 'pad' or 'squeeze', found {fit!r}: it is how images come to a size"
-        )
+    one_of(*get_args(Fit))("fit", fit, "it is how images come to a size")
     if size is None and fit != "crop":
-        raise InputError(
-            f"fit='{fit}' says how images come to a size, but there is none: give one, for example size=64"
-        )
+        raise InputError(f"expected a size with fit={fit!r}, got none: give one, as size=64")
     return cast(Fit, fit)
 
 
-def expanded(path: str | os.PathLike[str]) -> Path:
+def _as_pair(size: Any) -> tuple[int, int]:
+    height, width = size if isinstance(size, tuple | list) and len(size) == 2 else (size, size)
+    side = whole(1, LARGEST_SIDE)
+    return side.accept(height), side.accept(width)
+
+
+SIZE = Rule(f"a whole number from 1 to {LARGEST_SIDE} or a pair (height, width) of such", _as_pair)
+
+
+def expand_home(path: str | os.PathLike[str]) -> Path:
     """The path with ~ in full.
 
     Raises:
@@ -243,13 +229,3 @@ def expanded(path: str | os.PathLike[str]) -> Path:
 def one_line(error: BaseException) -> str:
     """An exception's message on one line of bounded length, to be quoted in ours."""
     return " ".join(str(error).split())[:160] or type(error).__name__
-
-
-def _whole_number(value: Any, message: str) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise InputError(message) from None
-    if number < 1 or isinstance(value, bool):
-        raise InputError(message)
-    return number

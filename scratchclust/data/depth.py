@@ -1,6 +1,4 @@
-"""Grey of 10, 12, 14 or 16 bits to bytes, where a file of 16-bit numbers does not say which of them
-is white.
-"""
+"""Grey of 10, 12, 14 or 16 bits to bytes, where a file does not say which number is white."""
 
 import warnings
 
@@ -12,8 +10,7 @@ LARGEST = (1 << 16) - 1
 
 
 def white_above(largest: int) -> int:
-    """The white of the smallest usual depth that holds the largest value of a set: 255, 1023, 4095,
-    16383 or 65535.
+    """The white of the smallest usual depth that holds the largest value of a set: 255 to 65535.
 
     Not the largest value itself: so the pictures of another day, a little darker, come out on the
     same scale.
@@ -27,10 +24,11 @@ def to_bytes(values: UInt16[np.ndarray, "..."], white: int) -> UInt8[np.ndarray,
 
 
 def tell_white(source: str, largest: int, white: int) -> None:
-    """Warns that a white was taken which no file declares, where it is not that of 16 bits."""
+    """Warn that a white was taken which no file declares, where it is not that of 16 bits."""
     if white < LARGEST:
         warnings.warn(
-            f"{source}: 16-bit numbers up to {largest} only, and nothing that says which is white: "
-            f"taken as {white.bit_length()} bits, {white} is white; if that is wrong, save them as 8 bits",
+            f"{source}: 16-bit numbers up to {largest} only, and nothing that says which is "
+            f"white: taken as {white.bit_length()} bits, {white} is white; if that is wrong, save "
+            "them as 8 bits",
             stacklevel=2,
         )

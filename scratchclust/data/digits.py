@@ -1,13 +1,11 @@
 """The embedded data set: scikit-learn's 1,797 handwritten digits of 8x8 pixels."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from scratchclust.data.dataset import Reading, Request, choose_splits
-
-if TYPE_CHECKING:
-    from scratchclust.data.prepared import PreparedSet
+from scratchclust.data.prepared import PreparedSet
 
 STEP = 15  # a digit's ink, a whole number from 0 to 16, times this is its pixel
 
@@ -34,11 +32,9 @@ def read_digits(request: Request) -> Reading:
     )
 
 
-def describe() -> "PreparedSet":
-    """What `scratchclust data digits` tells: there is nothing to prepare."""
+def describe() -> PreparedSet:
+    """Tell what `scratchclust data digits` shows: there is nothing to prepare."""
     import sklearn
-
-    from scratchclust.data.prepared import PreparedSet
 
     reading = read_digits(Request())
     return PreparedSet(

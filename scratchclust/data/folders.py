@@ -1,6 +1,4 @@
-"""Folders of pictures: decoded by threads into one array; files that are no pictures are listed and
-skipped.
-"""
+"""Folders of pictures: decoded by threads into one array; what is no picture is listed, skipped."""
 
 import os
 import warnings
@@ -11,19 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
+from scratchclust.data.bars import track
 from scratchclust.data.dataset import (
     Reading,
     Request,
-    SkippedFile,
     choose_splits,
     drawn_order,
     one_line,
 )
 from scratchclust.data.depth import tell_white, to_bytes, white_above
-from scratchclust.data.layout import MOST_NAMED, Layout, find_layout, in_words
-from scratchclust.data.listing import Listing, is_run, list_files, natural_key
+from scratchclust.data.known import Known
+from scratchclust.data.layout import Layout, find_layout, in_words
+from scratchclust.data.listing import is_run, list_files, natural_key
 from scratchclust.data.pictures import (
-    CURES,
     Picture,
     cure_of,
     decode,
@@ -31,65 +29,21 @@ from scratchclust.data.pictures import (
     is_grey,
     strict_pillow,
 )
-from scratchclust.data.progress import track
 from scratchclust.data.signatures import kind_of, start_of
 from scratchclust.errors import InputError
 
 N_THREADS = min(8, os.cpu_count() or 1)  # Pillow decodes without holding Python's lock
-ALL_CURES = tuple(cure for _, cure in CURES.values())
 LARGEST_UNASKED = 4 << 30  # bytes of pixels that are read without a size having been asked for
 
 
-class _Known:
-    """What is known of a folder while it is read: what could not be used, and what else is to be
-    told.
-    """
-
-    def __init__(self, folder: Path, request: Request, listing: Listing) -> None:
-        self.folder, self.request, self.n_files = (
-            folder,
-            request,
-            len(listing.files) + len(listing.unusable),
-        )
-        self.skipped: list[SkippedFile] = []
-        more = ", ..." if len(listing.runs) > MOST_NAMED else ""
-        self.words = (
-            [f"left out runs: {', '.join(listing.runs[:MOST_NAMED])}{more}"] if listing.runs else []
-        )
-        for file in listing.unusable:
-            self.skip(*file)
-
-    def skip(self, path: str, reason: str) -> None:
-        path = os.fsencode(path).decode(errors="backslashreplace")
-        if self.request.strict:
-            raise InputError(
-                f"{self.folder / path} cannot be read as a picture ({reason}): remove it, or load without strict"
-            )
-        self.skipped.append(SkippedFile(path, reason))
-
-    def in_order(self) -> tuple[SkippedFile, ...]:
-        return tuple(sorted(self.skipped, key=lambda file: natural_key(file.path)))
-
-    def warn(self) -> None:
-        """Says in one line what was skipped."""
-        if self.skipped:
-            first = _most_telling(self.in_order())
-            warnings.warn(
-                f"{self.folder}: skipped {len(self.skipped)} of {self.n_files} files that are no readable pictures, "
-                f"first {first.path} ({first.reason})",
-                stacklevel=2,
-            )
-
-
 class _Depth:
-    """Puts pictures into one array of bytes: those of 16-bit numbers at the end, all on one scale."""
+    """An array that pictures are put into: those of 16 bits at the end, all on one scale."""
 
     def __init__(self) -> None:
         self.waiting: dict[int, np.ndarray] = {}  # 16-bit numbers [h, w], by the picture's place
         self.largest = 0  # of them all
-        self.upper_bytes: list[
-            int
-        ] = []  # the largest value of each picture that lost its lower eight bits
+        # the largest value of each picture that lost its lower eight bits
+        self.upper_bytes: list[int] = []
 
     def put(self, picture: Picture, pixels: np.ndarray, place: int) -> None:
         if picture.is_upper_byte:
@@ -101,7 +55,7 @@ class _Depth:
         self.largest = max(self.largest, picture.largest)
 
     def finish(self, pixels: np.ndarray, source: str) -> list[str]:
-        """Fills in the 16-bit pictures; gives what is to be told of their white."""
+        """Fill in the 16-bit pictures; gives what is to be told of their white."""
         words = []
         if self.waiting:
             white = white_above(self.largest)
@@ -111,8 +65,9 @@ class _Depth:
                 pixels[place] = to_bytes(values, white)[..., None]
         if self.upper_bytes and max(self.upper_bytes) < 64:  # 14 bits in 16, or fewer
             warnings.warn(
-                f"{source}: {len(self.upper_bytes)} pictures of 16-bit colour reach {max(self.upper_bytes)} of 255: "
-                "if they hold fewer bits than 16, they are read too dark; save them with 8 bits a channel",
+                f"{source}: {len(self.upper_bytes)} pictures of 16-bit colour reach "
+                f"{max(self.upper_bytes)} of 255: if they hold fewer bits than 16, they are read "
+                "too dark; save them with 8 bits a channel",
                 stacklevel=2,
             )
         return words
@@ -135,7 +90,8 @@ def read_folder(folder: Path, request: Request) -> Reading:
     """
     if is_run(folder):
         raise InputError(
-            f"{folder} is the folder of a run, its pictures are figures: give the folder of the pictures"
+            f"{folder} is the folder of a run, its pictures are figures: give the folder of the "
+            "pictures"
         )
     listing = list_files(folder)
     if not listing.files and not listing.unusable:
@@ -146,7 +102,7 @@ def read_folder(folder: Path, request: Request) -> Reading:
         [path for path in listing.files if _is_utf8(path)] or listing.files, endings()
     )
     wanted = choose_splits(request.split, list(layout.splits), str(folder))
-    known = _Known(folder, request, listing)
+    known = Known(folder, request, listing)
     files = listing.files
     if layout.splits:
         for path in files if request.split == "all" else ():
@@ -182,8 +138,8 @@ def read_picture_file(path: Path, request: Request) -> Reading:
             picture = decode(path, request.size, request.fit)
     except Exception as error:
         raise InputError(
-            f"{path} cannot be read ({_reason(error, path)}): expected IDX, .npy, .npz, the binary archives of "
-            "CIFAR-10 and CIFAR-100, a picture, or a folder of pictures"
+            f"{path} cannot be read ({_reason(error, path)}): expected IDX, .npy, .npz, the "
+            "binary archives of CIFAR-10 and CIFAR-100, a picture, or a folder of pictures"
         ) from error
     depth = _Depth()
     rgb = np.empty((1, *picture.pixels.shape[:2], 3), np.uint8)
@@ -193,33 +149,37 @@ def read_picture_file(path: Path, request: Request) -> Reading:
     return Reading(pixels, None, None, path.stem, (path.name,), taken=("one picture", *words))
 
 
-def _most_telling(skipped: Sequence[SkippedFile]) -> SkippedFile:
-    """The first file that could be read with something that can be installed, else the first of
-    all.
-    """
-    return next((file for file in skipped if file.reason.endswith(ALL_CURES)), skipped[0])
-
-
 def _is_utf8(path: str) -> bool:
-    return not any(
-        "\udc80" <= letter <= "\udcff" for letter in path
-    )  # how Python holds the bytes that are not
+    # how Python holds the bytes that are not
+    return not any("\udc80" <= letter <= "\udcff" for letter in path)
 
 
-def _read(files: Sequence[str], layout: Layout, known: _Known) -> tuple[np.ndarray, list[str]]:
-    """Pixels [n h w 1 or 3] and paths of the files, or of so many as the limit says, in natural
-    order in each split.
-    """
-    folder, request = known.folder, known.request
-    n_wanted = min(len(files), request.limit or len(files))
+def _read(files: Sequence[str], layout: Layout, known: Known) -> tuple[np.ndarray, list[str]]:
+    """Pixels [n h w 1 or 3] and paths of files, up to the limit, in natural order by split."""
+    request = known.request
     is_drawn = request.limit is not None and bool(layout.names)
     tried = list(files)
     if is_drawn:
         order = drawn_order([layout.class_of(path) for path in files], request.seed)
         tried = [files[int(i)] for i in order]
-    pixels, depth = None, _Depth()
+    pixels, paths = _fill(tried, known)
+    if is_drawn:
+        places = {path: i for i, path in enumerate(files)}
+        sorting = sorted(range(len(paths)), key=lambda i: places[paths[i]])
+        pixels = pixels[sorting]
+        paths = [paths[i] for i in sorting]
+    return pixels[..., :1] if all(map(is_grey, pixels)) else pixels, paths
+
+
+def _fill(tried: Sequence[str], known: Known) -> tuple[np.ndarray, list[str]]:
+    """Pixels [n h w 3] and paths of the first files, up to the limit, that are pictures."""
+    folder = known.folder
+    request = known.request
+    n_wanted = min(len(tried), request.limit or len(tried))
+    pixels = None
+    depth = _Depth()
     paths: list[str] = []
-    with strict_pillow(), closing(_decoded(folder, tried, request)) as results:
+    with strict_pillow(), closing(_decode_all(folder, tried, request)) as results:
         for path, found in track(
             results, n_wanted, "reading pictures", verbose=request.verbose, tell=request.tell
         ):
@@ -236,27 +196,17 @@ def _read(files: Sequence[str], layout: Layout, known: _Known) -> tuple[np.ndarr
             if len(paths) == n_wanted:
                 break
     if pixels is None:
-        first = _most_telling(known.skipped)
-        raise InputError(
-            f"{folder}: none of its {known.n_files} files is a readable picture ({first.path}, {first.reason}): "
-            f"{'do that, or give other pictures' if first.reason.endswith(ALL_CURES) else 'give pictures'}"
-        )
+        raise InputError(known.why_none())
     known.warn()
     pixels = pixels[: len(paths)]
     known.words += depth.finish(pixels, str(folder))
-    if is_drawn:
-        places = {path: i for i, path in enumerate(files)}
-        sorting = sorted(range(len(paths)), key=lambda i: places[paths[i]])
-        pixels, paths = pixels[sorting], [paths[i] for i in sorting]
-    return pixels[..., :1] if all(map(is_grey, pixels)) else pixels, paths
+    return pixels, paths
 
 
 def _labels(
-    paths: Sequence[str], layout: Layout, known: _Known
+    paths: Sequence[str], layout: Layout, known: Known
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """The labels of the pictures, -1 beside the class folders, and the classes' names; None and ()
-    without classes.
-    """
+    """The labels of the pictures, -1 beside class folders, and the classes' names; or None, ()."""
     classes = [layout.class_of(path) for path in paths]
     # Only what was tried and found to be no picture takes a class away: with a limit or a split,
     # others are not tried.
@@ -276,7 +226,7 @@ def _labels(
     return labels, names
 
 
-def _decoded(
+def _decode_all(
     folder: Path, files: Sequence[str], request: Request
 ) -> Generator[tuple[str, Picture | str]]:
     """For each file its pixels, or the reason why there are none."""
@@ -306,8 +256,8 @@ def _allocate(n: int, shape: tuple[int, ...], folder: Path, request: Request) ->
     n_bytes = n * int(np.prod(shape))
     if request.size is None and n_bytes > LARGEST_UNASKED:
         raise InputError(
-            f"{folder}: {n} pictures of {shape[0]}x{shape[1]} pixels would take {n_bytes / 2**30:.1f} GiB of memory: "
-            "give a size, for example size=64"
+            f"{folder}: {n} pictures of {shape[0]}x{shape[1]} pixels would take "
+            f"{n_bytes / 2**30:.1f} GiB of memory: give a size, for example size=64"
         )
     return np.empty((n, *shape), np.uint8)
 
@@ -325,6 +275,7 @@ def _reason(error: BaseException, path: Path) -> str:
     # Pillow's own message repeats the path.
     if type(error).__name__ == "UnidentifiedImageError":
         kind = kind_of(start_of(path))
-        told, cure = f": it is {kind}" if kind else "", cure_of(kind)
+        told = f": it is {kind}" if kind else ""
+        cure = cure_of(kind)
         return f"not a format that Pillow reads{told}{cure and f'; {cure}'}"
     return one_line(error)

@@ -27,6 +27,7 @@ from scratchclust.data.dataset import (
     join_labels,
     one_line,
 )
+from scratchclust.data.idx_names import FOLDER_NAMES, LABEL_NAMES, N_CLASSES, read_mapping
 from scratchclust.errors import InputError
 
 UINT8 = 8
@@ -40,43 +41,6 @@ FILE = re.compile(
     r"(?P<set>.*?)[-_.]?(?P<split>train|t10k|test)[-_.](?P<kind>images|labels)[-_.]idx\d[-_.](ubyte|int)(\.gz)?"
 )
 SPLITS = {"train": "train", "t10k": "test", "test": "test"}
-# torchvision's folders, by the name that TensorFlow Datasets uses.
-FOLDER_NAMES = {"mnist": "mnist", "fashionmnist": "fashion_mnist", "kmnist": "kmnist"}
-DIGITS = tuple("0123456789")
-GARMENTS = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
-LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-MERGED = (
-    *DIGITS,
-    *LETTERS,
-    *"abdefghnqrt",
-)  # small letters that look like their capitals are these
-LABEL_NAMES = {
-    "mnist": DIGITS,
-    "fashion_mnist": GARMENTS,
-    "qmnist": DIGITS,
-    "emnist-mnist": DIGITS,
-    "emnist-digits": DIGITS,
-    "emnist-letters": ("none", *LETTERS),  # its labels begin at 1
-    "emnist-balanced": MERGED,
-    "emnist-bymerge": MERGED,
-    "emnist-byclass": (*DIGITS, *LETTERS, *map(str.lower, LETTERS)),
-}
-N_CLASSES = {
-    "mnist": 10,
-    "fashion_mnist": 10,
-    "kmnist": 10,
-}  # by the folder's name: a larger label is damage
 
 
 class _Set(NamedTuple):
@@ -88,8 +52,7 @@ class _Set(NamedTuple):
 
 
 def find_folder(path: Path) -> Path | None:
-    """The folder of IDX images in `path`: itself, its `raw`, or torchvision's `NAME/raw`; None if
-    there is none.
+    """The folder of IDX images in `path`: itself, its `raw`, torchvision's `NAME/raw`; or None.
 
     Raises:
         InputError: several such folders, so that one must be chosen.
@@ -101,7 +64,8 @@ def find_folder(path: Path) -> Path | None:
     if len(found) > 1:
         names = ", ".join(folder.parent.name for folder in found)
         raise InputError(
-            f"{path} holds several data sets ({names}): give one of them, for example {found[0].parent}"
+            f"{path} holds several data sets ({names}): give one of them, for example "
+            f"{found[0].parent}"
         )
     return found[0] if found else None
 
@@ -112,15 +76,12 @@ def is_named_so(path: Path) -> bool:
 
 
 def looks_like_idx(start: bytes) -> bool:
-    """Whether a file that begins so is IDX: two zero bytes, a type of whole numbers, at most four
-    axes.
-    """
+    """Whether a file that begins so is IDX: two zero bytes, a known type, 1 to 4 axes."""
     return len(start) >= 4 and start[:2] == b"\0\0" and start[2] in TYPES and 1 <= start[3] <= 4
 
 
 def read_folder(folder: Path, request: Request) -> Reading:
-    """Train and test images with their labels, as the sites of MNIST, EMNIST and QMNIST and
-    torchvision name the files.
+    """Train and test images with their labels, as the sites and torchvision name the files.
 
     Raises:
         InputError: a file is damaged, labels do not fit the images, or several sets lie there.
@@ -129,7 +90,8 @@ def read_folder(folder: Path, request: Request) -> Reading:
     if len(sets) > 1:
         names = ", ".join(sets)
         raise InputError(
-            f"{folder} holds several data sets ({names}): move the files of one into a folder, or give a file of images"
+            f"{folder} holds several data sets ({names}): move the files of one into a folder, or "
+            "give a file of images"
         )
     found = next(iter(sets.values()))
     set_folder = folder.resolve().parent if folder.name == "raw" else folder.resolve()
@@ -156,8 +118,7 @@ def read_folder(folder: Path, request: Request) -> Reading:
 
 
 def read_file(path: Path, request: Request) -> Reading:
-    """A single IDX file of images; the labels come from the file beside it whose name says so, if
-    there is one.
+    """One IDX file of images; the labels come from the file beside it whose name says so, if any.
 
     Raises:
         InputError: damaged, or no images, or a split was asked for.
@@ -166,7 +127,8 @@ def read_file(path: Path, request: Request) -> Reading:
     images = read_images(path)
     match = FILE.fullmatch(path.name)
     if match is not None and match["set"]:
-        found, split = _sets(path.parent).get(match["set"]), SPLITS[match["split"]]
+        found = _sets(path.parent).get(match["set"])
+        split = SPLITS[match["split"]]
         labels_path = found.labels.get(split) if found is not None else None
         labels = None if labels_path is None else read_labels(labels_path, len(images))
         return _reading(images, labels, match["set"], path.parent)
@@ -178,13 +140,11 @@ def read_file(path: Path, request: Request) -> Reading:
 
 
 def _reading(images: np.ndarray, labels: np.ndarray | None, name: str, folder: Path) -> Reading:
-    """With the names of the labels; the images of EMNIST upright, since its files hold them
-    transposed.
-    """
+    """With the labels' names; EMNIST's images upright, since its files hold them transposed."""
     names = (
         None
         if labels is None
-        else _read_mapping(folder / f"{name}-mapping.txt") or LABEL_NAMES.get(name)
+        else read_mapping(folder / f"{name}-mapping.txt") or LABEL_NAMES.get(name)
     )
     if names is not None and labels is not None and labels.size and labels.max() >= len(names):
         names = None
@@ -193,28 +153,6 @@ def _reading(images: np.ndarray, labels: np.ndarray | None, name: str, folder: P
         images = np.ascontiguousarray(images.transpose(0, 2, 1, 3))
     words = ("EMNIST's pictures turned upright",) if is_transposed else ()
     return Reading(images, labels, names, name, taken=words)
-
-
-def _read_mapping(path: Path) -> tuple[str, ...] | None:
-    """The names of the labels as EMNIST has them: on each line a label and the codes of its
-    letters; the first counts.
-
-    None if there is no such file, or it does not say that.
-    """
-    try:
-        rows = [
-            [int(word) for word in line.split()]
-            for line in path.read_text(encoding="ascii").splitlines()
-            if line
-        ]
-        names = {row[0]: chr(row[1]) for row in rows}
-        return (
-            tuple(names.get(label, "none") for label in range(max(names) + 1))
-            if min(names) >= 0
-            else None
-        )
-    except (OSError, ValueError, IndexError):
-        return None
 
 
 def read_images(path: Path) -> UInt8[np.ndarray, "n h w c"]:
@@ -226,13 +164,14 @@ def read_images(path: Path) -> UInt8[np.ndarray, "n h w c"]:
     array = _read_array(path)
     if array.ndim == 1:
         raise InputError(
-            f"{path} holds labels (magic number 2049), expected images (2051): give the file of images"
+            f"{path} holds labels (magic number 2049), expected images (2051): give the file of "
+            "images"
         )
     if array.ndim == 3:
         array = array[..., None]
     if array.ndim != 4 or array.shape[3] not in (1, 3):
         raise InputError(
-            f"{path}: expected images [n, h, w] or [n, h, w, 1 or 3], found shape {array.shape}"
+            f"{path}: expected images [n, h, w] or [n, h, w, 1 or 3], got shape {array.shape}"
         )
     return array
 
@@ -250,7 +189,8 @@ def read_labels(
         array = array[:, 0]
     if array.ndim != 1:
         raise InputError(
-            f"{path} holds an array of {array.ndim} axes, expected labels (magic number 2049), one axis"
+            f"{path} holds an array of {array.ndim} axes, expected labels (magic number 2049), "
+            "one axis"
         )
     return check_labels(array, n_images, str(path), n_classes=n_classes)
 
@@ -260,16 +200,13 @@ def _holds_images(folder: Path) -> bool:
 
 
 def _sets(folder: Path) -> dict[str, _Set]:
-    """The data sets in a folder that have a file of images, by what the names of their files begin
-    with.
-    """
+    """The sets in a folder that have a file of images, by how the names of their files begin."""
     if not folder.is_dir():
         return {}
     sets: dict[str, _Set] = {}
     matches = [match for name in os.listdir(folder) if (match := FILE.fullmatch(name)) is not None]
-    for match in sorted(
-        matches, key=lambda match: match.string
-    ):  # the unpacked file before the packed one
+    matches.sort(key=lambda match: match.string)  # the unpacked file before the packed one
+    for match in matches:
         place = folder / match.string
         if place.is_file():
             found = sets.setdefault(match["set"], _Set(match["set"], {}, {}))
@@ -299,16 +236,19 @@ def _parse(
     # Before anything is allocated: a damaged or hostile header may claim terabytes.
     if expected > path.stat().st_size * (MAX_DEFLATE_RATIO if gzipped else 1):
         raise InputError(
-            f"{path} is cut short: its header promises {expected} values, more than it can hold: fetch it again"
+            f"{path} is cut short: its header promises {expected} values, more than it can hold: "
+            "fetch it again"
         )
     if gzipped and expected > LARGEST_UNPACKED:
         raise InputError(
-            f"{path} would unpack to {expected / 2**30:.1f} GiB, more than the {LARGEST_UNPACKED >> 30} that are "
-            "allowed: if that is meant, unpack it with gunzip first"
+            f"{path} would unpack to {expected / 2**30:.1f} GiB, more than the "
+            f"{LARGEST_UNPACKED >> 30} that are allowed: if that is meant, unpack it with gunzip "
+            "first"
         )
     if not expected:
         raise InputError(
-            f"{path} holds no pixels, its header says shape {shape}: fetch it again, or give another file"
+            f"{path} holds no pixels, its header says shape {shape}: fetch it again, or give "
+            "another file"
         )
     values = bytearray()
     while len(values) <= expected and (chunk := stream.read(CHUNK)):
@@ -318,7 +258,8 @@ def _parse(
             ("cut short", len(values)) if len(values) < expected else ("too long", "more")
         )
         raise InputError(
-            f"{path} is {problem}: its header promises {expected} values, found {found}: fetch it again"
+            f"{path} is {problem}: its header promises {expected} values, got {found}: fetch it "
+            "again"
         )
     return np.frombuffer(values, dtype).reshape(shape)
 
@@ -335,7 +276,8 @@ def _read_header(
         )
     if start[2] not in types:
         raise InputError(
-            f"{path}: its values have IDX type {start[2]:#04x}, expected 0x08 (uint8): save it as .npy"
+            f"{path}: its values have IDX type {start[2]:#04x}, expected 0x08 (uint8): save it as "
+            ".npy"
         )
     lengths = stream.read(4 * start[3])
     if len(lengths) < 4 * start[3]:

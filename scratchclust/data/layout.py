@@ -1,6 +1,4 @@
-"""What the folders above pictures mean, told by paths alone: a wrapper around all of them, splits,
-classes.
-"""
+"""What the folders above pictures mean, by paths alone: a wrapper around all, splits, classes."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -26,9 +24,8 @@ class Layout(NamedTuple):
 
     # the folders around everything that were looked through, "" or such as "photos/2024/"
     wrapper: str
-    splits: dict[
-        str, tuple[str, ...]
-    ]  # the folders of each split, as "photos/train/"; empty if it is not divided
+    # the folders of each split, as "photos/train/"; empty if it is not divided
+    splits: dict[str, tuple[str, ...]]
     level: int  # at which class folders lie: 0 is the folder itself
     names: tuple[str, ...]  # of the classes, in natural order; empty unless there are two
 
@@ -94,9 +91,7 @@ def in_words(layout: Layout, names: Sequence[str]) -> list[str]:
 
 
 def _through_wrappers(files: Sequence[str], level: int) -> int:
-    """The first level at which the files do not all lie in the same folder, or in one named like a
-    split.
-    """
+    """The first level at which not all files lie in one folder, or in one named like a split."""
     while len(folders := {folder_at(path, level) for path in files}) == 1:
         folder = next(iter(folders))
         if not folder or folder.casefold() in SPLIT_NAMES:

@@ -1,6 +1,4 @@
-"""The files below a folder: in natural order, without the folders of runs, with what cannot be
-opened named.
-"""
+"""The files below a folder, in natural order: without those of runs, unusable ones apart."""
 
 import os
 import re
@@ -21,9 +19,7 @@ class Listing(NamedTuple):
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is that of a run, finished or at work: its figures and its table are no
-    pictures to cluster.
-    """
+    """Whether a folder is that of a run, finished or at work: its figures are no data."""
     if folder.name.endswith(".partial"):
         return any((folder / name).is_file() for name in (".lock", "log.txt"))
     return (folder / "metrics.json").is_file() and any(
@@ -83,7 +79,8 @@ def natural_key(path: str) -> list[tuple[list[tuple[str, int, str]], str]]:
 
 def _why_unusable(path: Path) -> str:
     if path.is_symlink():
-        return f"a link to {os.readlink(path)}, which is not there: fetch it, as by `git annex get` or `dvc pull`"
+        fetch = "fetch it, as by `git annex get` or `dvc pull`"
+        return f"a link to {os.readlink(path)}, which is not there: {fetch}"
     return "neither a file nor a folder"
 
 

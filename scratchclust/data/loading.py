@@ -1,6 +1,4 @@
-"""`load`: from a name or a path to a `Dataset`; it finds the reader and does what is the same for
-all of them.
-"""
+"""`load`: from a name or a path to a `Dataset`; the reader, and what is the same for all."""
 
 import os
 from collections.abc import Callable
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import UInt8
 
+from scratchclust.checks import that_is
 from scratchclust.data.dataset import (
     Dataset,
     Fit,
@@ -19,7 +18,7 @@ from scratchclust.data.dataset import (
     check_limit,
     check_size,
     drawn_order,
-    expanded,
+    expand_home,
     is_class_by_class,
     pixels_sha256,
 )
@@ -28,6 +27,7 @@ from scratchclust.errors import InputError
 if TYPE_CHECKING:
     from scratchclust.data.prepared import PreparedSet
 
+CHANNELS = that_is("1 (grey), 3 (RGB) or None (as they are)", lambda value: value in (None, 1, 3))
 BLOCK = 1024  # images converted at once
 FITTED = {"crop": "cut to the centre", "pad": "whole on a black ground", "squeeze": "squeezed"}
 
@@ -87,10 +87,7 @@ def load(
         InputError: nothing of that name, or something that cannot be used; the line says which file
             and what to do.
     """
-    if channels not in (None, 1, 3):
-        raise InputError(
-            f"channels must be 1 (grey), 3 (RGB) or None (as they are), found {channels!r}"
-        )
+    CHANNELS("channels", channels)
     pair = check_size(size)
     request = Request(
         split, check_limit(limit), pair, strict, verbose, seed, tell, check_fit(fit, pair)
@@ -110,8 +107,7 @@ def prepare(
     data_dir: str | os.PathLike[str] | None = None,
     verbose: bool = False,
 ) -> "PreparedSet":
-    """Check a data set that is there, or prepare it with TensorFlow Datasets (extra `prepare`, and
-    the network).
+    """Check a data set that is there, or prepare it: with the extra `prepare`, and a network.
 
     Args:
         name: a data set of TensorFlow Datasets, or `digits`.
@@ -126,7 +122,7 @@ def prepare(
         from scratchclust.data.digits import describe
 
         return describe()
-    from scratchclust.data.prepared import check_or_prepare
+    from scratchclust.data.preparing import check_or_prepare
 
     return check_or_prepare(name, data_dir=data_dir, verbose=verbose)
 
@@ -139,7 +135,7 @@ def _read(
 ) -> Reading:
     if not os.fspath(name_or_path):
         raise InputError("the name of the data is empty: give a data set's name or a path")
-    path = expanded(name_or_path)
+    path = expand_home(name_or_path)
     if _exists(path):
         from scratchclust.data.formats import read_path
 
@@ -150,7 +146,10 @@ def _read(
     if isinstance(name_or_path, os.PathLike) or (
         os.sep in name and not is_prepared(name, data_dir)
     ):
-        known = " (a prepared data set's configuration is named like this too: `scratchclust data NAME` prepares it)"
+        known = (
+            " (a prepared data set's configuration is named like this too: "
+            "`scratchclust data NAME` prepares it)"
+        )
         raise InputError(
             f"{name}: no such file or folder: check the path{known if NAME.fullmatch(name) else ''}"
         )
@@ -173,17 +172,17 @@ def _finish(reading: Reading, request: Request, channels: int | None, source: st
         if labels is not None and is_class_by_class(labels):
             chosen = np.sort(drawn_order(labels, request.seed)[:n])
         images = np.array(images[chosen])
-    n_before, shape_before = len(reading.images), images.shape[1:3]
+    n_before = len(reading.images)
+    shape_before = images.shape[1:3]
     if not images.size:
         raise InputError(
             f"{source} holds no pixels, its images have shape {images.shape}: give other images"
         )
     if request.size is not None and images.shape[1:3] != request.size:
-        images = _resized(images, request.size, request.fit)
+        images = _resize(images, request.size, request.fit)
     images = _with_channels(images, channels)
-    if not (
-        images.flags.writeable and images.flags.c_contiguous
-    ):  # the map of a file, or one value many times
+    # not so is the map of a file, or one value many times
+    if not (images.flags.writeable and images.flags.c_contiguous):
         images = np.array(images, order="C")
     return Dataset(
         images=images,
@@ -205,7 +204,8 @@ def _words(
     n, height, width, n_channels = images.shape
     words = [f"{n} of {n_before} images" if n < n_before else f"{n} images"]
     words.append(
-        f"{height}x{width} {'grey' if n_channels == 1 else 'RGB'}, values {images.min()} to {images.max()}"
+        f"{height}x{width} {'grey' if n_channels == 1 else 'RGB'}, values {images.min()} to "
+        f"{images.max()}"
     )
     if request.size is not None:
         whole = shape_before[0] * width == shape_before[1] * height and shape_before != (
@@ -218,14 +218,14 @@ def _words(
     return words
 
 
-def _resized(
+def _resize(
     images: UInt8[np.ndarray, "n h w c"], size: tuple[int, int], fit: Fit = "crop"
 ) -> UInt8[np.ndarray, "n height width c"]:
-    from scratchclust.data.pictures import fitted_array
+    from scratchclust.data.pictures import fit_array
 
     resized = np.empty((len(images), *size, images.shape[3]), np.uint8)
     for i, image in enumerate(images):
-        resized[i] = fitted_array(image, size, fit)
+        resized[i] = fit_array(image, size, fit)
     return resized
 
 

@@ -1,6 +1,4 @@
-"""One picture: from a file that Pillow reads to uint8 RGB pixels, or to 16-bit grey whose white is
-not declared.
-"""
+"""One picture: from its file to uint8 RGB pixels, or to 16-bit grey whose white is not declared."""
 
 import warnings
 from collections.abc import Iterator
@@ -18,7 +16,10 @@ from scratchclust.data.depth import LARGEST, to_bytes
 from scratchclust.data.profiles import to_srgb
 from scratchclust.data.signatures import AVIF, HEIC
 
-MAX_SAMPLE, BITS_PER_SAMPLE, LARGEST_SAMPLE = 281, 258, 341  # tags of TIFF
+# tags of TIFF
+MAX_SAMPLE = 281
+BITS_PER_SAMPLE = 258
+LARGEST_SAMPLE = 341
 # of JPEG 2000; 42 bytes after it the bits of the first component, less one
 SIZE_MARKER = b"\xff\x4f\xff\x51"
 
@@ -31,17 +32,15 @@ CURES = {  # by the kinds of `signatures`: Pillow's name for the format, and wha
 class Picture(NamedTuple):
     """What `decode` gives."""
 
-    pixels: (
-        np.ndarray
-    )  # [h, w, 3] uint8; or [h, w] uint16, if it depends on the whole set which value is white
+    # [h, w, 3] uint8; or [h, w] uint16, if it depends on the whole set which value is white
+    pixels: np.ndarray
     largest: int = 0  # of those 16-bit numbers, before they were brought to a size
     is_upper_byte: bool = False  # 16-bit colour, of which Pillow gives the upper eight bits
 
 
 @contextmanager
 def strict_pillow() -> Iterator[None]:
-    """Make Pillow's doubt about a decompression bomb an error, and keep its remarks on odd files
-    from the user.
+    """Make Pillow's doubt about a decompression bomb an error, and keep its remarks from the user.
 
     Warning filters belong to the process, not to a thread: enter this once around the threads that
     decode.
@@ -57,8 +56,7 @@ def strict_pillow() -> Iterator[None]:
 
 @cache
 def formats() -> tuple[str, ...]:
-    """The names of all formats that Pillow knows, in the order in which they are tried: the same in
-    every process.
+    """The formats that Pillow knows, in the order of trying them: the same in every process.
 
     HEIC is among them where pillow-heif is installed (the extra `heic`); that is told to Pillow
     here, before any thread starts.
@@ -101,7 +99,7 @@ def decode(path: Path, size: tuple[int, int] | None, fit: Fit = "crop") -> Pictu
     Args:
         path: the picture.
         size: (height, width) to bring it to; None leaves its size.
-        fit: how, see `fitted`.
+        fit: how, see `fit_picture`.
 
     Raises:
         ValueError: a decompression bomb: so many pixels that Pillow suspects an attack.
@@ -119,11 +117,12 @@ def decode(path: Path, size: tuple[int, int] | None, fit: Fit = "crop") -> Pictu
             rgb = to_rgb(to_srgb(ImageOps.exif_transpose(picture)))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(
-            f"so many pixels that it may be a decompression bomb (the limit is {Image.MAX_IMAGE_PIXELS}): "
-            "save it smaller"
+            "so many pixels that it may be a decompression bomb (the limit is "
+            f"{Image.MAX_IMAGE_PIXELS}): save it smaller"
         ) from error
     return Picture(
-        np.asarray(rgb if size is None else fitted(rgb, size, fit)), is_upper_byte=is_upper_byte
+        np.asarray(rgb if size is None else fit_picture(rgb, size, fit)),
+        is_upper_byte=is_upper_byte,
     )
 
 
@@ -143,7 +142,7 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
 
 
-def fitted(picture: Image.Image, size: tuple[int, int], fit: Fit = "crop") -> Image.Image:
+def fit_picture(picture: Image.Image, size: tuple[int, int], fit: Fit = "crop") -> Image.Image:
     """The picture in a size that may have other proportions.
 
     Bilinear with antialiasing: where the proportions are those of the size it is
@@ -168,12 +167,12 @@ def fitted(picture: Image.Image, size: tuple[int, int], fit: Fit = "crop") -> Im
     return ground
 
 
-def fitted_array(
+def fit_array(
     image: UInt8[np.ndarray, "h w c"], size: tuple[int, int], fit: Fit = "crop"
 ) -> UInt8[np.ndarray, "height width c"]:
-    """`fitted` for an image of 1 or 3 channels."""
+    """`fit_picture` for an image of 1 or 3 channels."""
     picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-    return np.asarray(fitted(picture, size, fit)).reshape(*size, image.shape[2])
+    return np.asarray(fit_picture(picture, size, fit)).reshape(*size, image.shape[2])
 
 
 def is_grey(rgb: UInt8[np.ndarray, "h w 3"]) -> bool:
@@ -188,7 +187,9 @@ def _deep(picture: Any, size: tuple[int, int] | None, fit: Fit) -> Picture:
     _check_range(values, LARGEST)
     largest = int(values.max())
     if size is not None:
-        values = np.rint(np.asarray(fitted(Image.fromarray(values.astype(np.float32)), size, fit)))
+        values = np.rint(
+            np.asarray(fit_picture(Image.fromarray(values.astype(np.float32)), size, fit))
+        )
     values = values.astype(np.uint16)
     if white is None:
         return Picture(values, largest)
@@ -196,9 +197,7 @@ def _deep(picture: Any, size: tuple[int, int] | None, fit: Fit) -> Picture:
 
 
 def _declared_white(picture: Any) -> int | None:
-    """The value that the file says is white; None if it says no more than that its numbers have 16
-    bits.
-    """
+    """The value that the file says is white; None if it says only that its numbers have 16 bits."""
     if picture.format == "PPM":  # Pillow has brought the file's own white to 65535
         return LARGEST
     if picture.format == "JPEG2000":

@@ -1,20 +1,16 @@
-"""Data sets that TensorFlow Datasets prepared: where they lie, what they hold, and how to get one."""
+"""Data sets that TensorFlow Datasets prepared: where they lie, what they hold, and what to do where
+one is missing. `preparing.py` makes them.
+"""
 
 import difflib
 import hashlib
-import importlib.util
-import io
 import json
-import logging
 import os
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scratchclust.data.dataset import expanded, one_line
+from scratchclust.data.dataset import expand_home, one_line
 from scratchclust.errors import InputError
 
 VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -46,7 +42,10 @@ WELL_KNOWN = (
     "imagenette",
 )
 IDX_SETS = ("mnist", "fashion_mnist", "kmnist")
-IDX_FILES = "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz"
+IDX_FILES = (
+    "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, "
+    "t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz"
+)
 
 
 class PreparedSet(NamedTuple):
@@ -66,15 +65,12 @@ class PreparedSet(NamedTuple):
 
 
 def data_root(data_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Where prepared sets lie: the argument, the environment's TFDS_DATA_DIR, or TensorFlow
-    Datasets' own default.
-    """
-    return expanded(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
+    """Where prepared sets lie: the argument, TFDS_DATA_DIR, or TensorFlow Datasets' own default."""
+    return expand_home(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
 
 
 def find_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path | None:
-    """The folder of a prepared set: `name`, `name/configuration`, `name:1.2.3`; None if there is
-    none.
+    """The folder of a prepared set, `name`, `name/configuration`, `name:1.2.3`; None without one.
 
     Without a version it is the newest; without a configuration the only one that is there.
 
@@ -125,8 +121,9 @@ def splits_of(folder: Path) -> dict[str, int]:
         ) from error
     if info.get("fileFormat") != "array_record":
         raise InputError(
-            f"{folder} is in the format {info.get('fileFormat')!r}, expected array_record, which needs no TensorFlow: "
-            "move it away and prepare the set again with `scratchclust data NAME`"
+            f"{folder} is in the format {info.get('fileFormat')!r}, expected array_record, which "
+            "needs no TensorFlow: move it away and prepare the set again with `scratchclust data "
+            "NAME`"
         )
     return splits
 
@@ -137,37 +134,19 @@ def name_of(folder: Path, root: Path) -> str:
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 of a prepared set's description and its files' names, sizes and times; cheap, not of
-    their contents.
-    """
+    """SHA-256 of a set's description and its files' names, sizes and times, not of contents."""
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        status = (
-            path.stat()
-        )  # records are padded: a set prepared anew may well have the old one's sizes
+        # not sizes alone: records are padded, and a set prepared anew may well have the old ones
+        status = path.stat()
         digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
         if path.suffix == ".json":
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def check_or_prepare(
-    name: str, *, data_dir: str | os.PathLike[str] | None = None, verbose: bool = False
-) -> PreparedSet:
-    """See `scratchclust.data.prepare`."""
-    root = data_root(data_dir)
-    folder = find_prepared(name, root)
-    if folder is None:
-        folder = _prepare(name, root, verbose=verbose)
-    from scratchclust.data.tfds import describe
-
-    return describe(folder, name_of(folder, root))
-
-
 def why_no_tfds() -> str | None:
-    """None if TensorFlow Datasets can be imported, else what is wrong with it: it is missing, or
-    broken.
-    """
+    """None if TensorFlow Datasets can be imported, else what is wrong: it is missing, or broken."""
     try:
         import tensorflow_datasets  # noqa: F401
     # Broken: what it imports in turn is missing or of a version that it does not bear, and that
@@ -180,23 +159,46 @@ def why_no_tfds() -> str | None:
 
 
 def missing(name: str, root: Path) -> InputError:
-    """The error for a set that is not there: in one line what was looked for, and every way to get
-    it.
-    """
-    if unknown := _unknown(name):
-        return unknown
+    """The error for a set that is not there: what was looked for, and every way to get it."""
+    if error := unknown(name):
+        return error
     problem = why_no_tfds()
     problem = f" (and TensorFlow Datasets, which runs on Linux, {problem})" if problem else ""
     prepare = f"run `scratchclust data {name}`, which needs a network and {INSTALL_TO_PREPARE}"
-    return InputError(f"{name!r} is not prepared in {root}{problem}: {_ways(prepare, name, root)}")
+    return InputError(
+        f"{name!r} is not prepared in {root}{problem}: {ways_to(prepare, name, root)}"
+    )
 
 
-def _ways(first: str, name: str, root: Path) -> str:
+def ways_to(first: str, name: str, root: Path) -> str:
     """The first way to a set, and for the well-known ones the way without TensorFlow."""
     base = name.split(":")[0]
     if base == "cifar10":
-        return f"{first}; or fetch CIFAR-10's binary version, cifar-10-binary.tar.gz, and give its path instead"
+        archive = "CIFAR-10's binary version, cifar-10-binary.tar.gz"
+        return f"{first}; or fetch {archive}, and give its path instead"
     return f"{first}; or {_idx_way(root)}" if base in IDX_SETS else first
+
+
+def unknown(name: str) -> InputError | None:
+    """The error for a name that TensorFlow Datasets does not know; None if it may know it."""
+    base = re.split("[:/]", name)[0]
+    try:
+        import tensorflow_datasets as tfds
+
+        known = tfds.list_builders(with_community_datasets=False)
+        is_complete = True
+    except Exception:  # `why_no_tfds` tells; a name that looks like another can be told without it
+        known = [*WELL_KNOWN]
+        is_complete = False
+    similar = difflib.get_close_matches(
+        base, ["digits", *known], n=3, cutoff=0.6 if is_complete else 0.75
+    )
+    if base in known or not (similar or is_complete):
+        return None
+    meant = ", ".join(dict.fromkeys(similar))
+    hint = f", did you mean {meant}?" if similar else ": give a data set's name or an existing path"
+    what = "no data set of TensorFlow Datasets" if is_complete else "no well-known data set"
+    return InputError(f"{name!r} is no file or folder here and {what}{hint}")
 
 
 def _idx_way(root: Path) -> str:
@@ -209,102 +211,6 @@ def _idx_way(root: Path) -> str:
     if there is not None:
         return f"give the folder of IDX files that is there, {there}, instead of the name"
     return f"put {IDX_FILES} into a folder and give its path instead of the name"
-
-
-def _unknown(name: str) -> InputError | None:
-    """The error for a name that TensorFlow Datasets does not know; None if it does, or cannot be
-    asked.
-    """
-    base = re.split("[:/]", name)[0]
-    try:
-        import tensorflow_datasets as tfds
-
-        known, is_complete = tfds.list_builders(with_community_datasets=False), True
-    except Exception:  # `why_no_tfds` tells; a name that looks like another can be told without it
-        known, is_complete = [*WELL_KNOWN], False
-    similar = difflib.get_close_matches(
-        base, ["digits", *known], n=3, cutoff=0.6 if is_complete else 0.75
-    )
-    if base in known or not (similar or is_complete):
-        return None
-    meant = ", ".join(dict.fromkeys(similar))
-    hint = f", did you mean {meant}?" if similar else ": give a data set's name or an existing path"
-    what = "no data set of TensorFlow Datasets" if is_complete else "no well-known data set"
-    return InputError(f"{name!r} is no file or folder here and {what}{hint}")
-
-
-def _prepare(name: str, root: Path, *, verbose: bool) -> Path:
-    """Download and prepare with TensorFlow Datasets; the folder of the prepared set."""
-    if unknown := _unknown(name):
-        raise unknown
-    problems = {"tensorflow_datasets": why_no_tfds(), "tensorflow": _why_no_tensorflow()}
-    for module, problem in problems.items():
-        if problem is not None:
-            install = f"install what prepares it, {INSTALL_TO_PREPARE}"
-            raise InputError(
-                f"{name!r} is not prepared in {root}, and {module} {problem}: {_ways(install, name, root)}"
-            )
-    import tensorflow_datasets as tfds
-
-    try:
-        with _few_retries(), _messages(verbose):
-            builder = tfds.builder(name, data_dir=root)
-            builder.download_and_prepare(file_format="array_record")
-    # Among others no network (requests' errors are OSErrors), a refused or a broken download, a set
-    # that wants files put by hand, a package that only this set needs, a version or a configuration
-    # that does not exist.
-    except Exception as error:
-        # requests' own ConnectionError quotes addresses and pools at length.
-        reason = "no connection" if type(error).__name__ == "ConnectionError" else one_line(error)
-        by_network = isinstance(error, OSError | tfds.download.DownloadError)
-        cure = (
-            "check the network and try again" if by_network else "mend what it says and try again"
-        )
-        retry = f"TensorFlow Datasets failed ({reason}), so {cure}"
-        raise InputError(
-            f"{name!r} is not prepared in {root}: {_ways(retry, name, root)}"
-        ) from error
-    return Path(builder.data_dir)
-
-
-def _why_no_tensorflow() -> str | None:
-    return "is not installed" if importlib.util.find_spec("tensorflow") is None else None
-
-
-@contextmanager
-def _few_retries() -> Iterator[None]:
-    """Give up after seconds without a network: TensorFlow Datasets would try ten times, for five
-    minutes.
-    """
-    from tensorflow_datasets.core.download import downloader
-
-    before = downloader.MAX_RETRIES
-    downloader.MAX_RETRIES = 3
-    try:
-        yield
-    finally:
-        downloader.MAX_RETRIES = before
-
-
-@contextmanager
-def _messages(shown: bool) -> Iterator[None]:
-    """Send what TensorFlow Datasets tells to standard error, or nowhere; standard output is for
-    results.
-    """
-    import tensorflow_datasets as tfds
-
-    # It warns of each failed attempt; the error that follows the last one says it all.
-    retries = logging.getLogger("urllib3.connectionpool")
-    level = retries.level
-    retries.setLevel(logging.ERROR)
-    if not shown:
-        tfds.disable_progress_bar()
-    try:
-        with redirect_stdout(sys.stderr if shown else io.StringIO()):
-            yield
-    finally:
-        tfds.enable_progress_bar()
-        retries.setLevel(level)
 
 
 def _versions(folder: Path, version: str | None) -> list[Path]:

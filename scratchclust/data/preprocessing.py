@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Float32, Num
 
+from scratchclust.data.dataset import check_size
 from scratchclust.errors import InputError
 
 LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)  # red, green, blue: ITU-R BT.601
@@ -83,7 +84,7 @@ def standardise(
     """
     if (mean is None) != (scale is None):
         raise InputError(
-            "standardise needs mean and scale together, found only one: pass both of an earlier call"
+            "standardise needs mean and scale together, got only one: pass both of an earlier call"
         )
     if mean is None or scale is None:
         mean, scale = _mean_and_scale(X)
@@ -108,8 +109,6 @@ def resize(
     Raises:
         InputError: the size is not one or two whole numbers of at least 1.
     """
-    from scratchclust.data.dataset import check_size
-
     height, width = check_size(size) or images.shape[1:3]
     rows = resampling_matrix(images.shape[1], height)
     columns = resampling_matrix(images.shape[2], width)
@@ -149,6 +148,7 @@ def _n_channels(images: np.ndarray) -> int:
     n_channels = images.shape[3]
     if n_channels not in (1, 3):
         raise InputError(
-            f"expected images with 1 or 3 channels, found {n_channels} in shape {images.shape}: give RGB"
+            f"expected images with 1 or 3 channels, got {n_channels} in shape {images.shape}: "
+            "give RGB"
         )
     return n_channels

@@ -53,9 +53,8 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """From the profile to sRGB; None if it is broken, of other channels, or sRGB itself."""
     output = mode if mode == "RGBA" else "RGB"
     flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
-    if (
-        mode == "L"
-    ):  # of which only a table is made: no short cuts, which are coarse where it is dark
+    if mode == "L":
+        # only a table is made of it: without short cuts, which are coarse where it is dark
         flags |= ImageCms.Flags.NOOPTIMIZE
     try:
         transform = ImageCms.ImageCmsTransform(

@@ -1,13 +1,12 @@
-"""What a file is, by the bytes that it starts with: to say of files that are not read what they
-are.
-"""
+"""What a file is, by the bytes that it starts with: also to say what a file is that is not read."""
 
 import gzip
 import zlib
 from pathlib import Path
 
 START = 512  # bytes that decide
-GZIP, NUMPY = b"\x1f\x8b", b"\x93NUMPY"
+GZIP = b"\x1f\x8b"
+NUMPY = b"\x93NUMPY"
 SIGNATURES = (
     (b"PK\x03\x04", "a zip archive"),
     (GZIP, "a gzip file"),
@@ -38,7 +37,8 @@ SIGNATURES = (
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
 )
-HEIC, AVIF = "a HEIC picture", "an AVIF picture"
+HEIC = "a HEIC picture"
+AVIF = "an AVIF picture"
 PLACED = (
     (257, b"ustar", "a tar archive"),
     (128, b"DICM", "a DICOM picture"),

@@ -1,6 +1,4 @@
-"""Images from prepared TensorFlow Datasets, decoded once without TensorFlow, then read from the
-cache.
-"""
+"""Images of prepared TensorFlow Datasets: decoded once, without TensorFlow, then from the cache."""
 
 import logging
 import os
@@ -12,6 +10,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from scratchclust.data.bars import track
 from scratchclust.data.cache import CachedSplit, cache_root, fetch, store
 from scratchclust.data.dataset import (
     Reading,
@@ -21,7 +20,7 @@ from scratchclust.data.dataset import (
     join_labels,
     one_line,
 )
-from scratchclust.data.pictures import fitted_array
+from scratchclust.data.pictures import fit_array
 from scratchclust.data.prepared import (
     INSTALL_TO_READ,
     PreparedSet,
@@ -33,7 +32,6 @@ from scratchclust.data.prepared import (
     splits_of,
     why_no_tfds,
 )
-from scratchclust.data.progress import track
 from scratchclust.errors import InputError
 
 UNKNOWN = -1  # TensorFlow Datasets' label of images that have none
@@ -138,11 +136,11 @@ def _decode(folder: Path, split: str, request: Request) -> CachedSplit:
     ):
         image = example[source.image_key]
         if request.size is not None:
-            image = fitted_array(image, request.size, request.fit)
+            image = fit_array(image, request.size, request.fit)
         if image.shape != images.shape[1:]:
             raise InputError(
-                f"{folder}: image {i} of {split} has shape {image.shape}, expected {images.shape[1:]}: "
-                "delete the folder and prepare the set again"
+                f"{folder}: image {i} of {split} has shape {image.shape}, expected "
+                f"{images.shape[1:]}: delete the folder and prepare the set again"
             )
         images[i] = image
         if source.label_key is not None:
@@ -157,8 +155,8 @@ def _open(folder: Path) -> _Source:
     """Open a prepared set and find its images and labels."""
     if problem := why_no_tfds():
         raise InputError(
-            f"reading {folder} needs TensorFlow Datasets, which {problem}: {INSTALL_TO_READ}, or give a folder of IDX "
-            "files or CIFAR-10's binary archive"
+            f"reading {folder} needs TensorFlow Datasets, which {problem}: {INSTALL_TO_READ}, or "
+            "give a folder of IDX files or CIFAR-10's binary archive"
         )
     import tensorflow_datasets as tfds
 
@@ -189,7 +187,7 @@ def _open(folder: Path) -> _Source:
 
 
 def _only(features: dict[str, Any], supervised: Sequence[Any], kind: type) -> str | None:
-    """The one feature of this type, or the one of several that the set names as its supervised key."""
+    """The one feature of this type, or of several the one that the set names as its key."""
     found = [key for key, feature in features.items() if type(feature) is kind]
     chosen = [key for key in found if key in supervised] or found
     return chosen[0] if len(chosen) == 1 else None
@@ -214,9 +212,7 @@ def _examples(
 
 @contextmanager
 def _without_advice() -> Iterator[None]:
-    """Keep one line of TensorFlow Datasets from the user: that OpenCV would decode faster. Pillow
-    does, once.
-    """
+    """Keep one line of TensorFlow Datasets from the user: that OpenCV would decode faster."""
 
     def is_news(record: logging.LogRecord) -> bool:
         return "OpenCV is not installed" not in record.getMessage()

@@ -1,5 +1,4 @@
-"""How good is a clustering? Internal scores look at the points alone, agreement scores compare with
-known labels.
+"""How good is a clustering? Internal scores see the points alone, agreement scores known labels.
 
 | score | looks at | best | cost |
 |---|---|---|---|

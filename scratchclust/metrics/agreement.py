@@ -1,8 +1,7 @@
 """Scores of a clustering against known classes: how well do two labelings of the same points agree?
 
-Everything here is counted from one table, n_ij = the number of points of class i in cluster j, with
-the sums a_i = sum_j n_ij and b_j = sum_i n_ij. Only its non-empty cells are kept (a table of a
-million classes and a million clusters has at most n of them). Host code: NumPy in float64, and
+Everything here is counted from one table (`tables.py`), n_ij = the number of points of class i in
+cluster j, with the sums a_i = sum_j n_ij and b_j = sum_i n_ij. Host code: NumPy in float64, and
 Python's integers where products of counts would overflow. Labels are any integers or strings; their
 names never matter, only which points share one.
 
@@ -13,7 +12,7 @@ that compare two partitions (`normalized_mutual_info_score`, `adjusted_rand_scor
 own, as scikit-learn does: they know no other meaning of it.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int, Shaped
@@ -22,24 +21,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from scratchclust.checks import number
-from scratchclust.errors import InputError
-
-NOISE = -1
-
-# [n] integers or strings: an array of NumPy or JAX, a list, a tuple; anything else is refused
-Labels = Any
-
-
-class CrossTable(NamedTuple):
-    """The non-empty cells of the table classes x clusters, in row order."""
-
-    classes: Shaped[np.ndarray, "n_classes"]  # the names of the rows, sorted
-    clusters: Shaped[
-        np.ndarray, "n_clusters"
-    ]  # the names of the columns, sorted; noise, if any, is one of them
-    rows: Int[np.ndarray, "n_cells"]  # i of each cell
-    columns: Int[np.ndarray, "n_cells"]  # j of each cell
-    counts: Int[np.ndarray, "n_cells"]  # n_ij > 0 of each cell
+from scratchclust.metrics.labels import Labels
+from scratchclust.metrics.tables import CrossTable, cross_table
 
 
 class ClusterMatching(NamedTuple):
@@ -47,56 +30,24 @@ class ClusterMatching(NamedTuple):
 
     contingency: Int[np.ndarray, "n_classes n_clusters"]  # the columns in the order of `clusters`
     classes: Shaped[np.ndarray, "n_classes"]  # sorted
-    clusters: Shaped[
-        np.ndarray, "n_clusters"
-    ]  # by matched class; then those without one, by size; noise last
-    matched_class: Int[
-        np.ndarray, "n_clusters"
-    ]  # row matched to each column, -1 where there is none
-
-
-def cross_table(labels_true: Labels, labels_pred: Labels) -> CrossTable:
-    """Counts the points of each class in each cluster.
-
-    Args:
-        labels_true: [n] integers or strings, the classes.
-        labels_pred: [n] integers or strings, the clusters.
-
-    Returns:
-        The non-empty cells with the names of rows and columns. Time O(n log n), memory O(n).
-
-    Raises:
-        InputError: If the labels are empty, of different lengths, not one-dimensional, or no
-            integers or strings.
-    """
-    true, pred = as_labels(labels_true, "labels_true"), as_labels(labels_pred, "labels_pred")
-    if len(true) != len(pred):
-        raise InputError(
-            f"labels_true and labels_pred must name the same points, but have lengths {len(true)} and {len(pred)}: "
-            "pass one label per point in both"
-        )
-    classes, rows = np.unique(true, return_inverse=True)
-    clusters, columns = np.unique(pred, return_inverse=True)
-    cells, counts = np.unique(rows.astype(np.int64) * len(clusters) + columns, return_counts=True)
-    return CrossTable(
-        classes, clusters, cells // len(clusters), cells % len(clusters), counts.astype(np.int64)
-    )
+    # by matched class; then those without one, by size; noise last
+    clusters: Shaped[np.ndarray, "n_clusters"]
+    # row matched to each column, -1 where there is none
+    matched_class: Int[np.ndarray, "n_clusters"]
 
 
 def contingency_matrix(
     labels_true: Labels, labels_pred: Labels
 ) -> Int[np.ndarray, "n_classes n_clusters"]:
-    """The full table n_ij, rows and columns in the sorted order of the labels (noise, -1, is a
-    column like others).
+    """The full table n_ij, rows and columns in the sorted order of the labels (noise is a column).
 
     `cross_table` also gives the names of the rows and columns. Raises what `cross_table` raises.
     """
-    return _dense(cross_table(labels_true, labels_pred))
+    return cross_table(labels_true, labels_pred).contingency
 
 
 def match_clusters(labels_true: Labels, labels_pred: Labels) -> ClusterMatching:
-    """Matches clusters to classes one to one so that as many points as possible lie in matched
-    cells.
+    """Match clusters to classes one to one, as many points as possible in matched cells.
 
         max over injective m of  sum_j n_{m(j), j}
 
@@ -106,14 +57,13 @@ def match_clusters(labels_true: Labels, labels_pred: Labels) -> ClusterMatching:
     `clustering_accuracy` needs no full table. Raises what `cross_table` raises.
     """
     table = cross_table(labels_true, labels_pred)
-    contingency, real = _dense(table), np.flatnonzero(~_is_noise(table.clusters))
+    contingency = table.contingency
+    real = np.flatnonzero(~table.is_noise)
     matched_class = np.full(len(table.clusters), -1, dtype=np.int64)
     rows, columns = linear_sum_assignment(contingency[:, real], maximize=True)
     matched_class[real[columns]] = rows
     unmatched = matched_class < 0
-    by_rank = np.lexsort(
-        (-contingency.sum(axis=0), matched_class, _is_noise(table.clusters), unmatched)
-    )
+    by_rank = np.lexsort((-contingency.sum(axis=0), matched_class, table.is_noise, unmatched))
     return ClusterMatching(
         contingency[:, by_rank], table.classes, table.clusters[by_rank], matched_class[by_rank]
     )
@@ -131,17 +81,17 @@ def clustering_accuracy(labels_true: Labels, labels_pred: Labels) -> float:
 
 
 def _most_matched(table: CrossTable) -> int:
-    """The largest number of points in cells of which no two share a class or a cluster, noise left
-    out.
+    """The most points in cells of which no two share a class or a cluster, noise left out.
 
     A class may also stay alone: it then takes a cluster of its own that nobody else can take. So a
     matching of all classes always exists, which is what SciPy's sparse matching finds; it takes a
     weight of 0 for no edge, hence + 1.
     """
-    real = ~_is_noise(table.clusters)[table.columns]
+    real = ~table.is_noise[table.columns]
     if not real.any():
         return 0
-    n, m = len(table.classes), len(table.clusters)
+    n = len(table.classes)
+    m = len(table.clusters)
     weights = np.concatenate([table.counts[real] + 1, np.ones(n)]).astype(np.float64)
     rows = np.concatenate([table.rows[real], np.arange(n)])
     columns = np.concatenate([table.columns[real], m + np.arange(n)])
@@ -151,15 +101,14 @@ def _most_matched(table: CrossTable) -> int:
 
 
 def purity_score(labels_true: Labels, labels_pred: Labels) -> float:
-    """The fraction of points that belong to the majority class of their cluster: sum_j max_i n_ij /
-    n.
+    """The fraction of points of the majority class of their cluster: sum_j max_i n_ij / n.
 
     It grows with the number of clusters and reaches 1 when each point is its own: compare it at
     equal k only. Noise is wrong: it adds to n and never to the sum. Raises what `cross_table`
     raises.
     """
     table = cross_table(labels_true, labels_pred)
-    majority = _majorities(table)[~_is_noise(table.clusters)]
+    majority = table.majorities[~table.is_noise]
     return float(majority.sum() / table.counts.sum())
 
 
@@ -171,19 +120,18 @@ def mean_cluster_purity(labels_true: Labels, labels_pred: Labels) -> float:
     `cross_table` raises.
     """
     table = cross_table(labels_true, labels_pred)
-    real = ~_is_noise(table.clusters)
-    purities = _majorities(table)[real] / _cluster_sizes(table)[real]
+    real = ~table.is_noise
+    purities = table.majorities[real] / table.cluster_sizes[real]
     return float(purities.mean()) if len(purities) else 0.0
 
 
 def normalized_mutual_info_score(labels_true: Labels, labels_pred: Labels) -> float:
-    """Mutual information over the arithmetic mean of the two entropies: 2 I(U; V) / (H(U) + H(V)),
-    in [0, 1].
+    """Mutual information over the mean of the two entropies, 2 I(U; V) / (H(U) + H(V)), in [0, 1].
 
     Two labelings of one group each agree: 1. Raises what `cross_table` raises.
     """
     table = cross_table(labels_true, labels_pred)
-    mean_entropy = (_entropy(_class_sizes(table)) + _entropy(_cluster_sizes(table))) / 2
+    mean_entropy = (_entropy(table.class_sizes) + _entropy(table.cluster_sizes)) / 2
     return 1.0 if mean_entropy == 0 else min(_mutual_information(table) / mean_entropy, 1.0)
 
 
@@ -198,7 +146,9 @@ def adjusted_rand_score(labels_true: Labels, labels_pred: Labels) -> float:
     A B alone leaves 64 bits behind at n of about 80,000. Raises what `cross_table` raises.
     """
     table = cross_table(labels_true, labels_pred)
-    index, a, b = _pairs(table.counts), _pairs(_class_sizes(table)), _pairs(_cluster_sizes(table))
+    index = _pairs(table.counts)
+    a = _pairs(table.class_sizes)
+    b = _pairs(table.cluster_sizes)
     n_pairs = _pairs(table.counts.sum(keepdims=True))
     denominator = (a + b) * n_pairs - 2 * a * b
     # Zero when both put all points together or both keep all apart: the partitions are equal.
@@ -206,8 +156,7 @@ def adjusted_rand_score(labels_true: Labels, labels_pred: Labels) -> float:
 
 
 def homogeneity_score(labels_true: Labels, labels_pred: Labels) -> float:
-    """1 when each cluster holds points of one class only: h = I(C; K) / H(C), and 1 for a single
-    class.
+    """h = I(C; K) / H(C): 1 when each cluster holds points of one class, and for a single class.
 
     Raises what `cross_table` raises.
     """
@@ -215,8 +164,7 @@ def homogeneity_score(labels_true: Labels, labels_pred: Labels) -> float:
 
 
 def completeness_score(labels_true: Labels, labels_pred: Labels) -> float:
-    """1 when all points of a class lie in one cluster: c = I(C; K) / H(K), and 1 for a single
-    cluster.
+    """c = I(C; K) / H(K): 1 when each class lies in one cluster, and for a single cluster.
 
     Raises what `cross_table` raises.
     """
@@ -224,17 +172,18 @@ def completeness_score(labels_true: Labels, labels_pred: Labels) -> float:
 
 
 def v_measure_score(labels_true: Labels, labels_pred: Labels, *, beta: float = 1.0) -> float:
-    """The weighted harmonic mean of homogeneity h and completeness c: (1 + beta) h c / (beta h +
-    c).
+    """The weighted harmonic mean of homogeneity h and completeness c,
+
+        v = (1 + beta) h c / (beta h + c).
 
     Args:
         labels_true: [n] integers or strings, the classes.
         labels_pred: [n] integers or strings, the clusters.
-        beta: Above 1 completeness weighs more, below 1 homogeneity; 1 gives
+        beta: above 1 completeness weighs more, below 1 homogeneity; 1 gives
             `normalized_mutual_info_score`.
 
     Raises:
-        InputError: If beta is negative, infinite or no number, and what `cross_table` raises.
+        InputError: beta is negative, infinite or no number, and what `cross_table` raises.
     """
     beta = number(least=0.0)("beta", beta)
     h, c = _homogeneity_completeness(cross_table(labels_true, labels_pred))
@@ -242,113 +191,8 @@ def v_measure_score(labels_true: Labels, labels_pred: Labels, *, beta: float = 1
     return (1 + beta) * h * c / denominator if denominator else 0.0
 
 
-def as_labels(labels: Labels, name: str) -> Shaped[np.ndarray, "n"]:
-    """The labels as an array of integers or strings; an InputError that calls them `name` if they
-    are anything else.
-    """
-    array = _as_array(labels, name)
-    if array.ndim != 1:
-        raise InputError(
-            f"{name} must have one dimension, but has shape {array.shape}: pass one label per point"
-        )
-    if len(array) == 0:
-        raise InputError(f"{name} is empty: a score needs at least one point")
-    if array.dtype.kind == "T":  # NumPy's strings of any length, of which some may be missing
-        array = array.astype(object)
-    if array.dtype.kind == "O" and all(isinstance(label, str) for label in array):
-        array = array.astype(str)
-    if array.dtype.kind == "O" and all(_is_whole(label) for label in array):
-        array = array.astype(np.int64)
-    if (
-        array.dtype.kind == "f"
-        and (np.abs(array) < 2**53).all()
-        and np.array_equal(array, np.round(array))
-    ):
-        array = array.astype(np.int64)
-    if array.dtype.kind not in "biuUS":
-        raise InputError(
-            f"{name} must be integers or strings without gaps, but holds {_offender(array)!r}: "
-            "leave points without a label out of both arrays"
-        )
-    return array
-
-
-def _as_array(labels: Labels, name: str) -> np.ndarray:
-    try:
-        array = np.asarray(labels)
-        mixed = array.dtype.kind == "U" and isinstance(
-            labels, list | tuple
-        )  # NumPy would make strings of all
-        return (
-            np.asarray(labels, object)
-            if mixed and not all(isinstance(label, str) for label in labels)
-            else array
-        )
-    except ValueError as error:
-        raise InputError(
-            f"{name} must be a flat list of labels, but its rows have different lengths"
-        ) from error
-
-
-def _is_whole(label: Any) -> bool:
-    """A whole number that 64 bits hold; a table's column of numbers that may have gaps is an array
-    of such objects.
-    """
-    if isinstance(label, float | np.floating):
-        return bool(abs(label) < 2**53) and float(label).is_integer()
-    return isinstance(label, int | np.integer | np.bool_) and -(2**63) <= int(label) < 2**63
-
-
-def _offender(array: np.ndarray) -> Any:
-    """The first label that is neither a whole number nor a string, for the message."""
-    values = array.tolist()
-    bad = (
-        v
-        for v in values
-        if not isinstance(v, str | int) and not (isinstance(v, float) and v.is_integer())
-    )
-    return next(bad, next((v for v in values if not isinstance(v, str)), values[0]))
-
-
-def _is_noise(clusters: Shaped[np.ndarray, "n_clusters"]) -> np.ndarray:
-    if clusters.dtype.kind != "i":  # no unsigned number and no string is -1
-        return np.zeros(len(clusters), dtype=bool)
-    return clusters == NOISE
-
-
-def _dense(table: CrossTable) -> Int[np.ndarray, "n_classes n_clusters"]:
-    contingency = np.zeros((len(table.classes), len(table.clusters)), dtype=np.int64)
-    contingency[table.rows, table.columns] = table.counts
-    return contingency
-
-
-def _class_sizes(table: CrossTable) -> Int[np.ndarray, "n_classes"]:
-    return _sums(table.rows, table.counts, len(table.classes))
-
-
-def _cluster_sizes(table: CrossTable) -> Int[np.ndarray, "n_clusters"]:
-    return _sums(table.columns, table.counts, len(table.clusters))
-
-
-def _sums(
-    groups: Int[np.ndarray, "n_cells"], counts: Int[np.ndarray, "n_cells"], n: int
-) -> np.ndarray:
-    sums = np.zeros(n, dtype=np.int64)
-    np.add.at(sums, groups, counts)
-    return sums
-
-
-def _majorities(table: CrossTable) -> Int[np.ndarray, "n_clusters"]:
-    """max_i n_ij of each cluster."""
-    majorities = np.zeros(len(table.clusters), dtype=np.int64)
-    np.maximum.at(majorities, table.columns, table.counts)
-    return majorities
-
-
 def _pairs(sizes: Int[np.ndarray, "m"]) -> int:
-    """The number of unordered pairs within groups of these sizes: each fits 64 bits below three
-    billion points.
-    """
+    """The unordered pairs within groups of these sizes: 64 bits hold those of 3 billion points."""
     return int((sizes * (sizes - 1) // 2).sum())
 
 
@@ -359,23 +203,25 @@ def _entropy(sizes: Int[np.ndarray, "m"]) -> float:
 
 
 def _mutual_information(table: CrossTable) -> float:
-    """I = sum_ij n_ij / n log(n n_ij / (a_i b_j)), in nats; the logarithm is taken apart, so
-    nothing overflows.
+    """I = sum_ij n_ij / n log(n n_ij / (a_i b_j)), in nats.
+
+    The logarithm is taken apart, so nothing overflows.
     """
     n = table.counts.sum()
     log_ratio = (
         np.log(table.counts / n)
-        - np.log(_class_sizes(table)[table.rows] / n)
-        - np.log(_cluster_sizes(table)[table.columns] / n)
+        - np.log(table.class_sizes[table.rows] / n)
+        - np.log(table.cluster_sizes[table.columns] / n)
     )
     information = float((table.counts / n * log_ratio).sum())
-    return (
-        information if information > np.finfo(np.float64).eps else 0.0
-    )  # rounding must not give -1e-17
+    # rounding must not give -1e-17
+    return information if information > np.finfo(np.float64).eps else 0.0
 
 
 def _homogeneity_completeness(table: CrossTable) -> tuple[float, float]:
     information = _mutual_information(table)
-    entropies = _entropy(_class_sizes(table)), _entropy(_cluster_sizes(table))
-    h, c = (min(information / entropy, 1.0) if entropy else 1.0 for entropy in entropies)
+    h, c = (
+        min(information / entropy, 1.0) if entropy else 1.0
+        for entropy in (_entropy(table.class_sizes), _entropy(table.cluster_sizes))
+    )
     return h, c

@@ -18,24 +18,15 @@ from scipy.spatial.distance import cdist
 
 from scratchclust import rows
 from scratchclust.distances import PRECISION, centre_of
-from scratchclust.metrics.agreement import Labels
-from scratchclust.metrics.inputs import (
-    FAR,
-    AnyArray,
-    Labeling,
-    anchors,
-    cluster_sizes,
-    details_in_range,
-    encode_clusters,
-    points_in_range,
-)
+from scratchclust.metrics.inputs import FAR, anchors, details_in_range, points_in_range
+from scratchclust.metrics.labels import Labeling, Labels, cluster_sizes, encode_clusters
+from scratchclust.rows import AnyArray
 
 # Centroids nearer than the rounding of their means coincide: float32's of the spread about them,
 # and float64's of where they are.
 COINCIDING = 4 * float(np.finfo(np.float32).eps), 4 * float(np.finfo(np.float64).eps)
-LEAST_UNSQUARED = (
-    2.0**-100
-)  # distances that float32 holds together with their lesser coordinates, if it squares none
+# distances that float32 holds together with their lesser coordinates, if it squares none
+LEAST_UNSQUARED = 2.0**-100
 
 
 class Centred(NamedTuple):
@@ -55,8 +46,7 @@ class Centred(NamedTuple):
 
 
 def calinski_harabasz_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
-    """The variance ratio: spread of the k centroids over the spread of the points about their own.
-    Larger is better.
+    """The spread of the k centroids over that of the points about their own. Larger is better.
 
         sum_j n_j |c_j - c|^2 / (k - 1)
         -------------------------------          with c the mean of all n points
@@ -76,21 +66,24 @@ def calinski_harabasz_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
-    centred = centred_on_clusters(details_in_range(X, labeling, LEAST_UNSQUARED), labeling)
+    centred = centre_on_clusters(details_in_range(X, labeling, LEAST_UNSQUARED), labeling)
     own = distances_to_own(centred, len(X))
     within = float((own[labeling.codes >= 0] ** 2).sum())
-    centroids, sizes = centred.centroids, centred.sizes
+    centroids = centred.centroids
+    sizes = centred.sizes
     centre = sizes @ centroids / sizes.sum()
     between = float(sizes @ ((centroids - centre) ** 2).sum(axis=1))
-    k, n = len(sizes), sizes.sum()
+    k = len(sizes)
+    n = sizes.sum()
     return float(between * (n - k) / (within * (k - 1))) if within > 0 else 1.0
 
 
 def davies_bouldin_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
-    """The mean over the clusters of their likeness to the most similar other cluster. Smaller is
-    better.
+    """The mean over the clusters of their likeness to the most similar other. Smaller is better.
 
-        1/k sum_i max_{j != i} (s_i + s_j) / |c_i - c_j|      with s_i the mean distance of cluster i to its centroid
+        1/k sum_i max_{j != i} (s_i + s_j) / |c_i - c_j|
+
+    with s_i the mean distance of the points of cluster i to its centroid c_i.
 
     Args:
         X: points.
@@ -107,16 +100,17 @@ def davies_bouldin_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
-    centred = centred_on_clusters(details_in_range(X, labeling, LEAST_UNSQUARED), labeling)
+    centred = centre_on_clusters(details_in_range(X, labeling, LEAST_UNSQUARED), labeling)
     spread = mean_spread(distances_to_own(centred, len(X)), labeling)
-    both, gaps = spread[:, None] + spread[None], cdist(centred.centroids, centred.centroids)
+    both = spread[:, None] + spread[None]
+    gaps = cdist(centred.centroids, centred.centroids)
     norms = np.linalg.norm(centred.centroids, axis=1)
     apart = gaps > COINCIDING[0] * both + COINCIDING[1] * np.maximum(norms[:, None], norms[None])
     likeness = np.where(apart, both / np.where(apart, gaps, 1), 0)
     return float(likeness.max(axis=1).mean())
 
 
-def centred_on_clusters(X: Real[AnyArray, "n d"], labeling: Labeling) -> Centred:
+def centre_on_clusters(X: Real[AnyArray, "n d"], labeling: Labeling) -> Centred:
     """The points relative to their anchors, and the mean of each cluster, in float64.
 
     A float32 sum over many points loses digits. So the mean is taken twice, the second time of what
@@ -124,11 +118,13 @@ def centred_on_clusters(X: Real[AnyArray, "n d"], labeling: Labeling) -> Centred
     their mean. Where all points of a cluster coincide, the mean is that point to the last bit.
     """
     block = rows.block_size(len(X), max(X.shape[1], labeling.n_clusters))
-    points, codes = anchors(X, labeling), labeling.codes
+    points = anchors(X, labeling)
+    codes = labeling.codes
     x = rows.split(X, block=block, offset=points, group=codes)
     data = rows.Rows((x, rows.split(codes + 1, block=block, dtype=np.int32)), rows.mesh())
     sizes = cluster_sizes(labeling)
-    means, exact = np.zeros(points.shape, x.dtype), np.zeros(points.shape)
+    means = np.zeros(points.shape, x.dtype)
+    exact = np.zeros(points.shape)
     for _ in range(2):
         exact = means + np.asarray(_residual_sums(data, means), np.float64) / sizes[:, None]
         means = exact.astype(means.dtype)

@@ -1,10 +1,13 @@
-"""Dunn's index, fast: the twin of `scratchclust/reference/dunn.py`, where the mathematics is
-explained.
+"""Dunn's index, fast: the twin of `reference/dunn.py`, where the mathematics is explained.
 
 One pass in float32 (`pairs.py`) finds the rows that can hold the deciding pairs, by a proven bound
 on its rounding error. A second look at those few rows, in float64 and again by matrix products,
 leaves the pairs within its own rounding of the best; and these are computed by the definition. So
-the index is the same as if every pair had been.
+the index is the same as if every pair had been. Where the steps of the definition are:
+
+    in_range, clusters_of    `points_in_range` in `inputs.py`, `encode_clusters` in `labels.py`
+    separation               `_least_pairs` of `_between`, then `HostPoints.distances`
+    diameter                 `_least_pairs` of `_within`, then `HostPoints.distances`
 """
 
 import math
@@ -16,9 +19,10 @@ from jaxtyping import Float, Int, Real
 
 from scratchclust import rows
 from scratchclust.distances import centre_of, error_bound
-from scratchclust.metrics.agreement import Labels
-from scratchclust.metrics.inputs import AnyArray, Labeling, encode_clusters, points_in_range
+from scratchclust.metrics.inputs import points_in_range
+from scratchclust.metrics.labels import Labeling, Labels, encode_clusters
 from scratchclust.metrics.pairs import PairScores, pair_scores
+from scratchclust.rows import AnyArray
 
 MAX_ELEMENTS = 2**22  # of a block of distances in float64: 32 MB
 # computed by the definition; if more pairs tie, the index is exact up to float64's rounding
@@ -45,9 +49,7 @@ def dunn_index(X: Real[AnyArray, "n d"], labels: Labels) -> float:
 
 
 class HostPoints:
-    """What the few deciding pairs need of X in float64; made when first needed, once for all
-    labelings of a call.
-    """
+    """What the few deciding pairs need of X in float64: made once, when it is needed."""
 
     def __init__(self, X: AnyArray) -> None:
         self._X = X
@@ -55,9 +57,7 @@ class HostPoints:
 
     @property
     def centred(self) -> Float[np.ndarray, "n d"]:
-        """X less the very offset that the float32 pass subtracts, so that the bound on its error
-        holds.
-        """
+        """X less the offset that the float32 pass subtracts: so the bound on its error holds."""
         if self._centred is None:
             offset = np.asarray(centre_of(self._X)).astype(rows.offset_type(self._X))
             self._centred = np.asarray(self._X, np.float64) - offset
@@ -79,11 +79,10 @@ class HostPoints:
 
 
 def dunn_of(X: HostPoints, labeling: Labeling, scores: PairScores) -> float:
-    """Dunn's index from the float32 pass over all pairs, its deciding pairs computed again in
-    float64.
-    """
+    """Dunn's index from the float32 pass, its deciding pairs computed again in float64."""
     clustered = np.flatnonzero(labeling.codes >= 0)
-    nearest, farthest = scores.nearest_other[clustered], scores.farthest_own[clustered]
+    nearest = scores.nearest_other[clustered]
+    farthest = scores.farthest_own[clustered]
     error = error_bound(float(np.linalg.norm(X.centred, axis=1).max()), X.centred.shape[1])
     i, j = _least_pairs(
         X, labeling.codes, clustered[nearest <= nearest.min() + 2 * error], _between
@@ -108,23 +107,21 @@ def _between(
 def _within(
     squared: Float[np.ndarray, "b n"], own: Int[np.ndarray, "b 1"], codes: Int[np.ndarray, "1 n"]
 ) -> Any:
-    """Squared distances with a minus, so that the largest is the least, where the pair is of one
-    cluster.
-    """
+    """Minus squared distances where the pair is of one cluster: the largest is the least."""
     return np.where(codes == own, -squared, np.inf)
 
 
 def _least_pairs(
     X: HostPoints, codes: Int[np.ndarray, " n"], candidates: Int[np.ndarray, " c"], select: Callable
 ) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:
-    """The pairs (i, j) of a candidate row with any row whose selected value is least, up to
-    float64's rounding.
-    """
+    """The pairs with a candidate row whose selected value is least, up to float64's rounding."""
     Z = X.centred
     norms = (Z * Z).sum(axis=1)
     error = error_bound(math.sqrt(norms.max()), Z.shape[1], np.float64)
     step = max(1, MAX_ELEMENTS // len(Z))
-    values, i, j = np.empty(0), np.empty(0, int), np.empty(0, int)
+    values = np.empty(0)
+    i = np.empty(0, int)
+    j = np.empty(0, int)
     for first in range(0, len(candidates), step):
         block = candidates[first : first + step]
         squared = norms[block][:, None] - 2 * Z[block] @ Z.T + norms[None, :]
@@ -133,7 +130,10 @@ def _least_pairs(
             selected <= min(selected.min(), values.min(initial=np.inf)) + 2 * error
         )
         values = np.concatenate([values, selected[row, column]])
-        i, j = np.concatenate([i, block[row]]), np.concatenate([j, column])
+        i = np.concatenate([i, block[row]])
+        j = np.concatenate([j, column])
         best = np.flatnonzero(values <= values.min() + 2 * error)[:MAX_PAIRS]
-        values, i, j = values[best], i[best], j[best]
+        values = values[best]
+        i = i[best]
+        j = j[best]
     return i, j

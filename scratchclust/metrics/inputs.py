@@ -1,8 +1,8 @@
-"""Points and labels as the internal scores take them: checked, and the clusters counted from 0."""
+"""Points as the internal scores take them: finite, and in a range whose squares float32 holds."""
 
 import math
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,61 +13,15 @@ from scipy.spatial import KDTree
 from scratchclust.arrays import as_points
 from scratchclust.distances import LEAST_DETAIL, centre_of, exponent_of, scaled
 from scratchclust.errors import InputError
-from scratchclust.metrics.agreement import NOISE, Labels, as_labels
+from scratchclust.metrics.labels import Labeling, cluster_sizes
+from scratchclust.rows import AnyArray
 
-AnyArray = Array | np.ndarray
 # times its mean distance to its own middle: so far away is a cluster whose distances float32 blurs
 FAR = 64.0
 
 
-class Labeling(NamedTuple):
-    """A clustering with its clusters counted from 0."""
-
-    codes: np.ndarray  # [n] int32, -1 for noise
-    n_clusters: int
-
-
-def encode(labels: Labels, name: str = "labels") -> Labeling:
-    """Any integer or string labels as codes from 0 to k - 1 in sorted order; the integer -1 stays
-    -1, for noise.
-
-    Raises:
-        InputError: no labels, or labels that are neither integers nor strings; the message calls
-            them `name`.
-    """
-    values, codes = np.unique(as_labels(labels, name), return_inverse=True)
-    has_noise = int(values.dtype.kind == "i" and NOISE in values)
-    if has_noise:
-        noise = int((values == NOISE).argmax())
-        codes = np.where(codes == noise, NOISE, codes - (codes > noise))
-    return Labeling(codes.astype(np.int32), len(values) - has_noise)
-
-
-def encode_for(X: Any, labels: Labels, name: str = "labels") -> Labeling:
-    """`encode`, and an InputError if there is another number of labels than of points."""
-    labeling = encode(labels, name)
-    if len(labeling.codes) != len(X):
-        raise InputError(
-            f"expected one label for each of the {len(X)} points in {name}, got {len(labeling.codes)}: "
-            "pass the labels of the same points in the same order"
-        )
-    return labeling
-
-
-def encode_clusters(X: Any, labels: Labels) -> Labeling:
-    """`encode_for`, and an InputError if there are fewer than two clusters."""
-    labeling = encode_for(X, labels)
-    if labeling.n_clusters < 2:
-        raise InputError(
-            f"expected at least two clusters besides noise, found {labeling.n_clusters}: with fewer there is "
-            "nothing to compare; check the labels, or ask for more clusters"
-        )
-    return labeling
-
-
 def points_in_range(X: Any, *, finite: bool = True) -> AnyArray:
-    """X [n d] as every estimator takes it (`arrays.as_points`), times a power of two if its squares
-    need one.
+    """X [n d] as `arrays.as_points` gives it, times a power of two if its squares need one.
 
     No internal score depends on the unit of length. So where X is very wide or very narrow it is
     multiplied by a power of two, which costs no digit, before float32 squares anything.
@@ -90,8 +44,7 @@ def points_in_range(X: Any, *, finite: bool = True) -> AnyArray:
 
 
 def details_in_range(X: AnyArray, labeling: Labeling, least: float = LEAST_DETAIL) -> AnyArray:
-    """X, or a multiple of it: nothing small within or between clusters vanishes beside clusters
-    that are far away.
+    """X, or a multiple of it, in which nothing small vanishes beside clusters that are far away.
 
     Args:
         X: points in range.
@@ -110,21 +63,21 @@ def details_in_range(X: AnyArray, labeling: Labeling, least: float = LEAST_DETAI
         centre = np.asarray(centre_of(X), np.float64)
         times = float(np.abs(anchors(X, labeling) - centre).max()) / detail
         raise InputError(
-            f"expected clusters that float32 can compare, got some {times:.1g} times as far away as others are wide, "
-            "or from each other: leave out the far ones, or score them apart"
+            f"expected clusters that float32 can compare, got some {times:.1g} times as far away "
+            "as others are wide, or from each other: leave out the far ones, or score them apart"
         )
     return scaled(X, centre_of(X), exponent) if exponent else X
 
 
 def least_detail(X: AnyArray, labeling: Labeling, least: float) -> float:
-    """The smallest radius of a cluster about its anchor, or distance between two anchors, that is
-    not 0; inf without.
+    """The smallest radius of a cluster about its anchor, or distance of two anchors, above 0.
 
     Lengths are those of the largest coordinate: nothing is squared. A few members of each cluster
     tell that nothing is below `least`: then infinity is returned; else all members are looked at.
     """
     members = _few_members(X, labeling)
-    points, sizes = members[:, (members.shape[1] - 1) // 2], cluster_sizes(labeling)
+    points = members[:, (members.shape[1] - 1) // 2]
+    sizes = cluster_sizes(labeling)
     radii = np.maximum(members[:, -1] - points, points - members[:, 0]).max(axis=1)
     steps = np.diff(np.sort(points, axis=0), axis=0)
     if ((radii < least) & (sizes > 1)).any():
@@ -144,8 +97,7 @@ def least_detail(X: AnyArray, labeling: Labeling, least: float) -> float:
 
 
 def anchors(X: AnyArray, labeling: Labeling) -> np.ndarray:
-    """A point [k d] amid each cluster: the lower median, feature by feature, of a few of its
-    members.
+    """A point [k d] amid each cluster: the lower median, by features, of a few of its members.
 
     What is small within a cluster keeps its digits if it is taken relative to that point, however
     far away the other clusters are.
@@ -155,46 +107,38 @@ def anchors(X: AnyArray, labeling: Labeling) -> np.ndarray:
 
 
 def _few_members(X: AnyArray, labeling: Labeling) -> np.ndarray:
-    """At most 9 members of each cluster [k few d], never more than n in all, each feature sorted."""
+    """At most 9 members of each cluster [k few d], at most n in all, each feature sorted."""
     n_noise = np.count_nonzero(labeling.codes < 0)
-    small = labeling.codes.astype(
-        np.min_scalar_type(-labeling.n_clusters)
-    )  # NumPy sorts 16 bits in linear time
+    # NumPy sorts 16 bits in linear time
+    small = labeling.codes.astype(np.min_scalar_type(-labeling.n_clusters))
     order = np.argsort(small, kind="stable")[n_noise:]
     sizes = cluster_sizes(labeling)[:, None]
     few = int(np.clip(len(order) // labeling.n_clusters, 1, 9))
-    return np.sort(
-        np.asarray(X[order[np.cumsum(sizes)[:, None] - sizes + np.arange(few) * sizes // few]]),
-        axis=1,
-    )
-
-
-def cluster_sizes(labeling: Labeling) -> np.ndarray:
-    """The number of points of each cluster, [k]."""
-    return np.bincount(labeling.codes[labeling.codes >= 0], minlength=labeling.n_clusters)
+    ends = np.cumsum(sizes)[:, None]
+    chosen = order[ends - sizes + np.arange(few) * sizes // few]
+    return np.sort(np.asarray(X[chosen]), axis=1)
 
 
 def has_far_clusters(X: AnyArray, labeling: Labeling) -> bool:
-    """Whether a cluster of several points is so small, and so far from the centre, that float32
-    blurs its distances.
+    """Whether float32 blurs the distances of a cluster that is small and far from the centre.
 
     Relative to the centre of all points float32 rounds a cluster at R to R / 2^24; that is less
     than 2^-18 of its mean distances while they are larger than R / 64.
     """
-    centre, points, clustered = (
-        np.asarray(centre_of(X), np.float64),
-        anchors(X, labeling),
-        labeling.codes >= 0,
-    )
+    centre = np.asarray(centre_of(X), np.float64)
+    points = anchors(X, labeling)
+    clustered = labeling.codes >= 0
     spread = _from_anchors(X, points, labeling, 2.0)[clustered]
     totals = np.bincount(labeling.codes[clustered], weights=spread, minlength=labeling.n_clusters)
-    sizes, away = cluster_sizes(labeling), np.linalg.norm(points - centre, axis=1)
+    sizes = cluster_sizes(labeling)
+    away = np.linalg.norm(points - centre, axis=1)
     return bool(((sizes > 1) & (away * sizes > FAR * totals)).any())
 
 
 def _from_anchors(X: AnyArray, points: np.ndarray, labeling: Labeling, order: float) -> np.ndarray:
-    """The length [n] of each point less that of its cluster, in the norm of this order; of noise it
-    means nothing.
+    """The length [n] of each point less that of its cluster, in the norm of this order.
+
+    Of noise it means nothing.
     """
     if not isinstance(X, np.ndarray):
         return np.asarray(_lengths(X, points, labeling.codes, order))

@@ -1,6 +1,4 @@
-"""Silhouette and Dunn's index of several clusterings of the same points, from one pass over the
-distances.
-"""
+"""Silhouette and Dunn's index of several clusterings, from one pass over the distances."""
 
 import math
 from collections.abc import Sequence
@@ -9,22 +7,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Real
 
-from scratchclust.metrics.agreement import Labels
 from scratchclust.metrics.dunn import HostPoints, dunn_of
-from scratchclust.metrics.inputs import (
-    AnyArray,
-    Labeling,
-    details_in_range,
-    encode_for,
-    points_in_range,
-)
-from scratchclust.metrics.pairs import PairScores, are_many, pair_scores
+from scratchclust.metrics.inputs import details_in_range, points_in_range
+from scratchclust.metrics.labels import Labeling, Labels, encode_for
+from scratchclust.metrics.pairs import PairScores, pair_scores
 from scratchclust.metrics.silhouette import silhouettes_of
+from scratchclust.metrics.tiles import are_many
+from scratchclust.rows import AnyArray
 
 
 def internal_scores(X: Real[AnyArray, "n d"], labelings: Sequence[Labels]) -> list[dict[str, Any]]:
-    """Silhouette and Dunn's index of each labeling; every distance is computed once for all of
-    them.
+    """Silhouette and Dunn's index of each labeling; every distance is computed once for all.
 
     But for labelings of very many clusters (more than 64 and half the features): each has a pass of
     its own.

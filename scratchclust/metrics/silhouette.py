@@ -1,8 +1,15 @@
-"""The silhouette, fast: the twin of `scratchclust/reference/silhouette.py`, where the mathematics
-is explained.
+"""The silhouette, fast: the twin of `reference/silhouette.py`, which explains the mathematics.
 
-The same functions on all devices, by tiles of the distance matrix (`pairs.py`): memory O(n (d +
-k)), never n x n.
+The same functions on all devices, by tiles of the distance matrix: memory O(n (d + k)), never
+n x n. Where the steps of the definition are:
+
+    in_range        `points_in_range` and `details_in_range` in `inputs.py`
+    clusters_of     `encode_clusters` in `labels.py`
+    its loop        `pair_scores` in `pairs.py`, which sums the distances to all clusters at once,
+                    or `own_and_nearest` there, where the clusters are many
+    a(i), b(i)      `_of_sums`, and the first lines of `silhouettes`
+    s(i)            `_ratio`
+    centroids       of the simplified score: `centre_on_clusters` in `centroids.py`
 """
 
 from functools import partial
@@ -13,26 +20,21 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Real
 
 from scratchclust import rows
-from scratchclust.checks import whole
+from scratchclust.checks import finite, one_of, whole
 from scratchclust.distances import PRECISION
 from scratchclust.errors import InputError
-from scratchclust.metrics.agreement import Labels
 from scratchclust.metrics.centroids import (
-    centred_on_clusters,
+    centre_on_clusters,
     distances_to_other,
     distances_to_own,
     mean_spread,
 )
-from scratchclust.metrics.inputs import (
-    AnyArray,
-    Labeling,
-    cluster_sizes,
-    details_in_range,
-    encode_clusters,
-    points_in_range,
-)
-from scratchclust.metrics.pairs import FEW_SUMS, are_many, own_and_nearest, pair_scores
+from scratchclust.metrics.inputs import details_in_range, points_in_range
+from scratchclust.metrics.labels import Labeling, Labels, cluster_sizes, encode_clusters
+from scratchclust.metrics.pairs import own_and_nearest, pair_scores
+from scratchclust.metrics.tiles import FEW_SUMS, are_many
 from scratchclust.results import SilhouetteEstimate
+from scratchclust.rows import AnyArray
 
 
 def silhouette_samples(
@@ -70,8 +72,9 @@ def silhouette_samples(
 def silhouette_score(
     X: Real[AnyArray, "n d"], labels: Labels, *, metric: str = "euclidean"
 ) -> float:
-    """The mean of s(i) over the points that are not noise; arguments and errors as for
-    `silhouette_samples`.
+    """The mean of s(i) over the points that are not noise.
+
+    Arguments and errors are those of `silhouette_samples`.
     """
     return float(np.nanmean(silhouette_samples(X, labels, metric=metric)))
 
@@ -83,8 +86,7 @@ def silhouette_estimate(
     sample_size: int,
     random_state: int | np.random.Generator | None = None,
 ) -> SilhouetteEstimate:
-    """The mean silhouette, estimated from a sample whose points are each compared with all n
-    points.
+    """The mean silhouette, estimated from a sample, each point of which is compared with all n.
 
     Each sampled s(i) is exact, so the estimate is unbiased, unlike that of scikit-learn's
     `sample_size`, which thins the clusters too. With m points drawn without replacement from n, of
@@ -108,9 +110,8 @@ def silhouette_estimate(
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
     X = details_in_range(X, labeling)
-    sample_size = whole(2)(
-        "sample_size", sample_size
-    )  # one point has no spread to judge the error by
+    # one point has no spread to judge the error by
+    sample_size = whole(2)("sample_size", sample_size)
     clustered = np.flatnonzero(labeling.codes >= 0)
     m = min(sample_size, len(clustered))
     sample = np.sort(np.random.default_rng(random_state).choice(clustered, size=m, replace=False))
@@ -120,8 +121,7 @@ def silhouette_estimate(
 
 
 def simplified_silhouette_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
-    """The silhouette with distances to centroids in place of mean distances to points: O(n k d)
-    instead of O(n^2 d).
+    """The silhouette with distances to centroids in place of mean distances to points.
 
         a(i) = |x_i - c_A|      b(i) = min over the other clusters B of |x_i - c_B|
 
@@ -131,7 +131,8 @@ def simplified_silhouette_score(X: Real[AnyArray, "n d"], labels: Labels) -> flo
             out.
 
     Returns:
-        The mean of s(i); 0 for the only point of a cluster, and where a(i) = b(i) = 0.
+        The mean of s(i); 0 for the only point of a cluster, and where a(i) = b(i) = 0. Cost
+        O(n k d) time instead of O(n^2 d).
 
     Raises:
         InputError: fewer than two clusters; X or labels that cannot be read, or of different
@@ -139,7 +140,7 @@ def simplified_silhouette_score(X: Real[AnyArray, "n d"], labels: Labels) -> flo
     """
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
-    centred = centred_on_clusters(details_in_range(X, labeling), labeling)
+    centred = centre_on_clusters(details_in_range(X, labeling), labeling)
     a = distances_to_own(centred, len(X))
     b = distances_to_other(centred, mean_spread(a, labeling), len(X))
     alone = centred.sizes[labeling.codes] == 1
@@ -149,9 +150,7 @@ def simplified_silhouette_score(X: Real[AnyArray, "n d"], labels: Labels) -> flo
 def silhouettes_of(
     X: Real[AnyArray, "n d"], labeling: Labeling, sums: Float[np.ndarray, "n k"] | None
 ) -> Float[np.ndarray, " n"]:
-    """s(i) of every point, from the sums of its distances to each cluster, or, without these, from
-    X.
-    """
+    """s(i) of every point, from the sums of its distances to each cluster, or else from X."""
     if sums is not None:
         return silhouettes(*_of_sums(sums, labeling), labeling)
     clustered = np.flatnonzero(labeling.codes >= 0)
@@ -181,19 +180,16 @@ def silhouettes(
 
 
 def _of_sums(sums: Float[np.ndarray, "n k"], labeling: Labeling) -> tuple[np.ndarray, np.ndarray]:
-    """The sum of the distances to the own cluster, and the least mean to another, from the sums to
-    each.
-    """
-    point, codes = np.arange(len(sums)), labeling.codes
+    """The sum of the distances to the own cluster, and the least mean to another, from all sums."""
+    point = np.arange(len(sums))
+    codes = labeling.codes
     means = sums.astype(np.float64) / cluster_sizes(labeling)
     means[point, codes] = np.inf
     return sums[point, codes], means.min(axis=1)
 
 
 def _ratio(a: np.ndarray, b: np.ndarray, alone: np.ndarray) -> np.ndarray:
-    """(b - a) / max(a, b), and 0 for a point that is alone in its cluster or has no distance to
-    anything.
-    """
+    """(b - a) / max(a, b), and 0 for a point alone in its cluster or without any distance."""
     larger = np.maximum(a, b)
     return np.where(alone | (larger == 0), 0, (b - a) / np.where(larger > 0, larger, 1))
 
@@ -205,24 +201,22 @@ def _sums_of_precomputed(D: AnyArray, labeling: Labeling) -> np.ndarray:
 
 
 def _check_metric(X: AnyArray, metric: str, labeling: Labeling) -> None:
-    if not isinstance(metric, str) or metric not in ("euclidean", "precomputed"):
-        raise InputError(f'expected metric "euclidean" or "precomputed", got {metric!r}')
-    if metric == "precomputed" and X.shape[0] != X.shape[1]:
+    one_of("euclidean", "precomputed")("metric", metric)
+    if metric == "euclidean":
+        return
+    if X.shape[0] != X.shape[1]:
         raise InputError(
-            f'metric="precomputed" expects square distances [n n], got {list(X.shape)}'
+            f'metric="precomputed" expects square distances [n n], got {list(X.shape)}: '
+            "give the distance of each point to each"
         )
-    if metric == "precomputed" and X.diagonal().any():
+    if X.diagonal().any():
         raise InputError(
-            'metric="precomputed" expects zeros on the diagonal: set them with np.fill_diagonal(X, 0)'
+            'metric="precomputed" expects zeros on the diagonal, got others: '
+            "set them with np.fill_diagonal(X, 0)"
         )
     clustered = labeling.codes >= 0
-    if (
-        metric == "precomputed"
-        and not np.isfinite(np.asarray(X)[np.ix_(clustered, clustered)]).all()
-    ):
-        raise InputError(
-            'metric="precomputed" expects finite distances, got NaN or infinity between points in clusters'
-        )
+    between = np.asarray(X)[np.ix_(clustered, clustered)]
+    finite(between, "the distances between points in clusters", "make those points noise (-1)")
 
 
 @partial(jax.jit, static_argnames="n_clusters")

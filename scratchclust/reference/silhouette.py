@@ -20,6 +20,7 @@ gene-expression data, 2004.
 import numpy as np
 from jaxtyping import Bool, Float, Real, Shaped
 
+from scratchclust.checks import finite, one_of
 from scratchclust.errors import InputError
 
 __all__ = ["silhouette_samples", "silhouette_score", "simplified_silhouette_score"]
@@ -43,7 +44,8 @@ def silhouette_samples(
             not square or of which one of a point to itself is not zero, or one between points that
             are not noise is NaN or infinite.
     """
-    X, clusters = in_range(X), clusters_of(labels)
+    X = in_range(X)
+    clusters = clusters_of(labels)
     _check_metric(X, metric, np.isin(labels, clusters))
     scores = np.full(len(X), np.nan)
     for i in np.flatnonzero(np.isin(labels, clusters)):
@@ -52,9 +54,8 @@ def silhouette_samples(
         if own.sum() == 1:
             scores[i] = 0
             continue
-        a = distances[own].sum() / (
-            own.sum() - 1
-        )  # the distance to itself is 0, and is not counted
+        # the distance to itself is 0, and is not counted
+        a = distances[own].sum() / (own.sum() - 1)
         b = min(distances[labels == other].mean() for other in clusters if other != labels[i])
         scores[i] = (b - a) / max(a, b) if max(a, b) > 0 else 0
     return scores
@@ -63,8 +64,9 @@ def silhouette_samples(
 def silhouette_score(
     X: Real[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"], *, metric: str = "euclidean"
 ) -> float:
-    """The mean of s(i) over the points that are not noise; arguments and errors as for
-    `silhouette_samples`.
+    """The mean of s(i) over the points that are not noise.
+
+    Arguments and errors are those of `silhouette_samples`.
     """
     return float(np.nanmean(silhouette_samples(X, labels, metric=metric)))
 
@@ -72,8 +74,7 @@ def silhouette_score(
 def simplified_silhouette_score(
     X: Real[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"]
 ) -> float:
-    """The silhouette with distances to centroids in place of mean distances to points: O(n k d)
-    instead of O(n^2 d).
+    """The silhouette with distances to centroids in place of mean distances to points.
 
         a(i) = |x_i - c_A|      b(i) = min over the other clusters B of |x_i - c_B|
 
@@ -82,40 +83,50 @@ def simplified_silhouette_score(
         labels: cluster of each point; the integer -1 is noise and left out.
 
     Returns:
-        The mean of s(i); 0 for the only point of a cluster, and where a(i) = b(i) = 0.
+        The mean of s(i); 0 for the only point of a cluster, and where a(i) = b(i) = 0. Cost
+        O(n k d) time instead of O(n^2 d).
 
     Raises:
         InputError: fewer than two clusters.
     """
-    X, clusters = in_range(X), clusters_of(labels)
+    X = in_range(X)
+    clusters = clusters_of(labels)
     centroids = np.stack([X[labels == cluster].mean(axis=0) for cluster in clusters])
     scores = []
     for i in np.flatnonzero(np.isin(labels, clusters)):
-        distances, own = np.linalg.norm(centroids - X[i], axis=1), clusters == labels[i]
-        a, b = distances[own][0], distances[~own].min()
+        distances = np.linalg.norm(centroids - X[i], axis=1)
+        own = clusters == labels[i]
+        a = distances[own][0]
+        b = distances[~own].min()
         alone = (labels == labels[i]).sum() == 1
         scores.append(0 if alone or max(a, b) == 0 else (b - a) / max(a, b))
     return float(np.mean(scores))
 
 
 def in_range(X: Real[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-    """X times the power of two that brings its largest finite number near 1: no score depends on
-    the unit of length, but the squares of very large or very small numbers leave the range of
-    floats."""
+    """X times the power of two that brings its largest finite number near 1.
+
+    No score depends on the unit of length, but the squares of very large or very small numbers
+    leave the range of floats.
+    """
     X = X.astype(np.float64)
     _, exponent = np.frexp(np.abs(X[np.isfinite(X)]).max(initial=0))
     return np.ldexp(X, -exponent)
 
 
 def clusters_of(labels: Shaped[np.ndarray, " n"]) -> Shaped[np.ndarray, " k"]:
-    """The distinct labels without the noise label -1; an InputError if they are fewer than two."""
+    """The distinct labels without the noise label -1.
+
+    Raises:
+        InputError: they are fewer than two.
+    """
     clusters = np.unique(labels)
     if clusters.dtype.kind in "if":
         clusters = clusters[clusters != -1]
     if len(clusters) < 2:
         raise InputError(
-            f"expected at least two clusters besides noise, found {len(clusters)}: with fewer there is nothing to "
-            "compare; check the labels, or ask for more clusters"
+            f"expected at least two clusters besides noise, got {len(clusters)}: with fewer "
+            "there is nothing to compare; check the labels, or ask for more clusters"
         )
     return clusters
 
@@ -123,17 +134,18 @@ def clusters_of(labels: Shaped[np.ndarray, " n"]) -> Shaped[np.ndarray, " k"]:
 def _check_metric(
     X: Real[np.ndarray, "n d"], metric: str, clustered: Bool[np.ndarray, " n"]
 ) -> None:
-    if not isinstance(metric, str) or metric not in ("euclidean", "precomputed"):
-        raise InputError(f'expected metric "euclidean" or "precomputed", got {metric!r}')
-    if metric == "precomputed" and X.shape[0] != X.shape[1]:
+    one_of("euclidean", "precomputed")("metric", metric)
+    if metric == "euclidean":
+        return
+    if X.shape[0] != X.shape[1]:
         raise InputError(
-            f'metric="precomputed" expects square distances [n n], got {list(X.shape)}'
+            f'metric="precomputed" expects square distances [n n], got {list(X.shape)}: '
+            "give the distance of each point to each"
         )
-    if metric == "precomputed" and X.diagonal().any():
+    if X.diagonal().any():
         raise InputError(
-            'metric="precomputed" expects zeros on the diagonal: set them with np.fill_diagonal(X, 0)'
+            'metric="precomputed" expects zeros on the diagonal, got others: '
+            "set them with np.fill_diagonal(X, 0)"
         )
-    if metric == "precomputed" and not np.isfinite(X[np.ix_(clustered, clustered)]).all():
-        raise InputError(
-            'metric="precomputed" expects finite distances, got NaN or infinity between points in clusters'
-        )
+    between = X[np.ix_(clustered, clustered)]
+    finite(between, "the distances between points in clusters", "make those points noise (-1)")

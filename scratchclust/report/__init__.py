@@ -1,5 +1,4 @@
-"""What a run shows: figures drawn from arrays. Nothing is computed here but where things go on the
-page.
+"""What a run shows: figures of arrays. Nothing is computed but where things go on the page.
 
 `scratchclust.report.figures` is imported when first used, since it loads matplotlib.
 """

@@ -1,7 +1,6 @@
-"""Figures of true labels against clusters: histograms of the labels in each cluster, and the
-confusion matrix.
-"""
+"""Figures of true labels against clusters: histograms in each cluster, and the confusion matrix."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +23,9 @@ from scratchclust.report._style import (
     styled,
 )
 
-SMALLEST, LARGEST = 5.0, 9.0  # points, of the numbers in a matrix
+# points, of the numbers in a matrix
+SMALLEST = 5.0
+LARGEST = 9.0
 MAX_CELLS_WITH_NUMBERS = 1_000  # more would take seconds to draw
 
 
@@ -34,8 +35,7 @@ def label_histograms(
     label_names: Sequence[Any],
     cluster_names: Sequence[Any] | None = None,
 ) -> Figure:
-    """How many images of each true label a cluster holds: one small panel a cluster, its largest
-    label in colour.
+    """How many images of each true label a cluster holds: a panel each, the largest in colour.
 
     Of more than `MOST_PANELS` clusters the largest are shown.
 
@@ -45,7 +45,7 @@ def label_histograms(
         cluster_names: one for each column; by default "cluster 0", "cluster 1", ...
 
     Raises:
-        InputError: if contingency holds no counts or a list of names has another length.
+        InputError: contingency holds no counts or a list of names has another length.
     """
     counts = check_counts(contingency)
     n_classes, n_clusters = counts.shape
@@ -84,8 +84,8 @@ def _label_bars(ax: Axes, column: Integer[np.ndarray, "n_classes"], title: str) 
 
 
 def _name_rows(ax: Axes, names: list[str]) -> None:
-    """Write class names down the y axis, first class at the top; of many, as many as can be read."""
-    step = -(-len(names) // 18)
+    """Write class names down the y axis, the first at the top; of many, what can be read."""
+    step = math.ceil(len(names) / 18)
     ax.set_yticks(np.arange(0, len(names), step), names[::step])
     ax.set_ylim(len(names) - 0.5, -0.5)
 
@@ -108,7 +108,7 @@ def confusion_matrix(
         cluster_names: one for each column; by default "0", "1", ...
 
     Raises:
-        InputError: if contingency holds no counts or a list of names has another length.
+        InputError: contingency holds no counts or a list of names has another length.
     """
     counts = check_counts(contingency)
     n_classes, n_clusters = counts.shape
@@ -140,13 +140,10 @@ def confusion_matrix(
 def _write_counts(
     ax: Axes, counts: Integer[np.ndarray, "r c"], depth: Float[np.ndarray, "r c"], height: float
 ) -> None:
-    """The count of each cell, in black or white, whichever stands out more from the colour of its
-    depth in [0, 1].
-    """
+    """Write the count of each cell, in black or white: what stands out from the colour."""
     digits = len(str(counts.max()))
-    cell_width = (
-        0.78 * WIDTH * 72 / counts.shape[1]
-    )  # points; the rest of the width holds names and colour bar
+    # in points; the rest of the width holds names and colour bar
+    cell_width = 0.78 * WIDTH * 72 / counts.shape[1]
     size = min(LARGEST, cell_width / (0.75 * digits), 0.8 * height * 72 / counts.shape[0])
     if size < SMALLEST or counts.size > MAX_CELLS_WITH_NUMBERS:
         return
@@ -164,8 +161,7 @@ def _write_counts(
 
 
 def readable_on(background: Float[np.ndarray, "3"]) -> str:
-    """Black or white, whichever has the higher contrast with an sRGB colour in [0, 1]; it is never
-    below 4.5 : 1.
+    """Black or white, whichever has the higher contrast with an sRGB colour: at least 4.5 : 1.
 
     Contrast is (L1 + 0.05) / (L2 + 0.05) of the relative luminances L, as the W3C's WCAG 2 defines
     them.
@@ -179,7 +175,7 @@ def readable_on(background: Float[np.ndarray, "3"]) -> str:
 
 def _name_cells(ax: Axes, classes: list[str], clusters: list[str]) -> None:
     for side, names in ((ax.yaxis, classes), (ax.xaxis, clusters)):
-        step = -(-len(names) // 40)
+        step = math.ceil(len(names) / 40)
         side.set_ticks(np.arange(0, len(names), step), names[::step])
     if sum(map(len, clusters)) > 80:
         ax.tick_params(axis="x", rotation=90)

@@ -56,7 +56,7 @@ def random_images(
         n_images: how many at most of each cluster.
 
     Raises:
-        InputError: if a shape or dtype does not fit, or n_images < 1.
+        InputError: a shape or dtype does not fit, or n_images < 1.
     """
     pictures = check_images(images)
     labels = check_labels(labels, len(pictures), "images")
@@ -68,7 +68,9 @@ def random_images(
         chosen = rng.choice(rows, size=min(limit, len(rows)), replace=False)
         columns = _columns(len(chosen), pictures.shape[1] / pictures.shape[2])
         mosaics.append(
-            mosaic(to_bytes(pictures[chosen]), columns=columns, rows=-(-len(chosen) // columns))
+            mosaic(
+                to_bytes(pictures[chosen]), columns=columns, rows=math.ceil(len(chosen) / columns)
+            )
         )
     figure, axes = _mosaic_panels(f"Random images of each cluster (up to {limit}){beside}", mosaics)
     for ax, label, rows, picture in zip(axes, present, members, mosaics, strict=True):
@@ -80,9 +82,7 @@ def random_images(
 
 
 def _columns(n: int, proportion: float) -> int:
-    """Columns of a mosaic that is about square; one of fewer than four pictures leaves room, for
-    they would be huge.
-    """
+    """Columns of a mosaic that is about square; one of fewer than four pictures leaves room."""
     return min(max(n, 2), math.ceil(math.sqrt(max(n, 4) * proportion)))
 
 
@@ -101,9 +101,7 @@ def _mosaic_panels(title: str, mosaics: list[np.ndarray]) -> tuple[Figure, list[
 def mosaic(
     images: UInt8[np.ndarray, "n h w 3"], *, columns: int, rows: int
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Join images row by row into one picture of `rows` by `columns` tiles on white, with a thin
-    gap between them.
-    """
+    """Join images row by row into `rows` by `columns` tiles on white, a thin gap between them."""
     n, height, width, _ = images.shape
     gap = tile_gap(height, width)
     tiles = np.full((rows * columns, height + gap, width + gap, 3), WHITE, dtype=np.uint8)
@@ -124,8 +122,7 @@ def centroid_images(
     *,
     title: str | None = None,
 ) -> Figure:
-    """Each cluster's centroid as a picture, with the size of the cluster; of more than 80 the
-    largest (the first, where no sizes are given).
+    """Each cluster's centroid as a picture, with its size; of more than 80 the largest (or first).
 
     Args:
         centroids: [k, h, w, c] floats in [0, 1]; values outside are clipped.
@@ -133,7 +130,7 @@ def centroid_images(
         title: of the whole figure, where the pictures are something else than centroids.
 
     Raises:
-        InputError: if a shape does not fit, or counts are not one for each centroid.
+        InputError: a shape does not fit, or counts are not one for each centroid.
     """
     pictures = check_images(centroids, "centroids")
     titles = [cluster_name(label) for label in range(len(pictures))]
@@ -142,19 +139,18 @@ def centroid_images(
         titles = [
             f"{title}\n{int(size):,} images" for title, size in zip(titles, sizes, strict=True)
         ]
-    heading, n_shown = title or f"Centroids of {len(pictures)} clusters", len(pictures)
+    heading = title or f"Centroids of {len(pictures)} clusters"
+    n_shown = len(pictures)
     if n_shown > MOST_CENTROIDS:
-        heading, n_shown = (
-            f"{heading}: the {MOST_CENTROIDS} {'first' if counts is None else 'largest'}",
-            MOST_CENTROIDS,
-        )
+        heading = f"{heading}: the {MOST_CENTROIDS} {'first' if counts is None else 'largest'}"
+        n_shown = MOST_CENTROIDS
     by_size = (
         np.arange(len(pictures))
         if counts is None
         else np.argsort(-np.asarray(counts), kind="stable")
     )
     shown = np.sort(by_size[:n_shown])
-    columns = n_shown if n_shown <= 8 else -(-n_shown // math.ceil(n_shown / 8))
+    columns = n_shown if n_shown <= 8 else math.ceil(n_shown / math.ceil(n_shown / 8))
     return _tiles(heading, pictures[shown], [titles[i] for i in shown], columns=columns)
 
 
@@ -170,7 +166,7 @@ def image_row(
         title: of the whole figure.
 
     Raises:
-        InputError: if a shape or dtype does not fit, or titles are not one for each image.
+        InputError: a shape or dtype does not fit, or titles are not one for each image.
     """
     pictures = check_images(images)
     lines = (
@@ -189,11 +185,12 @@ def _tiles(title: str, pictures: np.ndarray, titles: list[str], *, columns: int)
     tall = min(proportion, HIGHEST)
     lines = max(text.count("\n") + 1 if text else 0 for text in titles)
     step = tall + 0.1 + lines * 0.155 / unit
-    rows = -(-len(pictures) // columns)
+    rows = math.ceil(len(pictures) / columns)
     figure = new_figure(title, rows * step * unit + 0.4)
     ax = figure.subplots()
     for index, (picture, text) in enumerate(zip(to_bytes(pictures), titles, strict=True)):
-        left, top = 1.1 * (index % columns), step * (index // columns)
+        left = 1.1 * (index % columns)
+        top = step * (index // columns)
         ax.imshow(picture, extent=(left, left + tall / proportion, top + tall, top))
         if text:
             ax.text(

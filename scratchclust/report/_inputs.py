@@ -1,6 +1,4 @@
-"""What every figure asks of its arguments: each check raises one line that says what was expected
-and what came.
-"""
+"""What every figure asks of its arguments: checks that say what was expected and what came."""
 
 import functools
 from collections.abc import Sequence
@@ -10,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Integer, UInt8
 from matplotlib.font_manager import findfont, fontManager, get_font
 
+from scratchclust.checks import finite, whole
 from scratchclust.errors import InputError, escaped
 
 OTHER_SCRIPTS = (
@@ -30,12 +29,10 @@ def check_points(values: Any, name: str) -> Float[np.ndarray, "n 2"]:
     points = np.asarray(values, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 2 or len(points) == 0:
         raise InputError(
-            f"expected {name} of shape [n, 2], got {list(points.shape)}: reduce the data to two columns"
+            f"expected {name} of shape [n, 2], got {list(points.shape)}: reduce the data to two "
+            "columns"
         )
-    if not np.isfinite(points).all():
-        raise InputError(
-            f"expected finite {name}, got NaN or infinity: leave those rows out before drawing"
-        )
+    finite(points, name, "leave those rows out before drawing")
     return points
 
 
@@ -64,7 +61,8 @@ def check_labels(labels: Any, n_rows: int, rows: str) -> Integer[np.ndarray, "n"
         )
     if not np.issubdtype(array.dtype, np.integer):
         raise InputError(
-            f"expected whole numbers as labels, got {array.dtype}: number the clusters 0, 1, ... (noise -1)"
+            f"expected whole numbers as labels, got {array.dtype}: number the clusters 0, 1, ... "
+            "(noise -1)"
         )
     return array
 
@@ -73,14 +71,14 @@ def check_names(names: Sequence[Any] | Any, n_expected: int, name: str, things: 
     """Names for `n_expected` `things` (a word for the message), as strings."""
     if len(names) != n_expected:
         raise InputError(
-            f"expected {n_expected} {name}, one for each of the {things}, got {len(names)}: pass as many"
+            f"expected {n_expected} {name}, one for each of the {things}, got {len(names)}: pass "
+            "as many"
         )
     return [str(one) for one in names]
 
 
 def as_drawn(name: str) -> str:
-    """A name from somebody's folders: one line, at most 28 letters with its beginning and its end,
-    and no formula.
+    """A name from somebody's folders: one line of at most 28 letters, and no formula.
 
     A letter that no font here has is written as in Python: boxes would make all such names alike.
     """
@@ -92,9 +90,7 @@ def as_drawn(name: str) -> str:
 
 @functools.cache
 def font_families() -> list[str]:
-    """DejaVu Sans, which comes with matplotlib, and behind it fonts for other scripts where they
-    are installed.
-    """
+    """DejaVu Sans, which comes with matplotlib, then fonts for other scripts that are installed."""
     installed = {font.name for font in fontManager.ttflist}
     return ["DejaVu Sans", *(name for name in OTHER_SCRIPTS if name in installed)]
 
@@ -105,16 +101,14 @@ def _has_glyph(letter: str) -> bool:
 
 
 def no_formula(text: str) -> str:
-    """The text as it is: matplotlib would read what stands between two dollar signs as a formula."""
+    """The text as it is: matplotlib reads what stands between two dollar signs as a formula."""
     return text.replace("$", r"\$")
 
 
 def check_images(
     images: Any, name: str = "images"
 ) -> UInt8[np.ndarray, "n h w 3"] | Float[np.ndarray, "n h w 3"]:
-    """Images [n, h, w, c] with c = 1 or 3, uint8 or float, as three channels; grey ones are
-    repeated without a copy.
-    """
+    """Images [n, h, w, 1 or 3], uint8 or float, as three channels; grey repeated without a copy."""
     array = np.asarray(images)
     if array.ndim != 4 or 0 in array.shape or array.shape[3] not in (1, 3):
         raise InputError(
@@ -123,24 +117,21 @@ def check_images(
         )
     if array.dtype != np.uint8 and not np.issubdtype(array.dtype, np.floating):
         raise InputError(
-            f"expected {name} as uint8 in [0, 255] or float in [0, 1], got {array.dtype}: convert them first"
+            f"expected {name} as uint8 in [0, 255] or float in [0, 1], got {array.dtype}: convert "
+            "them first"
         )
     return np.broadcast_to(array, (*array.shape[:3], 3))
 
 
 def to_bytes(images: np.ndarray) -> UInt8[np.ndarray, "..."]:
-    """Pixels as uint8: floats are clipped to [0, 1] and rounded to the nearest of 256 steps; NaN is
-    black.
-    """
+    """Pixels as uint8: floats clipped to [0, 1], rounded to 256 steps; NaN is black."""
     if images.dtype == np.uint8:
         return images
     return np.rint(255 * np.clip(np.nan_to_num(images, nan=0.0), 0, 1)).astype(np.uint8)
 
 
 def check_curve(values: Any, name: str, length: int | None = None) -> Float[np.ndarray, "m"]:
-    """A series of numbers as float64, None as NaN (a gap in the line); of a given length where one
-    is given.
-    """
+    """Numbers as float64, None as NaN (a gap in the line); of a given length where one is given."""
     try:
         # NumPy turns None into NaN when it is told the dtype.
         curve = np.asarray(values, dtype=np.float64)
@@ -151,15 +142,12 @@ def check_curve(values: Any, name: str, length: int | None = None) -> Float[np.n
     if curve.ndim != 1 or len(curve) == 0 or (length is not None and len(curve) != length):
         expected = f"{length} numbers" if length is not None else "at least one number"
         raise InputError(
-            f"expected {expected} as {name}, got shape {list(curve.shape)}: pass a flat list as long as that"
+            f"expected {expected} as {name}, got shape {list(curve.shape)}: pass a flat list as "
+            "long as that"
         )
     return curve
 
 
 def check_sample_size(n_images: int) -> int:
     """How many images to draw: at least one."""
-    if n_images < 1:
-        raise InputError(
-            f"expected n_images of at least 1, got {n_images}: say how many images to draw"
-        )
-    return n_images
+    return whole(1)("n_images", n_images, "say how many images to draw")

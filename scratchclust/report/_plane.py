@@ -1,5 +1,6 @@
 """Figures of points on a plane: an embedding with images as markers, and the steps of k-means."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,8 +49,7 @@ def embedding(
     axis_name: str = "component",
     colors: Mapping[int, int] | None = None,
 ) -> Figure:
-    """Points in two dimensions coloured by cluster, with images in coloured frames at the places of
-    a random sample.
+    """Points in two dimensions coloured by cluster, with framed images of a random sample.
 
     The sample is thinned so that no image covers another: each is centred on its point, the other
     points are dots. It begins with one point of each cluster, the smallest first; the dots of a
@@ -66,7 +66,7 @@ def embedding(
             named.
 
     Raises:
-        InputError: if shapes do not fit, or n_images < 1.
+        InputError: shapes do not fit, or n_images < 1.
     """
     points = check_points(points, "points")
     labels = check_labels(labels, len(points), "points")
@@ -77,19 +77,19 @@ def embedding(
         float(np.clip(6 * proportion + 1, 4, 6.6)),
     )
     ax = figure.subplots()
-    order = rng.permutation(
-        len(points)
-    )  # also the order of drawing, so that no cluster hides another
+    # also the order of drawing, so that no cluster hides another
+    order = rng.permutation(len(points))
     drawn = np.array([to_rgb(cluster_color(label, colors)) for label in labels.tolist()])
     size = float(np.clip(20_000 / len(points), 2, 24))
     ax.scatter(*points[order].T, s=size, c=drawn[order], linewidths=0)
     if images is not None:
-        check_labels(labels, len(pictures := check_images(images)), "images")
+        pictures = check_images(images)
+        check_labels(labels, len(pictures), "images")
         side = _thumbnail_side(span, check_sample_size(n_images))
         order = _each_cluster_first(order, labels)
         chosen = order[thin(points[order], side, n_images)]
         _draw_thumbnails(ax, points[chosen], pictures[chosen], drawn[chosen], side)
-        hidden = _hidden(points, labels, chosen, side)
+        hidden = _find_hidden(points, labels, chosen, side)
         ax.scatter(
             *points[hidden].T,
             s=max(size, 20),
@@ -113,7 +113,7 @@ def _each_cluster_first(
     return np.concatenate([order[head], np.delete(order, head)])
 
 
-def _hidden(
+def _find_hidden(
     points: Float[np.ndarray, "n 2"],
     labels: Integer[np.ndarray, "n"],
     chosen: Integer[np.ndarray, "m"],
@@ -129,16 +129,13 @@ def _hidden(
 
 
 def _thumbnail_side(span: Float[np.ndarray, "2"], n_images: int) -> float:
-    """The width of a thumbnail in the unit of the points: 26 fill the longer side, fewer if few are
-    to be drawn.
-    """
+    """The width of a thumbnail in units of the points: 26 fill the longer side, or fewer if few."""
     across = min(26.0, max(6.0, 1.6 * n_images**0.5))
     return float(span.max()) / across if span.max() > 0 else 1.0
 
 
 def thin(points: Float[np.ndarray, "n 2"], side: float, n_max: int) -> Integer[np.ndarray, "m"]:
-    """Take points in the order given, at most `n_max`, leaving out each whose square would overlap
-    one taken before.
+    """Take points in order, at most `n_max`, without those whose square would overlap one taken.
 
     Only the first 25 n_max points are candidates, which bounds the time for very many points.
     """
@@ -157,11 +154,9 @@ def _draw_thumbnails(
     colors: Float[np.ndarray, "m 3"],
     side: float,
 ) -> None:
-    """Paste every thumbnail into one transparent picture over the plane: one artist is drawn
-    instead of hundreds.
-    """
+    """Paste all thumbnails into one transparent picture: one artist is drawn, not hundreds."""
     tiles = [
-        framed(picture, color)
+        frame(picture, color)
         for picture, color in zip(to_bytes(pictures), to_bytes(colors), strict=True)
     ]
     height, width = tiles[0].shape[:2]
@@ -179,19 +174,19 @@ def _draw_thumbnails(
     ax.imshow(canvas, extent=extent, origin="lower", zorder=3)
 
 
-def framed(
+def frame(
     picture: UInt8[np.ndarray, "h w 3"], color: UInt8[np.ndarray, "3"]
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """`picture` within a frame of `color` and, inside it, a white line, which parts dark frames
-    from dark pictures.
+    """`picture` in a frame of `color` and a white line, which parts dark frames from dark pictures.
 
     Small pictures are magnified by a whole number and large ones averaged over whole blocks to
     about THUMBNAIL pixels.
     """
     longer = max(picture.shape[:2])
     if longer > THUMBNAIL:
-        block = min(-(-longer // THUMBNAIL), min(picture.shape[:2]))
-        height, width = picture.shape[0] // block, picture.shape[1] // block
+        block = min(math.ceil(longer / THUMBNAIL), min(picture.shape[:2]))
+        height = picture.shape[0] // block
+        width = picture.shape[1] // block
         blocks = picture[: height * block, : width * block].reshape(height, block, width, block, 3)
         picture = blocks.mean(axis=(1, 3)).astype(np.uint8)
     else:
@@ -206,7 +201,7 @@ def framed(
 def _cluster_legend(
     figure: Figure, labels: Integer[np.ndarray, "n"], colors: Mapping[int, int] | None
 ) -> None:
-    """A dot, a name and a size for each cluster, to the right; none where colours come round again."""
+    """A dot, a name and a size for each cluster; none where colours come round again."""
     present = present_clusters(labels)
     if max(color_number(label, colors) for label in present) >= len(PALETTE):
         return
@@ -226,8 +221,7 @@ def plane_steps(
     columns: int = 3,
     paths: bool = True,
 ) -> Figure:
-    """Steps of k-means on a plane, one small panel each: points coloured by cluster, centroids as
-    outlined markers.
+    """Steps of k-means on a plane, a small panel each: coloured points, outlined centroids.
 
     Args:
         X: [n, 2] the points.
@@ -238,7 +232,7 @@ def plane_steps(
             stays the same.
 
     Raises:
-        InputError: if there is no step, columns < 1, or a shape does not fit.
+        InputError: there is no step, columns < 1, or a shape does not fit.
     """
     X = check_points(X, "X")
     if not steps or columns < 1:

@@ -1,6 +1,4 @@
-"""Figures of scores: the silhouette of every image, scores over k, inertia per iteration, methods
-side by side.
-"""
+"""Figures of scores: over k, over the iterations, over the methods; and distances sorted."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,120 +16,19 @@ from matplotlib.ticker import (
 )
 
 from scratchclust.errors import InputError
-from scratchclust.report._inputs import check_curve, check_labels, check_names, no_formula
+from scratchclust.report._inputs import check_curve, check_names, no_formula
 from scratchclust.report._style import (
     ACCENT,
-    INK,
     PALETTE,
     QUIET,
-    cluster_color,
-    cluster_name,
-    new_figure,
     panel_grid,
     styled,
 )
 
 PLAIN = StrMethodFormatter("{x:g}")
-MOST_NAMED = 60  # clusters in a figure of silhouettes: more would make it too tall
-LABEL_HEIGHT = 0.15  # inches from one name to the next
 LEGEND_WITHIN = 4  # lines at most of a legend among the curves
 
 Numbers = Sequence[Any] | Float[Any, "m"] | Integer[Any, "m"]
-
-
-@styled
-def silhouette_plot(
-    silhouette_samples: Float[Any, "n"],
-    labels: Integer[Any, "n"],
-    *,
-    colors: Mapping[int, int] | None = None,
-) -> Figure:
-    """The silhouette of every image, sorted within its cluster: a knife blade for each, the mean as
-    a line.
-
-    Noise (-1) has no silhouette and is left out; the title counts it. A cluster gets the room that
-    its name needs; of more than `MOST_NAMED` clusters some have no name.
-
-    Args:
-        silhouette_samples: [n] in [-1, 1]; what stands at noise is not looked at.
-        labels: [n] the cluster of each image; noise -1.
-        colors: cluster -> the number of its colour in `PALETTE`; its own number where it is not
-            named.
-
-    Raises:
-        InputError: if the lengths differ, all is noise, or a value outside noise is not in [-1, 1].
-    """
-    samples = check_curve(silhouette_samples, "silhouette_samples")
-    labels = check_labels(labels, len(samples), "silhouette_samples")
-    samples, labels, n_noise = samples[labels >= 0], labels[labels >= 0], int((labels < 0).sum())
-    _check_silhouettes(samples)
-    clusters, counts = np.unique(labels, return_counts=True)
-    noise = f", {n_noise:,} left out as noise" if n_noise else ""
-    height = max(min(1.2 + 0.36 * len(clusters), 4.8), 0.8 + 0.19 * min(len(clusters), MOST_NAMED))
-    figure = new_figure(
-        f"Silhouette of each image, by cluster ({len(samples):,} images{noise})", height
-    )
-    ax = figure.subplots()
-    gap = max(1, round(len(samples) / 40 / len(clusters)))
-    places = _places(counts, gap, LABEL_HEIGHT / (height - 0.8))
-    starts = np.cumsum(places) - (places + counts) / 2
-    for label, start in zip(clusters.tolist(), starts.tolist(), strict=True):
-        _blade(ax, np.sort(samples[labels == label])[::-1], start, cluster_color(label, colors))
-    ax.axvline(
-        samples.mean(), color=INK, linestyle="--", linewidth=1.2, label=f"mean {samples.mean():.3f}"
-    )
-    names = [
-        f"{cluster_name(c)} ({n:,})"
-        for c, n in zip(clusters.tolist(), counts.tolist(), strict=True)
-    ]
-    middles, bottom = starts + counts / 2, float(places.sum())
-    named = _apart(middles, 0.99 * LABEL_HEIGHT * bottom / (height - 0.8))
-    ax.set_yticks(middles[named], [names[i] for i in named])
-    ax.set(xlabel="silhouette (−1 to 1, higher is better)", ylim=(bottom, 0))
-    ax.tick_params(axis="y", length=0)
-    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
-    return figure
-
-
-def _places(counts: Integer[np.ndarray, "k"], gap: int, least: float) -> Float[np.ndarray, "k"]:
-    """The room of each cluster: its images and a gap, and no less than this share of all the room,
-    for its name.
-    """
-    places = counts + float(gap)
-    if least * len(counts) >= 1:
-        return places
-    for _ in range(100):  # a contraction: what is at the least grows with the whole
-        places = np.maximum(counts + gap, least * places.sum())
-    return places
-
-
-def _apart(places: Float[np.ndarray, "m"], least: float) -> list[int]:
-    """Which of ascending places to name, so that no two names are nearer to each other than
-    `least`.
-    """
-    chosen = [0]
-    for i, place in enumerate(places):
-        if place - places[chosen[-1]] >= least:
-            chosen.append(i)
-    return chosen
-
-
-def _check_silhouettes(samples: Float[np.ndarray, "n"]) -> None:
-    if len(samples) == 0:
-        raise InputError(
-            "expected at least one image in a cluster, got only noise (-1): there is no silhouette to draw"
-        )
-    if not (np.abs(samples) <= 1 + 1e-6).all():
-        raise InputError(
-            "expected silhouettes in [-1, 1], got a value outside or NaN: pass silhouette_samples(X, labels)"
-        )
-
-
-def _blade(ax: Axes, values: Float[np.ndarray, "n"], start: float, color: str) -> None:
-    # Each value is one unit high, so that a cluster of one image shows too.
-    edges = start + np.arange(len(values) + 1)
-    ax.fill_betweenx(edges, np.append(values, values[-1]), step="post", color=color, linewidth=0.3)
-    ax.axvline(0, color=QUIET, linewidth=0.8)
 
 
 @styled
@@ -142,8 +39,7 @@ def scan(
     dunn: Numbers | None = None,
     chosen: int | None = None,
 ) -> Figure:
-    """Scores over the number of clusters: inertia (the elbow), silhouette and Dunn's index, one
-    panel each.
+    """Scores over the number of clusters, a panel each: inertia, silhouette, Dunn's index.
 
     Args:
         n_clusters: [m] the numbers of clusters tried.
@@ -155,12 +51,13 @@ def scan(
         chosen: the number of clusters to mark with a line.
 
     Raises:
-        InputError: if a series has another length than n_clusters, or chosen is not among them.
+        InputError: a series has another length than n_clusters, or chosen is not among them.
     """
     ks = check_curve(n_clusters, "n_clusters")
     if chosen is not None and chosen not in ks:
         raise InputError(
-            f"expected chosen among n_clusters, got {chosen}: pass a number of clusters that was tried"
+            f"expected chosen among n_clusters, got {chosen}: pass a number of clusters that was "
+            "tried"
         )
     named = {"Inertia (look for an elbow)": inertia, "Silhouette (higher is better)": silhouette}
     named["Dunn's index (higher is better)"] = dunn
@@ -206,8 +103,7 @@ def inertia_history(
     log: bool = False,
     apart: bool = False,
 ) -> Figure:
-    """Inertia per iteration, one line for each named run; in a second panel, if given, the points
-    that changed cluster.
+    """Inertia per iteration, a line for each named run; in a second panel the points that moved.
 
     Args:
         histories: name -> inertia of each iteration, from the first.
@@ -217,7 +113,7 @@ def inertia_history(
             vectors.
 
     Raises:
-        InputError: if there is no history, moved names a run that histories lacks, or log meets
+        InputError: there is no history, moved names a run that histories lacks, or log meets
             inertia <= 0.
     """
     curves = {
@@ -276,7 +172,8 @@ def _check_runs(
         )
     if unknown := sorted(set(steps) - set(curves)):
         raise InputError(
-            f"expected in moved the names of histories, got {unknown[0]!r} too: name runs alike in both"
+            f"expected in moved the names of histories, got {unknown[0]!r} too: name runs alike "
+            "in both"
         )
     if log and any((curve <= 0).any() for curve in curves.values()):
         raise InputError(
@@ -285,9 +182,7 @@ def _check_runs(
 
 
 def _logarithmic(ax: Axes, ratio: float) -> None:
-    """Logarithmic axes with plain numbers; within a factor of 20, powers of ten would be too few
-    ticks.
-    """
+    """Make axes logarithmic, with plain numbers; within a factor of 20, with more of them."""
     ax.set(xscale="log", yscale="log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter(PLAIN)
@@ -315,19 +210,19 @@ def _number(value: float) -> str:
 
 @styled
 def comparison_bars(names: Sequence[str], scores: Mapping[str, Numbers]) -> Figure:
-    """Methods side by side: one panel a score, one bar a method, its value beside it, a dash where
-    it is not known.
+    """Methods side by side: a panel a score, a bar a method, its value beside it, or a dash.
 
     Args:
         names: the methods.
         scores: name of the score -> its value for each method, None where not known.
 
     Raises:
-        InputError: if there is no score, or a score has not one value for each method.
+        InputError: there is no score, or a score has not one value for each method.
     """
     if not scores:
         raise InputError(
-            "expected at least one score, got none: pass a dict of score -> one value for each method"
+            "expected at least one score, got none: pass a dict of score -> one value for each "
+            "method"
         )
     values = {score: check_curve(numbers, score, len(names)) for score, numbers in scores.items()}
     columns = min(4, len(values))
@@ -342,7 +237,8 @@ def comparison_bars(names: Sequence[str], scores: Mapping[str, Numbers]) -> Figu
         for row, length in zip(rows.tolist(), lengths.tolist(), strict=True):
             # beside the bar; of a negative one on the other side of the zero line, where no name
             # can stand
-            place, text = (max(length, 0.0), row), _number(numbers[row])
+            place = (max(length, 0.0), row)
+            text = _number(numbers[row])
             ax.annotate(
                 text,
                 place,
@@ -365,8 +261,7 @@ def comparison_bars(names: Sequence[str], scores: Mapping[str, Numbers]) -> Figu
 
 @styled
 def k_distances(distances: Numbers, eps: float | None = None, *, min_samples: int) -> Figure:
-    """The distance of each point to its min_samples-th neighbour, sorted: where it turns up, eps of
-    DBSCAN may lie.
+    """The distance of each point to its neighbour, sorted: where it turns up, eps may lie.
 
     Args:
         distances: [n] in any order.
@@ -374,7 +269,7 @@ def k_distances(distances: Numbers, eps: float | None = None, *, min_samples: in
         min_samples: for the name of the axis; the point itself counts, as in DBSCAN.
 
     Raises:
-        InputError: if there is no distance, or one is negative.
+        InputError: there is no distance, or one is negative.
     """
     curve = np.sort(check_curve(distances, "distances"))
     if not (curve >= 0).all():

@@ -5,6 +5,7 @@ points stays readable where a README shows them.
 """
 
 import functools
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
@@ -17,7 +18,8 @@ from jaxtyping import Integer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scratchclust.errors import InputError, writing
+from scratchclust.errors import InputError
+from scratchclust.files import whole_file
 from scratchclust.report._inputs import font_families, no_formula
 
 WIDTH = 8.0  # inches
@@ -115,9 +117,7 @@ def new_figure(title: str, height: float) -> Figure:
 
 
 def name_variant(figure: Figure, variant: str) -> Figure:
-    """The figure with a variant's name before its title, which goes on in a second line where it
-    would be too long.
-    """
+    """The figure with a variant's name before its title, in two lines where it is too long."""
     title = f"{no_formula(variant)}: {figure.get_suptitle()}"
     if len(title) > LINE:
         title = title.replace(": ", ":\n", 1)
@@ -135,10 +135,8 @@ def panel_grid(
     sharex: bool = False,
     sharey: bool = False,
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of `n_panels` axes in rows of `columns`, each `panel_height` inches high, or as many
-    as its row has.
-    """
-    rows = -(-n_panels // columns)
+    """A figure of `n_panels` axes in rows of `columns`, of one height in inches or each its own."""
+    rows = math.ceil(n_panels / columns)
     heights = list(panel_height) if isinstance(panel_height, Sequence) else [panel_height] * rows
     figure = new_figure(title, sum(heights) + 0.5)
     grid = figure.subplots(
@@ -159,8 +157,7 @@ def panel_grid(
 
 
 def cluster_color(label: int, numbers: Mapping[int, int] | None = None) -> str:
-    """The colour of cluster `label`: grey for noise (-1); from the 21st cluster on the colours come
-    round again.
+    """The colour of a cluster: grey for noise (-1); from the 21st on they come round again.
 
     `numbers`, where they are given, say which place in the palette a cluster has, in the place of
     its own number.
@@ -179,9 +176,7 @@ def present_clusters(labels: Integer[np.ndarray, "n"]) -> list[int]:
 
 
 def largest_clusters(labels: Integer[np.ndarray, "n"]) -> tuple[list[int], str]:
-    """`present_clusters`, of more than `MOST_PANELS` the largest; and what a title has to say of
-    that.
-    """
+    """`present_clusters`, of more than `MOST_PANELS` the largest, and what a title says of that."""
     present = present_clusters(labels)
     if len(present) <= MOST_PANELS:
         return present, ""
@@ -215,27 +210,22 @@ def png_bytes(figure: Figure, *, dpi: int) -> bytes:
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write `figure` to `path` as PNG: the whole file or none, and the same bytes for the same
-    figure.
+    """Write a figure as PNG: the whole file or none, and the same bytes for the same figure.
 
     Args:
         figure: any matplotlib figure.
         path: a file name that ends in .png; folders that are missing are made.
 
     Raises:
-        InputError: if the name does not end in .png.
+        InputError: the name does not end in .png.
     """
     target = Path(path)
     if target.suffix != ".png":
         raise InputError(
-            f"expected a file name that ends in .png, got {target.name!r}: figures are written as PNG"
+            f"expected a file name that ends in .png, got {target.name!r}: "
+            "figures are written as PNG"
         )
     content = png_bytes(figure, dpi=FILE_DPI)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        with writing(target):
-            partial.write_bytes(content)
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(target) as draft:
+        draft.write_bytes(content)

@@ -1,7 +1,6 @@
-"""Figures of a training: its losses over the epochs, images beside what a network made of them, and
-what it draws.
-"""
+"""Figures of a training: its losses, images beside what a network made of them, what it draws."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,7 +33,7 @@ def training_curves(
         title: of the figure.
 
     Raises:
-        InputError: if there is no history, or an entry is no list of numbers.
+        InputError: there is no history, or an entry is no list of numbers.
     """
     terms = list(dict.fromkeys(term for history in histories.values() for term in history))
     terms.sort(key=lambda term: term != "loss")  # the loss first
@@ -56,7 +55,8 @@ def training_curves(
                 if known is None
                 else check_curve(known, f"errors of {term}", len(curve))[epochs - 1]
             )
-            color, label = PALETTE[index % len(PALETTE)], no_formula(name)
+            color = PALETTE[index % len(PALETTE)]
+            label = no_formula(name)
             ax.errorbar(
                 epochs,
                 curve[epochs - 1],
@@ -86,7 +86,7 @@ def reconstructions(
         drawn: name of the network -> [n, h, w, c].
 
     Raises:
-        InputError: if the pictures are not of one shape.
+        InputError: the pictures are not of one shape.
     """
     rows = {
         "original": check_images(originals),
@@ -107,28 +107,30 @@ def samples(images: Num[Any, "n h w c"]) -> Figure:
         images: [n, h, w, c] uint8 or float in [0, 1] (clipped), one channel or three.
 
     Raises:
-        InputError: if a shape or dtype does not fit.
+        InputError: a shape or dtype does not fit.
     """
     pixels = to_bytes(check_images(images))
-    return _rows("Pictures drawn from random codes", pixels, -(-len(pixels) // SAMPLES_IN_A_ROW))
+    return _rows(
+        "Pictures drawn from random codes", pixels, math.ceil(len(pixels) / SAMPLES_IN_A_ROW)
+    )
 
 
 @styled
 def latent_walk(walks: Num[Any, "n steps h w c"], labels: Sequence[str] | None = None) -> Figure:
-    """What a network draws on walks through its codes, a row each: from one code to another, or
-    along one axis.
+    """What a network draws on walks through its codes, a row each: between codes or along an axis.
 
     Args:
         walks: [n, steps, h, w, c] uint8 or float in [0, 1] (clipped), one channel or three.
         labels: one for each walk, at the left of its row.
 
     Raises:
-        InputError: if a shape or dtype does not fit, or labels are not one for each walk.
+        InputError: a shape or dtype does not fit, or labels are not one for each walk.
     """
     pictures = np.asarray(walks)
     if pictures.ndim != 5 or 0 in pictures.shape:
         raise InputError(
-            f"expected walks of shape [n, steps, h, w, c], got {list(pictures.shape)}: one row for a walk"
+            f"expected walks of shape [n, steps, h, w, c], got {list(pictures.shape)}: one row "
+            "for a walk"
         )
     n_walks = len(pictures)
     names = [] if labels is None else check_names(labels, n_walks, "labels", "walks")
@@ -140,7 +142,7 @@ def _rows(
     title: str, pixels: UInt8[np.ndarray, "n h w 3"], n_rows: int, names: Sequence[str] = ()
 ) -> Figure:
     """Pictures in so many rows, with a name at the left of each row if there are names."""
-    n_columns = -(-len(pixels) // n_rows)
+    n_columns = math.ceil(len(pixels) / n_rows)
     height, width = pixels.shape[1:3]
     columns_wide = n_columns if names else max(n_columns, 4)  # two pictures must not fill a page
     names_wide = 0.2 + 0.065 * max(map(len, names), default=-3)  # inches

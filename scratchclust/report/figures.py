@@ -1,5 +1,4 @@
-"""Every figure of the package: functions of arrays that return a matplotlib Figure, for recipes and
-tutorials alike.
+"""Every figure of the package: functions of arrays that return a matplotlib Figure.
 
 The figures are made without pyplot: nothing global changes, no backend is loaded, and there is
 nothing to close. In a notebook a returned figure shows itself; `save` writes it to a PNG file.
@@ -14,13 +13,8 @@ A caller who wants other words changes them on the figure: `figure.suptitle(...)
 from scratchclust.report._clusters import confusion_matrix, label_histograms
 from scratchclust.report._images import centroid_images, image_row, random_images
 from scratchclust.report._plane import embedding, plane_steps
-from scratchclust.report._scores import (
-    comparison_bars,
-    inertia_history,
-    k_distances,
-    scan,
-    silhouette_plot,
-)
+from scratchclust.report._scores import comparison_bars, inertia_history, k_distances, scan
+from scratchclust.report._silhouettes import silhouette_plot
 from scratchclust.report._style import PALETTE, cluster_color, cluster_name, name_variant, save
 from scratchclust.report._training import latent_walk, reconstructions, samples, training_curves
 

@@ -81,7 +81,7 @@ def test_label_names_of_an_npz(tmp_path):
         data.load(tmp_path / "b.npz")
     np.savez(tmp_path / "c.npz", images=PIXELS, label_names=[1, 2])
     with pytest.raises(
-        InputError, match=r"c.npz\[label_names\]: expected a list of strings, found int64"
+        InputError, match=r"c.npz\[label_names\]: expected a list of strings, got int64"
     ):
         data.load(tmp_path / "c.npz")
 
@@ -89,9 +89,9 @@ def test_label_names_of_an_npz(tmp_path):
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (PIXELS.reshape(4, -1), r"found rows of shape \(4, 90\): reshape them to \[n, h, w\]"),
-        (PIXELS[0, 0, :, 0], r"expected images .* found shape \(6,\)"),
-        (PIXELS[..., :2], r"found shape \(4, 5, 6, 2\)"),
+        (PIXELS.reshape(4, -1), r"got rows of shape \(4, 90\): reshape them to \[n, h, w\]"),
+        (PIXELS[0, 0, :, 0], r"expected images .* got shape \(6,\)"),
+        (PIXELS[..., :2], r"got shape \(4, 5, 6, 2\)"),
         (PIXELS[..., [0, 1, 2, 2]], r"looks like RGB and transparency: save images\[..., :3\]"),
         (
             np.moveaxis(PIXELS, -1, 1),
@@ -99,21 +99,21 @@ def test_label_names_of_an_npz(tmp_path):
         ),
         (
             PIXELS.astype(np.int64) - 9,
-            r"whole numbers from 0 to 65535, found -9 to 2\d+: as by \(images - \(-9\)\) / ",
+            r"whole numbers from 0 to 65535, got -9 to 2\d+: as by \(images - \(-9\)\) / ",
         ),
         (
             PIXELS.astype(np.uint32) << 9,
-            r"expected whole numbers from 0 to 65535, found 0 to \d+: as by",
+            r"expected whole numbers from 0 to 65535, got 0 to \d+: as by",
         ),
-        (PIXELS.astype(np.float32), "expected floats from 0 to 1, found .* to 25"),
-        (PIXELS / -255, "expected floats from 0 to 1, found -"),
-        (np.full((1, 2, 2), np.nan), "expected floats from 0 to 1, found nan"),
+        (PIXELS.astype(np.float32), "expected floats from 0 to 1, got .* to 25"),
+        (PIXELS / -255, "expected floats from 0 to 1, got -"),
+        (np.full((1, 2, 2), np.nan), "expected floats from 0 to 1, got nan"),
         (np.zeros((0, 2, 2), np.uint8), "holds no pixels"),
         (np.zeros((3, 0, 2), np.uint8), "holds no pixels"),
         (np.array([[[{}]]], object), "holds Python objects, which may run code when loaded"),
         (
             np.zeros((2, 2, 2), [("a", "u1")]),
-            "expected whole numbers, or floats from 0 to 1, found ",
+            "expected whole numbers, or floats from 0 to 1, got ",
         ),
     ],
 )
@@ -142,11 +142,11 @@ def test_an_object_array_does_not_run(tmp_path):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([0, 1, 2], r"expected 4 labels, one for each image, found shape \(3,\)"),
+        ([0, 1, 2], r"expected 4 labels, one for each image, got shape \(3,\)"),
         ([0, 1, 2, -1], "label -1 of image 3 is out of range"),
         ([0, 1, 2, 2**31], "label 2147483648 of image 3 is out of range, expected 0 to 2147483647"),
-        ([0.0, 1.0, 2.0, 3.0], "expected labels as whole numbers from 0, found float64"),
-        (["a", "b", "c", "d"], "expected labels as whole numbers from 0, found <U1"),
+        ([0.0, 1.0, 2.0, 3.0], "expected labels as whole numbers from 0, got float64"),
+        (["a", "b", "c", "d"], "expected labels as whole numbers from 0, got <U1"),
         (np.array([0, 1, 2, None], object), "holds Python objects"),
     ],
 )
@@ -161,7 +161,7 @@ def test_no_known_name_or_split(tmp_path):
     np.savez(tmp_path / "a.npz", pictures=PIXELS, what=PIXELS)
     with pytest.raises(
         InputError,
-        match=r"expected an array named images, x, data or arr_0, .* found pictures, what",
+        match=r"expected an array named images, x, data or arr_0, .* got pictures, what",
     ):
         data.load(tmp_path / "a.npz")
     np.savez(tmp_path / "b.npz", images=PIXELS)
@@ -197,8 +197,8 @@ def lying_header(shape):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (npy_bytes(PIXELS)[:-1], "promises 360 bytes .* found 359: it is cut short or damaged"),
-        (npy_bytes(PIXELS) + b"x", "promises 360 bytes .* found 361"),
+        (npy_bytes(PIXELS)[:-1], "promises 360 bytes .* got 359: it is cut short or damaged"),
+        (npy_bytes(PIXELS) + b"x", "promises 360 bytes .* got 361"),
         (npy_bytes(PIXELS)[:40], "is no .npy array"),
         (b"", "is no .npy array"),
         (b"\x93NUMPY\x09\x00" + npy_bytes(PIXELS)[8:], "is no .npy array"),
@@ -286,7 +286,7 @@ def test_damaged_headers(tmp_path, header, kind):
 
 
 def test_a_single_number_is_no_image(tmp_path):
-    with pytest.raises(InputError, match=r"expected images \[n, h, w\].*found shape \(\)"):
+    with pytest.raises(InputError, match=r"expected images \[n, h, w\].*got shape \(\)"):
         data.load(save(tmp_path / "one.npy", np.uint8(5)))
 
 
@@ -351,7 +351,7 @@ def test_refused_folders_of_arrays(tmp_path):
         data.load(tmp_path, split="test")
     save(tmp_path / "trainY.npy", np.array([0, 1]))
     with pytest.raises(
-        InputError, match=r"trainY.npy: expected 4 labels, one for each image, found shape \(2,\)"
+        InputError, match=r"trainY.npy: expected 4 labels, one for each image, got shape \(2,\)"
     ):
         data.load(tmp_path)
     save(tmp_path / "trainY.npy", np.array([None] * 4))
@@ -420,13 +420,15 @@ def test_the_cure_for_numbers_out_of_range_keeps_what_they_show(tmp_path, number
     [
         (
             (40, 30, 3),
-            r"one picture of 40x30 or 40 grey images of 30x3: save images\[None, ..., :3\] for the one",
+            r"one picture of 40x30 or 40 grey images of 30x3: save images\[None, ..., :3\] for "
+            r"the one",
         ),
         ((40, 30, 4), r"one picture of 40x30 or 40 grey images of 30x4"),
         ((40, 30, 1), r"one picture of 40x30 or 40 grey images of 30x1"),
         (
             (3, 40, 30),
-            r"one colour picture of 40x30 or three grey images: save numpy.moveaxis\(images, 0, -1\)\[None",
+            r"one colour picture of 40x30 or three grey images: save numpy.moveaxis\(images, 0, "
+            r"-1\)\[None",
         ),
     ],
 )

@@ -83,7 +83,7 @@ def test_without_the_file_of_names(tmp_path):
     assert data.load(folder).label_names == CLASSES
     (folder / "batches.meta.txt").write_text("cat\ndog\n")
     with pytest.raises(
-        InputError, match=r"batches.meta.txt: expected the names of 10 classes, found 2"
+        InputError, match=r"batches.meta.txt: expected the names of 10 classes, got 2"
     ):
         data.load(folder)
 

@@ -1,4 +1,4 @@
-"""Folders of pictures: labels, order, every mode of Pillow, and files that are broken or hostile."""
+"""Folders of pictures: labels, order, every mode of Pillow, and broken or hostile files."""
 
 import os
 import struct
@@ -191,7 +191,7 @@ def test_broken_links_are_named(tmp_path):
 
 
 def test_progress_is_told_to_whoever_asks(tmp_path, monkeypatch):
-    monkeypatch.setattr("scratchclust.data.progress.PERIOD", -1.0)
+    monkeypatch.setattr("scratchclust.data.bars.PERIOD", -1.0)
     for i in range(3):
         save(tmp_path / f"{i}.png")
     lines = []

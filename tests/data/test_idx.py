@@ -126,8 +126,8 @@ def broken(content, message, *, kind="images"):
 @pytest.mark.parametrize(
     ("content", "message", "kind"),
     [
-        broken(IMAGES[:-1], "cut short: its header promises 12 values, found 11"),
-        broken(IMAGES + b"x", "too long: its header promises 12 values, found more"),
+        broken(IMAGES[:-1], "cut short: its header promises 12 values, got 11"),
+        broken(IMAGES + b"x", "too long: its header promises 12 values, got more"),
         broken(b"", "wrong magic number 0, expected 2051"),
         broken(IMAGES[:9], "cut short within its header of 16 bytes"),
         broken(
@@ -138,22 +138,20 @@ def broken(content, message, *, kind="images"):
         broken(LABELS, r"holds labels \(magic number 2049\), expected images"),
         broken(
             struct.pack(">BBBBII", 0, 0, 8, 2, 2, 6) + bytes(12),
-            r"expected images .* found shape \(2, 6\)",
+            r"expected images .* got shape \(2, 6\)",
         ),
         broken(gzip.compress(IMAGES)[:-9], "damaged gzip file"),
         broken(
             gzip.compress(IMAGES)[:14] + b"\xff\xff\xff" + gzip.compress(IMAGES)[17:],
             "damaged gzip file",
         ),
-        broken(gzip.compress(IMAGES[:-1]), "cut short: its header promises 12 values, found 11"),
-        broken(
-            gzip.compress(IMAGES + b"xyz"), "too long: its header promises 12 values, found more"
-        ),
+        broken(gzip.compress(IMAGES[:-1]), "cut short: its header promises 12 values, got 11"),
+        broken(gzip.compress(IMAGES + b"xyz"), "too long: its header promises 12 values, got more"),
         broken(LABELS[:-1], "cut short", kind="labels"),
         broken(IMAGES, "an array of 3 axes, expected labels", kind="labels"),
         broken(
             struct.pack(">II", 2049, 3) + bytes(3),
-            r"expected 2 labels.* found shape \(3,\)",
+            r"expected 2 labels.* got shape \(3,\)",
             kind="labels",
         ),
         broken(
@@ -194,7 +192,7 @@ def test_what_a_header_claims_is_not_allocated(tmp_path, pack):
 def test_a_gzip_bomb_is_read_only_as_far_as_its_header_promises(tmp_path):
     bomb = gzip.compress(IMAGES + bytes(200_000_000), compresslevel=1)
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(bomb)
-    message = r"too long: its header promises 12 values, found more"
+    message = r"too long: its header promises 12 values, got more"
     with memory_below(50e6), pytest.raises(InputError, match=message):
         data.load(tmp_path)
 
@@ -327,7 +325,7 @@ def test_gzip_files_are_told_apart_by_what_is_in_them(tmp_path):
     content = gzip.decompress((tmp_path / "a.npy.gz").read_bytes())
     (tmp_path / "cut.npy.gz").write_bytes(gzip.compress(content[:-3]))
     with pytest.raises(
-        InputError, match=r"cut.npy.gz: its header promises 96 bytes .* found 93: it is cut short"
+        InputError, match=r"cut.npy.gz: its header promises 96 bytes .* got 93: it is cut short"
     ):
         data.load(tmp_path / "cut.npy.gz")
     (tmp_path / "cut.npy.gz").write_bytes((tmp_path / "a.npy.gz").read_bytes()[:-9])

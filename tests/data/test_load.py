@@ -3,13 +3,21 @@
 import hashlib
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
 from scratchclust import data
-from scratchclust.data.dataset import check_fit, check_limit, check_size, pixels_sha256
+from scratchclust.data import formats
+from scratchclust.data.dataset import (
+    Reading,
+    check_fit,
+    check_limit,
+    check_size,
+    pixels_sha256,
+)
 from scratchclust.errors import InputError
 
 
@@ -89,11 +97,11 @@ def test_size_crops_the_centre_and_resamples(tmp_path):
 
 def test_size_equals_the_resize_of_preprocessing_when_nothing_is_cropped():
     images = np.random.default_rng(0).integers(0, 256, (3, 24, 24, 3), np.uint8)
-    from scratchclust.data.loading import _resized
+    from scratchclust.data.loading import _resize
     from scratchclust.data.preprocessing import resize
 
     for size in (9, 24, 40):
-        assert np.abs(_resized(images, (size, size)) - resize(images, size)).max() <= 1
+        assert np.abs(_resize(images, (size, size)) - resize(images, size)).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -135,12 +143,13 @@ def test_fits_are_one_where_the_proportions_are_those_of_the_size():
 
 def test_a_wrong_fit():
     with pytest.raises(
-        InputError, match=r"fit must be 'crop', 'pad' or 'squeeze', found 'cut': it is how images"
+        InputError,
+        match=r"expected fit to be one of 'crop', 'pad', 'squeeze', got 'cut': it is how",
     ):
         check_fit("cut", (8, 8))
     for fit in ("pad", "squeeze"):
         with pytest.raises(
-            InputError, match=rf"fit='{fit}' says how images come to a size, .* for example size=64"
+            InputError, match=rf"expected a size with fit='{fit}', got none: give one, as size=64"
         ):
             data.load("digits", fit=fit)
 
@@ -162,11 +171,11 @@ def test_channels(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"limit": 0}, "limit must be a whole number of at least 1, found 0"),
-        ({"limit": True}, "limit must be .* found True"),
-        ({"size": 0}, r"size must be one whole number or a pair \(height, width\), found 0"),
-        ({"size": (8, -8)}, "size must be .* found .8, -8."),
-        ({"channels": 4}, r"channels must be 1 \(grey\), 3 \(RGB\) or None.* found 4"),
+        ({"limit": 0}, "expected limit to be None or a whole number of at least 1, got 0: it is"),
+        ({"limit": True}, "expected limit to be .* got True"),
+        ({"size": 0}, r"expected size to be None or a whole number from 1 to .*, got 0"),
+        ({"size": (8, -8)}, "expected size to be .* got .8, -8."),
+        ({"channels": 4}, r"expected channels to be 1 \(grey\), 3 \(RGB\) or None.* got 4"),
     ],
 )
 def test_wrong_options(options, message):
@@ -176,13 +185,18 @@ def test_wrong_options(options, message):
 
 @pytest.mark.parametrize("limit", [2.5, "10", np.float32(3)])
 def test_a_limit_of_a_wrong_type(limit):  # through `load`, beartype would refuse it first
-    with pytest.raises(InputError, match=r"limit must be a whole number"):
+    with pytest.raises(
+        InputError, match=r"expected limit to be None or a whole number of at least 1, got"
+    ):
         check_limit(limit)
 
 
 @pytest.mark.parametrize("size", ["64", (8, 8, 3), (8.0, 8), 6.5])
 def test_a_size_of_a_wrong_type(size):
-    with pytest.raises(InputError, match=r"size must be one whole number or a pair"):
+    with pytest.raises(
+        InputError,
+        match=r"expected size to be None or a whole number .* or a pair \(height, width\) of such",
+    ):
         check_size(size)
 
 
@@ -231,7 +245,8 @@ def test_names_that_cannot_be(tmp_path, monkeypatch):
 @pytest.mark.parametrize("size", [10**6, 2**40, (8, 10**9)])
 def test_a_size_beyond_all_pictures(size):
     with pytest.raises(
-        InputError, match=r"size must be at most 16384 pixels in height and width, found"
+        InputError,
+        match=r"expected size to be None or a whole number from 1 to 16384 or a pair .* got",
     ):
         data.load("digits", size=size)
 
@@ -250,9 +265,28 @@ def test_a_file_without_permission(tmp_path, monkeypatch):
     def refuse(*args, **kwargs):  # root may read everything, so the refusal is simulated
         raise PermissionError(13, "Permission denied", str(tmp_path / "secret.npy"))
 
-    monkeypatch.setattr("scratchclust.data.arrays.read_npy", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(InputError, match=r"secret.npy: no permission to read it"):
         data.load(tmp_path / "secret.npy")
+
+
+def test_a_new_format_is_a_row(tmp_path, monkeypatch):
+    (tmp_path / "one.toy").write_bytes(bytes(6))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "toys").write_bytes(bytes(6))
+
+    def read(path, request):
+        pixels = np.frombuffer((path / "toys" if path.is_dir() else path).read_bytes(), np.uint8)
+        return Reading(pixels.reshape(1, 2, 3, 1), None, None, path.stem)
+
+    by_name = formats.FileFormat(lambda file: file.name.endswith(".toy"), read)
+    by_content = formats.FolderFormat(
+        lambda path: path if (path / "toys").is_file() else None, read
+    )
+    monkeypatch.setattr(formats, "FILES", (by_name, *formats.FILES))
+    monkeypatch.setattr(formats, "FOLDERS", (by_content, *formats.FOLDERS))
+    assert data.load(tmp_path / "one.toy").images.shape == (1, 2, 3, 1)
+    assert data.load(tmp_path / "folder").name == "folder"
 
 
 def test_every_message_is_one_line(tmp_path):
@@ -273,14 +307,14 @@ def test_importing_loads_nothing_heavy():
 
 
 def test_progress_shows_only_what_is_slow_and_only_if_asked(monkeypatch, capsys):
-    from scratchclust.data import progress
+    from scratchclust.data import bars
 
-    assert list(progress.track("abc", 3, "reading", verbose=True)) == ["a", "b", "c"]
+    assert list(bars.track("abc", 3, "reading", verbose=True)) == ["a", "b", "c"]
     assert capsys.readouterr().err.strip() == ""
-    monkeypatch.setattr(progress, "PATIENCE", -1.0)
+    monkeypatch.setattr(bars, "PATIENCE", -1.0)
     monkeypatch.setenv("FORCE_COLOR", "1")  # makes rich take the captured stream for a terminal
-    assert list(progress.track("abc", 3, "reading", verbose=True)) == ["a", "b", "c"]
+    assert list(bars.track("abc", 3, "reading", verbose=True)) == ["a", "b", "c"]
     assert "reading" in capsys.readouterr().err
-    assert list(progress.track("abc", 3, "reading", verbose=False)) == ["a", "b", "c"]
+    assert list(bars.track("abc", 3, "reading", verbose=False)) == ["a", "b", "c"]
     captured = capsys.readouterr()
     assert captured.err == captured.out == ""

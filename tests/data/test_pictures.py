@@ -80,7 +80,10 @@ def test_a_mixed_folder_is_read_alike_in_a_hundred_processes(tmp_path):
 
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"  # as a telephone's pictures begin
-WITHOUT = r"not a format that Pillow reads: it is a HEIC picture; install pillow-heif, `pip install -e \".\[heic\]\"` in "
+WITHOUT = (
+    r"not a format that Pillow reads: it is a HEIC picture; "
+    r"install pillow-heif, `pip install -e \".\[heic\]\"` in "
+)
 
 
 KNOWN = pictures.formats()
@@ -155,7 +158,10 @@ def test_heic(tmp_path):
 
 
 RAMP = np.linspace(0, 4095, 16 * 16).astype(np.uint16).reshape(16, 16)  # 12 bits in 16
-TOLD = r"16-bit numbers up to \d+ only, and nothing that says which is white: taken as {} bits, {} is white"
+TOLD = (
+    r"16-bit numbers up to \d+ only, and nothing that says which is white: "
+    r"taken as {} bits, {} is white"
+)
 
 
 def save_tiff(path, values, tags=()):

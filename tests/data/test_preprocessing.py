@@ -53,7 +53,7 @@ def test_grey_passes_through_and_other_channels_are_refused(function):
     assert function(COLOUR).shape == (3, 8, 10, 1)
     np.testing.assert_allclose(function(np.repeat(GREY, 3, axis=3)), GREY, rtol=1e-5)
     with pytest.raises(
-        InputError, match=r"expected images with 1 or 3 channels, found 4 in shape \(3, 8, 10, 4\)"
+        InputError, match=r"expected images with 1 or 3 channels, got 4 in shape \(3, 8, 10, 4\)"
     ):
         function(np.zeros((3, 8, 10, 4), np.uint8))
 
@@ -84,7 +84,7 @@ def test_standardise_of_bytes_far_from_zero():
 
 def test_standardise_refuses():
     X = np.zeros((2, 3))
-    with pytest.raises(InputError, match=r"needs mean and scale together, found only one"):
+    with pytest.raises(InputError, match=r"needs mean and scale together, got only one"):
         standardise(X, mean=np.zeros(3))
     with pytest.raises(InputError, match=r"found no rows to learn the mean and scale from"):
         standardise(X[:0])
@@ -130,7 +130,7 @@ def test_resampling_keeps_constants_and_mirrors(n, size):
 
 def test_resize_refuses():
     with pytest.raises(
-        InputError, match=r"size must be one whole number or a pair \(height, width\), found 0"
+        InputError, match=r"expected size to be None or a whole number from 1 to .* of such, got 0"
     ):
         resize(COLOUR, 0)
 

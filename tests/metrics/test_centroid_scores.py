@@ -21,7 +21,7 @@ from scratchclust.metrics import (
     davies_bouldin_score,
     simplified_silhouette_score,
 )
-from scratchclust.metrics.inputs import encode
+from scratchclust.metrics.labels import encode
 from scratchclust.reference import silhouette
 
 SCORES = [calinski_harabasz_score, davies_bouldin_score]
@@ -96,7 +96,7 @@ def test_means_of_many_points_keep_their_digits() -> None:
     X = 1 + 1e-3 * np.random.default_rng(0).normal(size=(20_000, 2))
     X[::2] -= 2
     X, labels = X.astype(np.float32), np.arange(20_000) % 2
-    means = centroids.centred_on_clusters(X, encode(labels)).centroids
+    means = centroids.centre_on_clusters(X, encode(labels)).centroids
     expected = [X[labels == j].mean(axis=0, dtype=np.float64) for j in (0, 1)]
     np.testing.assert_allclose(means[1] - means[0], expected[1] - expected[0], rtol=0, atol=1e-9)
 
@@ -250,7 +250,7 @@ def test_an_outlier_in_a_group_is_no_anchor() -> None:
 @pytest.mark.parametrize(
     ("X", "labels", "message"),
     [
-        (LINE, [0, 0, 0, 0, 0, -1], "at least two clusters besides noise, found 1"),
+        (LINE, [0, 0, 0, 0, 0, -1], "at least two clusters besides noise, got 1"),
         (LINE, [0, 1], "expected one label for each of the 6 points in labels, got 2"),
         (LINE, [0, 1, 0, 1, 0, None], "labels must be integers or strings without gaps"),
         (np.full((6, 1), np.inf), LABELS, "Input X contains infinity"),

@@ -16,7 +16,7 @@ import pytest
 from scratchclust import rows
 from scratchclust.errors import InputError
 from scratchclust.metrics import dunn as fast
-from scratchclust.metrics import pairs
+from scratchclust.metrics import pairs, tiles
 from scratchclust.reference import dunn as reference
 
 each_twin = pytest.mark.parametrize(
@@ -212,14 +212,14 @@ def test_invariances() -> None:
         )
 
 
-def test_devices_and_stretches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_devices_and_calls_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     X, labels = rng.normal(size=(300, 5)), rng.integers(-1, 4, 300)
     expected = brute_force(X, labels)
     assert reference.dunn_index(X, labels) == expected
-    monkeypatch.setattr(pairs, "TILE", 32)
-    for n_devices, stretch in ((1, 1e12), (1, 1), (2, 1), (4, 1e12)):
-        monkeypatch.setattr(pairs, "STRETCH", stretch)
+    monkeypatch.setattr(tiles, "TILE", 32)
+    for n_devices, products in ((1, 1e12), (1, 1), (2, 1), (4, 1e12)):
+        monkeypatch.setattr(rows, "MULTIPLICATIONS_PER_CALL", products)
         with rows.on(jax.local_devices()[:n_devices]):
             assert fast.dunn_index(X, labels) == expected
 
@@ -247,7 +247,7 @@ def test_a_second_call_compiles_nothing() -> None:
 @pytest.mark.parametrize("labels", [np.zeros(6, int), np.array([0, 0, 0, -1, -1, -1])])
 def test_fewer_than_two_clusters_are_refused(twin: ModuleType, labels: np.ndarray) -> None:
     with pytest.raises(
-        InputError, match=r"at least two clusters besides noise, found 1.*ask for more clusters"
+        InputError, match=r"at least two clusters besides noise, got 1.*ask for more clusters"
     ):
         twin.dunn_index(np.eye(6), labels)
 

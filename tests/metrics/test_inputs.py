@@ -16,6 +16,7 @@ from scratchclust import metrics, reference
 from scratchclust.arrays import as_points
 from scratchclust.errors import InputError
 from scratchclust.metrics import inputs
+from scratchclust.metrics.labels import encode
 from scratchclust.reference import dunn, silhouette
 
 assert reference
@@ -284,7 +285,7 @@ def test_whether_clusters_are_far_is_told_alike_of_both_kinds_of_arrays() -> Non
         points = 10.0 ** rng.integers(0, 5) * rng.normal(size=(4, 3))[labels] + rng.normal(
             size=(80, 3)
         )
-        points, labeling = points.astype(np.float32), inputs.encode(labels)
+        points, labeling = points.astype(np.float32), encode(labels)
         far = inputs.has_far_clusters(points, labeling)
         assert inputs.has_far_clusters(jnp.asarray(points), labeling) == far, f"seed {seed}"
         found.add(far)

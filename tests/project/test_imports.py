@@ -1,5 +1,5 @@
-"""Who may know whom: the imports of every module, against the design's list; and what importing the
-package loads.
+"""Who may know whom: the imports of every module, against the design's list, and without a circle;
+and what importing the package loads.
 """
 
 import ast
@@ -70,14 +70,27 @@ def room_of(path):
     return "scratchclust" if first == "__init__.py" else Path(first).stem
 
 
-def imports_of(path):
-    """The dotted names of all that a file imports, wherever in the file."""
-    for node in ast.walk(ast.parse(path.read_text())):
+def imports_of(path, *, of_types=True):
+    """The dotted names of all that a file imports, wherever in the file; without `of_types` but for
+    what only a type checker reads.
+    """
+    tree = ast.parse(path.read_text())
+    unread = set() if of_types else {node for part in ast.walk(tree) for node in of_checker(part)}
+    for node in ast.walk(tree):
+        if node in unread:
+            continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute here"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def of_checker(node):
+    """What stands below `if TYPE_CHECKING:`, if the node is that."""
+    if isinstance(node, ast.If) and ast.unparse(node.test).split(".")[-1] == "TYPE_CHECKING":
+        for statement in node.body:
+            yield from ast.walk(statement)
 
 
 def rooms_known_to(path):
@@ -88,6 +101,45 @@ def rooms_known_to(path):
         parts = name.split(".")
         if parts[0] == "scratchclust":
             yield parts[1:] if len(parts) > 1 and parts[1] in ROOMS else ["scratchclust"]
+
+
+def files_known_to(path, files):
+    """The files, of these by their dotted names, that a file imports: at its head or late."""
+    for name in imports_of(path, of_types=False):
+        # `from room import x` names the file of room.x, or if there is none, that of the room
+        known = name if name in files else name.rpartition(".")[0]
+        if known in files and files[known] != path:
+            yield known
+
+
+def circle_of(graph):
+    """The shortest way round from a file to itself, as names; empty where no way leads back."""
+    shortest = []
+    for start in sorted(graph):
+        came_from = dict.fromkeys(sorted(graph[start]), start)
+        waiting = list(came_from)
+        while waiting and start not in came_from:
+            here = waiting.pop(0)
+            new = [name for name in sorted(graph[here]) if name not in came_from]
+            came_from.update(dict.fromkeys(new, here))
+            waiting += new
+        if start not in came_from:
+            continue
+        way = [start]
+        while len(way) == 1 or way[-1] != start:
+            way.append(came_from[way[-1]])
+        if not shortest or len(way) < len(shortest):
+            shortest = way[::-1]
+    return shortest
+
+
+def graph_of(package):
+    """Who imports whom below a folder of Python files, by dotted names."""
+    files = {}
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package.parent).with_suffix("").parts
+        files[".".join(parts).removesuffix(".__init__")] = path
+    return {name: set(files_known_to(path, files)) for name, path in files.items()}
 
 
 def named(path):
@@ -104,6 +156,49 @@ def test_who_may_know_whom(path):
         assert target[0] in allowed or ".".join(target[:2]) in allowed, (
             f"{room} may not import {'.'.join(target)}"
         )
+
+
+def test_no_file_leads_back_to_itself():
+    circle = circle_of(graph_of(PACKAGE))
+    assert not circle, f"a circle of imports: {' -> '.join(circle)}"
+
+
+@pytest.mark.parametrize(
+    ("files", "circle"),
+    [
+        (
+            {"a": "from house.room import b", "room/b": "def f():\n    import house.room.c"}
+            | {"room/c": "from house.a import x"},
+            ["house.a", "house.room.b", "house.room.c", "house.a"],
+        ),
+        (
+            {"a": "import house.b as b", "b": "from house import a"},
+            ["house.a", "house.b", "house.a"],
+        ),
+        (
+            {"room/__init__": "from house.room.a import x", "room/a": "from house.room import y"},
+            ["house.room", "house.room.a", "house.room"],
+        ),
+        ({"a": "from house import b", "b": "from elsewhere import house"}, []),
+        (
+            {"a": "if TYPE_CHECKING:\n    from house import b", "b": "from house.a import x"},
+            [],
+        ),
+        (
+            {"room/__init__": "from house.room import a", "room/a": "import house.room.b"}
+            | {"room/b": ""},
+            [],
+        ),
+    ],
+    ids=["of three, one late", "of two", "by the room's door", "a line", "of types", "a door"],
+)
+def test_a_circle_between_files_would_be_seen(tmp_path, files, circle):
+    for name, text in files.items():
+        path = tmp_path / "house" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    found = circle_of(graph_of(tmp_path / "house"))
+    assert found == circle
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)

@@ -202,8 +202,8 @@ REFUSED = {
     "expected images as uint8 in [0, 255] or float in [0, 1], got int64": lambda: figures.image_row(
         IMAGES.astype(np.int64)
     ),
-    "expected n_images of at least 1, got 0": lambda: figures.random_images(
-        IMAGES, LABELS, rng=rng(), n_images=0
+    "expected n_images to be a whole number of at least 1, got 0: say": lambda: (
+        figures.random_images(IMAGES, LABELS, rng=rng(), n_images=0)
     ),
     "expected one label for each of the 5 images": lambda: figures.embedding(
         POINTS, LABELS, IMAGES[:5], rng=rng()
@@ -211,7 +211,7 @@ REFUSED = {
     "expected points of shape [n, 2], got [90, 1]": lambda: figures.embedding(
         POINTS[:, :1], LABELS, rng=rng()
     ),
-    "expected finite points, got NaN or infinity": lambda: figures.embedding(
+    "expected points to be finite, got NaN or infinity: leave": lambda: figures.embedding(
         POINTS * np.nan, LABELS, rng=rng()
     ),
     "expected 2 numbers as counts, got shape [1]": lambda: figures.centroid_images(

@@ -7,7 +7,7 @@ from matplotlib.colors import to_hex, to_rgb
 from scratchclust.errors import InputError
 from scratchclust.report import figures
 from scratchclust.report._images import mosaic
-from scratchclust.report._plane import framed, thin
+from scratchclust.report._plane import frame, thin
 
 LABELS = np.arange(90) % 3
 IMAGES = np.broadcast_to(
@@ -211,7 +211,7 @@ def test_embedding_draws_every_point_in_its_colour_and_images_at_their_points():
     assert pixel == pytest.approx((top - bottom) / canvas.shape[0])
     columns, rows = ((POINTS - (left, bottom)) / pixel).astype(int).T
     shown = [i for i in range(90) if canvas[rows[i], columns[i]].tolist() == [i, i, i, 255]]
-    side = framed(np.zeros((8, 8, 3), np.uint8), np.zeros(3, np.uint8)).shape[0]
+    side = frame(np.zeros((8, 8, 3), np.uint8), np.zeros(3, np.uint8)).shape[0]
     assert len(shown) == (canvas[..., 3] > 0).sum() / side**2 == 25
 
 
@@ -227,7 +227,7 @@ def test_thin_keeps_the_first_of_each_place_and_nothing_overlaps():
 
 def test_framed_magnifies_by_whole_pixels_and_averages_whole_blocks():
     color = np.array([9, 9, 9], np.uint8)
-    small = framed(np.array([[0, 50], [100, 150]], np.uint8)[..., None].repeat(3, axis=2), color)[
+    small = frame(np.array([[0, 50], [100, 150]], np.uint8)[..., None].repeat(3, axis=2), color)[
         ..., 0
     ]
     assert small.shape == (48, 48)
@@ -236,7 +236,7 @@ def test_framed_magnifies_by_whole_pixels_and_averages_whole_blocks():
     np.testing.assert_array_equal(
         small[4:-4, 4:-4], np.kron([[0, 50], [100, 150]], np.ones((20, 20)))
     )
-    large = framed(
+    large = frame(
         np.tile(np.array([[0, 100], [100, 200]], np.uint8), (40, 20))[..., None].repeat(3, axis=2),
         color,
     )

@@ -29,7 +29,7 @@ def track(
             nothing is shown.
     """
     if tell is not None:
-        yield from _told(items, total, description, tell)
+        yield from _tell(items, total, description, tell)
         return
     if not verbose:
         yield from items
@@ -62,7 +62,7 @@ def track(
         progress.stop()
 
 
-def _told(
+def _tell(
     items: Iterable[T], total: int, description: str, tell: Callable[[str], None]
 ) -> Iterator[T]:
     last = time.monotonic()
