@@ -1,14 +1,19 @@
-"""What every check of a parameter says: what was expected and what came. Nothing but Python and
-NumPy.
+"""What every check of an argument says: what was expected, what came, and the cure. Nothing but
+Python and NumPy.
 
 A rule is a sentence and a function that turns a value that it accepts into Python's own type
 (NumPy's int64 becomes an int, its bool_ a bool), so that whoever comes after meets one kind of
-number. Rules are joined by `|`:
+number. Estimators have a rule for each parameter, functions call one for an argument; rules are
+joined by `|`:
+
+    n_init = whole(1)("n_init", n_init)  # 3, an int, or
+    # InputError: expected n_init to be a whole number of at least 1, got 2.5
 
     RULES = {"n_clusters": whole(1), "n_init": whole(1) | one_of("auto"), "tol": number(least=0)}
     given = checked(RULES, {"n_clusters": np.int64(3), "n_init": "auto", "tol": 0})
     given.n_clusters  # 3, an int
-    checked(RULES, {..., "tol": "none"})  # InputError: expected tol to be a finite number of at least 0, got 'none'
+
+What is no value of one parameter has a function of its own: `finite`, `weights`, `enough_samples`.
 """
 
 import numbers
@@ -49,12 +54,23 @@ class Rule:
 
         return Rule(f"{self.expected} or {other.expected}", accept)
 
-    def __call__(self, name: str, value: Any) -> Any:
-        """The value as Python's own type, or an InputError that calls it by its name."""
+    def __call__(self, name: str, value: Any, cure: str = "") -> Any:
+        """The value as Python's own type, or an InputError that calls it by its name.
+
+        Args:
+            name: of the argument.
+            value: that was given.
+            cure: what to do instead, where the expectation does not say it.
+        """
         try:
             return self.accept(value)
         except Refused:
-            raise InputError(f"expected {name} to be {self.expected}, got {shown(value)}") from None
+            raise _unexpected(name, self.expected, shown(value), cure) from None
+
+
+def _unexpected(name: str, expected: str, got: str, cure: str) -> InputError:
+    message = f"expected {name} to be {expected}, got {got}"
+    return InputError(f"{message}: {cure}" if cure else message)
 
 
 def checked(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> SimpleNamespace:
@@ -66,7 +82,18 @@ def checked(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> SimpleNames
     return SimpleNamespace(**{name: rule(name, values[name]) for name, rule in rules.items()})
 
 
-def check_weights(sample_weight: Any) -> None:
+def finite(X: Any, name: str = "X", cure: str = "leave out or fill those rows first") -> None:
+    """Refuse numbers that are none; a JAX array is looked through where it is.
+
+    Raises:
+        InputError: X holds NaN or infinity.
+    """
+    xp = X.__array_namespace__() if hasattr(X, "__array_namespace__") else np
+    if not xp.isfinite(X).all():
+        raise _unexpected(name, "finite", "NaN or infinity", cure)
+
+
+def weights(sample_weight: Any, name: str = "sample_weight") -> None:
     """Refuse weights of points that cannot be used; None is fine.
 
     Raises:
@@ -74,11 +101,36 @@ def check_weights(sample_weight: Any) -> None:
     """
     if sample_weight is None:
         return
-    weights = np.asarray(sample_weight)
-    if not ((weights >= 0).all() and np.isfinite(weights).all() and weights.max() > 0):
-        raise InputError(
-            "sample_weight has negative or infinite entries, or none above 0: expected weights >= 0, at least one > 0"
-        )
+    given = np.asarray(sample_weight)
+    if not np.isfinite(given).all():
+        found = "NaN or infinity among them"
+    elif (given < 0).any():
+        found = f"a negative one, {shown(given.min())}"
+    elif not (given > 0).any():
+        found = "none above 0"
+    else:
+        return
+    expected = "finite numbers of at least 0, at least one above 0"
+    raise _unexpected(name, expected, found, "a point of weight 0 counts for nothing")
+
+
+check_weights = weights  # its name until now
+
+
+def enough_samples(n_samples: int, n_clusters: int, name: str = "n_clusters") -> None:
+    """Refuse more clusters than there are points, in scikit-learn's words.
+
+    Args:
+        n_samples: points in all.
+        n_clusters: clusters (or axes, or components) that are asked for.
+        name: of the parameter that asks for them.
+
+    Raises:
+        InputError: n_samples < n_clusters.
+    """
+    if n_samples < n_clusters:
+        fewer = "fewer clusters" if name == "n_clusters" else "fewer"
+        raise InputError(f"n_samples={n_samples} should be >= {name}={n_clusters}: ask for {fewer}")
 
 
 def shown(value: Any) -> str:
@@ -106,6 +158,18 @@ def whole(least: int | None = None, most: int | None = None) -> Rule:
         return found
 
     return Rule(f"a whole number{_range(least=least, most=most)}", accept)
+
+
+def between(least: int, most: int, meaning: str = "") -> Rule:
+    """A whole number within two bounds, both accepted.
+
+    Args:
+        least: the lower bound.
+        most: the upper bound.
+        meaning: what the upper bound is, as in "the number of points".
+    """
+    because = f", {meaning}" if meaning else ""
+    return Rule(f"a whole number from {least} to {most}{because}", whole(least, most).accept)
 
 
 def number(

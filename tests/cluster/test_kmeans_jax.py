@@ -228,11 +228,11 @@ def test_wrong_shapes_are_refused(twin):
         ({"max_iter": 0}, "max_iter=0, n_init=1: expected at least 1 for both"),
         (
             {"sample_weight": np.zeros(N)},
-            "sample_weight has negative or infinite entries, or none above 0: expected weights >= 0",
+            "expected sample_weight to be finite numbers of at least 0, .*, got none above 0",
         ),
         (
             {"sample_weight": -np.ones(N)},
-            "sample_weight has negative or infinite entries, or none above 0: expected weights >= 0",
+            "expected sample_weight to be finite numbers of at least 0, .*, got a negative one, -1.0",
         ),
         (
             {"n_clusters": N + 1},

@@ -233,7 +233,9 @@ def test_errors_teach(twin: ModuleType) -> None:
         InputError, match=r"tol=-1.0, reassignment_ratio=0.01: expected at least 0 for both"
     ):
         twin.minibatch_kmeans(X, 2, tol=-1.0, **given)
-    with pytest.raises(InputError, match="sample_weight has negative or infinite entries"):
+    with pytest.raises(
+        InputError, match="expected sample_weight to be .*, got a negative one, -1.0"
+    ):
         twin.minibatch_kmeans(X, 2, sample_weight=-np.ones(60), **given)
     with pytest.raises(
         InputError, match="X holds NaN or infinity: leave out or fill those rows first"
