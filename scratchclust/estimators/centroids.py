@@ -128,8 +128,8 @@ def checked_start(start: Any, n_clusters: int, X: Any) -> Any:
         ) from None
     if start.shape != (n_clusters, X.shape[1]):
         raise InputError(
-            f"expected starting centroids of shape {[n_clusters, X.shape[1]]} (clusters, features), "
-            f"got {list(start.shape)}"
+            f"expected starting centroids of shape {[n_clusters, X.shape[1]]} (clusters, features),"
+            f" got {list(start.shape)}"
         )
     if not bool(np.isfinite(np.asarray(start)).all()):
         raise InputError("the starting centroids hold NaN or infinity: give finite ones")

@@ -9,7 +9,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from scratchclust.checks import Rule, flag, one_of
-from scratchclust.cluster.kmeans import unit_rows
 from scratchclust.cluster.kmeans_parts.runs import (
     PASSES,
     Settings,
@@ -17,6 +16,7 @@ from scratchclust.cluster.kmeans_parts.runs import (
     run_from,
     warn_of_empty,
 )
+from scratchclust.distances import unit_rows
 from scratchclust.estimators.base import check_matrix, key_of, like
 from scratchclust.estimators.centroids import (
     CentroidEstimator,
@@ -26,7 +26,10 @@ from scratchclust.estimators.centroids import (
 )
 from scratchclust.results import KMeansResult
 
-EMPTY = "Number of distinct clusters ({}) found smaller than n_clusters ({}). Possibly due to duplicate points in X: "
+EMPTY = (
+    "Number of distinct clusters ({}) found smaller than n_clusters ({}). "
+    "Possibly due to duplicate points in X: "
+)
 
 
 class KMeans(CentroidEstimator):
@@ -179,7 +182,8 @@ class KMeans(CentroidEstimator):
         elif self.converged_:
             shift = self.history_["shift"][-1]
             print(
-                f"Converged at iteration {self.n_iter_ - 1}: center shift {shift:.3g} within tolerance {given.tol:g}."
+                f"Converged at iteration {self.n_iter_ - 1}: "
+                f"center shift {shift:.3g} within tolerance {given.tol:g}."
             )
         ending = "converged" if self.converged_ else f"stopped by max_iter={given.max_iter}"
         print(f"k-means {ending} after {self.n_iter_} iterations with inertia {self.inertia_:.6g}")

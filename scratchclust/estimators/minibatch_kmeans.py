@@ -206,8 +206,8 @@ def _init_size(given: SimpleNamespace) -> int | None:
     if given.init_size is None or given.init_size >= given.n_clusters:
         return given.init_size
     warnings.warn(
-        f"init_size={given.init_size} should be larger than n_clusters={given.n_clusters}. Setting it to "
-        "min(3*n_clusters, n_samples)",
+        f"init_size={given.init_size} should be larger than n_clusters={given.n_clusters}. "
+        "Setting it to min(3*n_clusters, n_samples)",
         RuntimeWarning,
         stacklevel=3,
     )
@@ -253,5 +253,6 @@ def _print_steps(result: MiniBatchKMeansResult, given: SimpleNamespace) -> None:
         print(f"Converged ({' or '.join(reasons)}) at step {result.n_steps}")
     ending = "converged" if result.converged else f"stopped by max_iter={given.max_iter}"
     print(
-        f"mini-batch k-means {ending} after {result.n_steps} steps with inertia {result.inertia:.6g}"
+        f"mini-batch k-means {ending} after {result.n_steps} steps "
+        f"with inertia {result.inertia:.6g}"
     )

@@ -30,7 +30,7 @@ ALLOWED = {
     "commands": {"recipes", "experiment", "runs", "report", "data", "devices"},
     "recipes": {"data", "runs"},
     "experiment": {"recipes", "estimators", "data", "metrics", "report", "runs"},
-    "estimators": {"features", "reduce", "cluster", "persist", "arrays"},
+    "estimators": {"features", "reduce", "cluster", "persist", "arrays", "distances"},
     "runs": {"persist", "estimators"},
     "features": {"models", "train", "data.preprocessing", "rows"},
     "train": {"models", "rows"},
@@ -38,6 +38,7 @@ ALLOWED = {
     "cluster": ALGORITHM,
     "metrics": (ALGORITHM - {"neighbors"}) | {"arrays"},
     "neighbors": ALGORITHM - {"neighbors"},
+    "distances": {"rows"},
 }
 EVERYONE = {"errors", "results", "checks", "constants", "files", "progress"}
 ROOT = {
