@@ -11,42 +11,42 @@ Where each step of the definition is done; files without a folder are in `kmeans
     minibatch_step          `step_in_blocks` in minibatch_steps.py; of float64 data
                             `_step_in_float64` here, by `means_in_float64` in float64_on_host.py
     reassign                `reassign_in_blocks` in minibatch_steps.py
-    minibatch_kmeans        here; its loop is `take_steps` in minibatch_steps.py, many steps a call
+    minibatch_kmeans        here
+    its loop                `_iterate` here, by calls of `take_steps` in minibatch_steps.py
     Smoothed.has_settled    `MiniBatchProgress` and `_smooth` in minibatch_steps.py
-    _best_start             `_best_start` here, by the starts in kmeans_starts.py beside this file
-    X[index], the batch     `_gather` here
-    the labels at the end   `_assign_in_parts` here
+    _best_start             `best_start` in minibatch_data.py, by kmeans_starts.py beside this file
+    X[index], the batch     `gather_batches` in minibatch_data.py
+    the labels at the end   `assign_in_parts` in minibatch_data.py
 
 The steps of `minibatch_kmeans` are in float32, and so are the digits of its centroids; labels and
 inertia are those of these centroids in float64 where X is. `minibatch_step` and `reassign`, for
 streams, keep all digits of float64 data.
 """
 
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray, Real
+from jaxtyping import Float, PRNGKeyArray, Real
 
 from scratchclust import checks, rows
 from scratchclust.cluster.kmeans import assign
 from scratchclust.cluster.kmeans_parts.float64_on_host import is_float64, means_in_float64
+from scratchclust.cluster.kmeans_parts.minibatch_data import (
+    assign_in_parts,
+    best_start,
+    gather_batches,
+)
 from scratchclust.cluster.kmeans_parts.minibatch_steps import (
+    MiniBatchProgress,
     first_progress,
     reassign_in_blocks,
     step_in_blocks,
     take_steps,
 )
-from scratchclust.cluster.kmeans_parts.points import (
-    KMeansPoints,
-    as_jax,
-    points_in_blocks,
-    rows_on_host,
-    unit_of_weights,
-)
+from scratchclust.cluster.kmeans_parts.points import KMeansPoints, as_jax, points_in_blocks
 from scratchclust.cluster.kmeans_starts import STARTS, check_n_clusters, draw_start
 from scratchclust.constants import INIT_SIZE_BATCHES, REASSIGNED_AFTER_POINTS
 from scratchclust.distances import centre_of
@@ -54,7 +54,6 @@ from scratchclust.errors import InputError
 from scratchclust.results import MiniBatchKMeansResult, MiniBatchState
 from scratchclust.rows import AnyArray
 
-NUMBERS_IN_MEMORY = 2**24  # of X, that are there at a time for the labels at the end
 NUMBERS_PER_CALL = 2**20  # in the batches of one compiled call
 MOST_STEPS_PER_CALL = 32
 
@@ -195,16 +194,15 @@ def minibatch_kmeans(
         init_size=init_size,
         reassignment_ratio=reassignment_ratio,
     )
-    batch_size = min(given.batch_size, n)
-    size = given.init_size or INIT_SIZE_BATCHES * max(batch_size, n_clusters)
+    given.batch_size = min(given.batch_size, n)
     weights = None if sample_weight is None else np.asarray(sample_weight)
     key_start, key_steps = jax.random.split(key)
     # The host draws the batches by a generator of NumPy. The key seeds it although it is split for
     # the start and the reassignments, too: NumPy hashes its seed (SeedSequence), and that has
     # nothing in common with JAX's Threefry, by which the other draws come from the same bits.
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
-    with rows.on(rows.worthwhile(batch_size * X.shape[1])):
-        sample, start = _best_start(
+    with rows.on(rows.worthwhile(given.batch_size * X.shape[1])):
+        sample, start = best_start(
             X,
             n_clusters,
             rng=rng,
@@ -212,42 +210,21 @@ def minibatch_kmeans(
             init=given.init,
             n_init=given.n_init,
             weights=weights,
-            size=size,
+            size=given.init_size or INIT_SIZE_BATCHES * max(given.batch_size, n_clusters),
         )
-        threshold = given.tol * sample.mean_variance if given.tol else -1.0
-        progress = first_progress(start, key_steps, batch_size, n)
-        inertias: list[float] = []
-        most = max(given.max_iter * n // batch_size, 1)
-        in_memory = NUMBERS_PER_CALL // (batch_size * X.shape[1])
-        per_call = int(np.clip(in_memory, 1, MOST_STEPS_PER_CALL))
-        patience = given.max_no_improvement
-        while not progress.settled and len(inertias) < most:
-            index = rng.integers(n, size=(per_call, batch_size))
-            batches = _gather(X, index, weights, sample)
-            progress, found = rows.finished(
-                take_steps(
-                    batches,
-                    progress,
-                    most=min(per_call, most - len(inertias)),
-                    threshold=threshold,
-                    patience=most + 1 if patience is None else patience,
-                    reassignment_ratio=given.reassignment_ratio,
-                )
-            )
-            del batches  # not held while the next ones are gathered
-            by_point = np.asarray(found, np.float64) * sample.unit / batch_size
-            inertias.extend(by_point[: int(progress.i)].tolist())
+        progress = first_progress(start, key_steps, given.batch_size, n)
+        progress, inertias = _iterate(X, sample, progress, given, weights=weights, rng=rng)
     state = _uncentred(progress.state, sample)
-    average = float(progress.average) * sample.unit / batch_size
+    average = float(progress.average) * sample.unit / given.batch_size
     labels = None
     inertia = n * (average if len(inertias) > 1 else inertias[0])
     if compute_labels:
-        labels, inertia = _assign_in_parts(X, state.centroids, weights)
+        labels, inertia = assign_in_parts(X, state.centroids, weights)
     return MiniBatchKMeansResult(
         state,
         labels,
         inertia,
-        n_iter=rows.ceil_div(len(inertias) * batch_size, n),
+        n_iter=rows.ceil_div(len(inertias) * given.batch_size, n),
         n_steps=len(inertias),
         converged=bool(progress.settled),
         batch_inertias=np.array(inertias),
@@ -307,100 +284,40 @@ def _uncentred(state: MiniBatchState, sample: KMeansPoints) -> MiniBatchState:
     return MiniBatchState(sample.uncentred(state.centroids), as_jax(counts), n_since)
 
 
-def _best_start(
+def _iterate(
     X: AnyArray,
-    n_clusters: int,
+    sample: KMeansPoints,
+    progress: MiniBatchProgress,
+    given: SimpleNamespace,
     *,
-    rng: np.random.Generator,
-    key: Array,
-    init: str | AnyArray,
-    n_init: int,
     weights: np.ndarray | None,
-    size: int,
-) -> tuple[KMeansPoints, AnyArray]:
-    """A random sample of `size` points, and the start (centred as they are) of least inertia on
-    another sample.
+    rng: np.random.Generator,
+) -> tuple[MiniBatchProgress, list[float]]:
+    """Compiled calls of a few steps each, for which the host draws and gathers the batches.
+
+    Returns:
+        Where the steps ended, and the inertia of each batch before its step, by point.
     """
-    size = min(size, len(X))
-    offset = centre_of(X)
-    trial = np.sort(rng.integers(len(X), size=size))
-    found: list[tuple[float, KMeansPoints, AnyArray]] = []
-    for start_key in jax.random.split(key, n_init):
-        index = np.sort(rng.choice(len(X), size=size, replace=False))
-        sample = points_in_blocks(
-            X[index],
-            offset=offset,
-            n_clusters=n_clusters,
-            sample_weight=_some_positive(weights, index),
-        )
-        if not isinstance(init, str):
-            found = [(0.0, sample, sample.centred(init))]
-            break
-        start = draw_start(STARTS[init], sample, n_clusters, start_key)
-        inertia = 0.0
-        if n_init > 1:
-            squares = np.asarray(assign(X[trial], sample.uncentred(start))[1], np.float64)
-            inertia = float(squares.sum() if weights is None else weights[trial] @ squares)
-        found.append((inertia, sample, start))
-    _, sample, best = min(found, key=lambda candidate: candidate[0])
-    # from here on the weights of all points are held in the unit of the sample
-    return replace(sample, unit=unit_of_weights(weights)), best
-
-
-def _some_positive(weights: np.ndarray | None, index: np.ndarray) -> np.ndarray | None:
-    """The weights of a sample, or None, equal ones, where all of it are 0."""
-    return None if weights is None or not weights[index].any() else weights[index]
-
-
-def _gather(
-    X: AnyArray, index: np.ndarray, weights: np.ndarray | None, sample: KMeansPoints
-) -> rows.Rows:
-    """The points at `index` [steps b] as blocks [n_blocks steps block d] on all devices, and their
-    weights.
-    """
-    steps, b = index.shape
-    d = len(sample.offset)
-    dtype = sample.rows.arrays[0].dtype
-    block = rows.block_size(b, d)
-    n_devices = rows.mesh().size
-    n_blocks = rows.ceil_div(b, block * n_devices) * n_devices
-    # The filling repeats the last point, without weight. Points are gathered where they are to lie,
-    # in one pass.
-    index = np.pad(index, ((0, 0), (0, n_blocks * block - b)), mode="edge")
-    given = np.ones(index.shape, dtype)
-    if weights is not None:
-        given = (weights[index] / sample.unit).astype(dtype)
-    given[:, b:] = 0
-    index, given = (
-        array.reshape(steps, n_blocks, block).swapaxes(0, 1) for array in (index, given)
-    )
-    x = rows.aligned((*index.shape, d), dtype)
-    if isinstance(X, np.ndarray) and X.dtype == dtype == sample.offset.dtype:
-        # in place, and so without another copy: no index is outside
-        np.take(X, index, axis=0, out=x, mode="clip")
-        np.subtract(x, sample.offset, out=x)
-    else:
-        np.subtract(rows_on_host(X, index), sample.offset, out=x, casting="same_kind")
-    return rows.Rows(
-        jax.device_put((x, np.ascontiguousarray(given)), rows.by_blocks()), rows.mesh()
-    )
-
-
-def _assign_in_parts(
-    X: AnyArray, centroids: AnyArray, weights: np.ndarray | None
-) -> tuple[Array, float]:
-    """The nearest centroid of each point, a part of X at a time, and the inertia."""
-    in_part = max(NUMBERS_IN_MEMORY // X.shape[1], 1)
-    centroids = np.asarray(centroids)
-    labels = []
-    inertia = 0.0
-    for begin in range(0, len(X), in_part):
-        part = slice(begin, begin + in_part)
-        of_part, squares = assign(X[part], centroids)
-        labels.append(np.asarray(of_part))
-        squares = np.asarray(squares, np.float64)
-        inertia += float(squares.sum() if weights is None else weights[part] @ squares)
-    return jnp.asarray(np.concatenate(labels)), inertia
+    n = len(X)
+    most = max(given.max_iter * n // given.batch_size, 1)
+    in_memory = NUMBERS_PER_CALL // (given.batch_size * X.shape[1])
+    per_call = int(np.clip(in_memory, 1, MOST_STEPS_PER_CALL))
+    rule = {
+        "threshold": given.tol * sample.mean_variance if given.tol else -1.0,
+        "patience": most + 1 if given.max_no_improvement is None else given.max_no_improvement,
+        "reassignment_ratio": given.reassignment_ratio,
+    }
+    inertias: list[float] = []
+    while not progress.settled and len(inertias) < most:
+        index = rng.integers(n, size=(per_call, given.batch_size))
+        batches = gather_batches(X, index, weights, sample)
+        limit = min(per_call, most - len(inertias))
+        # finished: several CPU devices lock up where the next program starts before this ended
+        progress, found = rows.finished(take_steps(batches, progress, most=limit, **rule))
+        del batches  # not held while the next ones are gathered
+        by_point = np.asarray(found, np.float64) * sample.unit / given.batch_size
+        inertias.extend(by_point[: int(progress.i)].tolist())
+    return progress, inertias
 
 
 def _check_arguments(

@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 from scratchclust import MiniBatchKMeans, persist, rows
 from scratchclust.cluster import minibatch_kmeans as fast
 from scratchclust.cluster.kmeans import lloyd
-from scratchclust.cluster.kmeans_parts import minibatch_steps
+from scratchclust.cluster.kmeans_parts import minibatch_data, minibatch_steps
 from scratchclust.errors import InputError
 from scratchclust.reference import minibatch_kmeans as reference
 from scratchclust.results import MiniBatchState
@@ -175,17 +175,17 @@ RANDOM: dict[str, Any] = {"init": "random", "n_init": 1, "key": jax.random.key(0
 def test_the_variance_that_scales_tol_is_that_of_the_sample() -> None:
     X, rng = points(9).astype(np.float32), np.random.default_rng(0)
     for size, rtol in ((15, 0.5), (600, 1e-4)):  # samples of 15 points, and of all
-        sample, _ = fast._best_start(X, 5, rng=rng, weights=None, size=size, **RANDOM)
+        sample, _ = minibatch_data.best_start(X, 5, rng=rng, weights=None, size=size, **RANDOM)
         assert sample.mean_variance == pytest.approx(X.var(axis=0).mean(), rel=rtol)
 
 
 def test_the_batches_gathered_in_place_are_those_gathered_by_a_copy() -> None:
     X, rng, weights = points(6).astype(np.float32), np.random.default_rng(0), None
-    sample, _ = fast._best_start(X, 5, rng=rng, weights=weights, size=300, **RANDOM)
+    sample, _ = minibatch_data.best_start(X, 5, rng=rng, weights=weights, size=300, **RANDOM)
     index = rng.integers(len(X), size=(3, 50))
-    in_place = fast._gather(X, index, weights, sample)
+    in_place = minibatch_data.gather_batches(X, index, weights, sample)
     for other in (jnp.asarray(X), X.astype(np.float64)):
-        copied = fast._gather(other, index, weights, sample)
+        copied = minibatch_data.gather_batches(other, index, weights, sample)
         for ours, theirs in zip(in_place.arrays, copied.arrays, strict=True):
             np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
 
@@ -194,14 +194,14 @@ def test_a_memory_map_is_read_in_parts(tmp_path: Any, monkeypatch: pytest.Monkey
     X = points(5).astype(np.float32)
     np.save(tmp_path / "X.npy", X)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
-    monkeypatch.setattr(fast, "NUMBERS_IN_MEMORY", 256 * X.shape[1])
+    monkeypatch.setattr(minibatch_data, "NUMBERS_IN_MEMORY", 256 * X.shape[1])
     largest, whole = [], fast.assign
 
     def watched(part: Any, centroids: Any) -> Any:
         largest.append(len(part))
         return whole(part, centroids)
 
-    monkeypatch.setattr(fast, "assign", watched)
+    monkeypatch.setattr(minibatch_data, "assign", watched)
     given: dict[str, Any] = {"key": jax.random.key(0), "batch_size": 64}
     from_file, from_memory = (fast.minibatch_kmeans(data, 5, **given) for data in (mapped, X))
     np.testing.assert_array_equal(np.asarray(from_file.labels), np.asarray(from_memory.labels))

@@ -65,6 +65,12 @@ def assign_by_definition(
     return labels, squares
 
 
+def inertia_of(squares: AnyArray, weights: Float[np.ndarray, " n"] | None) -> float:
+    """sum w |x - c|^2 in float64 from the squared distances [n]; weights None means 1 for each."""
+    squares = np.asarray(squares, np.float64)
+    return float(squares.sum() if weights is None else weights @ squares)
+
+
 @jax.jit
 def _assign_surely(data: rows.Rows, centroids: Array, amid: "SeenFromAmid") -> tuple[Array, Array]:
     """The nearest centroid of each point, or -1 where rounding leaves it in doubt, and the squared
