@@ -18,30 +18,35 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Real
 
+from scratchclust import checks
 from scratchclust.errors import InputError
+from scratchclust.rows import AnyArray, ceil_div
 
 PRECISION = jax.lax.Precision.HIGHEST
-NEAR = 2.0**-12  # of |x|^2 + |y|^2; the expanded square of nearer pairs has lost too many digits
-AnyArray = Array | np.ndarray
-LEAST, MOST = 1e-15, 1e18  # coordinates whose squares float32 can hold
-LEAST_SPAN, MOST_SPAN = 2.0**-30, 2.0**50  # widths of data within which nothing need be scaled
-# scaled rows are about 2^54 long: float32 holds the squares of their distances, and small ones have
-# room below
-BITS = 54
-LEAST_DETAIL = (
-    2.0**-50
-)  # distances whose squares float32 holds together with those of their lesser coordinates
-FAR = (
-    2.0**70
-)  # so far from zero, numbers less than 2^54 apart lose nothing when one is subtracted from another
+# Share of |x|^2 + |y|^2: the expanded square of nearer pairs has lost more than 12 of its 24 bits.
+NEAR = 2.0**-12
+# Rows at most, evenly spaced, that tell where the data lie.
+FEW_ROWS = 33
+# Coordinates whose squares float32 can hold.
+LEAST = 1e-15
+MOST = 1e18
+# Widths of data within which nothing need be scaled.
+LEAST_SPAN = 2.0**-30
+MOST_SPAN = 2.0**50
+# Scaled rows are about 2^54 long: float32 holds the squares of their distances, and small ones have
+# room below.
+BITS_OF_LENGTH = 54
+# Distances whose squares float32 holds together with those of their lesser coordinates.
+LEAST_DETAIL = 2.0**-50
+# So far from zero, numbers less than 2^54 apart lose nothing when one is subtracted from another.
+FAR = 2.0**70
 
 
 def mean_of(X: Any) -> Any:
-    """The mean row [d] of X [n d], to be subtracted before distances are taken; float64 for a NumPy
-    array.
+    """The mean row [d] of X [n d], to be subtracted before distances are taken.
 
-    A float32 sum over many rows far from zero stops growing, so a JAX array is summed relative to
-    its first row.
+    It is float64 for a NumPy array. A float32 sum over many rows far from zero stops growing, so a
+    JAX array is summed relative to its first row.
     """
     return X.mean(axis=0, dtype=np.float64) if isinstance(X, np.ndarray) else _mean_from_first(X)
 
@@ -53,14 +58,13 @@ def _mean_from_first(X: Array) -> Array:
 
 
 def centre_of(X: Any) -> Any:
-    """A point [d] amid the rows of X [n d], to be subtracted before distances are taken: no pass
-    over all of X.
+    """A point [d] amid the rows of X [n d], to be subtracted before distances are taken.
 
-    The lower median, feature by feature, of at most 33 evenly spaced rows: any point among the data
-    keeps as many digits as the mean would, and a median no outlier can drag away (the lower one: it
-    is a value of the data, not half way between two of them).
+    No pass over all of X: the lower median, feature by feature, of at most 33 evenly spaced rows.
+    Any point among the data keeps as many digits as the mean would, and a median no outlier can
+    drag away (the lower one: it is a value of the data, not half way between two of them).
     """
-    rows_in_between = X[:: -(-len(X) // 33)]
+    rows_in_between = X[:: ceil_div(len(X), FEW_ROWS)]
     middle = (len(rows_in_between) - 1) // 2
     if isinstance(X, np.ndarray):
         return np.sort(rows_in_between, axis=0)[middle]
@@ -70,21 +74,6 @@ def centre_of(X: Any) -> Any:
 @partial(jax.jit, static_argnums=1)
 def _sorted_row(X: Array, i: int) -> Array:
     return jnp.sort(X, axis=0)[i]
-
-
-def unit_rows(X: Real[AnyArray, "n d"], what: str = "row") -> Float[AnyArray, "n d"]:
-    """Every row scaled to length 1; an InputError names the first that is all zero, as `what` and
-    its number.
-    """
-    xp = np if isinstance(X, np.ndarray) else jnp
-    largest = xp.abs(X).max(axis=1, keepdims=True)
-    if (largest == 0).any():
-        raise InputError(
-            f"{what} {int((largest == 0).argmax())} is all zero and has no direction: "
-            'metric="cosine" needs non-zero rows; drop it, or use metric="euclidean"'
-        )
-    X = X / largest  # squares of very large or small numbers leave the range of float32
-    return X / xp.linalg.norm(X, axis=1, keepdims=True)
 
 
 def product(x: Float[Array, "a d"], y: Float[Array, "b d"]) -> Float[Array, "a b"]:
@@ -102,6 +91,23 @@ def squared_distances(x: Float[Array, "a d"], y: Float[Array, "b d"]) -> Float[A
     return jnp.maximum(squared_norms(x)[:, None] - 2 * product(x, y) + squared_norms(y)[None, :], 0)
 
 
+def unit_rows(X: Real[AnyArray, "n d"], what: str = "row") -> Float[AnyArray, "n d"]:
+    """Every row scaled to length 1.
+
+    Raises:
+        InputError: a row is all zero; it is named by `what` and its number.
+    """
+    xp = np if isinstance(X, np.ndarray) else jnp
+    largest = xp.abs(X).max(axis=1, keepdims=True)
+    if (largest == 0).any():
+        raise InputError(
+            f"{what} {int((largest == 0).argmax())} is all zero and has no direction: "
+            'metric="cosine" needs non-zero rows; drop it, or use metric="euclidean"'
+        )
+    X = X / largest  # squares of very large or small numbers leave the range of float32
+    return X / xp.linalg.norm(X, axis=1, keepdims=True)
+
+
 def check_range(X: Any, largest: float) -> None:
     """Refuse what no distance can be computed of in float32, after the points were centred.
 
@@ -115,13 +121,12 @@ def check_range(X: Any, largest: float) -> None:
     if LEAST**2 < largest < MOST**2:
         return
     values = np.asarray(X)
-    if not np.isfinite(values).all():
-        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    checks.finite(values)
     magnitude = float(np.abs(values).max(initial=0))
     if largest >= MOST**2 or not np.isfinite(largest) or 0 < magnitude < LEAST:
         raise InputError(
-            f"the largest number of X is {magnitude:.3g}: the squares of distances would leave the range of float32; "
-            "scale X, by X / abs(X).max() for instance"
+            f"the largest number of X is {magnitude:.3g}: the squares of distances would leave the "
+            "range of float32; scale X, by X / abs(X).max() for instance"
         )
 
 
@@ -131,11 +136,11 @@ def exponent_of(
     *,
     detail: float = math.inf,
 ) -> int:
-    """The e for which squared distances of X / 2^e are well within the range of float32; 0 if those
-    of X are.
+    """The e for which squared distances of X / 2^e are well within the range of float32.
 
-    Division by a power of two rounds nothing, so that every distance is 2^e times that of the
-    divided points. Cost: two passes over X, and two more where these leave doubt.
+    It is 0 if those of X are. Division by a power of two rounds nothing, so that every distance is
+    2^e times that of the divided points. Cost: two passes over X, and two more where these leave
+    doubt.
 
     Args:
         X: at least one point; where one is not finite, e is 0.
@@ -155,24 +160,24 @@ def exponent_of(
     if widest == 0 or (LEAST_SPAN <= widest <= MOST_SPAN and detail >= LEAST_DETAIL):
         return 0
     longer = math.ceil(math.log2(X.shape[1]) / 2)  # a row may be than its largest coordinate
-    return (1025 if np.isinf(widest) else int(np.frexp(widest)[1])) + longer - BITS
+    return (1025 if np.isinf(widest) else int(np.frexp(widest)[1])) + longer - BITS_OF_LENGTH
 
 
 def _is_plainly_in_range(X: AnyArray, arrays: list[AnyArray]) -> bool:
-    """Whether no number is large, and a few rows of X are wide enough: faster told than the width
-    of each feature.
+    """Whether no number is large, and a few rows of X are wide enough.
+
+    That is faster told than the width of each feature.
     """
     if not np.max([[float(a.max()), -float(a.min())] for a in arrays]) <= MOST_SPAN / 2:
         return False
-    few = np.asarray(X[:: -(-len(X) // 33)], np.float64)
+    few = np.asarray(X[:: ceil_div(len(X), FEW_ROWS)], np.float64)
     return float((few.max(axis=0) - few.min(axis=0)).max(initial=0)) >= 2 * LEAST_SPAN
 
 
 def scaled(
     X: Real[AnyArray, "n d"], centre: Real[AnyArray, " d"], exponent: int
 ) -> Float[AnyArray, "n d"]:
-    """X / 2^exponent; where the centre (`centre_of`) is too far from zero for that, less the
-    centre.
+    """X / 2^exponent, less the centre (`centre_of`) where that is too far from zero.
 
     A NumPy array becomes float64, a JAX array keeps its type.
     """
@@ -191,8 +196,7 @@ def scaled(
 
 
 def error_bound(largest_norm: float, n_features: int, dtype: Any = np.float32) -> float:
-    """A bound on the rounding error of `squared_distances` between rows no longer than
-    `largest_norm`.
+    """A bound on the rounding error of `squared_distances` of rows no longer than `largest_norm`.
 
     The classical gamma_{d+4} (|x| + |y|)^2 with gamma_m = m u / (1 - m u) and u half the machine
     epsilon (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1).

@@ -436,6 +436,11 @@ def take(blocks: jax.Array, index: tuple[jax.Array, ...], mesh: Mesh) -> jax.Arr
     return run(blocks, index)
 
 
+def by_blocks() -> NamedSharding:
+    """The sharding of an array of blocks [n_blocks ...], a share of them on each device."""
+    return NamedSharding(mesh(), PartitionSpec(AXIS))
+
+
 def whole() -> NamedSharding:
     """The sharding of an array that every device of the mesh holds whole."""
     return NamedSharding(mesh(), PartitionSpec())

@@ -7,38 +7,46 @@ how they run:
 - by blocks of rows on all local devices (`rows.py`), so that memory beyond the data is one block,
   never n x k;
 - assignment and the sums for the update in one pass over the data, and whole iterations inside one
-  compiled `while_loop`, in stretches of a fraction of a second, between which a person can
-  interrupt;
+  compiled `while_loop`, a fraction of a second a call, between which a person can interrupt;
 - on centred data, in float32 (float64 with `jax_enable_x64`), so that digits are kept far from
   zero;
-- labels are those of the definition: the few that float32 leaves in doubt are decided in float64
-  (`assignment.py`);
+- labels are those of the definition: the few that float32 leaves in doubt are decided in float64;
 - float64 NumPy data are taken to their end in float64 on the host, so that centroids and inertia
   have all digits; both come back as NumPy, since JAX would round them.
 
-The starts (`random_points`, `plus_plus`, `scalable_plus_plus`) live in `kmeans_starts.py` beside
-this file, a run from start to end in `kmeans_runs.py`, the compiled iterations in `lloyd_steps.py`
-(every distance) and `kmeans_bounds.py` (only those that matter).
+Where each step of the definition is done, in `kmeans_parts/` behind this door:
+
+    assign            handed out    `assign_by_definition` in nearest_centroid.py
+                      iterating     `nearest` there, by `every_distance` in lloyd_steps.py
+                                    (algorithm="elkan": by `where_needed` in elkan_bounds.py)
+    refill_empty                    `refill_empty` in refill.py
+                      iterating     `refill_in_blocks` there, after the rare iteration that needs it
+    update_centroids                `update_in_blocks` in cluster_means.py
+                      iterating     `change_of_sums` and `means_of_sums` there
+    lloyd                           `run_from` in runs.py
+                      its loop      `_iterate` there, by calls of `run_iterations` in lloyd_steps.py
+                      cosine        `unit_or_kept` in cluster_means.py
+    kmeans                          `best_run` in runs.py
+    all of it         in float64    float64_on_host.py, by `_iterate_in_float64` in runs.py
+
+The points of all steps are `KMeansPoints` (points.py), made once; the starts stand in
+`kmeans_starts.py` beside this file.
 """
 
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray, Real
 
 from scratchclust import rows
-from scratchclust.cluster.kmeans_parts.assignment import assigned
-from scratchclust.cluster.kmeans_parts.exact_centroids import is_exact, means_exactly
-from scratchclust.cluster.kmeans_parts.lloyd_steps import update_blocks
-from scratchclust.cluster.kmeans_parts.nearest_centroid import AnyArray, as_jax, points_in_blocks
-from scratchclust.cluster.kmeans_parts.runs import (
-    Settings,
-    best_run,
-    refill_empty,
-    run_from,
-    warn_of_empty,
-)
+from scratchclust.cluster.kmeans_parts.cluster_means import update_in_blocks
+from scratchclust.cluster.kmeans_parts.float64_on_host import is_float64, means_in_float64
+from scratchclust.cluster.kmeans_parts.nearest_centroid import assign_by_definition
+from scratchclust.cluster.kmeans_parts.points import as_jax, points_in_blocks
+from scratchclust.cluster.kmeans_parts.refill import refill_empty
+from scratchclust.cluster.kmeans_parts.runs import Settings, best_run, run_from, warn_of_empty
 from scratchclust.cluster.kmeans_starts import plus_plus, random_points, scalable_plus_plus
-from scratchclust.distances import centre_of, unit_rows
+from scratchclust.distances import centre_of
 from scratchclust.results import KMeansResult
+from scratchclust.rows import AnyArray
 
 __all__ = [
     "assign",
@@ -48,7 +56,6 @@ __all__ = [
     "random_points",
     "refill_empty",
     "scalable_plus_plus",
-    "unit_rows",
     "update_centroids",
 ]
 
@@ -56,12 +63,11 @@ __all__ = [
 def assign(
     X: Real[AnyArray, "n d"], centroids: Float[AnyArray, "k d"]
 ) -> tuple[Int[AnyArray, " n"], Float[AnyArray, " n"]]:
-    """The nearest centroid of each point, l_i = argmin_j |x_i - c_j|^2; the lowest index where two
-    are equally near.
+    """The nearest centroid of each point, l_i = argmin_j |x_i - c_j|^2.
 
-    The winner is found by the expanded square, and where that leaves a doubt by the definition in
-    float64 on the host. Distances are computed by the definition, in float32, or in float64 where X
-    is.
+    The lowest index where two are equally near. The winner is found by the expanded square, and
+    where that leaves a doubt by the definition in float64 on the host. Distances are computed by
+    the definition, in float32, or in float64 where X is.
 
     Args:
         X: points.
@@ -73,7 +79,7 @@ def assign(
     """
     offset = centre_of(centroids)  # not that of X, which costs more where it is large
     points = points_in_blocks(X, offset=offset, n_clusters=len(centroids))
-    labels, squares = assigned(X, points, centroids)
+    labels, squares = assign_by_definition(X, points, centroids)
     return as_jax(labels), as_jax(squares)
 
 
@@ -92,18 +98,16 @@ def update_centroids(
         centroids: the present ones; a cluster without weight keeps its own.
         sample_weight: w; None means 1 for every point.
     """
-    if isinstance(X, np.ndarray) and is_exact(X):
-        weights = (
-            np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
-        )
-        return means_exactly(X, np.asarray(centroids), np.asarray(labels), weights)[0]
+    if is_float64(X):
+        weights = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, float)
+        on_host = np.asarray(X), np.asarray(centroids), np.asarray(labels)
+        return means_in_float64(*on_host, weights)[0]
     points = points_in_blocks(
         X, offset=centre_of(X), n_clusters=len(centroids), sample_weight=sample_weight
     )
-    labels_in_blocks = rows.split(labels, block=points.block, dtype=np.int32)
-    return points.uncentred(
-        rows.finished(update_blocks(points.rows, labels_in_blocks, points.centred(centroids)))
-    )
+    in_blocks = rows.split(labels, block=points.block, dtype=np.int32)
+    means = update_in_blocks(points.rows, in_blocks, points.centred(centroids))
+    return points.uncentred(rows.finished(means))
 
 
 def lloyd(
@@ -130,8 +134,8 @@ def lloyd(
         tol: tolerance of the shift, relative to the variance of the data.
         metric: "euclidean", or "cosine" for spherical k-means: points and centroids are scaled to
             length 1, and the inertia is then sum_i w_i |x_i - c|^2 = 2 sum_i w_i (1 - cos(x_i, c)).
-        algorithm: "lloyd", or "elkan": the same result by bounds (`kmeans_bounds.py`), which need n
-            x k numbers and save time in long runs with few clusters. The reference has no such
+        algorithm: "lloyd", or "elkan": the same result by bounds (`elkan_bounds.py`), which need
+            n x k numbers and save time in long runs with few clusters. The reference has no such
             argument: it says how, not what.
 
     Returns:

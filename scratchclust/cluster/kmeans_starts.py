@@ -1,31 +1,37 @@
 """Where k-means starts: the twins of the starts in `scratchclust/reference/kmeans_starts.py`,
 explained there.
 
-Inside, a start is the indices of the points it chose; only the public functions look the points up.
+Inside, a start is the indices of the points it chose (`random_indices`, `plus_plus_indices`,
+`scalable_plus_plus_indices`); only the public functions look the points up. Of the reference,
+
+    the draw with probability w_i D_i^2    is `_draw` by `_mass`, on all devices
+    a step of `plus_plus`                  is `choose_next` in `_choose`, where `_left_by_each`
+                                           tells what each candidate would leave
+    a round of `scalable_plus_plus`        is `_oversample`
+    `weight_nearest`                       is `_weight_nearest`
+
+Points come in blocks, as for the iterations (`kmeans_parts/points.py`).
 """
 
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Real, ScalarLike
 
-from scratchclust import rows
-from scratchclust.cluster.kmeans_parts.nearest_centroid import (
-    AnyArray,
-    Points,
-    as_jax,
-    nearest,
-    points_in_blocks,
-)
+from scratchclust import checks, rows
+from scratchclust.cluster.kmeans_parts.nearest_centroid import nearest
+from scratchclust.cluster.kmeans_parts.points import KMeansPoints, as_jax, points_in_blocks
+from scratchclust.constants import OVERSAMPLING_ROUNDS
 from scratchclust.distances import NEAR, PRECISION, centre_of, product, squared_norms
-from scratchclust.errors import InputError
+from scratchclust.rows import AnyArray
 
-STRETCH = 32  # centroids drawn in one compiled call
-ROUNDS = 5  # of k-means||; the paper finds no gain beyond
+LEAST_LOOKED_AT = 64  # rows at first, to find distinct ones among random points
+MULTIPLICATIONS_PER_READ = 16  # as fast as it takes to read a number from memory
 
 
 def random_points(
@@ -35,8 +41,9 @@ def random_points(
     key: PRNGKeyArray,
     sample_weight: Float[AnyArray, " n"] | None = None,
 ) -> Real[AnyArray, "k d"]:
-    """k points drawn at random, distinct in value as long as there are distinct ones, with
-    probability as their weight.
+    """k points drawn at random, with probability as their weight.
+
+    They are distinct in value as long as there are distinct ones.
 
     Args:
         X: points.
@@ -55,8 +62,9 @@ def plus_plus(
     key: PRNGKeyArray,
     sample_weight: Float[AnyArray, " n"] | None = None,
 ) -> Real[AnyArray, "k d"]:
-    """Greedy k-means++: each next centroid is a point drawn far from those chosen before, the best
-    of a few.
+    """Greedy k-means++: each next centroid is a point drawn far from those chosen before.
+
+    It is the best of a few.
 
     Args:
         X: points.
@@ -95,15 +103,14 @@ def scalable_plus_plus(
 
 def check_n_clusters(n_clusters: int, n: int) -> None:
     """Refuse more clusters than points, or none."""
-    if not 1 <= n_clusters <= n:
-        raise InputError(
-            f"n_clusters={n_clusters}: expected 1 to {n}, the number of points; choose among these"
-        )
+    among = checks.between(1, n, "the number of points")
+    among("n_clusters", n_clusters, "choose among these")
 
 
 def _points(
     start: Callable, X: AnyArray, n_clusters: int, key: Array, sample_weight: AnyArray | None
 ) -> AnyArray:
+    """The points [k d] of X that a start chooses."""
     check_n_clusters(n_clusters, len(X))
     points = points_in_blocks(
         X, offset=centre_of(X), n_clusters=n_clusters, sample_weight=sample_weight
@@ -111,47 +118,53 @@ def _points(
     return as_jax(X[np.asarray(start(points, n_clusters, key))])
 
 
-def draw_start(start: Callable, points: Points, n_clusters: int, key: Array) -> Array:
+def draw_start(start: Callable, points: KMeansPoints, n_clusters: int, key: Array) -> Array:
     """The starting centroids [k d] of `points`, centred as they are."""
     return rows.finished(_take(points.rows, start(points, n_clusters, key)))
 
 
-def random_indices(points: Points, n_clusters: int, key: Array) -> Int[np.ndarray, " k"]:
+def random_indices(points: KMeansPoints, n_clusters: int, key: Array) -> Int[np.ndarray, " k"]:
     """Indices of k random points, distinct in value as far as possible."""
     weights = rows.join(points.rows.arrays[2], points.n)
-    order, n_with_weight = np.asarray(_race(key, weights)), np.count_nonzero(weights)
+    order = np.asarray(_race(key, weights))
+    n_with_weight = np.count_nonzero(weights)
     found: dict[bytes, int] = {}
-    begin, end = 0, max(n_clusters, 64)
+    begin = 0
+    end = max(n_clusters, LEAST_LOOKED_AT)
     while len(found) < n_clusters and begin < n_with_weight:
         index = order[begin : min(end, n_with_weight)]
-        for i, row in zip(
-            index, np.asarray(_take(points.rows, index)) + 0.0, strict=True
-        ):  # + 0.0: -0.0 is 0.0
+        values = np.asarray(_take(points.rows, index)) + 0.0  # -0.0 is 0.0
+        for i, row in zip(index, values, strict=True):
             found.setdefault(row.tobytes(), i)
-        begin, end = end, 2 * end
+        begin = end
+        end = 2 * end
     distinct = np.array(list(found.values()))
     return np.concatenate([distinct, order[~np.isin(order, distinct)]])[:n_clusters]
 
 
-def plus_plus_indices(points: Points, n_clusters: int, key: Array) -> Int[Array, " k"]:
+def plus_plus_indices(points: KMeansPoints, n_clusters: int, key: Array) -> Int[Array, " k"]:
     """Indices of the points that greedy k-means++ chooses."""
-    keys, n_candidates = jax.random.split(key), 2 + int(math.log(n_clusters))
-    chosen, remaining = _nothing_chosen(points.rows, n_clusters)
-    for begin in range(0, n_clusters, STRETCH):
-        end = min(begin + STRETCH, n_clusters)
-        chosen, remaining = rows.finished(
-            _choose(points.rows, chosen, remaining, keys, begin, end, n_candidates)
+    keys = jax.random.split(key)
+    n_candidates = 2 + int(math.log(n_clusters))
+    chosen = _nothing_chosen(points.rows, n_clusters)
+    # for each centroid all points are read, and multiplied by few candidates
+    cost = points.rows.arrays[0].size * max(n_candidates, MULTIPLICATIONS_PER_READ)
+    for call in rows.calls(n_clusters, cost, block=1):
+        span = {"begin": call.start, "end": call.stop}
+        chosen = rows.finished(
+            _choose(points.rows, chosen, keys, **span, n_candidates=n_candidates)
         )
-    return chosen
+    return chosen.index
 
 
 def scalable_plus_plus_indices(
-    points: Points, n_clusters: int, key: Array
+    points: KMeansPoints, n_clusters: int, key: Array
 ) -> Int[np.ndarray, " k"]:
     """Indices of the points that k-means|| chooses."""
-    keys = jax.random.split(key, ROUNDS + 2)
+    keys = jax.random.split(key, OVERSAMPLING_ROUNDS + 2)
+    nothing = _nothing_chosen(points.rows, 1)
     candidates, remaining = rows.finished(
-        _choose(points.rows, *_nothing_chosen(points.rows, 1), keys, 0, 1, 1)
+        _choose(points.rows, nothing, keys, begin=0, end=1, n_candidates=1)
     )
     for round_key in keys[1:-1]:
         drawn, remaining = rows.finished(
@@ -166,6 +179,13 @@ def scalable_plus_plus_indices(
         sample_weight=rows.finished(_weight_nearest(points.rows, centroids, n_clusters)),
     )
     return np.asarray(candidates)[np.asarray(plus_plus_indices(few, n_clusters, keys[-1]))]
+
+
+class _Chosen(NamedTuple):
+    """What k-means++ has chosen, and what that leaves."""
+
+    index: Any  # [k] int32, of the points that are centroids; the rest is still to be chosen
+    remaining: Any  # [n_blocks block], D^2 of each point to the nearest of them
 
 
 @jax.jit
@@ -213,13 +233,12 @@ def _first_beyond(mass: Array, running: Array, target: Array) -> Array:
     return jnp.where(beyond.any(axis=1), jnp.argmax(beyond, axis=1), last)
 
 
-def _nothing_chosen(data: rows.Rows, n_clusters: int) -> tuple[Array, Array]:
-    """No index yet [k], and every point infinitely far from the centroids, [n_blocks block]."""
+def _nothing_chosen(data: rows.Rows, n_clusters: int) -> _Chosen:
+    """No index yet, and every point infinitely far from the centroids."""
     weights = data.arrays[2]
     infinite = np.full(weights.shape, np.inf, weights.dtype)
-    return jax.device_put(
-        (np.zeros(n_clusters, np.int32), infinite), (rows.whole(), weights.sharding)
-    )
+    nothing = _Chosen(np.zeros(n_clusters, np.int32), infinite)
+    return jax.device_put(nothing, _Chosen(rows.whole(), weights.sharding))
 
 
 def _mass(data: rows.Rows, remaining: Array) -> Array:
@@ -234,33 +253,32 @@ def _mass(data: rows.Rows, remaining: Array) -> Array:
 @partial(jax.jit, static_argnames="n_candidates")
 def _choose(
     data: rows.Rows,
-    chosen: Array,
-    remaining: Array,
+    chosen: _Chosen,
     keys: Array,
+    *,
     begin: ScalarLike,
     end: ScalarLike,
     n_candidates: int,
-) -> tuple[Array, Array]:
-    """Fill chosen[begin:end], each with the best of `n_candidates`, but the first with the first
-    one that is drawn.
+) -> _Chosen:
+    """Fill index[begin:end], each with the best of `n_candidates`, but the first with the first one
+    that is drawn.
 
-    `remaining` is D^2 [n_blocks block]. The first key is for the first draw, the second for all
-    others.
+    The first key is for the first draw, the second for all others.
     """
     first = jax.random.uniform(keys[0], (1,))
     _, marks = rows.map_sum(lambda x, *_: (None, _marks(x)), data)
 
-    def choose_next(j: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
-        chosen, remaining = state
+    def choose_next(j: Array, chosen: _Chosen) -> _Chosen:
         uniform = jax.random.uniform(jax.random.fold_in(keys[1], j), (n_candidates,))
         uniform = jnp.where(j == 0, first, uniform)  # the same candidate again and again
-        index = _draw(_mass(data, remaining), uniform, data.mesh)
-        with_remaining = rows.Rows((*data.arrays, marks, remaining), data.mesh)
-        potentials, left = rows.map_sum(_left_by_each, with_remaining, _take(data, index))
+        index = _draw(_mass(data, chosen.remaining), uniform, data.mesh)
+        potentials, left = rows.map_sum(
+            _left_by_each, data.beside(marks, chosen.remaining), _take(data, index)
+        )
         best = potentials.argmin()
-        return chosen.at[j].set(index[best]), left[:, best]
+        return _Chosen(chosen.index.at[j].set(index[best]), left[:, best])
 
-    return jax.lax.fori_loop(begin, end, choose_next, (chosen, remaining))
+    return jax.lax.fori_loop(begin, end, choose_next, chosen)
 
 
 @partial(jax.jit, static_argnames="n_draws")
@@ -303,16 +321,16 @@ def _weight_nearest(data: rows.Rows, centroids: Array, n_at_once: int) -> Array:
 
 
 def _marks(x: Array) -> Array:
-    """A number for each row [m d], the same for equal rows and for others as good as never: sum_j
-    mixed(x_j) r_j.
+    """A number for each row [m d], the same for equal rows and for others as good as never.
+
+    It is sum_j mix(x_j) r_j.
 
     Integers wrap around, so that the sum is exact in whatever order; r holds random odd numbers.
     The bits of each x_j are mixed first (two steps of MurmurHash3), because those of small whole
     numbers differ in the highest alone.
     """
-    bits = jax.lax.bitcast_convert_type(jnp.where(x == 0, 0, x), jnp.uint32).reshape(
-        len(x), -1
-    )  # -0.0 is 0.0
+    positive_zero = jnp.where(x == 0, 0, x)  # -0.0 is 0.0
+    bits = jax.lax.bitcast_convert_type(positive_zero, jnp.uint32).reshape(len(x), -1)
     bits = (bits ^ (bits >> 16)) * np.uint32(0x85EBCA6B)
     bits = bits ^ (bits >> 13)
     odd = 2 * np.random.default_rng(0).integers(2**31, size=bits.shape[1], dtype=np.uint32) + 1

@@ -3,42 +3,69 @@ explains the mathematics.
 
 The data are read batch by batch, so a memory map of a file larger than memory will do. The host
 draws and gathers the points of a few batches at a time; their steps, with the reassignment and the
-rule that ends them, are one compiled loop (`minibatch_steps.py`). Of X as a whole there are only
-labels, made at the end a part at a time.
+rule that ends them, are one compiled loop. Of X as a whole there are only labels, made at the end a
+part at a time.
+
+Where each step of the definition is done; files without a folder are in `kmeans_parts/`:
+
+    minibatch_step          `step_in_blocks` in minibatch_steps.py; of float64 data
+                            `_step_in_float64` here, by `means_in_float64` in float64_on_host.py
+    reassign                `reassign_in_blocks` in minibatch_steps.py
+    minibatch_kmeans        here
+    its loop                `_iterate` here, by calls of `take_steps` in minibatch_steps.py
+    Smoothed.has_settled    `MiniBatchProgress` and `_smooth` in minibatch_steps.py
+    _best_start             `best_start` in minibatch_data.py, by kmeans_starts.py beside this file
+    X[index], the batch     `gather_batches` in minibatch_data.py
+    the labels at the end   `assign_in_parts` in minibatch_data.py
 
 The steps of `minibatch_kmeans` are in float32, and so are the digits of its centroids; labels and
 inertia are those of these centroids in float64 where X is. `minibatch_step` and `reassign`, for
 streams, keep all digits of float64 data.
 """
 
-from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray, Real
+from jaxtyping import Float, PRNGKeyArray, Real
 
-from scratchclust import rows
-from scratchclust.checks import check_weights
+from scratchclust import checks, rows
 from scratchclust.cluster.kmeans import assign
-from scratchclust.cluster.kmeans_parts.assignment import rows_of
-from scratchclust.cluster.kmeans_parts.exact_centroids import is_exact, means_exactly
-from scratchclust.cluster.kmeans_parts.minibatch_steps import beginning, move, reassigned, stretch
-from scratchclust.cluster.kmeans_parts.nearest_centroid import (
-    AnyArray,
-    Points,
-    as_jax,
-    points_in_blocks,
+from scratchclust.cluster.kmeans_parts.float64_on_host import is_float64, means_in_float64
+from scratchclust.cluster.kmeans_parts.minibatch_data import (
+    assign_in_parts,
+    best_start,
+    gather_batches,
 )
+from scratchclust.cluster.kmeans_parts.minibatch_steps import (
+    MiniBatchProgress,
+    first_progress,
+    reassign_in_blocks,
+    step_in_blocks,
+    take_steps,
+)
+from scratchclust.cluster.kmeans_parts.points import KMeansPoints, as_jax, points_in_blocks
 from scratchclust.cluster.kmeans_starts import STARTS, check_n_clusters, draw_start
+from scratchclust.constants import INIT_SIZE_BATCHES, REASSIGNED_AFTER_POINTS
 from scratchclust.distances import centre_of
 from scratchclust.errors import InputError
 from scratchclust.results import MiniBatchKMeansResult, MiniBatchState
+from scratchclust.rows import AnyArray
 
-PART = 2**24  # elements of X that are in memory at a time
-GATHERED = 2**20  # elements of the batches of one compiled call
-MOST_STEPS = 32  # in one compiled call
+NUMBERS_PER_CALL = 2**20  # in the batches of one compiled call
+MOST_STEPS_PER_CALL = 32
+
+RULES = {
+    "init": checks.one_of(*STARTS) | checks.array,
+    "n_init": checks.whole(1),
+    "batch_size": checks.whole(1),
+    "max_iter": checks.whole(1),
+    "tol": checks.number(least=0),
+    "max_no_improvement": checks.whole(0) | checks.nothing,
+    "reassignment_ratio": checks.number(least=0),
+}
 
 
 def minibatch_step(
@@ -58,12 +85,12 @@ def minibatch_step(
         The state after it, and the inertia of the batch before it: sum of w |x - c|^2. Cost O(b k
         d).
     """
-    if isinstance(X, np.ndarray) and is_exact(X):
-        return _exact_step(X, state, sample_weight)
+    if is_float64(X):
+        return _step_in_float64(np.asarray(X), state, sample_weight)
     points = _points_of_batch(X, state, sample_weight)
     counts = jnp.asarray(np.asarray(state.counts) / points.unit, points.rows.arrays[0].dtype)
     centroids, counts, inertia = rows.finished(
-        move(points.rows, points.centred(state.centroids), counts)
+        step_in_blocks(_batch(points), points.centred(state.centroids), counts)
     )
     found = MiniBatchState(
         points.uncentred(centroids),
@@ -81,8 +108,7 @@ def reassign(
     reassignment_ratio: float = 0.01,
     sample_weight: Float[AnyArray, " b"] | None = None,
 ) -> MiniBatchState:
-    """Put each centroid that has won less than `reassignment_ratio` of the most onto a random point
-    of the batch.
+    """Put each centroid that wins less than `reassignment_ratio` of the most onto a random point.
 
     Only when it is time: some centroid has won nothing, or 10 k points have passed since the last
     time. At most half as many as the batch has points are moved, those that have won least; their
@@ -95,16 +121,16 @@ def reassign(
         reassignment_ratio: 0 moves none.
         sample_weight: relative probability of each point; None means equal.
     """
-    k = len(state.centroids)
-    if not ((np.asarray(state.counts) == 0).any() or state.n_since_reassigned >= 10 * k):
+    most_since = REASSIGNED_AFTER_POINTS * len(state.centroids)
+    if not ((np.asarray(state.counts) == 0).any() or state.n_since_reassigned >= most_since):
         return state
     points = _points_of_batch(X, state, sample_weight)
     counts = jnp.asarray(state.counts, points.rows.arrays[0].dtype)
-    given = jnp.asarray(points.centred(state.centroids)), counts
+    centred = jnp.asarray(points.centred(state.centroids))
     centroids, counts, index = rows.finished(
-        reassigned(points.rows, *given, key, reassignment_ratio)
+        reassign_in_blocks(_batch(points), centred, counts, key, reassignment_ratio)
     )
-    if isinstance(X, np.ndarray) and is_exact(X):
+    if is_float64(X):
         index = np.asarray(index)
         centroids = np.where(index[:, None] < 0, np.asarray(state.centroids), X[index])
         counts = np.where(index < 0, np.asarray(state.counts), np.asarray(counts, np.float64))
@@ -155,59 +181,54 @@ def minibatch_kmeans(
             the range of float32.
     """
     n = len(X)
-    _check_arguments(
+    given = _check_arguments(
         n,
         n_clusters,
-        init,
-        sample_weight,
-        n_init,
-        batch_size,
-        max_iter,
-        tol,
-        reassignment_ratio,
-        init_size,
+        sample_weight=sample_weight,
+        init=init,
+        n_init=n_init,
+        batch_size=batch_size,
+        max_iter=max_iter,
+        tol=tol,
+        max_no_improvement=max_no_improvement,
+        init_size=init_size,
+        reassignment_ratio=reassignment_ratio,
     )
-    batch_size, (key_start, key_steps) = min(batch_size, n), jax.random.split(key)
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    given.batch_size = min(given.batch_size, n)
     weights = None if sample_weight is None else np.asarray(sample_weight)
-    with rows.on(rows.worthwhile(batch_size * X.shape[1])):
-        size = init_size or 3 * max(batch_size, n_clusters)
-        sample, best = _best_start(X, n_clusters, rng, key_start, init, n_init, weights, size)
-        threshold = tol * sample.mean_variance if tol else -1.0
-        progress, inertias = beginning(best, key_steps, batch_size, n), []
-        most = max(max_iter * n // batch_size, 1)
-        at_once = int(np.clip(GATHERED // (batch_size * X.shape[1]), 1, MOST_STEPS))
-        patience = most + 1 if max_no_improvement is None else max_no_improvement
-        while not progress.settled and len(inertias) < most:
-            limit, index = (
-                min(at_once, most - len(inertias)),
-                rng.integers(n, size=(at_once, batch_size)),
-            )
-            batches = _gathered(X, index, weights, sample)
-            progress, found = rows.finished(
-                stretch(batches, progress, limit, threshold, patience, reassignment_ratio)
-            )
-            del batches  # not held while the next ones are gathered
-            inertias.extend(
-                (np.asarray(found, np.float64) * sample.unit / batch_size).tolist()[
-                    : int(progress.i)
-                ]
-            )
-    counts = as_jax(
-        np.asarray(progress.state.counts, np.float64).astype(sample.dtype) * sample.unit
-    )
-    state = MiniBatchState(
-        sample.uncentred(progress.state.centroids), counts, int(progress.state.n_since)
-    )
-    average = (
-        float(progress.average) * sample.unit / batch_size if len(inertias) > 1 else inertias[0]
-    )
-    labels, inertia = None, average * n
+    key_start, key_steps = jax.random.split(key)
+    # The host draws the batches by a generator of NumPy. The key seeds it although it is split for
+    # the start and the reassignments, too: NumPy hashes its seed (SeedSequence), and that has
+    # nothing in common with JAX's Threefry, by which the other draws come from the same bits.
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    with rows.on(rows.worthwhile(given.batch_size * X.shape[1])):
+        sample, start = best_start(
+            X,
+            n_clusters,
+            rng=rng,
+            key=key_start,
+            init=given.init,
+            n_init=given.n_init,
+            weights=weights,
+            size=given.init_size or INIT_SIZE_BATCHES * max(given.batch_size, n_clusters),
+        )
+        progress = first_progress(start, key_steps, given.batch_size, n)
+        progress, inertias = _iterate(X, sample, progress, given, weights=weights, rng=rng)
+    state = _uncentred(progress.state, sample)
+    average = float(progress.average) * sample.unit / given.batch_size
+    labels = None
+    inertia = n * (average if len(inertias) > 1 else inertias[0])
     if compute_labels:
-        labels, inertia = _assigned(X, state.centroids, weights)
-    n_iter = -(-len(inertias) * batch_size // n)
-    converged, history = bool(progress.settled), np.array(inertias)
-    return MiniBatchKMeansResult(state, labels, inertia, n_iter, len(inertias), converged, history)
+        labels, inertia = assign_in_parts(X, state.centroids, weights)
+    return MiniBatchKMeansResult(
+        state,
+        labels,
+        inertia,
+        n_iter=rows.ceil_div(len(inertias) * given.batch_size, n),
+        n_steps=len(inertias),
+        converged=bool(progress.settled),
+        batch_inertias=np.array(inertias),
+    )
 
 
 def start_of_batch(
@@ -227,139 +248,90 @@ def start_of_batch(
     return points.uncentred(draw_start(STARTS[init], points, n_clusters, key))
 
 
-def _exact_step(
+def _step_in_float64(
     X: np.ndarray, state: MiniBatchState, sample_weight: AnyArray | None
 ) -> tuple[MiniBatchState, float]:
     """`minibatch_step` in float64 on the host."""
     weights = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
-    centroids = np.asarray(state.centroids)
-    labels, squares = map(np.asarray, assign(X, centroids))
-    centroids, counts = means_exactly(
-        X, centroids, labels, weights, np.asarray(state.counts, np.float64)
-    )
-    return MiniBatchState(centroids, counts, state.n_since_reassigned + len(X)), float(
-        weights @ squares
-    )
+    before = np.asarray(state.centroids)
+    labels, squares = map(np.asarray, assign(X, before))
+    counts = np.asarray(state.counts, np.float64)
+    centroids, counts = means_in_float64(X, before, labels, weights, counts)
+    found = MiniBatchState(centroids, counts, state.n_since_reassigned + len(X))
+    return found, float(weights @ squares)
 
 
-def _points_of_batch(X: AnyArray, state: MiniBatchState, sample_weight: AnyArray | None) -> Points:
+def _points_of_batch(
+    X: AnyArray, state: MiniBatchState, sample_weight: AnyArray | None
+) -> KMeansPoints:
+    """The points of a batch, centred amid the centroids."""
     offset = centre_of(state.centroids)
     return points_in_blocks(
         X, offset=offset, n_clusters=len(state.centroids), sample_weight=sample_weight
     )
 
 
-def _best_start(
+def _batch(points: KMeansPoints) -> rows.Rows:
+    """x and w of the points, as the steps want them."""
+    x, _, weights = points.rows.arrays
+    return rows.Rows((x, weights), points.rows.mesh)
+
+
+def _uncentred(state: MiniBatchState, sample: KMeansPoints) -> MiniBatchState:
+    """The state as it is handed out: not centred, and its weights in the unit of the caller."""
+    counts = np.asarray(state.counts, np.float64).astype(sample.dtype) * sample.unit
+    n_since = int(state.n_since_reassigned)
+    return MiniBatchState(sample.uncentred(state.centroids), as_jax(counts), n_since)
+
+
+def _iterate(
     X: AnyArray,
-    n_clusters: int,
-    rng: np.random.Generator,
-    key: Array,
-    init: Any,
-    n_init: int,
+    sample: KMeansPoints,
+    progress: MiniBatchProgress,
+    given: SimpleNamespace,
+    *,
     weights: np.ndarray | None,
-    size: int,
-) -> tuple[Points, AnyArray]:
-    """A random sample of the points, and the start (centred as they are) of least inertia on
-    another sample.
+    rng: np.random.Generator,
+) -> tuple[MiniBatchProgress, list[float]]:
+    """Compiled calls of a few steps each, for which the host draws and gathers the batches.
+
+    Returns:
+        Where the steps ended, and the inertia of each batch before its step, by point.
     """
-    size, offset = min(size, len(X)), centre_of(X)
-    trial, found = np.sort(rng.integers(len(X), size=size)), []
-    for start_key in jax.random.split(key, n_init):
-        index = np.sort(rng.choice(len(X), size=size, replace=False))
-        of_sample = None if weights is None or not weights[index].any() else weights[index]
-        sample = points_in_blocks(
-            X[index], offset=offset, n_clusters=n_clusters, sample_weight=of_sample
-        )
-        if not isinstance(init, str):
-            found = [(0.0, sample, sample.centred(init))]
-            break
-        start, inertia = draw_start(STARTS[init], sample, n_clusters, start_key), 0.0
-        if n_init > 1:
-            distances = np.asarray(assign(X[trial], sample.uncentred(start))[1], np.float64)
-            inertia = float(distances.sum() if weights is None else weights[trial] @ distances)
-        found.append((inertia, sample, start))
-    _, sample, best = min(found, key=lambda candidate: candidate[0])
-    heaviest = 1.0 if weights is None else float(weights.max())
-    return replace(sample, unit=float(2 ** np.floor(np.log2(heaviest)))), best
-
-
-def _gathered(
-    X: AnyArray, index: np.ndarray, weights: np.ndarray | None, sample: Points
-) -> rows.Rows:
-    """The points at `index` [steps b] as blocks [n_blocks steps block d] on all devices, and their
-    weights.
-    """
-    (steps, b), d, dtype = index.shape, len(sample.offset), sample.rows.arrays[0].dtype
-    block = rows.block_size(b, d)
-    n_blocks = -(-b // (block * rows.mesh().size)) * rows.mesh().size
-    # The filling repeats the last point, without weight. Points are gathered where they are to lie,
-    # in one pass.
-    index = np.pad(index, ((0, 0), (0, n_blocks * block - b)), mode="edge")
-    given = (
-        np.ones(index.shape, dtype)
-        if weights is None
-        else (weights[index] / sample.unit).astype(dtype)
-    )
-    given[:, b:] = 0
-    index, given = (
-        array.reshape(steps, n_blocks, block).swapaxes(0, 1) for array in (index, given)
-    )
-    x = rows.aligned((*index.shape, d), dtype)
-    if isinstance(X, np.ndarray) and X.dtype == dtype == sample.offset.dtype:
-        np.take(
-            X, index, axis=0, out=x, mode="clip"
-        )  # in place, and so without another copy: no index is outside
-        np.subtract(x, sample.offset, out=x)
-    else:
-        np.subtract(rows_of(X, index), sample.offset, out=x, casting="same_kind")
-    spread = jax.sharding.NamedSharding(rows.mesh(), jax.sharding.PartitionSpec(rows.AXIS))
-    return rows.Rows(jax.device_put((x, np.ascontiguousarray(given)), spread), rows.mesh())
-
-
-def _assigned(X: AnyArray, centroids: AnyArray, weights: np.ndarray | None) -> tuple[Array, float]:
-    """The nearest centroid of each point, a part of X at a time, and the inertia."""
-    in_part, labels, inertia = max(PART // X.shape[1], 1), [], 0.0
-    centroids = np.asarray(centroids)
-    for begin in range(0, len(X), in_part):
-        part = slice(begin, begin + in_part)
-        of_part, distances = assign(X[part], centroids)
-        labels.append(np.asarray(of_part))
-        distances = np.asarray(distances, np.float64)
-        inertia += float(distances.sum() if weights is None else weights[part] @ distances)
-    return jnp.asarray(np.concatenate(labels)), inertia
+    n = len(X)
+    most = max(given.max_iter * n // given.batch_size, 1)
+    in_memory = NUMBERS_PER_CALL // (given.batch_size * X.shape[1])
+    per_call = int(np.clip(in_memory, 1, MOST_STEPS_PER_CALL))
+    rule = {
+        "threshold": given.tol * sample.mean_variance if given.tol else -1.0,
+        "patience": most + 1 if given.max_no_improvement is None else given.max_no_improvement,
+        "reassignment_ratio": given.reassignment_ratio,
+    }
+    inertias: list[float] = []
+    while not progress.settled and len(inertias) < most:
+        index = rng.integers(n, size=(per_call, given.batch_size))
+        batches = gather_batches(X, index, weights, sample)
+        limit = min(per_call, most - len(inertias))
+        # finished: several CPU devices lock up where the next program starts before this ended
+        progress, found = rows.finished(take_steps(batches, progress, most=limit, **rule))
+        del batches  # not held while the next ones are gathered
+        by_point = np.asarray(found, np.float64) * sample.unit / given.batch_size
+        inertias.extend(by_point[: int(progress.i)].tolist())
+    return progress, inertias
 
 
 def _check_arguments(
-    n: int,
-    n_clusters: int,
-    init: Any,
-    sample_weight: AnyArray | None,
-    n_init: int,
-    batch_size: int,
-    max_iter: int,
-    tol: float,
-    reassignment_ratio: float,
-    init_size: int | None,
-) -> None:
-    if isinstance(init, str) and init not in STARTS:
-        raise InputError(
-            f"init={init!r} is unknown: expected one of {', '.join(map(repr, STARTS))}, or centroids"
-        )
+    n: int, n_clusters: int, *, sample_weight: AnyArray | None, init_size: Any, **given: Any
+) -> SimpleNamespace:
+    """The arguments as Python's own types, or an InputError for the first that cannot be used."""
     check_n_clusters(n_clusters, n)
-    if not isinstance(init, str) and len(init) != n_clusters:
+    checks.weights(sample_weight)
+    at_least_k = checks.whole(n_clusters) | checks.nothing
+    init_size = at_least_k("init_size", init_size, "a start needs a point for each cluster")
+    found = checks.checked(RULES, given)
+    if not isinstance(found.init, str) and len(found.init) != n_clusters:
         raise InputError(
-            f"expected {n_clusters} starting centroids, one for each cluster, got {len(init)}"
+            f"expected init to be {n_clusters} starting centroids, one for each cluster, "
+            f"got {len(found.init)}"
         )
-    if n_init < 1 or batch_size < 1 or max_iter < 1:
-        raise InputError(
-            f"n_init={n_init}, batch_size={batch_size}, max_iter={max_iter}: expected at least 1 for all three"
-        )
-    if not (tol >= 0 and reassignment_ratio >= 0):
-        raise InputError(
-            f"tol={tol}, reassignment_ratio={reassignment_ratio}: expected at least 0 for both"
-        )
-    if init_size is not None and init_size < n_clusters:
-        raise InputError(
-            f"init_size={init_size}: expected at least n_clusters={n_clusters}, one point for each cluster"
-        )
-    check_weights(sample_weight)
+    return SimpleNamespace(**vars(found), init_size=init_size)

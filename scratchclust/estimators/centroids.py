@@ -4,6 +4,7 @@ both.
 
 import warnings
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import jax
@@ -11,9 +12,11 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from scratchclust import checks
 from scratchclust.checks import Rule, array, function, number, one_of, seed, verbosity, whole
 from scratchclust.cluster.kmeans import assign
 from scratchclust.cluster.kmeans_parts.distances_to_centroids import distances_to_centroids
+from scratchclust.cluster.kmeans_parts.nearest_centroid import inertia_of
 from scratchclust.cluster.kmeans_starts import STARTS
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import Estimator, check_matrix, like
@@ -64,9 +67,8 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Minus the inertia of X with the fitted centroids; y is ignored."""
         X = self._points(X)
-        squares = np.asarray(assign(X, self.cluster_centers_)[1], np.float64)
-        weights = checked_weights(sample_weight, X)
-        return -float(squares.sum() if weights is None else weights @ squares)
+        squares = assign(X, self.cluster_centers_)[1]
+        return -inertia_of(squares, checked_weights(sample_weight, X))
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "cluster_centers_")
@@ -75,6 +77,15 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
     def _n_features_out(self) -> int:
         return len(self.cluster_centers_)
 
+    def _checked_fit(
+        self, X: Any, sample_weight: Any
+    ) -> tuple[SimpleNamespace, Any, np.ndarray | None]:
+        """What every fit begins with: the parameters, the points and the weights, all checked."""
+        given = self._checked()
+        X = check_matrix(self, X, reset=True)
+        checks.enough_samples(len(X), given.n_clusters)
+        return given, X, checked_weights(sample_weight, X)
+
     def _points(self, X: Any) -> Any:
         """X in the type and the metric in which it is compared with the centroids."""
         check_is_fitted(self)
@@ -82,7 +93,8 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
 
     def _number_of_starts(self, given: Any, of_random: int) -> int:
         """What n_init="auto" means; given centroids are one start, and more of them a warning."""
-        is_word, is_function = isinstance(given.init, str), callable(given.init)
+        is_word = isinstance(given.init, str)
+        is_function = callable(given.init)
         is_array = not (is_word or is_function)
         if given.n_init == "auto":
             return of_random if is_function or (is_word and given.init == "random") else 1
@@ -107,11 +119,14 @@ def checked_weights(sample_weight: Any, X: Any) -> np.ndarray | None:
         return None
     given = sample_weight if np.isscalar(sample_weight) else np.asarray(sample_weight)
     weights = _check_sample_weight(given, np.empty((len(X), 1)), dtype=np.float64)
-    if (weights < 0).any():
-        raise InputError(
-            "expected sample_weight >= 0, got negative weights: use 0 to leave a point out"
-        )
+    checks.weights(weights)
     return weights
+
+
+def start_by_function(given: SimpleNamespace, X: Any, random_state: Any) -> Any:
+    """The starting centroids [k d] that the function `init` finds in X."""
+    start = given.init(X, given.n_clusters, random_state=random_state)
+    return checked_start(start, given.n_clusters, X)
 
 
 def checked_start(start: Any, n_clusters: int, X: Any) -> Any:
@@ -128,17 +143,9 @@ def checked_start(start: Any, n_clusters: int, X: Any) -> Any:
         ) from None
     if start.shape != (n_clusters, X.shape[1]):
         raise InputError(
-            f"expected starting centroids of shape {[n_clusters, X.shape[1]]} (clusters, features), "
-            f"got {list(start.shape)}"
+            f"expected starting centroids of shape {[n_clusters, X.shape[1]]} (clusters, features),"
+            f" got {list(start.shape)}"
         )
     if not bool(np.isfinite(np.asarray(start)).all()):
         raise InputError("the starting centroids hold NaN or infinity: give finite ones")
     return start
-
-
-def check_enough(X: Any, n_clusters: int) -> None:
-    """An InputError if there are fewer points than clusters."""
-    if len(X) < n_clusters:
-        raise InputError(
-            f"n_samples={len(X)} should be >= n_clusters={n_clusters}: ask for fewer clusters"
-        )

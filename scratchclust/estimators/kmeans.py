@@ -9,7 +9,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from scratchclust.checks import Rule, flag, one_of
-from scratchclust.cluster.kmeans import unit_rows
 from scratchclust.cluster.kmeans_parts.runs import (
     PASSES,
     Settings,
@@ -17,16 +16,19 @@ from scratchclust.cluster.kmeans_parts.runs import (
     run_from,
     warn_of_empty,
 )
-from scratchclust.estimators.base import check_matrix, key_of, like
+from scratchclust.distances import unit_rows
+from scratchclust.estimators.base import key_of, like
 from scratchclust.estimators.centroids import (
     CentroidEstimator,
-    check_enough,
     checked_start,
-    checked_weights,
+    start_by_function,
 )
 from scratchclust.results import KMeansResult
 
-EMPTY = "Number of distinct clusters ({}) found smaller than n_clusters ({}). Possibly due to duplicate points in X: "
+EMPTY = (
+    "Number of distinct clusters ({}) found smaller than n_clusters ({}). "
+    "Possibly due to duplicate points in X: "
+)
 
 
 class KMeans(CentroidEstimator):
@@ -123,22 +125,17 @@ class KMeans(CentroidEstimator):
                 distinct points.
             RuntimeWarning: n_init > 1 with given centroids, or Elkan's algorithm for one cluster.
         """
-        given = self._checked()
-        X = check_matrix(self, X, reset=True)
-        check_enough(X, given.n_clusters)
+        given, X, weights = self._checked_fit(X, sample_weight)
         n_init = self._number_of_starts(given, 10)
-        result = self._best_of_starts(X, checked_weights(sample_weight, X), given, n_init)
+        result = self._best_of_starts(X, weights, given, n_init)
         warn_of_empty(result, EMPTY, ConvergenceWarning)
         self.cluster_centers_ = like(X, result.centroids, X.dtype)
         self.labels_ = like(X, result.labels)
-        self.inertia_, self.n_iter_, self.converged_ = (
-            result.inertia,
-            result.n_iter,
-            result.converged,
-        )
-        self.history_ = {
-            name: np.array(entries) for name, entries in result.history._asdict().items()
-        }
+        self.inertia_ = result.inertia
+        self.n_iter_ = result.n_iter
+        self.converged_ = result.converged
+        history = result.history._asdict()
+        self.history_ = {name: np.array(entries) for name, entries in history.items()}
         if given.verbose:
             self._print_history(given)
         return self
@@ -156,19 +153,16 @@ class KMeans(CentroidEstimator):
             return best_run(
                 X, given.n_clusters, weights, settings, key=key, init=given.init, n_init=n_init
             )
-        starts = [given.init]
         if callable(given.init):
             random_state = check_random_state(given.random_state)
-            starts = [
-                given.init(X, given.n_clusters, random_state=random_state) for _ in range(n_init)
-            ]
-        results = [
-            run_from(X, checked_start(start, given.n_clusters, X), weights, settings)
-            for start in starts
-        ]
+            starts = [start_by_function(given, X, random_state) for _ in range(n_init)]
+        else:
+            starts = [checked_start(given.init, given.n_clusters, X)]
+        results = [run_from(X, start, weights, settings) for start in starts]
         return min(results, key=lambda result: result.inertia)
 
     def _print_history(self, given: SimpleNamespace) -> None:
+        """What `verbose` tells, in scikit-learn's words, and how it ended."""
         print("Initialization complete")
         for i, inertia in enumerate(self.history_["inertia"]):
             print(
@@ -179,7 +173,8 @@ class KMeans(CentroidEstimator):
         elif self.converged_:
             shift = self.history_["shift"][-1]
             print(
-                f"Converged at iteration {self.n_iter_ - 1}: center shift {shift:.3g} within tolerance {given.tol:g}."
+                f"Converged at iteration {self.n_iter_ - 1}: "
+                f"center shift {shift:.3g} within tolerance {given.tol:g}."
             )
         ending = "converged" if self.converged_ else f"stopped by max_iter={given.max_iter}"
         print(f"k-means {ending} after {self.n_iter_} iterations with inertia {self.inertia_:.6g}")

@@ -10,20 +10,23 @@ import jax
 import numpy as np
 from sklearn.utils import check_random_state
 
+from scratchclust import checks
 from scratchclust.checks import Rule, flag, nothing, number, whole
 from scratchclust.cluster.kmeans import assign
+from scratchclust.cluster.kmeans_parts.nearest_centroid import inertia_of
 from scratchclust.cluster.minibatch_kmeans import (
     minibatch_kmeans,
     minibatch_step,
     reassign,
     start_of_batch,
 )
+from scratchclust.constants import INIT_SIZE_BATCHES
 from scratchclust.estimators.base import check_matrix, key_of, like
 from scratchclust.estimators.centroids import (
     CentroidEstimator,
-    check_enough,
     checked_start,
     checked_weights,
+    start_by_function,
 )
 from scratchclust.results import MiniBatchKMeansResult, MiniBatchState
 
@@ -124,11 +127,9 @@ class MiniBatchKMeans(CentroidEstimator):
         Warns:
             RuntimeWarning: init_size below n_clusters, or n_init > 1 with given centroids.
         """
-        given = self._checked()
-        X = check_matrix(self, X, reset=True)
-        check_enough(X, given.n_clusters)
-        weights = checked_weights(sample_weight, X)
-        n_init, init_size = self._number_of_starts(given, 3), _init_size(given)
+        given, X, weights = self._checked_fit(X, sample_weight)
+        n_init = self._number_of_starts(given, 3)
+        init_size = _init_size(given)
         result = minibatch_kmeans(
             X,
             given.n_clusters,
@@ -149,7 +150,8 @@ class MiniBatchKMeans(CentroidEstimator):
         if given.compute_labels:
             self.labels_ = like(X, result.labels)
         self.inertia_ = result.inertia
-        self.n_iter_, self.n_steps_ = result.n_iter, result.n_steps
+        self.n_iter_ = result.n_iter
+        self.n_steps_ = result.n_steps
         if given.verbose:
             _print_steps(result, given)
         return self
@@ -177,9 +179,8 @@ class MiniBatchKMeans(CentroidEstimator):
             self.__dict__.pop(of_an_earlier_batch, None)
         if given.compute_labels:
             labels, squares = assign(X, self.cluster_centers_)
-            squares = np.asarray(squares, np.float64)
             self.labels_ = like(X, labels)
-            self.inertia_ = float(squares.sum() if weights is None else weights @ squares)
+            self.inertia_ = inertia_of(squares, weights)
         self.n_steps_ = n_before + 1
         return self
 
@@ -189,25 +190,24 @@ class MiniBatchKMeans(CentroidEstimator):
     def _first_state(
         self, X: Any, weights: np.ndarray | None, given: SimpleNamespace, key: jax.Array
     ) -> MiniBatchState:
-        check_enough(X, given.n_clusters)
+        checks.enough_samples(len(X), given.n_clusters)
         init = _start(X, weights, given, 1, len(X))
         centroids = start_of_batch(X, given.n_clusters, key=key, init=init, sample_weight=weights)
         return MiniBatchState(centroids, np.zeros(given.n_clusters, X.dtype), 0)
 
     def _store(self, X: Any, state: MiniBatchState) -> None:
         self.cluster_centers_ = like(X, state.centroids, X.dtype)
-        self.counts_, self.n_since_reassigned_ = (
-            like(X, state.counts, X.dtype),
-            int(state.n_since_reassigned),
-        )
+        self.counts_ = like(X, state.counts, X.dtype)
+        self.n_since_reassigned_ = int(state.n_since_reassigned)
 
 
 def _init_size(given: SimpleNamespace) -> int | None:
+    """`init_size`, or, where a start would need more points, three times the clusters."""
     if given.init_size is None or given.init_size >= given.n_clusters:
         return given.init_size
     warnings.warn(
-        f"init_size={given.init_size} should be larger than n_clusters={given.n_clusters}. Setting it to "
-        "min(3*n_clusters, n_samples)",
+        f"init_size={given.init_size} should be larger than n_clusters={given.n_clusters}. "
+        "Setting it to min(3*n_clusters, n_samples)",
         RuntimeWarning,
         stacklevel=3,
     )
@@ -217,28 +217,28 @@ def _init_size(given: SimpleNamespace) -> int | None:
 def _start(
     X: Any, weights: np.ndarray | None, given: SimpleNamespace, n_init: int, init_size: int | None
 ) -> Any:
-    """The name of a start, or centroids [k d]: of a function's the best on another sample than it
-    was given.
+    """The name of a start, or centroids [k d].
+
+    Of a function's the best on another sample than it was given.
     """
     if isinstance(given.init, str):
         return given.init
     if not callable(given.init):
         return checked_start(given.init, given.n_clusters, X)
     random_state = check_random_state(given.random_state)
-    size = min(init_size or 3 * max(min(given.batch_size, len(X)), given.n_clusters), len(X))
-    starts, trial = [], np.sort(random_state.randint(len(X), size=size))
+    batch_size = min(given.batch_size, len(X))
+    size = min(init_size or INIT_SIZE_BATCHES * max(batch_size, given.n_clusters), len(X))
+    trial = np.sort(random_state.randint(len(X), size=size))
+    starts = []
     for _ in range(n_init):
-        sample = (
-            X[np.sort(random_state.choice(len(X), size=size, replace=False))]
-            if size < len(X)
-            else X
-        )
-        start = given.init(sample, given.n_clusters, random_state=random_state)
-        starts.append(checked_start(start, given.n_clusters, X))
+        sample = X
+        if size < len(X):
+            sample = X[np.sort(random_state.choice(len(X), size=size, replace=False))]
+        starts.append(start_by_function(given, sample, random_state))
     if n_init == 1:
         return starts[0]
-    of_trial = np.ones(size) if weights is None else weights[trial]
-    inertias = [of_trial @ np.asarray(assign(X[trial], start)[1], np.float64) for start in starts]
+    of_trial = None if weights is None else weights[trial]
+    inertias = [inertia_of(assign(X[trial], start)[1], of_trial) for start in starts]
     return starts[int(np.argmin(inertias))]
 
 
@@ -246,12 +246,14 @@ def _print_steps(result: MiniBatchKMeansResult, given: SimpleNamespace) -> None:
     for i, inertia in enumerate(result.batch_inertias, 1):
         print(f"Minibatch step {i}/{result.n_steps}: mean batch inertia: {inertia:.9g}")
     if result.converged:
-        by_tol, by_inertia = given.tol > 0, given.max_no_improvement is not None
-        reasons = ["small centers change"] * by_tol + [
-            "lack of improvement in inertia"
-        ] * by_inertia
+        reasons = []
+        if given.tol > 0:
+            reasons.append("small centers change")
+        if given.max_no_improvement is not None:
+            reasons.append("lack of improvement in inertia")
         print(f"Converged ({' or '.join(reasons)}) at step {result.n_steps}")
     ending = "converged" if result.converged else f"stopped by max_iter={given.max_iter}"
     print(
-        f"mini-batch k-means {ending} after {result.n_steps} steps with inertia {result.inertia:.6g}"
+        f"mini-batch k-means {ending} after {result.n_steps} steps "
+        f"with inertia {result.inertia:.6g}"
     )

@@ -22,8 +22,8 @@ import warnings
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from scratchclust.checks import check_weights
-from scratchclust.errors import InputError
+from scratchclust import checks
+from scratchclust.constants import NO_DIRECTION_LENGTH, ON_CENTROID_ULPS
 from scratchclust.reference.distances import squared_distances, unit_rows
 from scratchclust.reference.kmeans_starts import (
     STARTS,
@@ -41,19 +41,18 @@ __all__ = [
     "random_points",
     "refill_empty",
     "scalable_plus_plus",
-    "unit_rows",
     "update_centroids",
 ]
 
-ROUNDING = 100 * np.finfo(np.float64).eps  # relative; the mean of equal points is that near to them
-NO_DIRECTION = 1e-6  # a mean of unit vectors that is shorter is no more than rounding
+ROUNDING = ON_CENTROID_ULPS * np.finfo(np.float64).eps  # relative, of a point on its centroid
 
 
 def assign(
     X: Real[np.ndarray, "n d"], centroids: Float[np.ndarray, "k d"]
 ) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """The nearest centroid of each point, l_i = argmin_j |x_i - c_j|^2; the lowest index where two
-    are equally near.
+    """The nearest centroid of each point, l_i = argmin_j |x_i - c_j|^2.
+
+    The lowest index where two are equally near.
 
     Args:
         X: points.
@@ -75,8 +74,7 @@ def refill_empty(
     *,
     sample_weight: Float[np.ndarray, " n"] | None = None,
 ) -> Int[np.ndarray, " n"]:
-    """Give every empty cluster one point: the one farthest from its own centroid that can be
-    spared.
+    """Give every empty cluster the point farthest from its own centroid that can be spared.
 
     scikit-learn's rule, guarded: the farthest point goes to the first empty cluster, the next to
     the second, but a point that is the last of its cluster stays (else one gap closes and another
@@ -161,13 +159,18 @@ def lloyd(
     Warns:
         UserWarning: some clusters ended without points.
     """
-    _check_arguments(X, metric=metric, max_iter=max_iter, sample_weight=sample_weight)
-    X, centroids = X.astype(np.float64), centroids.astype(np.float64)
+    _check_arguments(X, sample_weight, max_iter=max_iter, tol=tol, metric=metric)
+    X = X.astype(np.float64)
+    centroids = centroids.astype(np.float64)
     if metric == "cosine":
-        X, centroids = unit_rows(X), unit_rows(centroids, "starting centroid")
+        X = unit_rows(X)
+        centroids = unit_rows(centroids, "starting centroid")
     weights = np.ones(len(X)) if sample_weight is None else sample_weight
-    threshold, on_centroid = tol * X.var(axis=0).mean(), ROUNDING**2 * (X**2).sum(axis=1)
-    previous, converged, history = np.full(len(X), -1), False, []
+    threshold = tol * X.var(axis=0).mean()
+    on_centroid = ROUNDING**2 * (X**2).sum(axis=1)
+    previous = np.full(len(X), -1)
+    converged = False
+    history = []
     while not converged and len(history) < max_iter:
         labels, distances = assign(X, centroids)
         apart = np.where(distances > on_centroid, distances, 0)
@@ -175,19 +178,19 @@ def lloyd(
         updated = update_centroids(X, refilled, centroids, sample_weight=weights)
         if metric == "cosine":
             updated = _unit_or_kept(updated, centroids)
-        shift, n_moved = ((updated - centroids) ** 2).sum(), (labels != previous)[weights > 0].sum()
+        shift = ((updated - centroids) ** 2).sum()
+        n_moved = (labels != previous)[weights > 0].sum()
         history.append((weights @ distances, shift, n_moved))
         converged = bool((n_moved == 0 and (refilled == labels).all()) or shift <= threshold)
-        centroids, previous = updated, labels
-    labels, distances = assign(
-        X, centroids
-    )  # those of the step before belong to the centroids of the step before
+        centroids = updated
+        previous = labels
+    # those of the last step belong to the centroids before it
+    labels, distances = assign(X, centroids)
     _warn_of_empty(labels, len(centroids))
     inertias, shifts, moved = np.array(history).T
-    history = KMeansHistory(inertias, shifts, moved.astype(np.int32))
-    return KMeansResult(
-        centroids, labels, float(weights @ distances), len(shifts), converged, history
-    )
+    told = KMeansHistory(inertias, shifts, moved.astype(np.int32))
+    inertia = float(weights @ distances)
+    return KMeansResult(centroids, labels, inertia, len(history), converged, told)
 
 
 def kmeans(
@@ -219,40 +222,36 @@ def kmeans(
         UserWarning: some clusters ended without points, as they must when fewer points than
             clusters are distinct.
     """
-    _check_arguments(
-        X, metric=metric, max_iter=max_iter, sample_weight=sample_weight, init=init, n_init=n_init
-    )
+    given = {"init": init, "n_init": n_init, "max_iter": max_iter, "tol": tol, "metric": metric}
+    _check_arguments(X, sample_weight, **given)
     points = unit_rows(X) if metric == "cosine" else X
-    results = [
-        lloyd(X, start, sample_weight=sample_weight, max_iter=max_iter, tol=tol, metric=metric)
-        for start in (
-            STARTS[init](points, n_clusters, rng=rng, sample_weight=sample_weight)
-            for _ in range(n_init)
+    results = []
+    for _ in range(n_init):
+        start = STARTS[init](points, n_clusters, rng=rng, sample_weight=sample_weight)
+        results.append(
+            lloyd(X, start, sample_weight=sample_weight, max_iter=max_iter, tol=tol, metric=metric)
         )
-    ]
     return min(results, key=lambda result: result.inertia)
 
 
 def _check_arguments(
     X: Real[np.ndarray, "n d"],
-    *,
-    metric: str,
-    max_iter: int,
     sample_weight: Float[np.ndarray, " n"] | None,
+    *,
+    max_iter: int,
+    tol: float,
+    metric: str,
     init: str = "random",
     n_init: int = 1,
 ) -> None:
-    if metric not in ("euclidean", "cosine"):
-        raise InputError(f'metric={metric!r} is unknown: expected "euclidean" or "cosine"')
-    if init not in STARTS:
-        raise InputError(
-            f"init={init!r} is unknown: expected one of {', '.join(map(repr, STARTS))}"
-        )
-    if max_iter < 1 or n_init < 1:
-        raise InputError(f"max_iter={max_iter}, n_init={n_init}: expected at least 1 for both")
-    if not np.isfinite(X).all():
-        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
-    check_weights(sample_weight)
+    """Refuse what cannot be used."""
+    checks.whole(1)("max_iter", max_iter)
+    checks.number(least=0)("tol", tol)
+    checks.one_of("euclidean", "cosine")("metric", metric)
+    checks.one_of(*STARTS)("init", init)
+    checks.whole(1)("n_init", n_init)
+    checks.finite(X)
+    checks.weights(sample_weight)
 
 
 def _warn_of_empty(labels: Int[np.ndarray, " n"], n_clusters: int) -> None:
@@ -260,8 +259,8 @@ def _warn_of_empty(labels: Int[np.ndarray, " n"], n_clusters: int) -> None:
     n_found = len(np.unique(labels))
     if n_found < n_clusters:
         warnings.warn(
-            f"only {n_found} of {n_clusters} clusters have points, as happens when fewer points than clusters are "
-            "distinct, or when max_iter ends it too soon; choose fewer clusters",
+            f"only {n_found} of {n_clusters} clusters have points, as happens when fewer points "
+            "than clusters are distinct, or when max_iter ends it too soon; choose fewer clusters",
             stacklevel=3,
         )
 
@@ -273,4 +272,5 @@ def _unit_or_kept(
     kept.
     """
     norms = np.linalg.norm(updated, axis=1, keepdims=True)
-    return np.where(norms > NO_DIRECTION, updated / np.maximum(norms, NO_DIRECTION), kept)
+    unit = updated / np.maximum(norms, NO_DIRECTION_LENGTH)
+    return np.where(norms > NO_DIRECTION_LENGTH, unit, kept)

@@ -13,10 +13,9 @@ import math
 import numpy as np
 from jaxtyping import Float, Real
 
-from scratchclust.errors import InputError
+from scratchclust import checks
+from scratchclust.constants import OVERSAMPLING_ROUNDS
 from scratchclust.reference.distances import squared_distances
-
-ROUNDS = 5  # of k-means||; the paper finds no gain beyond
 
 
 def random_points(
@@ -26,8 +25,9 @@ def random_points(
     rng: np.random.Generator,
     sample_weight: Float[np.ndarray, " n"] | None = None,
 ) -> Real[np.ndarray, "k d"]:
-    """k points drawn at random, distinct in value as long as there are distinct ones, with
-    probability as their weight.
+    """k points drawn at random, with probability as their weight.
+
+    They are distinct in value as long as there are distinct ones.
 
     Args:
         X: points.
@@ -36,7 +36,7 @@ def random_points(
         sample_weight: relative probability of each point; None means equal. Points of weight 0 come
             last of all.
     """
-    _check_n_clusters(n_clusters, len(X))
+    check_n_clusters(n_clusters, len(X))
     weights = np.ones(len(X)) if sample_weight is None else sample_weight
     # The exponential race: ordering by E_i / w_i draws without replacement, each time in proportion
     # to w.
@@ -72,7 +72,7 @@ def plus_plus(
         rng: source of randomness.
         sample_weight: w; None means 1 for every point.
     """
-    _check_n_clusters(n_clusters, len(X))
+    check_n_clusters(n_clusters, len(X))
     weights = np.ones(len(X)) if sample_weight is None else sample_weight
     n_candidates = 2 + int(math.log(n_clusters))
     chosen = [int(rng.choice(len(X), p=weights / weights.sum()))]
@@ -107,11 +107,11 @@ def scalable_plus_plus(
         rng: source of randomness.
         sample_weight: w; None means 1 for every point.
     """
-    _check_n_clusters(n_clusters, len(X))
+    check_n_clusters(n_clusters, len(X))
     weights = np.ones(len(X)) if sample_weight is None else sample_weight
     candidates = X[rng.choice(len(X), size=1, p=weights / weights.sum())]
     nearest = squared_distances(X, candidates)[:, 0]
-    for _ in range(ROUNDS):
+    for _ in range(OVERSAMPLING_ROUNDS):
         mass = weights * nearest if (weights * nearest).sum() > 0 else weights
         drawn = X[rng.choice(len(X), size=2 * n_clusters, p=mass / mass.sum())]
         nearest = np.minimum(nearest, squared_distances(X, drawn).min(axis=1))
@@ -121,12 +121,10 @@ def scalable_plus_plus(
     return plus_plus(candidates, n_clusters, rng=rng, sample_weight=weight_nearest)
 
 
-def _check_n_clusters(n_clusters: int, n: int) -> None:
+def check_n_clusters(n_clusters: int, n: int) -> None:
     """Refuse more clusters than points, or none."""
-    if not 1 <= n_clusters <= n:
-        raise InputError(
-            f"n_clusters={n_clusters}: expected 1 to {n}, the number of points; choose among these"
-        )
+    among = checks.between(1, n, "the number of points")
+    among("n_clusters", n_clusters, "choose among these")
 
 
 STARTS = {"random": random_points, "k-means++": plus_plus, "k-means||": scalable_plus_plus}

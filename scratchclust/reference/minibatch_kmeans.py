@@ -19,16 +19,31 @@ Sources: Sculley, Web-scale k-means clustering, 2010. The reassignment and the e
 scikit-learn's.
 """
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float, Real
 
-from scratchclust.checks import check_weights
+from scratchclust import checks
+from scratchclust.constants import (
+    INIT_SIZE_BATCHES,
+    MOST_REASSIGNED_SHARE,
+    REASSIGNED_AFTER_POINTS,
+)
 from scratchclust.errors import InputError
 from scratchclust.reference.kmeans import assign
-from scratchclust.reference.kmeans_starts import STARTS
+from scratchclust.reference.kmeans_starts import STARTS, check_n_clusters
 from scratchclust.results import MiniBatchKMeansResult, MiniBatchState
 
-MOST_REASSIGNED = 0.5  # of the points of a batch, become centroids at once
+RULES = {
+    "init": checks.one_of(*STARTS) | checks.array,
+    "n_init": checks.whole(1),
+    "batch_size": checks.whole(1),
+    "max_iter": checks.whole(1),
+    "tol": checks.number(least=0),
+    "max_no_improvement": checks.whole(0) | checks.nothing,
+    "reassignment_ratio": checks.number(least=0),
+}
 
 
 def minibatch_step(
@@ -50,16 +65,16 @@ def minibatch_step(
     """
     weights = np.ones(len(X)) if sample_weight is None else sample_weight
     labels, distances = assign(X, state.centroids)
-    centroids, counts = state.centroids.astype(np.float64), state.counts.astype(np.float64)
+    centroids = state.centroids.astype(np.float64)
+    counts = state.counts.astype(np.float64)
     for j in range(len(centroids)):
         won = labels == j
         if weights[won].sum() > 0:
             total = counts[j] + weights[won].sum()
             centroids[j] = (counts[j] * centroids[j] + weights[won] @ X[won]) / total
             counts[j] = total
-    return MiniBatchState(centroids, counts, state.n_since_reassigned + len(X)), float(
-        weights @ distances
-    )
+    found = MiniBatchState(centroids, counts, state.n_since_reassigned + len(X))
+    return found, float(weights @ distances)
 
 
 def reassign(
@@ -70,8 +85,7 @@ def reassign(
     reassignment_ratio: float = 0.01,
     sample_weight: Float[np.ndarray, " b"] | None = None,
 ) -> MiniBatchState:
-    """Put each centroid that has won less than `reassignment_ratio` of the most onto a random point
-    of the batch.
+    """Put each centroid that wins less than `reassignment_ratio` of the most onto a random point.
 
     Only when it is time: some centroid has won nothing, or 10 k points have passed since the last
     time. At most half as many as the batch has points are moved, those that have won least; their
@@ -85,19 +99,20 @@ def reassign(
         sample_weight: relative probability of each point; None means equal.
     """
     k = len(state.centroids)
-    if not ((state.counts == 0).any() or state.n_since_reassigned >= 10 * k):
+    most_since = REASSIGNED_AFTER_POINTS * k
+    if not ((state.counts == 0).any() or state.n_since_reassigned >= most_since):
         return state
     state = state._replace(n_since_reassigned=0)
     weights = np.ones(len(X)) if sample_weight is None else sample_weight
-    most = min(int(MOST_REASSIGNED * len(X)), np.count_nonzero(weights), k - 1)
+    most = min(int(MOST_REASSIGNED_SHARE * len(X)), np.count_nonzero(weights), k - 1)
     poor = np.flatnonzero(state.counts < reassignment_ratio * state.counts.max())
     poor = poor[np.argsort(state.counts[poor], kind="stable")][:most]
     if len(poor) == 0:
         return state
-    centroids, counts = state.centroids.copy(), state.counts.copy()
-    centroids[poor] = X[
-        rng.choice(len(X), size=len(poor), replace=False, p=weights / weights.sum())
-    ]
+    centroids = state.centroids.copy()
+    counts = state.counts.copy()
+    drawn = rng.choice(len(X), size=len(poor), replace=False, p=weights / weights.sum())
+    centroids[poor] = X[drawn]
     counts[poor] = np.delete(counts, poor).min()
     return state._replace(centroids=centroids, counts=counts)
 
@@ -143,51 +158,64 @@ def minibatch_kmeans(
         InputError: an argument that cannot be used, or NaN or infinity.
     """
     _check_arguments(
-        len(X),
+        X,
         n_clusters,
-        init,
-        sample_weight,
-        n_init,
-        batch_size,
-        max_iter,
-        tol,
-        reassignment_ratio,
-        init_size,
+        sample_weight=sample_weight,
+        init=init,
+        n_init=n_init,
+        batch_size=batch_size,
+        max_iter=max_iter,
+        tol=tol,
+        max_no_improvement=max_no_improvement,
+        init_size=init_size,
+        reassignment_ratio=reassignment_ratio,
     )
-    if not np.isfinite(X).all():
-        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
-    weights, b = (
-        np.ones(len(X)) if sample_weight is None else sample_weight,
-        min(batch_size, len(X)),
+    n = len(X)
+    b = min(batch_size, n)
+    weights = np.ones(n) if sample_weight is None else sample_weight
+    start = _best_start(
+        X,
+        n_clusters,
+        rng=rng,
+        init=init,
+        n_init=n_init,
+        weights=weights,
+        size=init_size or INIT_SIZE_BATCHES * max(b, n_clusters),
     )
-    size = init_size or 3 * max(b, n_clusters)
-    state = MiniBatchState(
-        _best_start(X, n_clusters, rng, init, n_init, weights, size), np.zeros(n_clusters), 0
-    )
-    smooth, inertias, converged = Smoothed(b, len(X), max_no_improvement), [], False
+    state = MiniBatchState(start, np.zeros(n_clusters), 0)
+    smooth = Smoothed(b, n, max_no_improvement)
     threshold = tol * X.var(axis=0).mean()
-    while not converged and len(inertias) < max(max_iter * len(X) // b, 1):
-        index = rng.integers(len(X), size=b)
-        moved, inertia = minibatch_step(X[index], state, sample_weight=weights[index])
+    inertias: list[float] = []
+    converged = False
+    while not converged and len(inertias) < max(max_iter * n // b, 1):
+        index = rng.integers(n, size=b)
+        batch = X[index]
+        of_batch = weights[index]
+        moved, inertia = minibatch_step(batch, state, sample_weight=of_batch)
         shift = ((moved.centroids - state.centroids) ** 2).sum()
         state = reassign(
-            X[index],
+            batch,
             moved,
             rng=rng,
             reassignment_ratio=reassignment_ratio,
-            sample_weight=weights[index],
+            sample_weight=of_batch,
         )
         inertias.append(inertia)
         settled = tol > 0 and len(inertias) > 1 and shift <= threshold
         converged = bool(smooth.has_settled(inertia) or settled)
-    average = smooth.average if len(inertias) > 1 else inertias[0]
-    labels, inertia = None, average / b * len(X)
+    labels = None
+    inertia = (smooth.average if len(inertias) > 1 else inertias[0]) / b * n
     if compute_labels:
         labels, distances = assign(X, state.centroids)
         inertia = float(weights @ distances)
-    n_iter = -(-len(inertias) * b // len(X))
     return MiniBatchKMeansResult(
-        state, labels, inertia, n_iter, len(inertias), converged, np.array(inertias) / b
+        state,
+        labels,
+        inertia,
+        n_iter=-(-len(inertias) * b // n),
+        n_steps=len(inertias),
+        converged=converged,
+        batch_inertias=np.array(inertias) / b,
     )
 
 
@@ -197,43 +225,48 @@ class Smoothed:
     def __init__(self, batch_size: int, n: int, max_no_improvement: int | None) -> None:
         self.alpha = min(2 * batch_size / (n + 1), 1)
         self.patience = max_no_improvement
-        self.average, self.least, self.n_worse, self.n_steps = 0.0, np.inf, 0, 0
+        self.average = 0.0
+        self.least = np.inf
+        self.n_worse = 0
+        self.n_steps = 0
 
     def has_settled(self, inertia: float) -> bool:
         """Take one more batch in; the first, which only knows the start, does not count."""
         self.n_steps += 1
         if self.n_steps == 1:
             return False
-        self.average = (
-            inertia if self.n_steps == 2 else (1 - self.alpha) * self.average + self.alpha * inertia
-        )
-        better = self.average < self.least
-        self.n_worse, self.least = 0 if better else self.n_worse + 1, min(self.least, self.average)
+        mixed = (1 - self.alpha) * self.average + self.alpha * inertia
+        self.average = inertia if self.n_steps == 2 else mixed
+        self.n_worse = 0 if self.average < self.least else self.n_worse + 1
+        self.least = min(self.least, self.average)
         return self.patience is not None and self.n_worse >= self.patience
 
 
 def _best_start(
     X: Real[np.ndarray, "n d"],
     n_clusters: int,
+    *,
     rng: np.random.Generator,
     init: str | Real[np.ndarray, "k d"],
     n_init: int,
     weights: Float[np.ndarray, " n"],
     size: int,
 ) -> Float[np.ndarray, "k d"]:
-    """The start of least inertia on a random sample."""
+    """The start from a random sample of `size` points, of least inertia on another one."""
     if not isinstance(init, str):
         return init.astype(np.float64)
     size = min(size, len(X))
-    trial, best, least = rng.integers(len(X), size=size), None, np.inf
+    trial = rng.integers(len(X), size=size)
+    best = None
+    least = np.inf
     for _ in range(n_init):
         index = rng.choice(len(X), size=size, replace=False)
-        start = STARTS[init](
-            X[index], n_clusters, rng=rng, sample_weight=_some_positive(weights[index])
-        )
+        of_sample = _some_positive(weights[index])
+        start = STARTS[init](X[index], n_clusters, rng=rng, sample_weight=of_sample)
         inertia = weights[trial] @ assign(X[trial], start)[1]
         if best is None or inertia < least:
-            best, least = start.astype(np.float64), inertia
+            best = start.astype(np.float64)
+            least = inertia
     assert best is not None
     return best
 
@@ -244,39 +277,22 @@ def _some_positive(weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
 
 
 def _check_arguments(
-    n: int,
+    X: Real[np.ndarray, "n d"],
     n_clusters: int,
-    init: str | Real[np.ndarray, "k d"],
+    *,
     sample_weight: Float[np.ndarray, " n"] | None,
-    n_init: int,
-    batch_size: int,
-    max_iter: int,
-    tol: float,
-    reassignment_ratio: float,
     init_size: int | None,
+    **given: Any,
 ) -> None:
-    if isinstance(init, str) and init not in STARTS:
-        raise InputError(
-            f"init={init!r} is unknown: expected one of {', '.join(map(repr, STARTS))}, or centroids"
-        )
-    if not 1 <= n_clusters <= n:
-        raise InputError(
-            f"n_clusters={n_clusters}: expected 1 to {n}, the number of points; choose among these"
-        )
+    """Refuse what cannot be used."""
+    check_n_clusters(n_clusters, len(X))
+    checks.weights(sample_weight)
+    at_least_k = checks.whole(n_clusters) | checks.nothing
+    at_least_k("init_size", init_size, "a start needs a point for each cluster")
+    init = checks.checked(RULES, given).init
     if not isinstance(init, str) and len(init) != n_clusters:
         raise InputError(
-            f"expected {n_clusters} starting centroids, one for each cluster, got {len(init)}"
+            f"expected init to be {n_clusters} starting centroids, one for each cluster, "
+            f"got {len(init)}"
         )
-    if n_init < 1 or batch_size < 1 or max_iter < 1:
-        raise InputError(
-            f"n_init={n_init}, batch_size={batch_size}, max_iter={max_iter}: expected at least 1 for all three"
-        )
-    if not (tol >= 0 and reassignment_ratio >= 0):
-        raise InputError(
-            f"tol={tol}, reassignment_ratio={reassignment_ratio}: expected at least 0 for both"
-        )
-    if init_size is not None and init_size < n_clusters:
-        raise InputError(
-            f"init_size={init_size}: expected at least n_clusters={n_clusters}, one point for each cluster"
-        )
-    check_weights(sample_weight)
+    checks.finite(X)

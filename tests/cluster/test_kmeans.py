@@ -25,7 +25,7 @@ def sklearn_kmeans(X, start, *, sample_weight=None, tol=0.0, max_iter=300):
     return model.fit(X.astype(np.float64), sample_weight=sample_weight)
 
 
-# ----------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # hand-computed cases
 
 
@@ -166,7 +166,7 @@ def test_scikit_learn_on_mnist(tfds_dir, tmp_path):
     np.testing.assert_allclose(ours.inertia, theirs.inertia_, rtol=1e-5)
 
 
-# -------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # brute force
 
 
@@ -207,7 +207,7 @@ def test_best_of_many_starts_is_the_optimum(twin, metric, optimum, seed):
     np.testing.assert_allclose(result.inertia, optimum(X, 3), rtol=1e-5)
 
 
-# --------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # invariants
 
 
@@ -269,7 +269,7 @@ def test_whole_weights_are_repeated_points(twin):
         np.testing.assert_allclose(weighted.inertia, repeated.inertia, rtol=1e-5)
 
 
-# -------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # reductions, other limits
 
 
@@ -309,7 +309,7 @@ def test_max_iter_ends_it_unconverged(twin):
 def test_history_has_an_entry_for_each_iteration(twin):
     X, start = blobs_and_start(3)
     result = twin.lloyd(X, start, tol=0.0)
-    assert result.n_iter > 6  # the twin in JAX joins stretches of 2, 4, 8, ... iterations
+    assert result.n_iter > 6  # more than one compiled call of the twin in JAX
     assert [entries.shape for entries in result.history] == [(result.n_iter,)] * 3
     assert (result.history.n_moved[0], result.history.n_moved[-1]) == (N, 0)
     assert result.centroids.shape == (K, D)

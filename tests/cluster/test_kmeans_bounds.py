@@ -8,16 +8,20 @@ from sklearn.datasets import make_blobs
 
 from scratchclust import KMeans, rows
 from scratchclust.cluster import kmeans as fast
-from scratchclust.cluster.kmeans_parts.bounds import nothing_known, where_needed
-from scratchclust.cluster.kmeans_parts.label_sums import (
+from scratchclust.cluster.kmeans_parts.cluster_means import change_of_sums, weights_of_clusters
+from scratchclust.cluster.kmeans_parts.elkan_bounds import nothing_known, where_needed
+from scratchclust.cluster.kmeans_parts.lloyd_steps import (
+    LloydPass,
+    every_distance,
+    first_state,
+    run_iterations,
+)
+from scratchclust.cluster.kmeans_parts.points import (
     Chunk,
-    change_of_sums,
     chosen_first,
     n_chunks,
-    weights_of_clusters,
+    points_in_blocks,
 )
-from scratchclust.cluster.kmeans_parts.lloyd_steps import Pass, beginning, every_distance, stretch
-from scratchclust.cluster.kmeans_parts.nearest_centroid import points_in_blocks
 from scratchclust.distances import centre_of
 from scratchclust.reference import kmeans as reference
 
@@ -25,6 +29,10 @@ from scratchclust.reference import kmeans as reference
 def problem(seed, n=1500, d=8, k=9):
     X = make_blobs(n, d, centers=6, cluster_std=4.0, random_state=seed)[0].astype(np.float32)
     return X, X[np.random.default_rng(seed).choice(n, k, replace=False)]
+
+
+def iterate(data, state, most, one_pass, threshold=0.0):
+    return run_iterations(data, state, most=most, threshold=threshold, unit=None, one_pass=one_pass)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -65,11 +73,11 @@ def test_the_bounds_hold(seed):
     X, start = problem(seed, n=700)
     X += 1000  # the rounding that the bounds must allow for is that of centred points
     points = points_in_blocks(X, offset=centre_of(X), n_clusters=len(start))
-    state = beginning(
+    state = first_state(
         points.rows, points.centred(start + 1000), nothing_known(points.rows, len(start))
     )
     for _ in range(4):
-        state = rows.finished(stretch(points.rows, state, 0.0, 3, None, where_needed))
+        state = rows.finished(iterate(points.rows, state, 3, where_needed))
         x, before = rows.join(points.rows.arrays[0], len(X)), np.asarray(state.before, np.float64)
         distances = np.linalg.norm(np.asarray(x, np.float64)[:, None] - before[None], axis=2)
         lower = rows.join(jnp.swapaxes(state.bounds.lower, 1, 2), len(X))
@@ -82,14 +90,12 @@ def test_few_rows_are_compared_in_the_end():
     """What the bounds are for: rows that are not compared may hold anything."""
     X, start = problem(1)
     points = points_in_blocks(X, offset=centre_of(X), n_clusters=len(start))
-    state = beginning(points.rows, points.centred(start), nothing_known(points.rows, len(start)))
-    state = rows.finished(stretch(points.rows, state, 0.0, 60, None, where_needed))
+    state = first_state(points.rows, points.centred(start), nothing_known(points.rows, len(start)))
+    state = rows.finished(iterate(points.rows, state, 60, where_needed))
     assert state.stable
     x, norms, weights = points.rows.arrays
     spoilt = rows.Rows((jnp.full_like(x, jnp.nan), norms, weights), points.rows.mesh)
-    again = rows.finished(
-        stretch(spoilt, state._replace(stable=jnp.bool(False)), 0.0, 1, None, where_needed)
-    )
+    again = rows.finished(iterate(spoilt, state._replace(stable=jnp.bool(False)), 1, where_needed))
     np.testing.assert_array_equal(state.labels, again.labels)
     assert not jnp.isnan(again.centroids).any()
 
@@ -117,12 +123,12 @@ def test_sums_stay_exact_when_a_cluster_shrinks():
         (change, weights), _ = rows.map_sum(
             block, rows.Rows((*data.arrays, state.labels, labels), data.mesh)
         )
-        return Pass(change, weights, jnp.zeros(()), jnp.int32(1), labels, None)
+        return LloydPass(change, weights, jnp.zeros(()), jnp.int32(1), labels, None)
 
-    state = beginning(points.rows, jnp.zeros((2, 2)), None)
+    state = first_state(points.rows, jnp.zeros((2, 2)), None)
     for _ in range(2):
         state = state._replace(n_empty=jnp.int32(0))
-        state = rows.finished(stretch(points.rows, state, -1.0, 1, None, scripted))
+        state = rows.finished(iterate(points.rows, state, 1, scripted, threshold=-1.0))
     np.testing.assert_allclose(
         state.centroids[0], X[::1000].mean(axis=0, dtype=np.float64), rtol=1e-6
     )
@@ -184,7 +190,7 @@ def test_the_estimator_takes_elkan():
     )
     np.testing.assert_array_equal(lloyd.labels_, elkan.labels_)
     with pytest.raises(
-        ValueError, match='algorithm=\'fast\' is unknown: expected "lloyd" or "elkan"'
+        ValueError, match="expected algorithm to be one of 'lloyd', 'elkan', got 'fast'"
     ):
         fast.kmeans(X, 2, key=jax.random.key(0), algorithm="fast")
 
@@ -192,7 +198,7 @@ def test_the_estimator_takes_elkan():
 def test_passes_agree_on_one_iteration():
     X, start = problem(4)
     points = points_in_blocks(X, offset=centre_of(X), n_clusters=len(start))
-    first = beginning(points.rows, points.centred(start), nothing_known(points.rows, len(start)))
+    first = first_state(points.rows, points.centred(start), nothing_known(points.rows, len(start)))
     one, other = (
         rows.finished(jax.jit(p)(points.rows, first)) for p in (every_distance, where_needed)
     )

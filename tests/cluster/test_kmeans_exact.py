@@ -13,8 +13,8 @@ import sklearn.cluster
 
 from scratchclust import KMeans, MiniBatchKMeans
 from scratchclust.cluster import kmeans as fast
-from scratchclust.cluster.kmeans_parts import assignment, exact_centroids
-from scratchclust.cluster.kmeans_parts.nearest_centroid import points_in_blocks
+from scratchclust.cluster.kmeans_parts import float64_on_host, nearest_centroid
+from scratchclust.cluster.kmeans_parts.points import points_in_blocks
 from scratchclust.reference import kmeans as reference
 from tests.cluster.kmeans_cases import one_device
 
@@ -145,7 +145,7 @@ def test_mini_batch_streams_keep_the_digits_of_float64():
 def test_strips_beside_a_product_hold_hundreds_of_rows():
     """A product reads all centroids once a strip: of 21 rows each it took ten times as long."""
     for n_columns, at_least in ((512, 512), (3072, 512), (100_000, 100)):
-        parts = exact_centroids._product_parts(10_000, n_columns)
+        parts = float64_on_host._product_parts(10_000, n_columns)
         assert [(p.start, p.stop) for p in parts] == [
             (p.start, min(p.start + parts[0].stop, 10_000)) for p in parts
         ]
@@ -156,9 +156,9 @@ def test_strips_beside_a_product_hold_hundreds_of_rows():
 
 @pytest.mark.parametrize("strip", [1, 64, 2**19])
 def test_the_nearest_by_float64_is_that_of_the_reference(strip, monkeypatch):
-    monkeypatch.setattr(exact_centroids, "STRIP", strip)
-    monkeypatch.setattr(exact_centroids, "PRODUCT_STRIP", strip)
-    monkeypatch.setattr(exact_centroids, "PRODUCT_ROWS", 1)
+    monkeypatch.setattr(float64_on_host, "NUMBERS_IN_CACHE", strip)
+    monkeypatch.setattr(float64_on_host, "NUMBERS_BESIDE_PRODUCT", strip)
+    monkeypatch.setattr(float64_on_host, "LEAST_ROWS_OF_PRODUCT", 1)
     rng = np.random.default_rng(0)
     for X in (
         rng.normal(size=(50, 3)),
@@ -168,16 +168,16 @@ def test_the_nearest_by_float64_is_that_of_the_reference(strip, monkeypatch):
     ):
         centroids = np.concatenate([X[:5], X[:3], X[:1] + 1.0]).astype(float)  # and some twice
         labels, squares = reference.assign(X, centroids)
-        np.testing.assert_array_equal(exact_centroids.nearest_exactly(X, centroids), labels)
+        np.testing.assert_array_equal(float64_on_host.nearest_in_float64(X, centroids), labels)
         np.testing.assert_array_equal(
-            exact_centroids.squares_exactly(X, centroids, labels), squares
+            float64_on_host.squares_in_float64(X, centroids, labels), squares
         )
         expected = reference_distances(X.astype(float), centroids)
         np.testing.assert_allclose(
-            exact_centroids.distances_exactly(X, centroids), expected, rtol=1e-9
+            float64_on_host.distances_in_float64(X, centroids), expected, rtol=1e-9
         )
         weights = rng.random(len(X))
-        means, totals = exact_centroids.means_exactly(X, centroids, labels, weights)
+        means, totals = float64_on_host.means_in_float64(X, centroids, labels, weights)
         np.testing.assert_allclose(
             means,
             reference.update_centroids(X, labels, centroids, sample_weight=weights),
@@ -192,8 +192,8 @@ def asked_of_the_host(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     asked: list[int] = []
     monkeypatch.setattr(
         assignment,
-        "nearest_exactly",
-        lambda X, c: asked.append(len(X)) or exact_centroids.nearest_exactly(X, c),
+        "nearest_in_float64",
+        lambda X, c: asked.append(len(X)) or float64_on_host.nearest_in_float64(X, c),
     )
     return asked
 
@@ -219,14 +219,14 @@ def test_most_points_of_many_features_are_decided_on_the_device(monkeypatch):
     for offset in (centroids[0], X[0], centroids[0] + 2):  # wherever the blocks are centred
         asked.clear()
         points = points_in_blocks(X, offset=offset, n_clusters=len(centroids))
-        labels, _ = assignment.assigned(X, points, centroids)
+        labels, _ = nearest_centroid.assign_by_definition(X, points, centroids)
         np.testing.assert_array_equal(labels, reference.assign(X, centroids)[0])
         assert sum(asked) < 0.15 * len(X)
 
 
 @pytest.mark.parametrize("scale", [1e-19, 1e-10, 1.0, 1e10])
 def test_what_the_device_is_sure_of_is_so(scale):
-    """Of centroids that are near to each other, or nearly zero, or twice there, as seen from far."""
+    """Of centroids that are near to each other, or nearly zero, or twice there, seen from far."""
     for seed in range(40):
         rng = np.random.default_rng(seed)
         d, width = int(rng.choice([1, 2, 7, 300])), 10.0 ** -rng.integers(8)

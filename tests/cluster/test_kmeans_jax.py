@@ -12,13 +12,17 @@ from jaxtyping import TypeCheckError
 
 from scratchclust import rows
 from scratchclust.cluster import kmeans as fast
-from scratchclust.cluster.kmeans_parts.lloyd_steps import beginning, every_distance, stretch
-from scratchclust.cluster.kmeans_parts.nearest_centroid import points_in_blocks
+from scratchclust.cluster.kmeans_parts.lloyd_steps import (
+    every_distance,
+    first_state,
+    run_iterations,
+)
+from scratchclust.cluster.kmeans_parts.points import points_in_blocks
 from scratchclust.errors import InputError
 from scratchclust.reference import kmeans as reference
 from tests.cluster.kmeans_cases import D, K, N, blobs, blobs_and_start, each_twin
 
-# ------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # devices
 
 
@@ -58,7 +62,7 @@ def test_arrays_of_other_devices_are_welcome():
     assert labels.shape == (N,)
 
 
-# ---------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # numbers, far off
 
 
@@ -143,15 +147,16 @@ def test_types_of_arrays():
     np.testing.assert_array_equal(plain.labels, strided.labels)
 
 
-# ------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # memory, compilation
 
 
 def temporary_bytes(n, k):
     X = np.zeros((n, 16), np.float32)
     points = points_in_blocks(X, offset=X[0], n_clusters=k)
-    state = beginning(points.rows, jnp.asarray(points.centred(X[:k])), None)
-    compiled = stretch.lower(points.rows, state, 0.0, 8, None, every_distance).compile()
+    state = first_state(points.rows, jnp.asarray(points.centred(X[:k])), None)
+    given = {"most": 8, "threshold": 0.0, "unit": None, "one_pass": every_distance}
+    compiled = run_iterations.lower(points.rows, state, **given).compile()
     return compiled.memory_analysis().temp_size_in_bytes
 
 
@@ -173,21 +178,21 @@ def test_second_call_compiles_nothing(caplog):
         return fast.kmeans(x, K, key=jax.random.key(seed), n_init=2)
 
     run(X, 0)
-    before = stretch._cache_size()
+    before = run_iterations._cache_size()
     with jax.log_compiles(), caplog.at_level(logging.WARNING):
         run(X + 1, 1)
         assert "Compiling" not in caplog.text
-        assert stretch._cache_size() == before
+        assert run_iterations._cache_size() == before
         jax.jit(lambda x: 3 * x)(X)
         assert "Compiling" in caplog.text  # so the log would have shown it
 
 
 def test_a_run_compiles_its_loop_once():
     X = blobs(0, n_blobs=3)[:90]
-    before = stretch._cache_size()
+    before = run_iterations._cache_size()
     result = fast.lloyd(X, X[:3], tol=0.0)
-    assert result.n_iter > 2  # more than one stretch
-    assert stretch._cache_size() == before + 1
+    assert result.n_iter > 2  # more than one call
+    assert run_iterations._cache_size() == before + 1
 
 
 @pytest.mark.parametrize("init", ["random", "k-means++", "k-means||"])
@@ -198,7 +203,7 @@ def test_same_key_same_bits(init):
         np.testing.assert_array_equal(one, other)
 
 
-# -------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # bad arguments
 
 
@@ -218,14 +223,16 @@ def test_wrong_shapes_are_refused(twin):
     [
         (
             {"metric": "manhattan"},
-            'metric=\'manhattan\' is unknown: expected "euclidean" or "cosine"',
+            "expected metric to be one of 'euclidean', 'cosine', got 'manhattan'",
         ),
         (
             {"init": "kmeans"},
-            r"init='kmeans' is unknown: expected one of 'random', 'k-means\+\+', 'k-means\|\|'",
+            r"expected init to be one of 'random', 'k-means\+\+', 'k-means\|\|', got 'kmeans'",
         ),
-        ({"n_init": 0}, "max_iter=300, n_init=0: expected at least 1 for both"),
-        ({"max_iter": 0}, "max_iter=0, n_init=1: expected at least 1 for both"),
+        ({"n_init": 0}, "expected n_init to be a whole number of at least 1, got 0"),
+        ({"max_iter": 0}, "expected max_iter to be a whole number of at least 1, got 0"),
+        ({"tol": -1.0}, "expected tol to be a finite number of at least 0, got -1.0"),
+        ({"tol": np.nan}, "expected tol to be a finite number of at least 0, got nan"),
         (
             {"sample_weight": np.zeros(N)},
             "expected sample_weight to be finite numbers of at least 0, .*, got none above 0",
@@ -236,11 +243,12 @@ def test_wrong_shapes_are_refused(twin):
         ),
         (
             {"n_clusters": N + 1},
-            f"n_clusters={N + 1}: expected 1 to {N}, the number of points; choose among these",
+            f"expected n_clusters to be a whole number from 1 to {N}, the number of points, "
+            f"got {N + 1}: choose among these",
         ),
         (
             {"n_clusters": 0},
-            f"n_clusters=0: expected 1 to {N}, the number of points; choose among these",
+            f"expected n_clusters to be a whole number from 1 to {N}, the number of points, got 0",
         ),
     ],
 )

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans as SklearnKMeans
 
-from scratchclust.cluster import kmeans as fast
+from scratchclust import distances
 from scratchclust.errors import InputError
+from scratchclust.reference import distances as reference_distances
 from scratchclust.reference import kmeans as reference
 from tests.cluster.kmeans_cases import (
     TWINS,
@@ -30,7 +31,7 @@ EMPTY = (
 )
 
 
-# -------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # refill_empty
 
 
@@ -142,7 +143,7 @@ def test_200_random_starts_end_well(twin, one_device):
         ).all()  # the points are distinct, so none stays empty
 
 
-# ---------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # duplicates
 
 
@@ -183,7 +184,7 @@ def test_enough_points_do_not_warn(twin):
         twin.kmeans(blobs(0), 8, **twin.random(0))
 
 
-# -------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # cosine
 
 
@@ -253,6 +254,8 @@ def test_zero_row_has_no_direction(twin):
 def test_cosine_of_a_jax_array():
     X = blobs(0)
     given = jnp.asarray(X)
-    np.testing.assert_allclose(fast.unit_rows(given), reference.unit_rows(X), rtol=1e-6)
+    np.testing.assert_allclose(
+        distances.unit_rows(given), reference_distances.unit_rows(X), rtol=1e-6
+    )
     with pytest.raises(InputError, match="row 2 is all zero"):
-        fast.unit_rows(given.at[2].set(0))
+        distances.unit_rows(given.at[2].set(0))

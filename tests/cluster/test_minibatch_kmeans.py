@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 from scratchclust import MiniBatchKMeans, persist, rows
 from scratchclust.cluster import minibatch_kmeans as fast
 from scratchclust.cluster.kmeans import lloyd
-from scratchclust.cluster.kmeans_parts import minibatch_steps
+from scratchclust.cluster.kmeans_parts import minibatch_data, minibatch_steps
 from scratchclust.errors import InputError
 from scratchclust.reference import minibatch_kmeans as reference
 from scratchclust.results import MiniBatchState
@@ -113,11 +113,13 @@ def test_the_compiled_end_is_that_of_the_reference() -> None:
         rule = reference.Smoothed(64, 600, patience)
         expected = [rule.has_settled(float(inertia)) for inertia in inertias]
         progress, found = (
-            minibatch_steps.beginning(np.zeros((2, 1), np.float32), jax.random.key(0), 64, 600),
+            minibatch_steps.first_progress(
+                np.zeros((2, 1), np.float32), jax.random.key(0), 64, 600
+            ),
             [],
         )
         for inertia in inertias:
-            progress = minibatch_steps._judged(
+            progress = minibatch_steps._smooth(
                 progress, jnp.asarray(inertia), jnp.float32(1), -1.0, patience
             )
             found.append(bool(progress.settled))
@@ -153,9 +155,9 @@ def test_devices_agree_and_the_second_call_compiles_nothing() -> None:
     X = points(4)
     given: dict[str, Any] = {"key": jax.random.key(1), "batch_size": 128, "max_iter": 3}
     expected = fast.minibatch_kmeans(X, 5, **given)
-    before = minibatch_steps.stretch._cache_size()  # pyright: ignore[reportFunctionMemberAccess]
+    before = minibatch_steps.take_steps._cache_size()  # pyright: ignore[reportFunctionMemberAccess]
     again = fast.minibatch_kmeans(X, 5, **given)
-    assert minibatch_steps.stretch._cache_size() == before  # pyright: ignore[reportFunctionMemberAccess]
+    assert minibatch_steps.take_steps._cache_size() == before  # pyright: ignore[reportFunctionMemberAccess]
     np.testing.assert_array_equal(
         np.asarray(again.state.centroids), np.asarray(expected.state.centroids)
     )
@@ -167,20 +169,23 @@ def test_devices_agree_and_the_second_call_compiles_nothing() -> None:
         assert result.inertia == pytest.approx(alone.inertia, rel=0.02)
 
 
+RANDOM: dict[str, Any] = {"init": "random", "n_init": 1, "key": jax.random.key(0)}
+
+
 def test_the_variance_that_scales_tol_is_that_of_the_sample() -> None:
     X, rng = points(9).astype(np.float32), np.random.default_rng(0)
     for size, rtol in ((15, 0.5), (600, 1e-4)):  # samples of 15 points, and of all
-        sample, _ = fast._best_start(X, 5, rng, jax.random.key(0), "random", 1, None, size)
+        sample, _ = minibatch_data.best_start(X, 5, rng=rng, weights=None, size=size, **RANDOM)
         assert sample.mean_variance == pytest.approx(X.var(axis=0).mean(), rel=rtol)
 
 
 def test_the_batches_gathered_in_place_are_those_gathered_by_a_copy() -> None:
     X, rng, weights = points(6).astype(np.float32), np.random.default_rng(0), None
-    sample, _ = fast._best_start(X, 5, rng, jax.random.key(0), "random", 1, weights, 300)
+    sample, _ = minibatch_data.best_start(X, 5, rng=rng, weights=weights, size=300, **RANDOM)
     index = rng.integers(len(X), size=(3, 50))
-    in_place = fast._gathered(X, index, weights, sample)
+    in_place = minibatch_data.gather_batches(X, index, weights, sample)
     for other in (jnp.asarray(X), X.astype(np.float64)):
-        copied = fast._gathered(other, index, weights, sample)
+        copied = minibatch_data.gather_batches(other, index, weights, sample)
         for ours, theirs in zip(in_place.arrays, copied.arrays, strict=True):
             np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
 
@@ -189,14 +194,14 @@ def test_a_memory_map_is_read_in_parts(tmp_path: Any, monkeypatch: pytest.Monkey
     X = points(5).astype(np.float32)
     np.save(tmp_path / "X.npy", X)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
-    monkeypatch.setattr(fast, "PART", 256 * X.shape[1])
+    monkeypatch.setattr(minibatch_data, "NUMBERS_IN_MEMORY", 256 * X.shape[1])
     largest, whole = [], fast.assign
 
     def watched(part: Any, centroids: Any) -> Any:
         largest.append(len(part))
         return whole(part, centroids)
 
-    monkeypatch.setattr(fast, "assign", watched)
+    monkeypatch.setattr(minibatch_data, "assign", watched)
     given: dict[str, Any] = {"key": jax.random.key(0), "batch_size": 64}
     from_file, from_memory = (fast.minibatch_kmeans(data, 5, **given) for data in (mapped, X))
     np.testing.assert_array_equal(np.asarray(from_file.labels), np.asarray(from_memory.labels))
@@ -215,34 +220,28 @@ def test_weights_of_zero_are_as_if_not_there(twin: ModuleType) -> None:
 @each_twin
 def test_errors_teach(twin: ModuleType) -> None:
     X, given = points(n=60), randomness(twin)
-    with pytest.raises(
-        InputError, match=r"init='far' is unknown: expected one of 'random', .*, or centroids"
+    whole = "a whole number of at least"
+    for arguments, message in (
+        ({"init": "far"}, r"init to be one of 'random', .* or an array, got 'far'"),
+        ({"init": X[:3]}, "init to be 2 starting centroids, one for each cluster, got 3"),
+        ({"batch_size": 0}, f"batch_size to be {whole} 1, got 0"),
+        ({"n_init": 0}, f"n_init to be {whole} 1, got 0"),
+        ({"max_iter": 0}, f"max_iter to be {whole} 1, got 0"),
+        ({"max_no_improvement": -1}, f"max_no_improvement to be {whole} 0 or None, got -1"),
+        ({"init_size": 1}, f"init_size to be {whole} 2 or None, got 1: a start needs a point"),
+        ({"tol": -1.0}, "tol to be a finite number of at least 0, got -1.0"),
+        ({"reassignment_ratio": np.nan}, "reassignment_ratio to be a finite number .*, got nan"),
+        ({"sample_weight": -np.ones(60)}, "sample_weight to be .*, got a negative one, -1.0"),
     ):
-        twin.minibatch_kmeans(X, 2, init="far", **given)
-    with pytest.raises(InputError, match="n_clusters=61: expected 1 to 60, the number of points"):
+        with pytest.raises(InputError, match=f"^expected {message}"):
+            twin.minibatch_kmeans(X, 2, **arguments, **given)
+    with pytest.raises(
+        InputError, match=r"expected n_clusters to be a whole number from 1 to 60, .*, got 61"
+    ):
         twin.minibatch_kmeans(X, 61, **given)
-    with pytest.raises(
-        InputError, match="expected 2 starting centroids, one for each cluster, got 3"
-    ):
-        twin.minibatch_kmeans(X, 2, init=X[:3], **given)
-    with pytest.raises(
-        InputError, match="n_init=1, batch_size=0, max_iter=100: expected at least 1 for all three"
-    ):
-        twin.minibatch_kmeans(X, 2, batch_size=0, **given)
-    with pytest.raises(
-        InputError, match=r"tol=-1.0, reassignment_ratio=0.01: expected at least 0 for both"
-    ):
-        twin.minibatch_kmeans(X, 2, tol=-1.0, **given)
-    with pytest.raises(
-        InputError, match="expected sample_weight to be .*, got a negative one, -1.0"
-    ):
-        twin.minibatch_kmeans(X, 2, sample_weight=-np.ones(60), **given)
-    with pytest.raises(
-        InputError, match="X holds NaN or infinity: leave out or fill those rows first"
-    ):
-        twin.minibatch_kmeans(
-            np.where(np.arange(60)[:, None] == 59, np.nan, X), 2, batch_size=8, **given
-        )
+    X[59] = np.nan
+    with pytest.raises(InputError, match="expected X to be finite, got NaN or infinity: leave out"):
+        twin.minibatch_kmeans(X, 2, batch_size=8, **given)
 
 
 def test_estimator(tmp_path: Any, capsys: pytest.CaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""What users of scikit-learn's KMeans and MiniBatchKMeans expect of ours: names, values, warnings."""
+"""What users of scikit-learn's KMeans and MiniBatchKMeans expect: names, values, warnings."""
 
 import inspect
 import warnings
@@ -33,7 +33,7 @@ WEIGHTS = np.random.default_rng(1).random(len(X))
 NEW = cloud(40) + 0.5
 
 
-# ----------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # names
 
 
@@ -85,7 +85,7 @@ def test_feature_names(name):
         ours.predict(table[list("dcba")])
 
 
-# ---------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # values
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -229,7 +229,7 @@ def test_a_function_sees_a_sample_and_is_asked_for_every_start():
     assert asked[3:] == [60, 70]
 
 
-# -------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # warnings
 
 DUPLICATES = np.repeat(FIRST[:3], 10, axis=0)

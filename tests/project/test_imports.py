@@ -22,11 +22,7 @@ ROOMS = {
 ALGORITHM = {"rows", "distances", "exact_pairs", "neighbors"}
 ALLOWED = {
     "__main__": {"cli"},
-    "cli": {
-        "commands",
-        "interrupts",
-        "experiment",
-    },  # experiment: the words of the command line, late
+    "cli": {"commands", "interrupts"},
     "commands": {"recipes", "experiment", "runs", "report", "data", "devices"},
     "recipes": {"data"},
     "experiment": {"recipes", "estimators", "data", "metrics", "report", "runs"},
@@ -38,7 +34,9 @@ ALLOWED = {
         "data.preprocessing",
         "persist",
         "arrays",
+        "distances",
     },
+    "distances": {"rows"},
     "runs": {"persist", "estimators"},
     "features": {"models", "train", "data.preprocessing", "rows"},
     "train": {"models", "rows"},
@@ -50,10 +48,8 @@ ALLOWED = {
     "neighbors_parts": {"rows", "distances"},
 }
 EVERYONE = {"errors", "results", "checks", "constants", "files", "progress"}
-ROOT = {
-    "experiment",
-    "persist",
-}  # they find estimators by their public names; others may only ask for the version
+# They find estimators by their public names; others may only ask for the version.
+ROOT = {"experiment", "persist"}
 
 SKLEARN = {
     "arrays": {"utils"},  # its validation of tables, lists and the like

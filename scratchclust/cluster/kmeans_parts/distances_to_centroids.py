@@ -6,13 +6,14 @@ import numpy as np
 from jaxtyping import Array, Float, Real
 
 from scratchclust import rows
-from scratchclust.cluster.kmeans_parts.exact_centroids import distances_exactly, is_exact
-from scratchclust.cluster.kmeans_parts.nearest_centroid import points_in_blocks
+from scratchclust.cluster.kmeans_parts.float64_on_host import distances_in_float64, is_float64
+from scratchclust.cluster.kmeans_parts.points import points_in_blocks
 from scratchclust.distances import centre_of, squared_distances, squared_norms
+from scratchclust.rows import AnyArray
 
-AnyArray = Array | np.ndarray
-# of |x|^2 + |c|^2: nearer ones would lose more than the last ten of 24 bits in the expanded square
-NEAR = 2.0**-8
+# Share of |x|^2 + |c|^2: nearer pairs would lose more than the last ten of 24 bits in the
+# expanded square.
+NEAR_CENTROID = 2.0**-8
 
 
 def distances_to_centroids(
@@ -23,8 +24,8 @@ def distances_to_centroids(
     By the expanded square; blocks in which a point is too near to a centroid for that, by the
     definition. Float64 NumPy points in float64 on the host.
     """
-    if isinstance(X, np.ndarray) and is_exact(X):
-        return distances_exactly(X, np.asarray(centroids))
+    if is_float64(X):
+        return distances_in_float64(np.asarray(X), np.asarray(centroids))
     points = points_in_blocks(X, offset=centre_of(centroids), n_clusters=len(centroids))
     return rows.join(_distances(points.rows, points.centred(centroids)), len(X))
 
@@ -33,13 +34,15 @@ def distances_to_centroids(
 def _distances(data: rows.Rows, centroids: Array) -> Array:
     def block(x: Array, x_norms: Array, weights: Array, centroids: Array) -> tuple[None, Array]:
         squared = squared_distances(x, centroids)
-        lost = squared < NEAR * (x_norms[:, None] + squared_norms(centroids)[None, :])
-        near = (lost & (weights > 0)[:, None]).any()  # not in the filling
+        norms = x_norms[:, None] + squared_norms(centroids)[None, :]
+        is_near = (squared < NEAR_CENTROID * norms) & (weights > 0)[:, None]  # not in the filling
+        near = is_near.any()
+
+        def to_one(centroid: Array) -> Array:
+            return ((x - centroid[None]) ** 2).sum(axis=1)
 
         def by_definition() -> Array:
-            return jax.lax.map(
-                lambda centroid: ((x - centroid[None]) ** 2).sum(axis=1), centroids
-            ).T
+            return jax.lax.map(to_one, centroids).T
 
         return None, jnp.sqrt(jax.lax.cond(near, by_definition, lambda: squared))
 

@@ -1,92 +1,105 @@
-"""What every step of k-means stands on: points in centred blocks, and the nearest centroid of each
-point of a block.
+"""The assignment step of k-means: the nearest centroid of each point.
+
+The definition is `assign` in `scratchclust/reference/kmeans.py`. Here are two: `nearest`, by the
+expanded square, for one block of rows within an iteration; and `assign_by_definition`, for the
+labels that are handed out. There a device compares all points with all centroids by the expanded
+square and tells which of them its rounding leaves in doubt (`surely_nearest`); these few are
+decided in float64 on the host (`float64_on_host.py`). So a label depends on nothing but the point
+and the centroids: not on the block, the offset or the companions, and what `fit` says of a point
+`predict` says too.
 """
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Real, Shaped
+from jaxtyping import Array, Bool, Float, Int, Real
 
 from scratchclust import rows
-from scratchclust.cluster.kmeans_parts.label_sums import Chunk, chosen_first, n_chunks
-from scratchclust.distances import centre_of, check_range, product, squared_norms
+from scratchclust.cluster.kmeans_parts.float64_on_host import (
+    is_float64,
+    nearest_in_float64,
+    squares_in_float64,
+)
+from scratchclust.cluster.kmeans_parts.points import (
+    Chunk,
+    KMeansPoints,
+    chosen_first,
+    n_chunks,
+    rows_on_host,
+)
+from scratchclust.distances import centre_of, product, squared_norms
+from scratchclust.rows import AnyArray
 
-AnyArray = Array | np.ndarray
-ROUNDING = 16  # units in the last place: the error of a squared distance between centred points
-
-
-@dataclass(frozen=True)
-class Points:
-    """The points of a k-means problem: centred, in blocks, with their squared norms and weights."""
-
-    rows: (
-        rows.Rows
-    )  # (x [n_blocks block d], |x|^2 [n_blocks block], w / unit [n_blocks block], 0 in the filling)
-    offset: (
-        np.ndarray
-    )  # [d], what was subtracted from every point, in the precision in which it was
-    n: int
-    dtype: np.dtype  # of the points as they came, or float32 if they were integers
-    # in which the weights are held, a power of two near the largest: tiny ones must not become 0
-    unit: float
-
-    @property
-    def block(self) -> int:
-        return self.rows.arrays[0].shape[1]
-
-    def centred(self, centroids: Float[AnyArray, "k d"]) -> Float[np.ndarray, "k d"]:
-        """centroids - offset, as the blocks hold the points. On the host, whence it can go to any
-        mesh.
-        """
-        # As `rows.split` does it, in one precision and rounded once: a point on a centroid is at
-        # distance 0 from it.
-        return (np.asarray(centroids) - self.offset).astype(self.rows.arrays[0].dtype)
-
-    def uncentred(self, centroids: Float[AnyArray, "k d"]) -> Float[AnyArray, "k d"]:
-        """centroids + offset, in the type of the points."""
-        return as_jax((np.asarray(centroids, np.float64) + self.offset).astype(self.dtype))
-
-    @cached_property
-    def mean_variance(self) -> float:
-        """The mean over the features of their variance, by which `tol` is scaled."""
-        sums, squares = map(np.asarray, rows.finished(_moments(self.rows)))
-        n, d = self.n, len(sums)
-        return max(float(squares) / n - float((sums / n) @ (sums / n)), 0.0) / d
+SQUARE_ERROR_ULPS = 16  # units in the last place by which an expanded square can be off
 
 
-def as_jax(values: Shaped[AnyArray, "..."]) -> Shaped[AnyArray, "..."]:
-    """A JAX array; but float64 that JAX, without `jax_enable_x64`, would round stays a NumPy array."""
-    rounded = values.dtype == np.float64 and rows.float_type(values) == np.float32
-    return values if rounded else jnp.asarray(values)
+def assign_by_definition(
+    X: Real[AnyArray, "n d"], points: KMeansPoints, centroids: Float[AnyArray, "k d"]
+) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Labels and squared distances, on the host.
 
+    Args:
+        X: the points as they came.
+        points: the same, in blocks.
+        centroids: as they will be handed out, not centred.
 
-def points_in_blocks(
-    X: Real[AnyArray, "n d"],
-    *,
-    offset: Any,
-    n_clusters: int,
-    sample_weight: Float[AnyArray, " n"] | None = None,
-) -> Points:
-    """Centre X, cut it into blocks, spread it over the devices; an InputError if X cannot be
-    computed with.
+    Returns:
+        labels [n] int32 by the definition in float64, and the squared distances by the definition:
+        in float64 where X is, else in the precision of the blocks.
     """
-    n, d = X.shape
-    block = rows.block_size(n, max(d, n_clusters))
-    # The offset as `split` subtracts it: the points and the centroids must move by the same bits.
-    offset = np.asarray(offset).astype(rows.offset_type(X))
-    x = rows.split(X, block=block, offset=offset)
-    norms = _squared_norms(x)
-    check_range(X, float(np.asarray(norms).max()))
-    heaviest = 1.0 if sample_weight is None else float(np.asarray(sample_weight).max())
-    unit = float(2 ** np.floor(np.log2(heaviest))) if heaviest > 0 else 1.0
-    weights = np.ones(n, np.float32) if sample_weight is None else np.asarray(sample_weight) / unit
-    weights = rows.split(weights, block=block, dtype=x.dtype)
-    dtype = np.dtype(X.dtype) if X.dtype in (np.float32, np.float64) else x.dtype
-    return Points(rows.Rows((x, norms, weights), rows.mesh()), offset, n, dtype, unit)
+    amid = SeenFromAmid.of(points, centroids)
+    found = rows.finished(_assign_surely(points.rows, points.centred(centroids), amid))
+    labels, squares = (np.asarray(rows.join(blocks, points.n)) for blocks in found)
+    centroids = np.asarray(centroids)
+    doubtful = np.flatnonzero(labels < 0)
+    if len(doubtful):
+        labels = labels.copy()
+        squares = squares.copy()
+        few = rows_on_host(X, doubtful)
+        labels[doubtful] = nearest_in_float64(few, centroids)
+        squares[doubtful] = squares_in_float64(few, centroids, labels[doubtful])
+    if is_float64(X):
+        squares = squares_in_float64(np.asarray(X), centroids, labels)
+    return labels, squares
+
+
+def inertia_of(squares: AnyArray, weights: Float[np.ndarray, " n"] | None) -> float:
+    """sum w |x - c|^2 in float64 from the squared distances [n]; weights None means 1 for each."""
+    squares = np.asarray(squares, np.float64)
+    return float(squares.sum() if weights is None else weights @ squares)
+
+
+@jax.jit
+def _assign_surely(data: rows.Rows, centroids: Array, amid: "SeenFromAmid") -> tuple[Array, Array]:
+    """The nearest centroid of each point, or -1 where rounding leaves it in doubt, and the squared
+    distance to it.
+    """
+
+    def block(
+        x: Array, x_norms: Array, weights: Array, centroids: Array, amid: SeenFromAmid
+    ) -> tuple[None, tuple[Array, Array]]:
+        labels, sure = surely_nearest(x, x_norms, amid)
+        distances = ((x - centroids[labels]) ** 2).sum(axis=1)
+        return None, (jnp.where(sure, labels, -1), distances)
+
+    return rows.map_sum(block, data, centroids, amid)[1]
+
+
+@jax.jit
+def assign_in_blocks(data: rows.Rows, centroids: Array) -> tuple[Array, Array, Array]:
+    """Labels, squared distances by their definition, inertia: in the precision of the blocks."""
+
+    def block(
+        x: Array, x_norms: Array, weights: Array, centroids: Array
+    ) -> tuple[Array, tuple[Array, Array]]:
+        labels, _ = nearest(x, x_norms, centroids)
+        distances = ((x - centroids[labels]) ** 2).sum(axis=1)
+        return (weights * distances).sum(), (labels, distances)
+
+    inertia, (labels, distances) = rows.map_sum(block, data, centroids)
+    return labels, distances, inertia
 
 
 def nearest(
@@ -97,14 +110,13 @@ def nearest(
     |x|^2 is the same for every j, so the minimum is taken over |c_j|^2 / 2 - x.c_j.
     """
     norms = squared_norms(centroids)
-    labels, least = least_score(
-        norms[:, None] / 2 - product(centroids, x), x, rounding(x_norms, norms), centroids
-    )
+    scores = norms[:, None] / 2 - product(centroids, x)
+    labels, least = least_score(scores, x, square_error(x_norms, norms), centroids)
     return labels, jnp.maximum(x_norms + 2 * least, 0)
 
 
-class Apart(NamedTuple):
-    """Centroids as seen from a point m amid them, for `surely_nearest`; NumPy, and JAX under `jit`."""
+class SeenFromAmid(NamedTuple):
+    """Centroids as seen from a point m amid them, for `surely_nearest`; NumPy, JAX under `jit`."""
 
     differences: Any  # [k d], c_j - m
     halves: Any  # [k], (|c_j|^2 - |m|^2) / 2
@@ -112,12 +124,13 @@ class Apart(NamedTuple):
     error: Any  # [k], by which besides
 
     @classmethod
-    def of(cls, points: Points, centroids: Float[AnyArray, "k d"]) -> "Apart":
+    def of(cls, points: KMeansPoints, centroids: Float[AnyArray, "k d"]) -> "SeenFromAmid":
         """Those of centroids that are not centred. On the host, whence they can go to any mesh.
         Cost O(k d).
         """
-        dtype, d = points.rows.arrays[0].dtype, centroids.shape[1]
-        limits, terms = np.finfo(dtype), d + ROUNDING
+        dtype = points.rows.arrays[0].dtype
+        limits = np.finfo(dtype)
+        terms = centroids.shape[1] + SQUARE_ERROR_ULPS
         c = np.asarray(centroids, np.float64) - points.offset
         middle = centre_of(c)
         differences = c - middle
@@ -134,7 +147,7 @@ class Apart(NamedTuple):
 
 
 def surely_nearest(
-    x: Float[Array, "block d"], x_norms: Float[Array, " block"], apart: Apart
+    x: Float[Array, "block d"], x_norms: Float[Array, " block"], amid: SeenFromAmid
 ) -> tuple[Int[Array, " block"], Bool[Array, " block"]]:
     """The nearest centroid of each point of a block, and whether the rounding of what is computed
     leaves no other.
@@ -146,10 +159,11 @@ def surely_nearest(
     small for this precision come to, and, so that the definition in float64 says the same, by its
     rounding.
     """
-    limits, terms = jnp.finfo(x.dtype), x.shape[1] + ROUNDING
-    scores = apart.halves[:, None] - product(apart.differences, x)
+    limits = jnp.finfo(x.dtype)
+    terms = x.shape[1] + SQUARE_ERROR_ULPS
+    scores = amid.halves[:, None] - product(amid.differences, x)
     lengths = jnp.sqrt(x_norms + terms * limits.tiny)
-    error = apart.error_by_length[:, None] * lengths[None, :] + apart.error[:, None]
+    error = amid.error_by_length[:, None] * lengths[None, :] + amid.error[:, None]
     most = (scores + error).min(axis=0) + 2 * terms * float(np.finfo(np.float64).eps) * x_norms
     possible = scores - error <= most[None, :]
     index = jnp.arange(len(scores), dtype=jnp.int32)[:, None]
@@ -157,9 +171,11 @@ def surely_nearest(
     return first, possible.sum(axis=0, dtype=jnp.int32) == 1
 
 
-def rounding(x_norms: Float[Array, " block"], norms: Float[Array, " k"]) -> Float[Array, " block"]:
+def square_error(
+    x_norms: Float[Array, " block"], norms: Float[Array, " k"]
+) -> Float[Array, " block"]:
     """How far an expanded square |x - c|^2 of each point can be from the true one."""
-    return ROUNDING * jnp.finfo(x_norms.dtype).eps * (x_norms + norms.max())
+    return SQUARE_ERROR_ULPS * jnp.finfo(x_norms.dtype).eps * (x_norms + norms.max())
 
 
 def least_score(
@@ -175,15 +191,14 @@ def least_score(
     that are least but for the error, less k. Where that is no label, there are two of them: then
     the distances of the point are computed by the definition, and decide.
     """
-    n_clusters, least = len(centroids), scores.min(axis=0)
+    n_clusters = len(centroids)
+    least = scores.min(axis=0)
     index = jnp.arange(n_clusters, dtype=jnp.int32)[:, None]
-    labels = jnp.where(scores <= (least + error)[None, :], n_clusters + index, 0).sum(
-        axis=0, dtype=jnp.int32
-    )
-    labels = labels - n_clusters
+    of_least = jnp.where(scores <= (least + error)[None, :], n_clusters + index, 0)
+    labels = of_least.sum(axis=0, dtype=jnp.int32) - n_clusters
     doubtful = (labels < 0) | (labels >= n_clusters)
 
-    def decided() -> Array:
+    def decide_doubtful() -> Array:
         order = chosen_first(doubtful)
 
         def decide(i: Array, labels: Array) -> Array:
@@ -192,7 +207,7 @@ def least_score(
 
         return jax.lax.fori_loop(0, n_chunks(doubtful), decide, labels)
 
-    return jax.lax.cond(doubtful.any(), decided, lambda: labels), least
+    return jax.lax.cond(doubtful.any(), decide_doubtful, lambda: labels), least
 
 
 def _nearest_by_definition(
@@ -205,14 +220,3 @@ def _nearest_by_definition(
 
     start = jnp.zeros(len(x), jnp.int32), jnp.full(len(x), jnp.inf, x.dtype)
     return jax.lax.fori_loop(0, len(centroids), compare, start)[0]
-
-
-@jax.jit
-def _squared_norms(x: Array) -> Array:
-    return (x * x).sum(axis=-1)
-
-
-@jax.jit
-def _moments(data: rows.Rows) -> tuple[Array, Array]:
-    sums, _ = rows.map_sum(lambda x, x_norms, w: ((x.sum(axis=0), x_norms.sum()), None), data)
-    return sums

@@ -1,5 +1,5 @@
-"""What k-means computes in float64 on the host: for points that float32 leaves in doubt, and for
-the last digits.
+"""The steps of k-means in float64 on the host: for points that float32 leaves in doubt, and for the
+last digits.
 
 Labels are those of the definition, argmin_j sum_f (x_f - c_jf)^2 in float64, whatever the block,
 the offset or the device by which a point came. Where X itself is float64, so are centroids,
@@ -8,25 +8,28 @@ distances and inertia.
 
 import numpy as np
 import scipy.sparse
-from jaxtyping import Array, Float, Int, Real
+from jaxtyping import Float, Int, Real
 
 from scratchclust import rows
 from scratchclust.distances import centre_of, error_bound
+from scratchclust.rows import AnyArray
 
-AnyArray = Array | np.ndarray
-STRIP = 2**16  # numbers at a time in sums over rows, half a MB: what a core's cache holds
+NUMBERS_IN_CACHE = 2**16  # at a time in sums over rows, half a MB: what a core's cache holds
 # Numbers at a time beside a matrix product, and rows at least: it reads all centroids once for each
-# strip.
-PRODUCT_STRIP, PRODUCT_ROWS = 2**21, 128
-NEAR = 2.0**-20  # of |x|^2 + |c|^2; nearer pairs are computed by the definition
+# part.
+NUMBERS_BESIDE_PRODUCT = 2**21
+LEAST_ROWS_OF_PRODUCT = 128
+# Share of |x|^2 + |c|^2: the float64 squares of nearer pairs are computed by the definition, since
+# the expanded square has lost the last 20 of 53 bits.
+NEAR_IN_FLOAT64 = 2.0**-20
 
 
-def is_exact(X: AnyArray) -> bool:
-    """Whether X holds digits that JAX, without `jax_enable_x64`, would round away."""
+def is_float64(X: AnyArray) -> bool:
+    """Whether X is NumPy's and has digits that JAX, without `jax_enable_x64`, would round away."""
     return isinstance(X, np.ndarray) and X.dtype == np.float64 and rows.float_type(X) == np.float32
 
 
-def nearest_exactly(
+def nearest_in_float64(
     X: Real[np.ndarray, "m d"], centroids: Real[np.ndarray, "k d"]
 ) -> Int[np.ndarray, " m"]:
     """argmin_j |x_i - c_j|^2 by the definition in float64; the lowest index where two are equally
@@ -37,13 +40,14 @@ def nearest_exactly(
     """
     offset = centre_of(centroids).astype(np.float64)
     c = centroids - offset
-    c_norms, twice_c = (c**2).sum(axis=1), np.ascontiguousarray(-2 * c.T)
+    c_norms = (c**2).sum(axis=1)
+    minus_twice_c = np.ascontiguousarray(-2 * c.T)
     gamma = 2 * error_bound(0.5, X.shape[1] + 12, np.float64)
     labels = np.empty(len(X), np.int32)
     for part in _product_parts(len(X), max(len(c), X.shape[1])):
         x = X[part] - offset
         sums = np.einsum("ij,ij->i", x, x)[:, None] + c_norms[None, :]
-        squares = x @ twice_c
+        squares = x @ minus_twice_c
         squares += sums
         error = np.multiply(sums, gamma, out=sums)
         possible = squares - error <= (squares + error).min(axis=1, keepdims=True)
@@ -56,17 +60,17 @@ def nearest_exactly(
     return labels
 
 
-def squares_exactly(
+def squares_in_float64(
     X: Real[np.ndarray, "n d"], centroids: Real[np.ndarray, "k d"], labels: Int[np.ndarray, " n"]
 ) -> Float[np.ndarray, " n"]:
     """|x_i - c_{l_i}|^2 in float64. Cost O(n d)."""
     squares = np.empty(len(X))
-    for part in _parts(len(X), X.shape[1]):
+    for part in _parts(len(X), X.shape[1], NUMBERS_IN_CACHE):
         squares[part] = _pair_squares(X[part], centroids, slice(None), labels[part])
     return squares
 
 
-def means_exactly(
+def means_in_float64(
     X: Real[np.ndarray, "n d"],
     centroids: Real[np.ndarray, "k d"],
     labels: Int[np.ndarray, " n"],
@@ -91,7 +95,7 @@ def means_exactly(
     weights = np.where(labels < 0, 0, weights)
     labels = np.maximum(labels, 0)
     sums = np.zeros(centroids.shape)
-    for part in _parts(len(X), X.shape[1]):
+    for part in _parts(len(X), X.shape[1], NUMBERS_IN_CACHE):
         differences = X[part] - centroids[labels[part]]
         of_clusters = scipy.sparse.csr_array(
             (weights[part], (labels[part], np.arange(len(differences)))),
@@ -102,22 +106,25 @@ def means_exactly(
     return centroids + sums / np.where(total > 0, total, 1)[:, None], total
 
 
-def distances_exactly(
+def distances_in_float64(
     X: Real[np.ndarray, "n d"], centroids: Real[np.ndarray, "k d"]
 ) -> Float[np.ndarray, "n k"]:
     """|x_i - c_j| in float64. Cost O(n k d), nearly all of it in a matrix product on the host."""
     offset = centre_of(centroids).astype(np.float64)
     c = centroids - offset
-    c_norms, twice_c = (c**2).sum(axis=1), np.ascontiguousarray(-2 * c.T)
+    c_norms = (c**2).sum(axis=1)
+    minus_twice_c = np.ascontiguousarray(-2 * c.T)
     distances = np.empty((len(X), len(c)))
     for part in _product_parts(len(X), max(len(c), X.shape[1])):
-        squares, x = distances[part], X[part] - offset
+        squares = distances[part]
+        x = X[part] - offset
         x_norms = np.einsum("ij,ij->i", x, x)
-        np.matmul(x, twice_c, out=squares)
+        np.matmul(x, minus_twice_c, out=squares)
         squares += x_norms[:, None]
         squares += c_norms[None, :]
-        near = np.flatnonzero(squares.min(axis=1) <= NEAR * (x_norms + c_norms.max()))
-        i, j = np.nonzero(squares[near] <= NEAR * (x_norms[near][:, None] + c_norms[None, :]))
+        near = np.flatnonzero(squares.min(axis=1) <= NEAR_IN_FLOAT64 * (x_norms + c_norms.max()))
+        norms = x_norms[near][:, None] + c_norms[None, :]
+        i, j = np.nonzero(squares[near] <= NEAR_IN_FLOAT64 * norms)
         squares[near[i], j] = _pair_squares(X[part], centroids, near[i], j)
         np.sqrt(squares, out=squares)
     return distances
@@ -130,7 +137,7 @@ def _pair_squares(
     that ties are ties.
     """
     squares = np.empty(len(j))
-    for part in _parts(len(j), X.shape[1]):
+    for part in _parts(len(j), X.shape[1], NUMBERS_IN_CACHE):
         rows_of_x = X[part if isinstance(i, slice) else i[part]]
         differences = np.ascontiguousarray(rows_of_x, np.float64) - centroids[j[part]]
         squares[part] = np.square(differences, out=differences).sum(axis=1)
@@ -138,9 +145,10 @@ def _pair_squares(
 
 
 def _product_parts(n: int, columns: int) -> list[slice]:
-    return _parts(n, columns, PRODUCT_STRIP, PRODUCT_ROWS)
+    return _parts(n, columns, NUMBERS_BESIDE_PRODUCT, LEAST_ROWS_OF_PRODUCT)
 
 
-def _parts(n: int, columns: int, strip: int | None = None, at_least: int = 1) -> list[slice]:
-    step = max((strip or STRIP) // columns, at_least)
+def _parts(n: int, columns: int, numbers: int, least: int = 1) -> list[slice]:
+    """The rows 0 to n - 1 in spans of at most so many numbers, but of `least` rows or more."""
+    step = max(numbers // columns, least)
     return [slice(begin, min(begin + step, n)) for begin in range(0, n, step)]

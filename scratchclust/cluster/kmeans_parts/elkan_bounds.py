@@ -31,18 +31,18 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from scratchclust import rows
-from scratchclust.cluster.kmeans_parts.label_sums import (
-    Chunk,
-    chosen_first,
-    n_chunks,
-    signed_sums,
-    weights_of_clusters,
+from scratchclust.cluster.kmeans_parts.cluster_means import signed_sums, weights_of_clusters
+from scratchclust.cluster.kmeans_parts.lloyd_steps import LloydPass, LloydState
+from scratchclust.cluster.kmeans_parts.nearest_centroid import (
+    SQUARE_ERROR_ULPS,
+    least_score,
+    square_error,
 )
-from scratchclust.cluster.kmeans_parts.lloyd_steps import Pass, State
-from scratchclust.cluster.kmeans_parts.nearest_centroid import ROUNDING, least_score, rounding
+from scratchclust.cluster.kmeans_parts.points import Chunk, chosen_first, n_chunks
 from scratchclust.distances import product, squared_norms
 
-MOST = 0.7  # of the rows of a block: beyond, gathering them costs more than it saves
+# Share of the rows of a block: beyond, gathering them costs more than it saves.
+MOST_GATHERED_SHARE = 0.7
 
 
 class Bounds(NamedTuple):
@@ -52,51 +52,53 @@ class Bounds(NamedTuple):
     lower: Array  # [n_blocks k block], at most |x - c_j|
 
 
+class _Block(NamedTuple):
+    """A block of points, and what is known of them."""
+
+    x: Array  # [block d]
+    x_norms: Array  # [block]
+    weights: Array  # [block]
+    labels: Array  # [block], of the iteration before
+    upper: Array  # [block]
+    lower: Array  # [k block]
+
+
 def nothing_known(data: rows.Rows, n_clusters: int) -> Bounds:
     """Bounds that hold for any centroids."""
     norms = data.arrays[1]
-    lower = jnp.zeros(
-        (norms.shape[0], n_clusters, norms.shape[1]), norms.dtype, device=norms.sharding
-    )
+    n_blocks, block = norms.shape
+    lower = jnp.zeros((n_blocks, n_clusters, block), norms.dtype, device=norms.sharding)
     return Bounds(jnp.full_like(norms, jnp.inf), lower)
 
 
-def where_needed(data: rows.Rows, state: State) -> Pass:
+def where_needed(data: rows.Rows, state: LloydState) -> LloydPass:
     """Elkan's pass: only points whose bounds cross are compared with the centroids."""
     moves = jnp.sqrt(((state.centroids - state.before) ** 2).sum(axis=1))
-    moves = moves * (1 + ROUNDING * jnp.finfo(moves.dtype).eps)
-    with_bounds = rows.Rows((*data.arrays, state.labels, *state.bounds), data.mesh)
-    (change, weights, squares, n_moved), (labels, *bounds) = rows.map_sum(
-        _assign_where_needed, with_bounds, state.centroids, moves
+    moves = moves * (1 + SQUARE_ERROR_ULPS * jnp.finfo(moves.dtype).eps)
+
+    def block(*arrays: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        *of_block, centroids, moves = arrays
+        return _assign_where_needed(_Block(*of_block), centroids, moves)
+
+    in_sum, (labels, *bounds) = rows.map_sum(
+        block, data.beside(state.labels, *state.bounds), state.centroids, moves
     )
+    change, weights, squares, n_moved = in_sum
     # sum w |x - c|^2, multiplied out: the distances themselves are not known
-    by_cluster = weights * squared_norms(state.centroids) - 2 * (
-        (state.sums + change) * state.centroids
-    ).sum(axis=1)
-    return Pass(
-        change,
-        weights,
-        jnp.maximum(squares + by_cluster.sum(), 0),
-        n_moved,
-        labels,
-        Bounds(*bounds),
-    )
+    products = ((state.sums + change) * state.centroids).sum(axis=1)
+    by_cluster = weights * squared_norms(state.centroids) - 2 * products
+    inertia = jnp.maximum(squares + by_cluster.sum(), 0)
+    return LloydPass(change, weights, inertia, n_moved, labels, Bounds(*bounds))
 
 
 def _assign_where_needed(
-    x: Array,
-    x_norms: Array,
-    weights: Array,
-    labels: Array,
-    upper: Array,
-    lower: Array,
-    centroids: Array,
-    moves: Array,
+    block: _Block, centroids: Array, moves: Array
 ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """The same as `_assign_and_sum` in `lloyd_steps.py`, on one block, with its bounds [block] and
     [k block].
     """
-    n, n_clusters = len(x), len(centroids)
+    x, x_norms, weights, labels, upper, lower = block
+    n_clusters = len(centroids)
     own = jnp.arange(n_clusters)[:, None] == labels[None, :]
     rounding = 2 * jnp.finfo(x.dtype).eps  # of the two sums below, in every iteration anew
     upper = (upper + jnp.where(own, moves[:, None], 0).sum(axis=0)) * (1 + rounding)
@@ -104,11 +106,11 @@ def _assign_where_needed(
     crossed = (jnp.where(own, jnp.inf, lower) < upper[None, :]).any(axis=0)
     known = (labels, upper, lower)
 
-    def all_rows() -> tuple[Array, ...]:
+    def compare_all() -> tuple[Array, ...]:
         new, upper, lower = _compare(x, x_norms, centroids)
         return new, upper, lower, signed_sums(x, weights, new, labels, n_clusters)
 
-    def crossed_rows() -> tuple[Array, ...]:
+    def compare_crossed() -> tuple[Array, ...]:
         order = chosen_first(crossed)
 
         def compare(i: Array, carried: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -124,21 +126,20 @@ def _assign_where_needed(
 
         return jax.lax.fori_loop(0, n_chunks(crossed), compare, (*known, jnp.zeros_like(centroids)))
 
-    new, upper, lower, change = jax.lax.cond(crossed.sum() > MOST * n, all_rows, crossed_rows)
-    n_moved = ((new != labels) & (weights > 0)).sum(dtype=jnp.int32)
-    in_sum = (
-        change,
-        weights_of_clusters(weights, new, n_clusters),
-        (weights * x_norms).sum(),
-        n_moved,
+    new, upper, lower, change = jax.lax.cond(
+        crossed.sum() > MOST_GATHERED_SHARE * len(x), compare_all, compare_crossed
     )
-    return in_sum, (new, upper, lower)
+    n_moved = ((new != labels) & (weights > 0)).sum(dtype=jnp.int32)
+    of_clusters = weights_of_clusters(weights, new, n_clusters)
+    return (change, of_clusters, (weights * x_norms).sum(), n_moved), (new, upper, lower)
 
 
 def _compare(x: Array, x_norms: Array, centroids: Array) -> tuple[Array, Array, Array]:
     """Labels [m], and the bounds [m] and [k m] that one comparison with every centroid gives."""
     norms = squared_norms(centroids)
-    scores, error = norms[:, None] / 2 - product(centroids, x), rounding(x_norms, norms)
+    scores = norms[:, None] / 2 - product(centroids, x)
+    error = square_error(x_norms, norms)
     labels, least = least_score(scores, x, error, centroids)  # as in `nearest`
     upper = jnp.sqrt(jnp.maximum(x_norms + 2 * least, 0) + error)
-    return labels, upper, jnp.sqrt(jnp.maximum(x_norms[None, :] + 2 * scores - error[None, :], 0))
+    lower = jnp.sqrt(jnp.maximum(x_norms[None, :] + 2 * scores - error[None, :], 0))
+    return labels, upper, lower
