@@ -21,7 +21,8 @@ import sklearn.manifold
 
 from benchmarks.harness import Contender, compare, mixture
 from scratchclust import PCA, TSNE
-from scratchclust.reduce.tsne import RECORD_EVERY, tsne
+from scratchclust.constants import RECORD_EVERY
+from scratchclust.reduce.tsne import tsne
 
 SIZES, QUICK = (2_500, 5_000, 10_000, 20_000, 40_000, 70_000), (250, 300)
 COMPARED = 10_000  # points of the map that all libraries make

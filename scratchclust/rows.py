@@ -6,7 +6,8 @@ is written once, for one block of rows; `map_sum` runs it over all blocks, one s
 device, joined by a sum over the mesh. The same program runs on one core, on all cores (one XLA
 device each), and on eight GPUs.
 
-    X [n d]  --split-->  Rows of [n_blocks block d]  --map_sum-->  total (on all devices), kept [n_blocks block ...]
+    X [n d]  --split-->  Rows of [n_blocks block d]
+             --map_sum-->  total (on all devices), kept [n_blocks block ...]
 
 The last block is filled up with zeros, and every `Rows` carries a weight for each row that is zero
 in the filling.
@@ -308,7 +309,8 @@ def join(blocks: jax.Array, n: int) -> jax.Array:
     """
     if not blocks.is_fully_addressable:
         raise InputError(
-            "expected blocks on devices of this process, got some that only other processes can read: "
+            "expected blocks on devices of this process, got some that only other processes can "
+            "read: "
             "use rows.on(jax.local_devices())"
         )
     device = blocks.sharding.mesh.devices.flat[0]  # pyright: ignore[reportAttributeAccessIssue]

@@ -682,7 +682,8 @@ for name, fit, median, clusters in zip(programs, fits, medians, clusterings, str
 # ## What to read next
 #
 # - The files: [scratchclust/features/class_losses.py](../scratchclust/features/class_losses.py), the losses and the
-#   cure; [scratchclust/estimators/class_losses.py](../scratchclust/estimators/class_losses.py) with `ClassLossFeatures`;
+#   cure; [scratchclust/estimators/class_losses.py](../scratchclust/estimators/class_losses.py) with
+#   `ClassLossFeatures`;
 #   [scratchclust/models/conv_autoencoder.py](../scratchclust/models/conv_autoencoder.py), the network. The two twins of
 #   PCA: [scratchclust/reference/pca.py](../scratchclust/reference/pca.py) and
 #   [scratchclust/reduce/pca.py](../scratchclust/reduce/pca.py).

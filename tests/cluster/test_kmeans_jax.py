@@ -239,7 +239,7 @@ def test_wrong_shapes_are_refused(twin):
         ),
         (
             {"sample_weight": -np.ones(N)},
-            "expected sample_weight to be finite numbers of at least 0, .*, got a negative one, -1.0",
+            "expected sample_weight to be finite numbers of at least 0, .*, got a negative one, -1",
         ),
         (
             {"n_clusters": N + 1},

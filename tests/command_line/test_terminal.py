@@ -153,7 +153,8 @@ def prepare(name, verbose):
     logging.getLogger("matplotlib.font_manager").warning("building the font cache")
     logging.getLogger("jax._src.xla_bridge").warning("no GPU\\nhere")
     for _ in range(2):
-        exec("import warnings; warnings.warn('files skipped', stacklevel=2)", {"__name__": "scratchclust.data"})
+        program = "import warnings; warnings.warn('files skipped', stacklevel=2)"
+        exec(program, {"__name__": "scratchclust.data"})
     raise RuntimeError
 
 data.prepare = prepare
@@ -306,7 +307,10 @@ def test_any_other_error_stays_as_it_is(error: Exception) -> None:
 FULL_DISK = """
 import errno, pathlib
 from scratchclust import cli
-pathlib.Path.write_bytes = lambda path, content: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device"))
+def write_bytes(path, content):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+pathlib.Path.write_bytes = write_bytes
 cli.main()
 """
 

@@ -8,15 +8,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-COUNTED = re.compile(r"(\]\((scratchclust/[\w/]+\.py)\) \()(\d+)")
+COUNTED = re.compile(r"(\]\((scratchclust/[\w/]+(?:\.py)?)\) \()([\d,]+)")
 
 
 def with_line_counts(text: str) -> str:
-    """The text with the number of lines that each linked file has now."""
+    """The text with the number of lines that each linked file or folder has now."""
 
     def count(link: re.Match[str]) -> str:
-        n_lines = len((ROOT / link[2]).read_text(encoding="utf-8").splitlines())
-        return f"{link[1]}{n_lines}"
+        path = ROOT / link[2]
+        files = path.glob("*.py") if path.is_dir() else [path]
+        n_lines = sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files)
+        return f"{link[1]}{n_lines:,}"
 
     return COUNTED.sub(count, text)
 
