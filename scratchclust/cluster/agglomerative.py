@@ -31,7 +31,7 @@ above it: that runs on the host in float64.
 import numpy as np
 from jaxtyping import Int, Real
 
-from scratchclust.checks import one_of
+from scratchclust.checks import finite, one_of
 from scratchclust.cluster.agglomerative_parts.merges import Merges, linkage_matrix
 from scratchclust.cluster.agglomerative_parts.metric_distances import metric_distances
 from scratchclust.cluster.agglomerative_parts.neighbor_chain import chain_merges, check_memory
@@ -66,8 +66,7 @@ def agglomerative(
     """
     _check(X, linkage, metric)
     X = np.asarray(X)
-    if not np.isfinite(X).all():
-        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    finite(X)
     exponent = exponent_of(X) if metric in ("euclidean", "manhattan") else 0
     near_one = np.asarray(scaled(X, centre_of(X), exponent)) if exponent else X
     merges = _merges(near_one, linkage, metric)

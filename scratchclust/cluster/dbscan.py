@@ -24,7 +24,7 @@ the definition.
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
-from scratchclust.checks import one_of
+from scratchclust.checks import finite, one_of
 from scratchclust.cluster.dbscan_parts.blocks import block_labels
 from scratchclust.cluster.dbscan_parts.components import NO_CLUSTER
 from scratchclust.cluster.dbscan_parts.given import given_labels
@@ -170,8 +170,7 @@ def _check(
             f"expected min_samples of at least 1 (a point counts itself), got {min_samples}"
         )
     values = np.asarray(X)
-    if not np.isfinite(values).all():
-        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    finite(values)
     if metric == "precomputed" and (X.shape[0] != X.shape[1] or (values < 0).any()):
         raise InputError(
             "expected distances of at least 0 in a square matrix, got the shape "

@@ -38,7 +38,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray, Real
 
 from scratchclust import rows
-from scratchclust.checks import function, one_of, whole
+from scratchclust.checks import finite, function, one_of, whole
 from scratchclust.constants import (
     KERNEL_BYTES,
     KERNEL_ROUNDING_EPS,
@@ -328,8 +328,6 @@ def _check_arguments(X: AnyArray, n_components: int | None, kernel: Any, n_landm
             f"expected n_components to be from 1 to n_samples = {n}, got {n_components}"
         )
     whole(1)("n_landmarks", n_landmarks)
-    xp = np if isinstance(X, np.ndarray) else jnp
-    if not bool(xp.isfinite(X).all()):
-        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    finite(X)
     if not is_double(X) and kernel != "precomputed":
         check_range(X, float(xp.abs(X).max()) ** 2)

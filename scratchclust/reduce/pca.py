@@ -35,6 +35,7 @@ import scipy.sparse.linalg
 from jaxtyping import Float, PRNGKeyArray, Real
 
 from scratchclust import rows
+from scratchclust.checks import finite
 from scratchclust.constants import SIGN_TIE
 from scratchclust.distances import check_range, mean_of
 from scratchclust.errors import InputError
@@ -252,8 +253,7 @@ def _finite_mean(X: AnyArray, n_components: int) -> Float[AnyArray, " d"]:
     with np.errstate(invalid="ignore", over="ignore"):
         mean = mean_of(X)
     if not np.isfinite(np.asarray(mean)).all():
-        if not is_double(X) or not np.isfinite(X).all():
-            raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+        finite(X if is_double(X) else mean, "X")
         _check_range(X, np.inf)
     return mean
 

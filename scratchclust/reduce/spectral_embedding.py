@@ -21,7 +21,7 @@ from jaxtyping import Float, Real
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import eigsh
 
-from scratchclust.checks import one_of
+from scratchclust.checks import finite, one_of
 from scratchclust.constants import (
     AFFINITIES,
     AFFINITY_ASYMMETRY,
@@ -264,8 +264,7 @@ def _check(X: AnyArray, n_components: int, weights: str, affinity: str) -> None:
             f'most {MOST_BYTES:,} are allowed: take "nearest_neighbors", or a sample of the points'
         )
     values = np.asarray(X)
-    if not np.isfinite(values).all():
-        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    finite(values)
     if affinity == "precomputed" and (X.shape[0] != X.shape[1] or values.min() < 0):
         raise InputError(
             f"expected affinities [n n] of at least 0, got shape {list(X.shape)} and the smallest "

@@ -35,7 +35,7 @@ Hierarchical grouping to optimize an objective function, 1963.
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from scratchclust.checks import one_of
+from scratchclust.checks import finite, one_of
 from scratchclust.constants import AGGLOMERATIVE_METRICS, DISTANCE_ASYMMETRY, LINKAGES
 from scratchclust.errors import InputError
 from scratchclust.reference.distances import squared_distances, unit_rows
@@ -150,8 +150,7 @@ def _check(X: Real[np.ndarray, "n d"], linkage: str, metric: str) -> None:
     _check_words(linkage, metric)
     if not len(X):
         raise InputError("expected at least one point, got none")
-    if not np.isfinite(X).all():
-        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    finite(X)
     if metric == "precomputed":
         _check_distances(X)
 

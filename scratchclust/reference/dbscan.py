@@ -31,7 +31,7 @@ from collections import deque
 import numpy as np
 from jaxtyping import Bool, Float, Real
 
-from scratchclust.checks import one_of
+from scratchclust.checks import finite, one_of
 from scratchclust.constants import CHORD_ROUNDING, DBSCAN_METRICS
 from scratchclust.errors import InputError
 from scratchclust.reference.distances import squared_distances, unit_rows
@@ -189,8 +189,7 @@ def _check(
         raise InputError(
             f"expected min_samples of at least 1 (a point counts itself), got {min_samples}"
         )
-    if not np.isfinite(X).all():
-        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    finite(X)
     if metric == "precomputed" and (X.shape[0] != X.shape[1] or (X < 0).any()):
         raise InputError(
             "expected distances of at least 0 in a square matrix, got the shape "

@@ -41,7 +41,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Real
 
-from scratchclust.checks import function, one_of, whole
+from scratchclust.checks import finite, function, one_of, whole
 from scratchclust.constants import (
     KERNEL_BYTES,
     KERNEL_ROUNDING_EPS,
@@ -352,5 +352,4 @@ def _check_arguments(
             f"expected n_components to be from 1 to n_samples = {n}, got {n_components}"
         )
     whole(1)("n_landmarks", n_landmarks)
-    if not np.isfinite(X).all():
-        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    finite(X)

@@ -31,6 +31,7 @@ structure with randomness, 2011, algorithm 4.4 and section 5.
 import numpy as np
 from jaxtyping import Bool, Float, Real
 
+from scratchclust.checks import finite
 from scratchclust.constants import SIGN_TIE
 from scratchclust.errors import InputError
 from scratchclust.results import PCAResult
@@ -182,8 +183,7 @@ def _finite_mean(X: Real[np.ndarray, "n d"], n_components: int) -> Float[np.ndar
         )
     with np.errstate(invalid="ignore"):  # infinity minus infinity, which is what we look for
         mean = X.mean(axis=0)
-    if not np.isfinite(mean).all():
-        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    finite(mean, "X")
     return mean
 
 

@@ -32,7 +32,7 @@ import warnings
 import numpy as np
 from jaxtyping import Float, Real
 
-from scratchclust.checks import one_of
+from scratchclust.checks import finite, one_of
 from scratchclust.constants import (
     AFFINITIES,
     AFFINITY_ASYMMETRY,
@@ -206,8 +206,7 @@ def _check(X: np.ndarray, n_components: int, weights: str, affinity: str) -> Non
     one_of(*AFFINITIES)("affinity", affinity)
     if affinity == "nearest_neighbors":
         return
-    if not np.isfinite(X).all():
-        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    finite(X)
     if affinity == "precomputed" and (X.shape[0] != X.shape[1] or X.min() < 0):
         raise InputError(
             f"expected affinities [n n] of at least 0, got shape {list(X.shape)} and the smallest "

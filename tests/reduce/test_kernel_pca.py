@@ -248,7 +248,8 @@ def test_errors_teach(twin: ModuleType) -> None:
     ):
         twin.kernel_pca(X, n_landmarks=0, **given)
     with pytest.raises(
-        InputError, match="X holds NaN or infinity: leave out or fill those rows first"
+        InputError,
+        match="expected X to be finite, got NaN or infinity: leave out or fill those rows first",
     ):
         twin.kernel_pca(np.where(np.arange(60)[:, None] == 3, np.nan, X), **given)
     with pytest.raises(InputError, match="all points have the same image under the kernel"):

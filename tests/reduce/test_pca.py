@@ -420,9 +420,9 @@ def test_a_second_call_compiles_nothing() -> None:
         (
             np.eye(4, 3) * np.array([1, np.nan, 1]),
             2,
-            "X holds NaN or infinity: leave out or fill those rows first",
+            "expected X to be finite, got NaN or infinity: leave out or fill those rows first",
         ),
-        (np.array([[np.inf], [-np.inf]]), 1, "X holds NaN or infinity"),
+        (np.array([[np.inf], [-np.inf]]), 1, "expected X to be finite, got NaN or infinity"),
     ],
 )
 def test_bad_input_is_refused(twin: ModuleType, X: np.ndarray, q: int, message: str) -> None:

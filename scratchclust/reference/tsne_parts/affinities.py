@@ -7,7 +7,7 @@ Part of `scratchclust/reference/tsne.py`, where they are explained. The fast twi
 import numpy as np
 from jaxtyping import Float, Real
 
-from scratchclust.checks import one_of
+from scratchclust.checks import finite, one_of
 from scratchclust.constants import HALVINGS, LOG_PRECISION_RANGE
 from scratchclust.errors import InputError
 from scratchclust.reference.distances import squared_distances, unit_rows
@@ -31,8 +31,7 @@ def check(X: Real[np.ndarray, "n d"], perplexity: float, metric: str) -> None:
             f"{perplexity:g}: a third of the points is a lot"
         )
     one_of("euclidean", "cosine", "precomputed")("metric", metric)
-    if not np.isfinite(X).all():
-        raise InputError("X holds NaN or infinity: leave out or fill those rows first")
+    finite(X)
     if metric == "precomputed" and X.shape[0] != X.shape[1]:
         raise InputError(f"expected X to be a square distance matrix, got shape {list(X.shape)}")
     if metric == "precomputed" and (X < 0).any():
