@@ -191,7 +191,7 @@ def asked_of_the_host(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many points each call left to the host; a list that grows."""
     asked: list[int] = []
     monkeypatch.setattr(
-        assignment,
+        nearest_centroid,
         "nearest_in_float64",
         lambda X, c: asked.append(len(X)) or float64_on_host.nearest_in_float64(X, c),
     )
