@@ -113,9 +113,6 @@ def weights(sample_weight: Any, name: str = "sample_weight") -> None:
     raise _unexpected(name, expected, found, "a point of weight 0 counts for nothing")
 
 
-check_weights = weights  # its name until now
-
-
 def enough_samples(n_samples: int, n_clusters: int, name: str = "n_clusters") -> None:
     """Refuse more clusters than there are points, in scikit-learn's words.
 

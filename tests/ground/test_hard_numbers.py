@@ -222,7 +222,7 @@ def test_only_ratios_of_weights_decide(twin, weight):
 @TWINS
 def test_infinite_weights(twin):
     X = blobs(0, 5)
-    with pytest.raises(InputError, match="infinite"):
+    with pytest.raises(InputError, match="infinity"):
         twin.lloyd(X, X[:2], sample_weight=np.where(np.arange(len(X)) == 0, np.inf, 1.0))
 
 
