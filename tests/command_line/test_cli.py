@@ -487,6 +487,7 @@ def test_ctrl_c(what: str, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["run.partial"]
 
 
+@pytest.mark.full
 def test_kill_and_resume(tmp_path: Path) -> None:
     process = start("die", tmp_path)
     _, stderr = process.communicate(timeout=60)

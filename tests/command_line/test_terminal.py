@@ -251,6 +251,7 @@ cli.main()
 """
 
 
+@pytest.mark.full
 def test_a_run_is_done_though_the_working_folder_is_gone(tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
     arguments = [
@@ -315,6 +316,7 @@ cli.main()
 """
 
 
+@pytest.mark.full
 def test_a_full_disk_is_told_with_the_file_and_the_cure(tmp_path: Path) -> None:
     arguments = ["run", "pixels", "--data", "digits", "--limit", "40", "--output", "run"]
     shown = subprocess.run(

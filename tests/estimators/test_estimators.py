@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import scratchclust
@@ -58,6 +59,7 @@ OF_POINTS = [estimator for estimator in ALL if estimator.__sklearn_tags__().inpu
 @pytest.mark.filterwarnings("ignore:Number of distinct clusters")
 # the checks ask for one eigenvector alone
 @pytest.mark.filterwarnings("ignore:only 1 of 2 clusters have points")
+@pytest.mark.full
 @parametrize_with_checks(OF_POINTS, expected_failed_checks=expected_failures)
 def test_check_estimator(estimator, check):
     if getattr(check, "func", check).__name__ == "check_array_api_input":
@@ -65,6 +67,23 @@ def test_check_estimator(estimator, check):
             "scikit-learn's array API dispatch is not supported; JAX arrays are tested below"
         )
     check(estimator)
+
+
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+@pytest.mark.parametrize("estimator", OF_POINTS, ids=lambda estimator: type(estimator).__name__)
+@pytest.mark.parametrize(
+    "check",
+    [
+        estimator_checks.check_no_attributes_set_in_init,
+        estimator_checks.check_get_params_invariance,
+        estimator_checks.check_set_params,
+        estimator_checks.check_dict_unchanged,
+        estimator_checks.check_n_features_in,
+        estimator_checks.check_fit2d_1feature,
+    ],
+)
+def test_some_of_the_same_checks_for_the_quick_tier(estimator, check):
+    check(type(estimator).__name__, clone(estimator))
 
 
 def blobs(dtype: str = "float32", n: int = 60, seed: int = 0) -> np.ndarray:
