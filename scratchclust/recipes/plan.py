@@ -106,11 +106,11 @@ class Plan:
         Raises:
             InputError: the message says what to give.
         """
-        if known.n is not None:
-            _check_number(self.source, self.variants, known.n)
         for variant in self.variants:
             _check_n_classes(self, variant, known)
             check_axes(variant, known)
+        if known.n is not None:
+            _check_number(self.source, self.variants, known.n)
 
 
 def plan(recipe: str | Recipe, settings: Settings | None = None) -> Plan:

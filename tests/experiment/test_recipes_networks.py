@@ -39,7 +39,11 @@ pytestmark = pytest.mark.full
 
 WITHOUT_LABELS = [name for name, recipe in RECIPES.items() if not recipe.labels_used]
 WITH_LABELS = [name for name, recipe in RECIPES.items() if recipe.labels_used]
-NO_TRAINING = ("pixels", "pretrained", "graph", "compare")
+NO_TRAINING = [
+    name
+    for name, recipe in RECIPES.items()
+    if not any("epochs" in variant.features.parameters for variant in recipe.variants)
+]
 SETTINGS = {name: Settings(limit=60) for name in NO_TRAINING}  # the others train for one epoch
 SETTINGS["photos"] = Settings(limit=210, epochs=1)  # the 200 axes of kernel PCA
 ELBOW = find("classifier").elbow

@@ -424,6 +424,7 @@ class TestANewOptimizer:
         public = {
             name for name, module in scratchclust.SPECS.items() if module == "train.optimizer_specs"
         }
-        assert public == {spec.__name__ for spec in OPTIMIZERS.values()}
+        entered = {spec.__name__ for spec in OPTIMIZERS.values()}
+        assert public == entered, "SPECS in scratchclust/__init__.py lists them, too"
         assert all(getattr(scratchclust, spec.__name__) is spec for spec in OPTIMIZERS.values())
         assert set(OPTIMIZERS) == {spec.function.__name__ for spec in OPTIMIZERS.values()}
