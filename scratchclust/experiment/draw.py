@@ -67,7 +67,7 @@ def draw_over_k(path: Path, stage: Stage, variant: str) -> None:
     figures.save(figures.name_variant(figures.scan(**scores), variant), path)
 
 
-def colors_as_in(first: Int[np.ndarray, "n"], labels: Int[np.ndarray, "n"]) -> dict[int, int]:
+def colors_as_in(first: Int[np.ndarray, " n"], labels: Int[np.ndarray, " n"]) -> dict[int, int]:
     """Number each cluster's colour: that of the cluster of the first variant with which it shares
     the most.
 
@@ -251,7 +251,7 @@ def _of_neighbors(stage: Stage, result: Result) -> Figure:
 
 
 def _against_labels(
-    true: Int[np.ndarray, "n"], labels: Int[np.ndarray, "n"], names: Any
+    true: Int[np.ndarray, " n"], labels: Int[np.ndarray, " n"], names: Any
 ) -> dict[str, Figure]:
     known = true >= 0
     true = true[known]

@@ -50,7 +50,7 @@ class Fitted(NamedTuple):
 
     pipeline: Pipeline
     X: Float[np.ndarray, "n d"]  # the vectors that were clustered
-    labelings: list[Int[np.ndarray, "n"]]  # of every repetition of the clustering
+    labelings: list[Int[np.ndarray, " n"]]  # of every repetition of the clustering
     seconds: dict[str, float]  # by phase
     watcher: Watcher | None
 
@@ -122,7 +122,7 @@ def fit_variant(
     return Stage(result.to_json(), arrays, fitted.pipeline)
 
 
-def confidence(distances: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n"]:
+def confidence(distances: Float[np.ndarray, " n k"]) -> Float[np.ndarray, " n"]:
     """Measure how clearly a point belongs to its cluster: 1 - d1 / d2, with d1 and d2 its distances
     to the nearest and the second nearest centroid.
 
@@ -135,7 +135,7 @@ def confidence(distances: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n"]:
     return 1 - np.divide(d1, d2, out=np.ones_like(d1), where=d2 > 0)
 
 
-def plane(X: Float[np.ndarray, "n d"], *, seed: int = 0) -> dict[str, Float[np.ndarray, "n"]]:
+def plane(X: Float[np.ndarray, " n d"], *, seed: int = 0) -> dict[str, Float[np.ndarray, " n"]]:
     """Give the first two principal components of X as x and y (y is 0 where there is only one); a
     plane is left as it is.
     """
@@ -247,7 +247,7 @@ def _source(variant: Variant, images: Images) -> Any:
     return images.clustered if variant.blind or images.learned is None else images.learned
 
 
-def _per_image(labels: Int[np.ndarray, "n"], nearness: Nearness) -> dict[str, np.ndarray]:
+def _per_image(labels: Int[np.ndarray, " n"], nearness: Nearness) -> dict[str, np.ndarray]:
     """Labels, and how near and how clearly each point belongs to its cluster: NaN where the method
     does not say.
 
@@ -279,7 +279,7 @@ def _outcome(told: Clustering) -> dict[str, Any]:
     }
 
 
-def _repetitions(fitted: Fitted, labels: Int[np.ndarray, "n"] | None) -> dict[str, Any]:
+def _repetitions(fitted: Fitted, labels: Int[np.ndarray, " n"] | None) -> dict[str, Any]:
     """The fields of a `Result` about repeated clusterings."""
     n = len(fitted.labelings)
     if n == 1:

@@ -50,7 +50,7 @@ class Reconstruction(NamedTuple):
 
 
 def agreement_scores(
-    labels_true: Int[np.ndarray, "n"] | None, labels_pred: Int[np.ndarray, "n"]
+    labels_true: Int[np.ndarray, " n"] | None, labels_pred: Int[np.ndarray, " n"]
 ) -> Agreement:
     """Compare the clusters with the true labels, over the images whose label is known."""
     if labels_true is None or not (labels_true >= 0).any():
@@ -72,9 +72,9 @@ def agreement_scores(
 
 def internal_and_samples(
     X: Float[np.ndarray, "n d"],
-    labels_pred: Int[np.ndarray, "n"],
-    labels_true: Int[np.ndarray, "n"] | None,
-) -> tuple[Internal, Float[np.ndarray, "n"]]:
+    labels_pred: Int[np.ndarray, " n"],
+    labels_true: Int[np.ndarray, " n"] | None,
+) -> tuple[Internal, Float[np.ndarray, " n"]]:
     """Score the clusters by silhouette and Dunn's index, and the true labels as a yardstick, in one
     pass.
 
@@ -98,8 +98,8 @@ def internal_and_samples(
 
 def spread(
     X: Float[np.ndarray, "n d"],
-    labelings: list[Int[np.ndarray, "n"]],
-    labels_true: Int[np.ndarray, "n"] | None,
+    labelings: list[Int[np.ndarray, " n"]],
+    labels_true: Int[np.ndarray, " n"] | None,
 ) -> dict[str, Spread]:
     """Sum up each score over several clusterings of the same points."""
     internal = metrics.internal_scores(X, labelings)
@@ -111,7 +111,7 @@ def spread(
     return {name: _summed_up(np.array(values, float)) for name, values in scores.items()}
 
 
-def _summed_up(values: Float[np.ndarray, "n"]) -> Spread:
+def _summed_up(values: Float[np.ndarray, " n"]) -> Spread:
     return Spread(
         mean=float(values.mean()),
         std=float(values.std(ddof=1)),
@@ -155,7 +155,7 @@ def training_scores(features: Any, dataset: Any) -> Reconstruction:
     )
 
 
-def _squared_errors(drawn: np.ndarray, originals: np.ndarray) -> Float[np.ndarray, "n"]:
+def _squared_errors(drawn: np.ndarray, originals: np.ndarray) -> Float[np.ndarray, " n"]:
     """The mean squared error per pixel of each image."""
     errors = []
     for begin in range(0, len(drawn), 1000):
@@ -190,5 +190,5 @@ def applied_scores(pipeline: Any, dataset: Any) -> AppliedResult:
     return AppliedResult(**known)
 
 
-def _standard_error(values: Float[np.ndarray, "n"]) -> float:
+def _standard_error(values: Float[np.ndarray, " n"]) -> float:
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0

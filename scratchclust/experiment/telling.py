@@ -18,7 +18,7 @@ History = Mapping[str, list[Any]]  # of a training: each term of the loss, by ep
 class Clustering(NamedTuple):
     """What a fitted clustering says of its outcome."""
 
-    labels: Int[np.ndarray, "n"]
+    labels: Int[np.ndarray, " n"]
     n_clusters: int
     inertia: float | None
     n_iter: int | None
@@ -29,7 +29,7 @@ class Clustering(NamedTuple):
     n_neighbors: int | None
     n_connected_components: int | None
     history: dict[str, np.ndarray]  # of "inertia" and "n_moved" those that it has, by iteration
-    k_distances: Float[np.ndarray, "n"] | None
+    k_distances: Float[np.ndarray, " n"] | None
     centroids: Float[np.ndarray, "k d"] | None
 
 

@@ -29,11 +29,11 @@ class ClusterMatching(NamedTuple):
     """The best one-to-one matching of clusters to classes, laid out for a confusion matrix."""
 
     contingency: Int[np.ndarray, "n_classes n_clusters"]  # the columns in the order of `clusters`
-    classes: Shaped[np.ndarray, "n_classes"]  # sorted
+    classes: Shaped[np.ndarray, " n_classes"]  # sorted
     # by matched class; then those without one, by size; noise last
-    clusters: Shaped[np.ndarray, "n_clusters"]
+    clusters: Shaped[np.ndarray, " n_clusters"]
     # row matched to each column, -1 where there is none
-    matched_class: Int[np.ndarray, "n_clusters"]
+    matched_class: Int[np.ndarray, " n_clusters"]
 
 
 def contingency_matrix(
@@ -191,12 +191,12 @@ def v_measure_score(labels_true: Labels, labels_pred: Labels, *, beta: float = 1
     return (1 + beta) * h * c / denominator if denominator else 0.0
 
 
-def _pairs(sizes: Int[np.ndarray, "m"]) -> int:
+def _pairs(sizes: Int[np.ndarray, " m"]) -> int:
     """The unordered pairs within groups of these sizes: 64 bits hold those of 3 billion points."""
     return int((sizes * (sizes - 1) // 2).sum())
 
 
-def _entropy(sizes: Int[np.ndarray, "m"]) -> float:
+def _entropy(sizes: Int[np.ndarray, " m"]) -> float:
     """H = -sum_i p_i log p_i with p_i = sizes_i / n, in nats."""
     p = sizes / sizes.sum()
     return float(-(p * np.log(p)).sum())

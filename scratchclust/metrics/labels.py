@@ -62,7 +62,7 @@ def cluster_sizes(labeling: Labeling) -> np.ndarray:
     return np.bincount(labeling.codes[labeling.codes >= 0], minlength=labeling.n_clusters)
 
 
-def as_labels(labels: Labels, name: str) -> Shaped[np.ndarray, "n"]:
+def as_labels(labels: Labels, name: str) -> Shaped[np.ndarray, " n"]:
     """The labels as an array of integers or strings.
 
     Raises:

@@ -17,32 +17,32 @@ from scratchclust.metrics.labels import NOISE, Labels, as_labels
 class CrossTable(NamedTuple):
     """The non-empty cells of the table classes x clusters, in row order."""
 
-    classes: Shaped[np.ndarray, "n_classes"]  # the names of the rows, sorted
+    classes: Shaped[np.ndarray, " n_classes"]  # the names of the rows, sorted
     # the names of the columns, sorted; noise, if any, is one of them
-    clusters: Shaped[np.ndarray, "n_clusters"]
-    rows: Int[np.ndarray, "n_cells"]  # i of each cell
-    columns: Int[np.ndarray, "n_cells"]  # j of each cell
-    counts: Int[np.ndarray, "n_cells"]  # n_ij > 0 of each cell
+    clusters: Shaped[np.ndarray, " n_clusters"]
+    rows: Int[np.ndarray, " n_cells"]  # i of each cell
+    columns: Int[np.ndarray, " n_cells"]  # j of each cell
+    counts: Int[np.ndarray, " n_cells"]  # n_ij > 0 of each cell
 
     @property
-    def class_sizes(self) -> Int[np.ndarray, "n_classes"]:
+    def class_sizes(self) -> Int[np.ndarray, " n_classes"]:
         """a_i, the points of each class."""
         return _sums(self.rows, self.counts, len(self.classes))
 
     @property
-    def cluster_sizes(self) -> Int[np.ndarray, "n_clusters"]:
+    def cluster_sizes(self) -> Int[np.ndarray, " n_clusters"]:
         """b_j, the points of each cluster."""
         return _sums(self.columns, self.counts, len(self.clusters))
 
     @property
-    def majorities(self) -> Int[np.ndarray, "n_clusters"]:
+    def majorities(self) -> Int[np.ndarray, " n_clusters"]:
         """max_i n_ij of each cluster."""
         majorities = np.zeros(len(self.clusters), dtype=np.int64)
         np.maximum.at(majorities, self.columns, self.counts)
         return majorities
 
     @property
-    def is_noise(self) -> Bool[np.ndarray, "n_clusters"]:
+    def is_noise(self) -> Bool[np.ndarray, " n_clusters"]:
         """Which of the clusters is noise: at most one."""
         if self.clusters.dtype.kind != "i":  # no unsigned number and no string is -1
             return np.zeros(len(self.clusters), dtype=bool)
@@ -86,8 +86,8 @@ def cross_table(labels_true: Labels, labels_pred: Labels) -> CrossTable:
 
 
 def _sums(
-    groups: Int[np.ndarray, "n_cells"], counts: Int[np.ndarray, "n_cells"], n: int
-) -> Int[np.ndarray, "n_groups"]:
+    groups: Int[np.ndarray, " n_cells"], counts: Int[np.ndarray, " n_cells"], n: int
+) -> Int[np.ndarray, " n_groups"]:
     sums = np.zeros(n, dtype=np.int64)
     np.add.at(sums, groups, counts)
     return sums

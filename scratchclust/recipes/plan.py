@@ -106,11 +106,11 @@ class Plan:
         Raises:
             InputError: the message says what to give.
         """
+        if known.n is not None:
+            _check_number(self.source, self.variants, known.n)
         for variant in self.variants:
             _check_n_classes(self, variant, known)
             check_axes(variant, known)
-        if known.n is not None:
-            _check_number(self.source, self.variants, known.n)
 
 
 def plan(recipe: str | Recipe, settings: Settings | None = None) -> Plan:
@@ -334,10 +334,14 @@ def _check_number(source: Source, variants: tuple[Variant, ...], n: int) -> None
     needed = max((need for variant in variants for need in needs(variant)), key=lambda it: it.n)
     if n >= needed.n:
         return
-    cure = f"for {needed.purpose}: give {needed.n} or more"
+    enough = f"give {needed.n} or more"
     if source.limit is not None and source.limit < needed.n:
-        raise InputError(f"limit={source.limit} leaves too few images {cure}")
-    raise InputError(f"{source.name} has {n} images, too few {cure}")
+        raise InputError(
+            f"limit={source.limit} leaves too few images for {needed.purpose}: {enough}"
+        )
+    raise InputError(
+        f"{source.name} has {n} images, too few for {needed.purpose}: ask for less, or {enough}"
+    )
 
 
 def _check_n_classes(planned: Plan, variant: Variant, known: Known) -> None:

@@ -74,7 +74,7 @@ def label_histograms(
     return figure
 
 
-def _label_bars(ax: Axes, column: Integer[np.ndarray, "n_classes"], title: str) -> None:
+def _label_bars(ax: Axes, column: Integer[np.ndarray, " n_classes"], title: str) -> None:
     colors = [ACCENT if count == column.max() and count else NOISE_COLOR for count in column]
     ax.barh(np.arange(len(column)), column, height=0.8, color=colors)
     ax.set_title(title)

@@ -39,7 +39,7 @@ HIGHEST = 2.0
 @styled
 def random_images(
     images: Num[Any, "n h w c"],
-    labels: Integer[Any, "n"],
+    labels: Integer[Any, " n"],
     *,
     rng: np.random.Generator,
     n_images: int = 100,
@@ -118,7 +118,7 @@ def tile_gap(height: int, width: int) -> int:
 @styled
 def centroid_images(
     centroids: Float[Any, "k h w c"],
-    counts: Integer[Any, "k"] | Sequence[int] | None = None,
+    counts: Integer[Any, " k"] | Sequence[int] | None = None,
     *,
     title: str | None = None,
 ) -> Figure:

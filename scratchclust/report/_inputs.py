@@ -51,7 +51,7 @@ def check_counts(contingency: Any) -> Integer[np.ndarray, "n_classes n_clusters"
     return counts
 
 
-def check_labels(labels: Any, n_rows: int, rows: str) -> Integer[np.ndarray, "n"]:
+def check_labels(labels: Any, n_rows: int, rows: str) -> Integer[np.ndarray, " n"]:
     """Cluster labels, one for each of `n_rows` `rows` (a word for the message)."""
     array = np.asarray(labels)
     if array.shape != (n_rows,):
@@ -130,7 +130,7 @@ def to_bytes(images: np.ndarray) -> UInt8[np.ndarray, "..."]:
     return np.rint(255 * np.clip(np.nan_to_num(images, nan=0.0), 0, 1)).astype(np.uint8)
 
 
-def check_curve(values: Any, name: str, length: int | None = None) -> Float[np.ndarray, "m"]:
+def check_curve(values: Any, name: str, length: int | None = None) -> Float[np.ndarray, " m"]:
     """Numbers as float64, None as NaN (a gap in the line); of a given length where one is given."""
     try:
         # NumPy turns None into NaN when it is told the dtype.

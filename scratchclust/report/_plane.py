@@ -41,7 +41,7 @@ FRAME = 4  # pixels: three of the cluster's colour and a white one
 @styled
 def embedding(
     points: Float[Any, "n 2"],
-    labels: Integer[Any, "n"],
+    labels: Integer[Any, " n"],
     images: Num[Any, "n h w c"] | None = None,
     *,
     rng: np.random.Generator,
@@ -105,8 +105,8 @@ def embedding(
 
 
 def _each_cluster_first(
-    order: Integer[np.ndarray, "n"], labels: Integer[np.ndarray, "n"]
-) -> Integer[np.ndarray, "n"]:
+    order: Integer[np.ndarray, " n"], labels: Integer[np.ndarray, " n"]
+) -> Integer[np.ndarray, " n"]:
     """The order with the first point of each cluster at its head, the smallest cluster first."""
     clusters, first, sizes = np.unique(labels[order], return_index=True, return_counts=True)
     head = first[np.lexsort((clusters, sizes))]
@@ -115,10 +115,10 @@ def _each_cluster_first(
 
 def _find_hidden(
     points: Float[np.ndarray, "n 2"],
-    labels: Integer[np.ndarray, "n"],
-    chosen: Integer[np.ndarray, "m"],
+    labels: Integer[np.ndarray, " n"],
+    chosen: Integer[np.ndarray, " m"],
     side: float,
-) -> Integer[np.ndarray, "h"]:
+) -> Integer[np.ndarray, " h"]:
     """The points of clusters that have no thumbnail and lie below others altogether."""
     without = np.flatnonzero(~np.isin(labels, labels[chosen]))
     covered = np.zeros(len(points), bool)
@@ -134,7 +134,7 @@ def _thumbnail_side(span: Float[np.ndarray, "2"], n_images: int) -> float:
     return float(span.max()) / across if span.max() > 0 else 1.0
 
 
-def thin(points: Float[np.ndarray, "n 2"], side: float, n_max: int) -> Integer[np.ndarray, "m"]:
+def thin(points: Float[np.ndarray, " n 2"], side: float, n_max: int) -> Integer[np.ndarray, " m"]:
     """Take points in order, at most `n_max`, without those whose square would overlap one taken.
 
     Only the first 25 n_max points are candidates, which bounds the time for very many points.
@@ -199,7 +199,7 @@ def frame(
 
 
 def _cluster_legend(
-    figure: Figure, labels: Integer[np.ndarray, "n"], colors: Mapping[int, int] | None
+    figure: Figure, labels: Integer[np.ndarray, " n"], colors: Mapping[int, int] | None
 ) -> None:
     """A dot, a name and a size for each cluster; none where colours come round again."""
     present = present_clusters(labels)
@@ -216,7 +216,7 @@ def _cluster_legend(
 @styled
 def plane_steps(
     X: Float[Any, "n 2"],
-    steps: Sequence[tuple[str, Float[Any, "_ 2"], Integer[Any, "n"] | None]],
+    steps: Sequence[tuple[str, Float[Any, " _ 2"], Integer[Any, " n"] | None]],
     *,
     columns: int = 3,
     paths: bool = True,
@@ -264,7 +264,7 @@ def plane_steps(
     return figure
 
 
-def _plane(ax: Axes, X: Float[np.ndarray, "n 2"], labels: Integer[Any, "n"] | None) -> None:
+def _plane(ax: Axes, X: Float[np.ndarray, " n 2"], labels: Integer[Any, " n"] | None) -> None:
     colors: Any = NOISE_COLOR
     if labels is not None:
         colors = [cluster_color(label) for label in check_labels(labels, len(X), "points").tolist()]

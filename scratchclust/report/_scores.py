@@ -33,7 +33,7 @@ Numbers = Sequence[Any] | Float[Any, "m"] | Integer[Any, "m"]
 
 @styled
 def scan(
-    n_clusters: Sequence[int] | Integer[Any, "m"],
+    n_clusters: Sequence[int] | Integer[Any, " m"],
     inertia: Numbers | None,
     silhouette: Numbers | None = None,
     dunn: Numbers | None = None,
@@ -193,7 +193,7 @@ def _logarithmic(ax: Axes, ratio: float) -> None:
         ax.yaxis.set_minor_locator(NullLocator())
 
 
-def _history(ax: Axes, curve: Float[np.ndarray, "m"], label: str, color: str) -> None:
+def _history(ax: Axes, curve: Float[np.ndarray, " m"], label: str, color: str) -> None:
     ax.plot(
         np.arange(1, len(curve) + 1), curve, color=color, label=label, marker="o", markersize=2.5
     )

@@ -18,8 +18,8 @@ LABEL_HEIGHT = 0.15  # inches from one name to the next
 
 @styled
 def silhouette_plot(
-    silhouette_samples: Float[Any, "n"],
-    labels: Integer[Any, "n"],
+    silhouette_samples: Float[Any, " n"],
+    labels: Integer[Any, " n"],
     *,
     colors: Mapping[int, int] | None = None,
 ) -> Figure:
@@ -72,7 +72,7 @@ def silhouette_plot(
     return figure
 
 
-def _places(counts: Integer[np.ndarray, "k"], gap: int, least: float) -> Float[np.ndarray, "k"]:
+def _places(counts: Integer[np.ndarray, " k"], gap: int, least: float) -> Float[np.ndarray, " k"]:
     """The room of each cluster: its images and a gap, at least this share of all, for its name."""
     places = counts + float(gap)
     if least * len(counts) >= 1:
@@ -82,7 +82,7 @@ def _places(counts: Integer[np.ndarray, "k"], gap: int, least: float) -> Float[n
     return places
 
 
-def _apart(places: Float[np.ndarray, "m"], least: float) -> list[int]:
+def _apart(places: Float[np.ndarray, " m"], least: float) -> list[int]:
     """Which of ascending places to name, so that no two names are nearer than `least`."""
     chosen = [0]
     for i, place in enumerate(places):
@@ -91,7 +91,7 @@ def _apart(places: Float[np.ndarray, "m"], least: float) -> list[int]:
     return chosen
 
 
-def _check_silhouettes(samples: Float[np.ndarray, "n"]) -> None:
+def _check_silhouettes(samples: Float[np.ndarray, " n"]) -> None:
     if len(samples) == 0:
         raise InputError(
             "expected at least one image in a cluster, got only noise (-1): there is no "
@@ -104,7 +104,7 @@ def _check_silhouettes(samples: Float[np.ndarray, "n"]) -> None:
         )
 
 
-def _blade(ax: Axes, values: Float[np.ndarray, "n"], start: float, color: str) -> None:
+def _blade(ax: Axes, values: Float[np.ndarray, " n"], start: float, color: str) -> None:
     # Each value is one unit high, so that a cluster of one image shows too.
     edges = start + np.arange(len(values) + 1)
     ax.fill_betweenx(edges, np.append(values, values[-1]), step="post", color=color, linewidth=0.3)

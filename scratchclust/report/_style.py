@@ -170,12 +170,12 @@ def color_number(label: int, numbers: Mapping[int, int] | None) -> int:
     return numbers[label] if numbers is not None and label in numbers else label
 
 
-def present_clusters(labels: Integer[np.ndarray, "n"]) -> list[int]:
+def present_clusters(labels: Integer[np.ndarray, " n"]) -> list[int]:
     """The labels that occur, in order, noise (-1) last."""
     return sorted(np.unique(labels).tolist(), key=lambda label: (label < 0, label))
 
 
-def largest_clusters(labels: Integer[np.ndarray, "n"]) -> tuple[list[int], str]:
+def largest_clusters(labels: Integer[np.ndarray, " n"]) -> tuple[list[int], str]:
     """`present_clusters`, of more than `MOST_PANELS` the largest, and what a title says of that."""
     present = present_clusters(labels)
     if len(present) <= MOST_PANELS:

@@ -38,7 +38,7 @@ class Batch(NamedTuple):
 Loss = Callable[[Any, Batch, Any], tuple[Scalar, Terms]]
 
 
-def mse(images: Float[Array, "n *shape"], reconstructions: Float[Array, "n *shape"]) -> Scalar:
+def mse(images: Float[Array, " n *shape"], reconstructions: Float[Array, " n *shape"]) -> Scalar:
     """The squared error of an image: 1/n sum_i sum_p (x_ip - y_ip)^2, over pixels p and channels.
 
     What other programs print as the MSE, the mean over everything, is this divided by the pixels
@@ -50,7 +50,7 @@ def mse(images: Float[Array, "n *shape"], reconstructions: Float[Array, "n *shap
 
 
 def gaussian_cross_entropy(
-    images: Float[Array, "n *shape"], means: Float[Array, "n *shape"]
+    images: Float[Array, " n *shape"], means: Float[Array, " n *shape"]
 ) -> Scalar:
     """-log N(x; y, 1), in nats per image: mse / 2 + D log(2 pi) / 2 with D pixels and channels.
 
@@ -63,7 +63,7 @@ def gaussian_cross_entropy(
 
 
 def bernoulli_cross_entropy(
-    images: Float[Array, "n *shape"], logits: Float[Array, "n *shape"]
+    images: Float[Array, " n *shape"], logits: Float[Array, " n *shape"]
 ) -> Scalar:
     """-log Bernoulli(x; sigmoid(l)), in nats per image, for pixels in [0, 1].
 
@@ -82,7 +82,7 @@ def bernoulli_cross_entropy(
     return _per_image(jax.nn.softplus(logits) - images * logits)
 
 
-def gaussian_kl(mean: Float[Array, "n *latent"], log_var: Float[Array, "n *latent"]) -> Scalar:
+def gaussian_kl(mean: Float[Array, " n *latent"], log_var: Float[Array, " n *latent"]) -> Scalar:
     """KL(N(mean, exp(log_var)) || N(0, 1)), in nats per image.
 
         1/n sum_i sum_j (exp(log_var_ij) + mean_ij^2 - 1 - log_var_ij) / 2
@@ -97,10 +97,10 @@ def gaussian_kl(mean: Float[Array, "n *latent"], log_var: Float[Array, "n *laten
 
 
 def elbo(
-    images: Float[Array, "n *shape"],
-    logits: Float[Array, "n *shape"],
-    mean: Float[Array, "n *latent"],
-    log_var: Float[Array, "n *latent"],
+    images: Float[Array, " n *shape"],
+    logits: Float[Array, " n *shape"],
+    mean: Float[Array, " n *latent"],
+    log_var: Float[Array, " n *latent"],
     *,
     likelihood: str = "bernoulli",
     beta: float = 1.0,

@@ -317,10 +317,11 @@ def test_every_estimator_is_in_the_tables() -> None:
     clusterings |= {"GaussianMixture"}  # which scikit-learn calls a density
     features = {name for name in ESTIMATORS if name.endswith("Features")}
     reductions = {reduction.estimator for reduction in REDUCTIONS} - {None}
-    assert set(NAMES) == clusterings
-    assert set(FEATURES) == features
-    assert reductions == set(ESTIMATORS) - clusterings - features
-    assert reductions == set(NEEDS) == set(LARGEST_AXES)
+    assert set(NAMES) == clusterings, "METHODS in recipes/words.py has a row for each"
+    assert set(FEATURES) == features, "FEATURES in recipes/lengths.py has a row for each"
+    others = set(ESTIMATORS) - clusterings - features
+    assert reductions == others, "REDUCTIONS in recipes/words.py has a row for each"
+    assert set(NEEDS) == set(LARGEST_AXES) == others, "as the tables of recipes/lengths.py have"
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.word)

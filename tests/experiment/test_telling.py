@@ -22,7 +22,7 @@ from scratchclust.experiment.telling import (
 
 PACKAGE = Path(scratchclust.__file__).parent
 INNER = ("__name__", "__class__", "__dict__")
-ROOMS = ("experiment", "recipes", "runs")
+ROOMS = ("experiment", "runs")  # recipes/ may not even know that there are estimators
 FILES = sorted(path for room in ROOMS for path in (PACKAGE / room).rglob("*.py"))
 X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 IMAGES = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1)).astype(np.uint8)

@@ -41,6 +41,14 @@ def test_every_method_of_clustering_and_every_reduction_is_a_word():
     assert doors <= named
 
 
+def test_every_clustering_has_its_tests_its_benchmark_and_its_line():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in {scratchclust.ESTIMATORS[method.estimator] for method in METHODS} - {"spectral"}:
+        assert (ROOT / "tests" / "cluster" / f"test_{name}.py").exists()
+        assert (ROOT / "benchmarks" / f"bench_{name}.py").exists()
+        assert f"(scratchclust/cluster/{name}.py)" in readme
+
+
 def test_every_recipe_is_a_file_and_stands_in_the_readme():
     files = {path.stem for path in (PACKAGE / "recipes" / "catalogue").glob("[!_]*.py")}
     assert {name.replace("-", "_") for name in RECIPES} == files
