@@ -330,4 +330,4 @@ def _check_arguments(X: AnyArray, n_components: int | None, kernel: Any, n_landm
     whole(1)("n_landmarks", n_landmarks)
     finite(X)
     if not is_double(X) and kernel != "precomputed":
-        check_range(X, float(xp.abs(X).max()) ** 2)
+        check_range(X, float(abs(X).max()) ** 2)
