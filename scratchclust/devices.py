@@ -82,7 +82,7 @@ def use_device(device: str | None) -> None:
     if found != device:
         nvidia = 'for an NVIDIA GPU, pip install -e ".[cuda]" in the checkout'
         cure = nvidia if device == "gpu" else "see JAX's installation guide"
-        raise InputError(f"JAX finds no {device} here: {cure}, or leave --device out")
+        raise InputError(f"JAX finds no {device} here: {cure}, or leave device= out")
 
 
 def keep_compiled_programs() -> None:

@@ -3,7 +3,7 @@
     DIR.partial/   while the run works: a lock, log.txt, and stages/ with what is finished of it
     DIR/           when it is complete: metrics.json, assignments.csv, figures/, model/, log.txt
 
-`folder` has the life cycle, `stages` what --resume keeps, `records` what a complete run holds,
+`folder` has the life cycle, `stages` what a resumed run keeps, `records` what a complete run holds,
 `result` the form of its metrics.json, `loading` the way back (`scratchclust.runs.load(folder)`),
 `environment` what the run was made with.
 """

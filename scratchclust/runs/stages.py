@@ -1,4 +1,4 @@
-"""Stages: the finished parts of a run's work, which --resume keeps.
+"""Stages: the finished parts of a run's work, which a resumed run keeps.
 
 A stage is a folder below DIR.partial/stages with a fitted pipeline (safetensors and JSON), its
 scores and arrays, and stage.json: the fingerprint of the configuration that made it, and the
