@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from scratchclust.constants import LINKAGES
 from scratchclust.errors import InputError
 from scratchclust.recipes.recipe import Step, Variant
-
-LINKAGES = ("ward", "complete", "average", "single")
 
 
 @dataclass(frozen=True)
