@@ -13,7 +13,7 @@ from scratchclust.runs.folder import RunFolder, slug, working
 from scratchclust.runs.loading import Run, load, read_metrics
 from scratchclust.runs.records import write_assignments, write_metrics, write_model
 from scratchclust.runs.result import Record
-from scratchclust.runs.stages import Stage, fingerprint, load_stage, save_stage
+from scratchclust.runs.stages import Stage, load_stage, save_stage
 
 __all__ = [
     "Record",
@@ -21,7 +21,6 @@ __all__ = [
     "RunFolder",
     "Stage",
     "environment",
-    "fingerprint",
     "load",
     "load_stage",
     "read_metrics",

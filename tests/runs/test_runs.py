@@ -190,7 +190,7 @@ def test_names_that_are_no_text_are_written_so_that_they_can_be_read(tmp_path: P
     assert "caf\\udce9.png" in (tmp_path / "assignments.csv").read_text(encoding="utf-8")
     files.write_json(tmp_path / "a.json", {"command": name})
     assert json.loads((tmp_path / "a.json").read_bytes()) == {"command": name}
-    assert runs.fingerprint({"data": name}) != runs.fingerprint({"data": "caf"})
+    assert files.sha256_of_json({"data": name}) != files.sha256_of_json({"data": "caf"})
 
 
 def test_existing_partial_is_refused_with_both_ways_out(tmp_path: Path) -> None:
