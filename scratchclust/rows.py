@@ -73,9 +73,14 @@ def mesh() -> Mesh:
     return Mesh(np.array(_devices.get() or jax.local_devices()), (AXIS,))
 
 
+def all_devices() -> list[jax.Device]:  # pyright: ignore[reportInvalidTypeForm]
+    """The devices of the mesh, in its order."""
+    return list(mesh().devices.flat)
+
+
 def first_device() -> jax.Device:  # pyright: ignore[reportInvalidTypeForm]
     """The first device of the mesh: where what is not spread lives."""
-    return mesh().devices.flat[0]
+    return all_devices()[0]
 
 
 def platform() -> str:
@@ -92,7 +97,7 @@ def worthwhile(n_elements: int) -> list[jax.Device]:  # pyright: ignore[reportIn
     """The devices for many passes over so many elements: one alone where joining the sums of
     several takes longer.
     """
-    return list(mesh().devices.flat)[: 1 if n_elements < ALONE else None]
+    return all_devices()[: 1 if n_elements < ALONE else None]
 
 
 @jax.tree_util.register_dataclass
