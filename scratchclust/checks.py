@@ -272,6 +272,5 @@ flag = Rule("True or False", _as_bool)
 array = that_is("an array", _is_array)
 function = that_is("a function", callable)
 path = that_is("a path", lambda value: isinstance(value, str | os.PathLike))
-anything = that_is("anything", lambda value: True)  # checked where more is known of it
 verbosity = Rule("a whole number of at least 0", _as_verbosity)
 seed = Rule("None, a whole number from 0 to 4294967295 or a numpy.random.RandomState", _as_seed)

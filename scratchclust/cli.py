@@ -56,8 +56,8 @@ def _explain(error: BaseException) -> int:
 
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 0
-    code = getattr(error, "exit_code", None)
     # typer's own errors, by their looks: the classes moved with versions
+    code = getattr(error, "exit_code", None)
     usage = getattr(error, "format_message", None)
     if isinstance(error, InputError):
         _say(_in_options(str(error)))

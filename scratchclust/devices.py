@@ -1,4 +1,4 @@
-"""Sets JAX up for a program that is ours alone, as the command line is: the device, all cores,
+"""JAX set up for a program that is ours alone, as the command line is: the device, all cores,
 compiled programs kept.
 
 These are settings of the whole process that come before the first use of JAX, so the library itself
@@ -61,11 +61,11 @@ def _keep_memory() -> None:
 
 
 def use_device(device: str | None) -> None:
-    """Computes on "cpu", "gpu" or "tpu" (None: what JAX prefers), with one XLA device for each CPU
+    """Compute on "cpu", "gpu" or "tpu" (None: what JAX prefers), with one XLA device for each CPU
     core.
 
     Raises:
-        InputError: if there is no such device here.
+        InputError: there is no such device here.
     """
     import jax
 
@@ -82,11 +82,11 @@ def use_device(device: str | None) -> None:
     if found != device:
         nvidia = 'for an NVIDIA GPU, pip install -e ".[cuda]" in the checkout'
         cure = nvidia if device == "gpu" else "see JAX's installation guide"
-        raise InputError(f"JAX finds no {device} here: {cure}, or leave --device out")
+        raise InputError(f"JAX finds no {device} here: {cure}, or leave device= out")
 
 
 def keep_compiled_programs() -> None:
-    """Keeps what XLA compiles in the user's own cache folder: the next run of the same shapes need
+    """Keep what XLA compiles in the user's own cache folder: the next run of the same shapes need
     not compile again.
 
     Not in SCRATCHCLUST_CACHE, which people may share: these are programs. Whatever goes wrong with
@@ -118,7 +118,7 @@ def keep_compiled_programs() -> None:
 
 
 def _drop_the_oldest(folder: Path) -> None:
-    """Deletes the oldest files beyond KEPT_BYTES.
+    """Delete the oldest files beyond KEPT_BYTES.
 
     JAX can limit the folder itself, but then keeps nothing more once a process was killed between
     two of its writes.

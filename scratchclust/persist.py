@@ -100,7 +100,8 @@ def load(path: str | Path) -> Any:
         )
     try:
         manifest = json.loads((path / MANIFEST).read_bytes())
-        schema, digests = manifest["schema"], dict(manifest["sha256"])
+        schema = manifest["schema"]
+        digests = dict(manifest["sha256"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path / MANIFEST} is damaged: restore it from a backup, or save the model again"

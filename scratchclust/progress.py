@@ -14,7 +14,7 @@ class Progress(NamedTuple):
     share: float = 1.0  # of the present unit that is finished, in (0, 1]
     images_per_second: float | None = None  # None until it is known
     seconds_left: float | None = None  # at this pace
-    part: str = ""  # of several like pieces of work, which: "class 5, "
+    part: str = ""  # before the unit, of which work this is: "class 5: ", "t-SNE, "
 
     def __str__(self) -> str:
         """Such as "epoch 3 of 10: loss 21.32, 4,512 images/s, 40 s left"."""

@@ -42,7 +42,8 @@ MAX_BLOCK_ELEMENTS = {"cpu": 2**18}
 MIN_PART = 2**20  # elements that are worth a thread
 # elements below which one device is faster than several, where many short steps follow each other
 ALONE = 2**20
-MAX_BLOCK_ELSEWHERE, MAX_BLOCK_ELEMENTS_ELSEWHERE = 2**16, 2**26
+MAX_BLOCK_ELSEWHERE = 2**16
+MAX_BLOCK_ELEMENTS_ELSEWHERE = 2**26
 
 # What one compiled call may last, so that Ctrl-C ends the program and progress shows: none can be
 # interrupted. By cost where that is known before: about 100 GFLOP/s of a CPU's core make this a
@@ -72,9 +73,14 @@ def mesh() -> Mesh:
     return Mesh(np.array(_devices.get() or jax.local_devices()), (AXIS,))
 
 
+def all_devices() -> list[jax.Device]:  # pyright: ignore[reportInvalidTypeForm]
+    """The devices of the mesh, in its order."""
+    return list(mesh().devices.flat)
+
+
 def first_device() -> jax.Device:  # pyright: ignore[reportInvalidTypeForm]
     """The first device of the mesh: where what is not spread lives."""
-    return mesh().devices.flat[0]
+    return all_devices()[0]
 
 
 def platform() -> str:
@@ -91,7 +97,7 @@ def worthwhile(n_elements: int) -> list[jax.Device]:  # pyright: ignore[reportIn
     """The devices for many passes over so many elements: one alone where joining the sums of
     several takes longer.
     """
-    return list(mesh().devices.flat)[: 1 if n_elements < ALONE else None]
+    return all_devices()[: 1 if n_elements < ALONE else None]
 
 
 @jax.tree_util.register_dataclass
@@ -99,9 +105,8 @@ def worthwhile(n_elements: int) -> list[jax.Device]:  # pyright: ignore[reportIn
 class Rows:
     """Arrays with one entry a row, cut into blocks that are spread over the mesh."""
 
-    arrays: tuple[
-        Any, ...
-    ]  # JAX arrays (and what JAX puts in their place), [n_blocks block ...], sharded by blocks
+    # JAX arrays (and what JAX puts in their place), [n_blocks block ...], sharded by blocks
+    arrays: tuple[Any, ...]
     mesh: Mesh = field(metadata={"static": True})
 
     def beside(self, *more: Any) -> "Rows":
@@ -234,7 +239,8 @@ def split(
     if offset is None:
         filled[: len(X)] = X
     else:
-        shift, shifted = np.asarray(offset).astype(offset_type(X)), filled[: len(X)]
+        shift = np.asarray(offset).astype(offset_type(X))
+        shifted = filled[: len(X)]
         _in_threads(
             lambda part: _subtract(
                 X[part], shift, None if group is None else group[part], shifted[part]
@@ -310,8 +316,7 @@ def join(blocks: jax.Array, n: int) -> jax.Array:
     if not blocks.is_fully_addressable:
         raise InputError(
             "expected blocks on devices of this process, got some that only other processes can "
-            "read: "
-            "use rows.on(jax.local_devices())"
+            "read: use rows.on(jax.local_devices())"
         )
     device = blocks.sharding.mesh.devices.flat[0]  # pyright: ignore[reportAttributeAccessIssue]
     shape = blocks.shape[0] * blocks.shape[1], *blocks.shape[2:]
@@ -357,7 +362,8 @@ def map_sum(f: Callable[..., tuple[Any, Any]], rows: Rows, *shared: Any) -> tupl
         total, kept = jax.lax.scan(step, zeros, arrays)
         return jax.lax.psum(total, AXIS), kept
 
-    spread, whole = PartitionSpec(AXIS), PartitionSpec()
+    spread = PartitionSpec(AXIS)
+    whole = PartitionSpec()
     run = jax.shard_map(
         on_one_device,
         mesh=rows.mesh,
@@ -431,7 +437,8 @@ def take(blocks: jax.Array, index: tuple[jax.Array, ...], mesh: Mesh) -> jax.Arr
         found = part[(jnp.clip(local, 0, len(part) - 1), *index[1:])]
         return jax.lax.psum(jnp.where(mine.reshape(-1, *[1] * (found.ndim - 1)), found, 0), AXIS)
 
-    spread, whole = PartitionSpec(AXIS), PartitionSpec()
+    spread = PartitionSpec(AXIS)
+    whole = PartitionSpec()
     run = jax.shard_map(
         on_one_device, mesh=mesh, in_specs=(spread, whole), out_specs=whole, check_vma=False
     )

@@ -3,8 +3,8 @@ the mathematics is explained.
 
 Each type is one object in the table `TYPES`; nothing else asks which type it is. The steps of the
 definition stand here under the same names, in the same order; beside `covariances`, which is made
-of sums over the points, a type says how a pass over a block of points (`gaussian_mixture_parts/
-steps.py`) finds densities and sums:
+of sums over the points, a type says how a pass over a block of points finds densities and sums
+(`gaussian_mixture_parts/steps.py`):
 
     factors      `densities` puts them into the form in which a pass takes them, and `exponents`
                  makes -|(x - m_j) P_j|^2 / 2 of a block of points; by differences `whiten` does

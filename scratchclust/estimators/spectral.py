@@ -7,7 +7,16 @@ import numpy as np
 from sklearn.base import ClusterMixin
 from sklearn.utils.validation import check_is_fitted
 
-from scratchclust.checks import Rule, nothing, number, one_of, seed, verbosity, whole
+from scratchclust.checks import (
+    Rule,
+    enough_samples,
+    nothing,
+    number,
+    one_of,
+    seed,
+    verbosity,
+    whole,
+)
 from scratchclust.cluster.kmeans import kmeans
 from scratchclust.cluster.neighbor_vote import neighbor_vote
 from scratchclust.constants import AFFINITIES
@@ -179,8 +188,8 @@ def _check_against(given: SimpleNamespace, n: int) -> None:
     """Refuse numbers that n points cannot give."""
     for name in ("n_clusters", "n_components"):
         value = getattr(given, name)
-        if value is not None and n < value:
-            raise InputError(f"n_samples={n} should be >= {name}={value}: ask for fewer")
+        if value is not None:
+            enough_samples(n, value, name)
     if (
         given.affinity == "nearest_neighbors"
         and given.n_neighbors is not None

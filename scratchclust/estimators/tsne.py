@@ -8,7 +8,18 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
-from scratchclust.checks import Rule, array, nothing, number, one_of, path, seed, verbosity, whole
+from scratchclust.checks import (
+    Rule,
+    array,
+    finite,
+    nothing,
+    number,
+    one_of,
+    path,
+    seed,
+    verbosity,
+    whole,
+)
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import (
     Estimator,
@@ -227,8 +238,7 @@ def _start_of(X: Any, given: Any) -> Any:
             )
         return None
     start = np.array(given.init, np.float32)
-    if start.shape != (n, q) or not np.isfinite(start).all():
-        raise InputError(
-            f"expected init to be a finite array of shape {[n, q]}, got {list(start.shape)}"
-        )
+    if start.shape != (n, q):
+        raise InputError(f"expected init to be of shape {[n, q]}, got {list(start.shape)}")
+    finite(start, "init", "give numbers for all points")
     return start

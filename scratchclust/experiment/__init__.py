@@ -7,6 +7,6 @@ Example:
     >>> outcome = run("digits", Settings(seed=1), output="runs/digits")  # doctest: +SKIP
 """
 
-from scratchclust.experiment.run import Outcome, check, run
+from scratchclust.experiment.run import Outcome, run
 
-__all__ = ["Outcome", "check", "run"]
+__all__ = ["Outcome", "run"]

@@ -84,15 +84,6 @@ def run(
     return Outcome(folder.final, metrics)
 
 
-def check(recipe: str | Recipe, settings: Settings) -> None:
-    """Refuse a recipe or settings that `run` would refuse, before anything is read.
-
-    Raises:
-        InputError: they cannot be used.
-    """
-    plan(recipe, settings)
-
-
 def _finished(planned: Plan, final: Path, tell: Tell) -> Outcome:
     metrics = runs.read_metrics(final)
     # The pictures last, since reading them takes time: they may have changed, or be gone, under the

@@ -224,8 +224,8 @@ def _check_channels(step: Step, shape: Shape) -> None:
         n_channels = len(fields.get(name, (0,)))
         if n_channels not in (1, shape[2]):
             raise InputError(
-                f"{step.estimator} is made for images of {n_channels} channels, but these have "
-                f"{shape[2]}: give such images"
+                f"the network of this recipe is made for images of {n_channels} channels, "
+                f"but these have {shape[2]}: give such images"
             )
 
 

@@ -18,17 +18,6 @@ from scratchclust.reference.covariances import type_of
 from scratchclust.results import Mixture
 
 
-def precisions_cholesky(
-    covariances: Float[np.ndarray, "..."], covariance_type: str
-) -> Float[np.ndarray, "..."]:
-    """P of S^-1 = P P^T, in the shape of the covariances.
-
-    Raises:
-        InputError: a covariance is not positive definite.
-    """
-    return type_of(covariance_type).factor_covariances(covariances)
-
-
 def precisions(mixture: Mixture, *, covariance_type: str = "full") -> Float[np.ndarray, "..."]:
     """S^-1 = P P^T of each component, in the shape of the covariances."""
     return type_of(covariance_type).precisions_of(mixture.precisions_cholesky)

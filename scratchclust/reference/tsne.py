@@ -192,12 +192,14 @@ def tsne(
     rate = max(n / factor, LEAST_LEARNING_RATE) if learning_rate is None else learning_rate
     P = joint_affinities(X, perplexity, metric=metric)
     Y = start.astype(np.float64)
-    step, gains = np.zeros_like(Y), np.ones_like(Y)
+    step = np.zeros_like(Y)
+    gains = np.ones_like(Y)
     history = []
     for i in range(max_iter):
         early = i < EXAGGERATED_ITERATIONS
         if i == EXAGGERATED_ITERATIONS:
-            step, gains = np.zeros_like(Y), np.ones_like(Y)
+            step = np.zeros_like(Y)
+            gains = np.ones_like(Y)
         slope = gradient(Y, P * factor if early else P)
         Y, step, gains = _move(Y, step, gains, slope, MOMENTA[not early], rate)
         if (i + 1) % RECORD_EVERY == 0 or i + 1 == max_iter:

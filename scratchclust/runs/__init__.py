@@ -3,7 +3,7 @@
     DIR.partial/   while the run works: a lock, log.txt, and stages/ with what is finished of it
     DIR/           when it is complete: metrics.json, assignments.csv, figures/, model/, log.txt
 
-`folder` has the life cycle, `stages` what --resume keeps, `records` what a complete run holds,
+`folder` has the life cycle, `stages` what a resumed run keeps, `records` what a complete run holds,
 `result` the form of its metrics.json, `loading` the way back (`scratchclust.runs.load(folder)`),
 `environment` what the run was made with.
 """
@@ -13,7 +13,7 @@ from scratchclust.runs.folder import RunFolder, slug, working
 from scratchclust.runs.loading import Run, load, read_metrics
 from scratchclust.runs.records import write_assignments, write_metrics, write_model
 from scratchclust.runs.result import Record
-from scratchclust.runs.stages import Stage, fingerprint, load_stage, save_stage
+from scratchclust.runs.stages import Stage, load_stage, save_stage
 
 __all__ = [
     "Record",
@@ -21,7 +21,6 @@ __all__ = [
     "RunFolder",
     "Stage",
     "environment",
-    "fingerprint",
     "load",
     "load_stage",
     "read_metrics",

@@ -69,7 +69,7 @@ def working(
             DIR.partial.
 
     Yields:
-        the claimed folder. Leaving without `finish` keeps DIR.partial for --resume; only where the
+        the claimed folder. Leaving without `finish` keeps DIR.partial for `resume`; only where the
         input was refused and it holds no file but its log, it is removed.
 
     Raises:
@@ -84,7 +84,7 @@ def working(
         raise
     except (OSError, ValueError, RuntimeError) as error:  # no name, a name too long, nobody's ~
         raise InputError(
-            f"{output} cannot be a run's folder ({error}): give another --output"
+            f"{output} cannot be a run's folder ({error}): give another output="
         ) from error
     folder = RunFolder(final, path, FileLock(path / LOCK, timeout=0), overwrite)
     _claim(folder, resume=resume, overwrite=overwrite)
@@ -113,12 +113,12 @@ def _check_final(final: Path, *, overwrite: bool) -> None:
         return
     if not overwrite:
         raise InputError(
-            f"{final} is there already: give another --output, or --overwrite to replace it at the "
+            f"{final} is there already: give another output=, or overwrite= to replace it at the "
             "end of the new run"
         )
     if not final.is_dir() or (any(final.iterdir()) and not _looks_like_a_run(final)):
         raise InputError(
-            f"{final} is no folder of a run, so --overwrite leaves it alone: give another --output"
+            f"{final} is no folder of a run, so overwrite= leaves it alone: give another output="
         )
 
 
@@ -137,7 +137,7 @@ def _claim(folder: RunFolder, *, resume: bool, overwrite: bool) -> None:
         folder.path.mkdir(exist_ok=there)
     except OSError as error:
         raise InputError(
-            f"cannot make {folder.path} ({error.strerror}): give another --output"
+            f"cannot make {folder.path} ({error.strerror}): give another output="
         ) from error
     if there:
         _take_over(folder, resume=resume, overwrite=overwrite)
@@ -158,13 +158,13 @@ def _take_over(folder: RunFolder, *, resume: bool, overwrite: bool) -> None:
     # glob, unlike iterdir, finds nothing in a folder that its run has just renamed
     if any(path.glob("*")) and not (path / LOCK).is_file():
         raise InputError(
-            f"{path} is in the way and was not left by a run: move it, or give another --output"
+            f"{path} is in the way and was not left by a run: move it, or give another output="
         )
     _acquire(folder)
     if not resume and not overwrite:
         folder.lock.release()
         raise InputError(
-            f"{path} was left by an interrupted run: --resume continues it, --overwrite starts anew"
+            f"{path} was left by an interrupted run: resume= continues it, overwrite= starts anew"
         )
     if not resume:
         for entry in path.iterdir():
@@ -177,7 +177,7 @@ def _acquire(folder: RunFolder) -> None:
         folder.lock.acquire()
     except (Timeout, FileNotFoundError) as error:  # held, or just renamed by the run that held it
         raise InputError(
-            f"another run is at work in {folder.path}: wait for it, or give another --output"
+            f"another run is at work in {folder.path}: wait for it, or give another output="
         ) from error
 
 

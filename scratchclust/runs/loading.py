@@ -44,7 +44,7 @@ class Run:
             method = self.metrics["results"][0]["method"]
             raise InputError(
                 f"{method} has no place for new images: they would change its clusters; "
-                "run again with --method kmeans, gmm or spectral"
+                "run again with method=kmeans, gmm or spectral"
             ) from error
         expected = tuple(self.metrics["dataset"]["shape"])
         if images.shape[1:] != expected:
@@ -82,7 +82,7 @@ def read_metrics(folder: Path) -> dict[str, Any]:
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path} is damaged (no JSON): run the recipe again with --overwrite"
+            f"{path} is damaged (no JSON): run the recipe again with overwrite="
         ) from error
     foreign = InputError(
         f"{path} is not the record of a run: give a folder made by `scratchclust run`"
@@ -104,7 +104,7 @@ def _what_instead(folder: Path) -> str:
     if not folder.is_dir():
         return "is no folder: give one made by `scratchclust run`"
     if folder.name.endswith(".partial"):
-        return "is an unfinished run: continue it with `scratchclust run --resume`"
+        return "is an unfinished run: the same run with resume=True continues it"
     return "is no run's folder (it has no metrics.json): give one made by `scratchclust run`"
 
 
@@ -118,7 +118,7 @@ def _read_assignments(path: Path) -> dict[str, np.ndarray]:
         return {name: _parse(name, column) for name, column in zip(names, columns, strict=True)}
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(
-            f"{path} is missing or damaged ({error}): run the recipe again with --overwrite"
+            f"{path} is missing or damaged ({error}): run the recipe again with overwrite="
         ) from error
 
 
@@ -134,4 +134,4 @@ def _read_model(folder: Path) -> Any:
     try:
         return persist.load(folder)
     except InputError as error:
-        raise InputError(f"{error}; or run the recipe again with --overwrite") from error
+        raise InputError(f"{error}; or run the recipe again with overwrite=") from error

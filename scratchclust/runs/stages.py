@@ -1,4 +1,4 @@
-"""Stages: the finished parts of a run's work, which --resume keeps.
+"""Stages: the finished parts of a run's work, which a resumed run keeps.
 
 A stage is a folder below DIR.partial/stages with a fitted pipeline (safetensors and JSON), its
 scores and arrays, and stage.json: the fingerprint of the configuration that made it, and the
@@ -8,7 +8,6 @@ is damaged later, or belongs to another configuration, is redone.
 
 import json
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from scratchclust.errors import writing
-from scratchclust.files import sha256_of_json, sha256_of_tree, whole_folder, write_json
+from scratchclust.files import sha256_of_tree, whole_folder, write_json
 
 logger = logging.getLogger("scratchclust.runs")
 
@@ -32,13 +31,6 @@ class Stage:
     scores: dict[str, Any]  # as `to_json` of a part of `runs.result` gives them
     arrays: dict[str, np.ndarray] = field(default_factory=dict)  # by name, such as "labels"
     pipeline: Any = None  # a fitted sklearn Pipeline of this package's estimators, or None
-
-
-def fingerprint(configuration: Mapping[str, Any]) -> str:
-    """Give the SHA-256 of everything that decides a stage's result (recipe, seed, data, parameters,
-    version).
-    """
-    return sha256_of_json(configuration)
 
 
 def save_stage(folder: Path, stage: Stage, configuration_fingerprint: str) -> None:

@@ -166,6 +166,6 @@ def take_batch(data: Batch, order: Array, t: Any, *, batch_size: int, mesh: Mesh
 
 def devices_for(batch_size: int) -> list[jax.Device]:  # pyright: ignore[reportInvalidTypeForm]
     """Choose as many of the devices of `rows.mesh()` as divide the batch evenly."""
-    devices = list(rows.mesh().devices.flat)
+    devices = rows.all_devices()
     n_devices = max(d for d in range(1, len(devices) + 1) if batch_size % d == 0)
     return devices[:n_devices]

@@ -28,9 +28,9 @@ def command(name: str) -> Any:
 
 LIBRARY = sorted(
     path
-    for room in ("recipes", "experiment")
-    for path in (PACKAGE / room).rglob("*.py")
-    if path.name not in ("doubts.py", "show.py")
+    for room in ("recipes", "experiment", "runs", "")
+    for path in (PACKAGE / room).glob("**/*.py" if room else "*.py")
+    if path.name not in ("cli.py", "doubts.py", "show.py")
 )
 
 

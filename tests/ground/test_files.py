@@ -92,10 +92,14 @@ def test_digests_tell_arrays_apart_that_share_their_bytes():
     )
 
 
-def test_the_digest_of_json_does_not_depend_on_the_order_of_keys():
+def test_the_digest_of_json_is_of_the_content():
     assert files.sha256_of_json({"a": 1, "b": np.float64(2)}) == files.sha256_of_json(
         {"b": 2.0, "a": 1}
     )
+    assert files.sha256_of_json({"a": 1, "b": [2, None]}) == files.sha256_of_json(
+        {"b": (2, None), "a": np.int64(1)}
+    )
+    assert files.sha256_of_json({"a": 1}) != files.sha256_of_json({"a": 2})
 
 
 def test_json_knows_no_nan(tmp_path):

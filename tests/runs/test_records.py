@@ -106,13 +106,6 @@ def test_every_damaged_file_of_a_stage_is_noticed(
     assert runs.load_stage(tmp_path / "one", "abc") is not None
 
 
-def test_fingerprint_is_of_the_content() -> None:
-    assert runs.fingerprint({"a": 1, "b": [2, None]}) == runs.fingerprint(
-        {"b": (2, None), "a": np.int64(1)}
-    )
-    assert runs.fingerprint({"a": 1}) != runs.fingerprint({"a": 2})
-
-
 def a_record(**changes: Any) -> Record:
     dataset = DatasetRecord(name="made up", split="all", n=4, shape=[4, 4, 1], sha256="0")
     known: dict[str, Any] = {

@@ -148,7 +148,7 @@ def test_what_came_to_lie_there_meanwhile_is_not_replaced(tmp_path: Path) -> Non
         write_file(tmp_path / "run" / "thesis.txt")
         folder.finish()
 
-    with pytest.raises(InputError, match="run is there already: give another --output"):
+    with pytest.raises(InputError, match="run is there already: give another output="):
         die_in(tmp_path / "run", work)
     assert (tmp_path / "run" / "thesis.txt").is_file()
     assert (tmp_path / "run.partial" / "metrics.json").is_file()  # complete: --resume finishes it
@@ -177,8 +177,8 @@ def test_names_that_no_folder_can_have(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     message = (
-        r"cannot be a run's folder|cannot make .*: give another --output|"
-        "is there already: give another --output"
+        r"cannot be a run's folder|cannot make .*: give another output=|"
+        "is there already: give another output="
     )
     with pytest.raises(InputError, match=message), runs.working(output):
         pass
@@ -190,14 +190,14 @@ def test_names_that_are_no_text_are_written_so_that_they_can_be_read(tmp_path: P
     assert "caf\\udce9.png" in (tmp_path / "assignments.csv").read_text(encoding="utf-8")
     files.write_json(tmp_path / "a.json", {"command": name})
     assert json.loads((tmp_path / "a.json").read_bytes()) == {"command": name}
-    assert runs.fingerprint({"data": name}) != runs.fingerprint({"data": "caf"})
+    assert files.sha256_of_json({"data": name}) != files.sha256_of_json({"data": "caf"})
 
 
 def test_existing_partial_is_refused_with_both_ways_out(tmp_path: Path) -> None:
     with runs.working(tmp_path / "run"):
         pass
     message = (
-        "run.partial was left by an interrupted run: --resume continues it, --overwrite starts anew"
+        "run.partial was left by an interrupted run: resume= continues it, overwrite= starts anew"
     )
     with pytest.raises(InputError, match=message), runs.working(tmp_path / "run"):
         pass
@@ -209,7 +209,7 @@ def test_existing_final_is_refused_with_and_without_resume(finished: Path) -> No
     for resume in (False, True):
         with (
             pytest.raises(
-                InputError, match="done is there already: give another --output, or --overwrite"
+                InputError, match="done is there already: give another output=, or overwrite="
             ),
             runs.working(finished, resume=resume),
         ):
@@ -239,7 +239,7 @@ def test_overwrite_leaves_foreign_folders_and_files_alone(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("x")
     for name in ("thesis", "file"):
         message = (
-            f"{name} is no folder of a run, so --overwrite leaves it alone: give another --output"
+            f"{name} is no folder of a run, so overwrite= leaves it alone: give another output="
         )
         with (
             pytest.raises(InputError, match=message),
@@ -260,7 +260,7 @@ def test_overwrite_leaves_a_foreign_partial_alone(tmp_path: Path) -> None:
 
 def test_an_output_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    message = r"cannot make .*run.partial \(.*\): give another --output"
+    message = r"cannot make .*run.partial \(.*\): give another output="
     with pytest.raises(InputError, match=message), runs.working(tmp_path / "file" / "run"):
         pass
 
@@ -292,7 +292,7 @@ def held(tmp_path: Path):
 @pytest.mark.parametrize("options", [{}, {"resume": True}, {"overwrite": True}], ids=str)
 def test_a_second_process_is_refused(held, options: dict[str, bool]) -> None:
     final, _ = held
-    message = "another run is at work in .*run.partial: wait for it, or give another --output"
+    message = "another run is at work in .*run.partial: wait for it, or give another output="
     with pytest.raises(InputError, match=message), runs.working(final, **options):
         pass
     assert (final.with_name("run.partial") / ".lock").is_file()
@@ -410,7 +410,7 @@ def metrics_with(**changes: object) -> str:
         (
             "metrics.json",
             "{",
-            r"metrics.json is damaged \(no JSON\): run the recipe again with --overwrite",
+            r"metrics.json is damaged \(no JSON\): run the recipe again with overwrite=",
         ),
         ("metrics.json", "[]", "metrics.json is not the record of a run"),
         ("metrics.json", '{"schema": 1}', "metrics.json is not the record of a run"),
@@ -474,7 +474,7 @@ def test_missing_and_unfinished_folders(tmp_path: Path) -> None:
         runs.load(tmp_path / "nowhere")
     (tmp_path / "run.partial").mkdir()
     with pytest.raises(
-        InputError, match="is an unfinished run: continue it with `scratchclust run --resume`"
+        InputError, match="is an unfinished run: the same run with resume=True continues it"
     ):
         runs.load(tmp_path / "run.partial")
 

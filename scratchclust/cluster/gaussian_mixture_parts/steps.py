@@ -1,9 +1,9 @@
 """The passes of EM over the points, compiled, for one block of points at a time.
 
 A pass finds for each block the logarithms log p_j + log N(x_i; m_j, S_j), laid out [k block], and
-sums what the next mixture is made of. How, the type of the covariances says (`cluster/
-covariances.py`): the squares (x - m)^T S^-1 (x - m) of a block come from one matrix product, and so
-do its sums, with the responsibilities.
+sums what the next mixture is made of. How, the type of the covariances says, in
+`cluster/covariances.py`: the squares (x - m)^T S^-1 (x - m) of a block come from one matrix
+product, and so do its sums, with the responsibilities.
 
 That loses digits where a component is far narrower than the data. `sums.py` beside this file sees
 to that: it then takes the same passes in float64, and where even that is too little, passes by
