@@ -5,6 +5,7 @@ reads meets the old one or the new one, never half of one, also when the process
 power fails in between.
 """
 
+import contextlib
 import hashlib
 import json
 import math
@@ -90,9 +91,16 @@ def put_in_place(draft: Path, path: Path) -> None:
 
 def flush(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
-    if path.is_dir() and os.name == "nt":  # Windows opens no folder
-        return
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    if path.is_dir():
+        # Windows opens no folder, and some file systems flush none: nothing more can be done there.
+        with contextlib.suppress(OSError):
+            _fsync(path, os.O_RDONLY)
+    else:
+        _fsync(path, os.O_RDWR)
+
+
+def _fsync(path: Path, flags: int) -> None:
+    handle = os.open(path, flags)
     try:
         os.fsync(handle)
     finally:

@@ -15,11 +15,12 @@ class Progress(NamedTuple):
     images_per_second: float | None = None  # None until it is known
     seconds_left: float | None = None  # at this pace
     part: str = ""  # before the unit, of which work this is: "class 5: ", "t-SNE, "
+    digits: int = 4  # of the value that are shown
 
     def __str__(self) -> str:
         """Such as "epoch 3 of 10: loss 21.32, 4,512 images/s, 40 s left"."""
         line = f"{self.part}{self.unit} {self.done} of {self.total}: "
-        line += f"{self.measure} {self.value:.4g}"
+        line += f"{self.measure} {self.value:.{self.digits}g}"
         if self.images_per_second is not None:
             line += f", {self.images_per_second:,.0f} images/s"
         if self.seconds_left is not None:

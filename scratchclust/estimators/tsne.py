@@ -162,6 +162,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TellsProgress, Est
                     "KL divergence",
                     divergence,
                     part="t-SNE, ",
+                    digits=6,
                 )
             )
 
