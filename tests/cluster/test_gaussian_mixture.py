@@ -250,6 +250,7 @@ def test_numbers_too_hard_for_float32_equal_scikit_learn(covariance_type: str) -
         assert result.log_likelihood == pytest.approx(expected.score(X), abs=1e-4)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @each_type
 def test_devices_and_parts_agree(

@@ -153,6 +153,7 @@ def test_scikit_learn_on_digits(twin, seed):
     np.testing.assert_allclose(ours.inertia, theirs.inertia_, rtol=1e-5)
 
 
+@pytest.mark.full
 @pytest.mark.real_data
 def test_scikit_learn_on_mnist(tfds_dir, tmp_path):
     images = data.load("mnist", split="test", data_dir=tfds_dir, cache_dir=tmp_path).images

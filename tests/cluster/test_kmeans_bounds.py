@@ -59,6 +59,7 @@ def test_both_are_the_reference(algorithm, metric):
     assert slow.n_iter == quick.n_iter
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("n_devices", [1, 2, 4])
 def test_elkan_on_several_devices(n_devices):
     X, start = problem(5)
@@ -171,6 +172,7 @@ def test_chunks_hold_each_chosen_row_once(chosen):
     np.testing.assert_array_equal(marked, jnp.where(mask, weights, 0))
 
 
+@pytest.mark.full
 def test_elkan_with_clusters_that_run_empty():
     X = np.repeat(np.eye(4, dtype=np.float32), 5, axis=0)
     with pytest.warns(UserWarning, match="only 4 of 6 clusters have points"):

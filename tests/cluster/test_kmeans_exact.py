@@ -30,6 +30,7 @@ def tight_and_far(
     return (centres[rng.integers(3, size=n)] + width * rng.normal(size=(n, 3))).astype(dtype)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("algorithm", ["lloyd", "elkan"])
 @pytest.mark.parametrize("from_jax", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

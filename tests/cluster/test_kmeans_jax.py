@@ -114,6 +114,7 @@ def test_float64_arrays_keep_their_digits():
     )
 
 
+@pytest.mark.full
 def test_x64():
     X, start = (array.astype(np.float64) for array in blobs_and_start(0))
     exact = reference.lloyd(X, start, tol=0.0)
@@ -160,6 +161,7 @@ def temporary_bytes(n, k):
     return compiled.memory_analysis().temp_size_in_bytes
 
 
+@pytest.mark.full
 def test_memory_is_bounded_by_a_block():
     n_devices = len(jax.local_devices())
     few, many = 2**14, 2**17

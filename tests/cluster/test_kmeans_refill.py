@@ -128,6 +128,7 @@ def test_labels_and_inertia_belong_to_the_centroids_after_a_refill(twin):
     np.testing.assert_allclose(result.inertia, inertia_of(X, result.centroids), rtol=1e-5)
 
 
+@pytest.mark.full
 @each_twin
 def test_200_random_starts_end_well(twin, one_device):
     X = blobs(0)
@@ -165,6 +166,7 @@ def test_more_clusters_than_distinct_points(twin, init):
         assert len(np.unique(result.labels)) == 3
 
 
+@pytest.mark.full
 @each_twin
 def test_duplicates_from_200_random_starts(twin, one_device):
     X = three_points(0)

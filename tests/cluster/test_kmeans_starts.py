@@ -116,6 +116,7 @@ def pair_probabilities(x, weights):
     return probabilities
 
 
+@pytest.mark.full
 @each_twin
 def test_plus_plus_draws_by_squared_distance(twin, one_device):
     x, weights = np.array([0.0, 1.0, 2.5, 6.0]), np.array([1.0, 2.0, 1.5, 1.0])

@@ -126,6 +126,7 @@ def test_the_compiled_end_is_that_of_the_reference() -> None:
         assert found[: expected.index(True) + 1] == expected[: expected.index(True) + 1]
 
 
+@pytest.mark.full
 @each_twin
 def test_inertia_within_two_percent_of_scikit_learns(twin: ModuleType) -> None:
     """From starts so near to the best clusters that all end in the same minimum."""
@@ -151,6 +152,7 @@ def test_inertia_within_two_percent_of_scikit_learns(twin: ModuleType) -> None:
             assert result.converged
 
 
+@pytest.mark.full
 def test_devices_agree_and_the_second_call_compiles_nothing() -> None:
     X = points(4)
     given: dict[str, Any] = {"key": jax.random.key(1), "batch_size": 128, "max_iter": 3}

@@ -52,6 +52,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Finished]:
 # --- the default recipe, end to end
 
 
+@pytest.mark.full
 def test_first_command_clusters_the_digits(digits: tuple[Path, Finished]) -> None:
     here, finished = digits
     assert finished.returncode == 0, finished.stderr
@@ -71,6 +72,7 @@ def test_first_command_clusters_the_digits(digits: tuple[Path, Finished]) -> Non
     assert sorted(path.name for path in (here / "runs").iterdir()) == ["digits"]
 
 
+@pytest.mark.full
 def test_its_metrics(digits: tuple[Path, Finished]) -> None:
     metrics = json.loads(
         (digits[0] / "runs" / "digits" / "metrics.json").read_text(encoding="utf-8")
@@ -104,6 +106,7 @@ def test_its_metrics(digits: tuple[Path, Finished]) -> None:
         assert 0.15 < result["silhouette"] < 0.25
 
 
+@pytest.mark.full
 def test_its_loaded_run_predicts_the_stored_assignments(digits: tuple[Path, Finished]) -> None:
     run = runs.load(digits[0] / "runs" / "digits")
     np.testing.assert_array_equal(
@@ -111,6 +114,7 @@ def test_its_loaded_run_predicts_the_stored_assignments(digits: tuple[Path, Fini
     )
 
 
+@pytest.mark.full
 def test_a_second_call_is_refused(digits: tuple[Path, Finished]) -> None:
     assert_refused(
         call("run", cwd=digits[0]),
@@ -118,6 +122,7 @@ def test_a_second_call_is_refused(digits: tuple[Path, Finished]) -> None:
     )
 
 
+@pytest.mark.full
 def test_resume_of_a_complete_run_shows_it(digits: tuple[Path, Finished]) -> None:
     finished = call("run", "--resume", cwd=digits[0])
     assert finished.returncode == 0
@@ -211,6 +216,7 @@ def test_what_can_be_refused_without_jax_does_not_wait_for_it(
     assert not list((tmp_path / "runs").glob("*"))
 
 
+@pytest.mark.full
 def test_the_cure_for_too_many_clusters_is_one_of_the_command_line(tmp_path: Path) -> None:
     images = np.zeros((40, 4, 4, 1), np.uint8)
     images[20:] = 255

@@ -57,6 +57,7 @@ cli.main()
 """
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "name", ["traceback", "typer", "rich.progress", "jax", "jaxlib", "sklearn", "matplotlib"]
 )
@@ -174,6 +175,7 @@ def test_lines_of_other_libraries_are_kept_from_the_user() -> None:
     assert shown.stderr.splitlines() == [f"scratchclust: {line}" for line in said]
 
 
+@pytest.mark.full
 def test_damaged_pictures_are_told_in_one_line_and_logged_once(tmp_path: Path) -> None:
     """libtiff prints a line of its own for the damaged one, past Python."""
     (tmp_path / "photos").mkdir()

@@ -167,6 +167,7 @@ class TestAutoencoderFeatures:
             ):
                 estimator.inverse_transform(codes)
 
+    @pytest.mark.full
     def test_a_unet_reconstructs_but_does_not_decode(self):
         estimator = autoencoder(
             model=UNetSpec(widths=(2,), latent_dim=3), epochs=1, loss="bernoulli"

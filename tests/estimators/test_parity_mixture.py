@@ -248,6 +248,7 @@ def test_not_converging_warns_as_scikit_learn_does(covariance_type: str) -> None
             kind(3, covariance_type=covariance_type, max_iter=1, tol=0.0, random_state=0).fit(X)
 
 
+@pytest.mark.full
 def test_samples_have_the_means_covariances_and_weights_of_the_mixture() -> None:
     X = clouds(n=400)
     for covariance_type in ("full", "tied", "diag", "spherical"):

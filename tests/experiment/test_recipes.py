@@ -170,6 +170,7 @@ def test_log_tells_the_stages(outcome: Outcome) -> None:
     )
 
 
+@pytest.mark.full
 def test_every_step_is_told(tmp_path: Path) -> None:
     told: list[str] = []
     run("digits", FEW, output=tmp_path / "run", tell=told.append)
@@ -212,6 +213,7 @@ def test_labels_never_decide(
         assert after["accuracy"] < before["accuracy"] - 0.1
 
 
+@pytest.mark.full
 def test_unlabelled_images_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     first, *_, last = find("digits").variants
@@ -346,7 +348,8 @@ def test_missing_data_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.Monke
 def test_too_few_images_of_ones_own(tmp_path: Path) -> None:
     np.save(tmp_path / "mine.npy", data.load("digits", limit=8).images)
     with pytest.raises(
-        InputError, match=r"mine.npy has 8 images, too few for 10 clusters: give 11 or more"
+        InputError,
+        match=r"mine.npy has 8 images, too few for 10 clusters: ask for less, or give 11 or more",
     ):
         run("pixels", Settings(data=str(tmp_path / "mine.npy")), output=tmp_path / "run")
     with pytest.raises(
@@ -366,6 +369,7 @@ def test_too_small_images_of_ones_own(tmp_path: Path) -> None:
     assert not (tmp_path / "run.partial").exists()
 
 
+@pytest.mark.full
 def test_pictures_of_ones_own_are_read_as_asked(tmp_path: Path) -> None:
     from PIL import Image
 
@@ -384,6 +388,7 @@ def test_pictures_of_ones_own_are_read_as_asked(tmp_path: Path) -> None:
     assert done.metrics["parameters"]["size"] == 8
 
 
+@pytest.mark.full
 def test_size_and_fit_are_compared_with_a_finished_run(tmp_path: Path) -> None:
     asked = Settings(limit=40, size=(6, 10), fit="pad")
     done = run("pixels", replace(asked, data="digits"), output=tmp_path / "run")

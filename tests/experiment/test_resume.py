@@ -195,6 +195,7 @@ def test_resume_of_a_complete_run_computes_nothing(
         run("digits", Settings(seed=5), output=outcome.folder, resume=True)
 
 
+@pytest.mark.full
 def test_a_map_goes_on_from_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     variant = Variant(
         "map",

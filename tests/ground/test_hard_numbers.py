@@ -297,7 +297,9 @@ def test_precomputed_distances_that_are_none(silhouette):
     D[5, :5] = D[:5, 5] = np.inf  # noise: nobody asks
     np.testing.assert_allclose(silhouette(D, labels, metric="precomputed"), expected, atol=1e-6)
     D[0, 4] = D[4, 0] = np.nan
-    with pytest.raises(InputError, match="finite distances"):
+    with pytest.raises(
+        InputError, match="expected the distances between points in clusters to be finite"
+    ):
         silhouette(D, labels, metric="precomputed")
 
 

@@ -228,6 +228,7 @@ def test_far_clusters_leave_the_squares_of_near_ones_in_range(
     assert metrics.dunn_index(given, NEAR_AND_FAR) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.full
 def test_many_features_and_a_far_cluster() -> None:
     """Squares of a row that is long in every feature are summed without leaving the range of
     float32.

@@ -324,6 +324,7 @@ def test_double_precision_where_jax_has_it() -> None:
     np.testing.assert_allclose(samples, sk.silhouette_samples(X, labels), atol=1e-10)
 
 
+@pytest.mark.full
 def test_device_counts_agree() -> None:
     n = 700
     X, labels = blobs(5, n=n)

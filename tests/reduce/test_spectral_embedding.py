@@ -382,6 +382,7 @@ class TestSpectralClustering:
             labels = SpectralClustering(2, affinity="precomputed", random_state=0).fit_predict(W)
         assert labels[:8].tolist() in ([0] * 4 + [1] * 4, [1] * 4 + [0] * 4)
 
+    @pytest.mark.full
     def test_more_and_fewer_components_than_clusters(self) -> None:
         X = np.concatenate([cloud(20) + shift for shift in (0, 100, 200)])
         for n_components in (3, 5):
@@ -409,6 +410,7 @@ class TestSpectralClustering:
             > 0.85
         )
 
+    @pytest.mark.full
     @pytest.mark.parametrize(("n", "least"), [(500, 0.9), (2000, 0.95)])
     def test_the_rule_holds_on_parts_of_mnist(self, tfds_dir, n: int, least: float) -> None:
         mnist = load("mnist", split="test", limit=n)

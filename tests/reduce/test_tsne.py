@@ -237,6 +237,7 @@ def _nearest(Y) -> np.ndarray:
     return squares.argsort(axis=1)[:, 1:11]
 
 
+@pytest.mark.full
 def test_as_good_as_scikit_learn_on_the_digits() -> None:
     X = load("digits").images.reshape(1797, -1)[:500].astype(np.float32)
     peer = sklearn.manifold.TSNE(init="pca", random_state=0, method="exact", max_iter=500).fit(X)

@@ -52,6 +52,7 @@ def assert_same(found, expected) -> None:
     assert found[1:4] == expected[1:4]
 
 
+@pytest.mark.full
 def test_sigkill_and_resume_give_the_same_bits(tmp_path: Path) -> None:
     file = tmp_path / "maps" / "map.safetensors"
     assert in_a_process("killed", file, N_ITER) == [str(int(signal.SIGKILL))] * len(DEATHS)
@@ -208,6 +209,7 @@ def test_the_estimator_goes_on(tmp_path: Path) -> None:
         TSNE(max_iter=60, checkpoint_dir=tmp_path / "maps", **given | {"random_state": 4}).fit(X)
 
 
+@pytest.mark.full
 @pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="reads the most memory of a process from Linux"
 )

@@ -281,6 +281,7 @@ def ends_badly(how, folder, number):
     return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
 
 
+@pytest.mark.full
 def test_sigkill_anywhere_and_resume_give_the_same_bits(tmp_path):
     ends = ends_badly("killed", tmp_path, 6).stdout.split()
     assert ends == ["killed"] * 6 + ["finished"]
