@@ -267,7 +267,7 @@ def test_neighbours_of_distances_through_the_grid() -> None:
             "metric to be one of 'euclidean', 'cosine', 'precomputed', got 'chebyshev'",
         ),
         (X, {"perplexity": 60}, "perplexity to be of at least 1 and below n_samples = 60, got 60"),
-        (X, {"init": np.full((60, 2), np.nan)}, "init to be a finite array"),
+        (X, {"init": np.full((60, 2), np.nan)}, "init to be finite, got NaN or infinity"),
         (
             X,
             {"n_iter_without_progress": -2},
