@@ -1,8 +1,10 @@
 """A whole file or folder, or none; and what is in it, by its digest.
 
 What is written goes to a draft beside its place, is flushed to the disk, and is renamed: whoever
-reads meets the old one or the new one, never half of one, also when the process is killed or the
-power fails in between.
+reads never meets half of one, also when the process is killed or the power fails in between. An
+older file is there until the new one is. An older folder is moved aside for a moment, as no folder
+can be renamed over another; killed in that moment, a process leaves it beside its place, as
+`.NAME.old`.
 """
 
 import contextlib
@@ -81,10 +83,16 @@ def put_in_place(draft: Path, path: Path) -> None:
         flush(file)
     flush(draft)
     old = path.with_name(f".{path.name}.old")
-    if path.exists():
+    was_there = path.exists()
+    if was_there:
         shutil.rmtree(old, ignore_errors=True)
         os.rename(path, old)
-    os.rename(draft, path)
+    try:
+        os.rename(draft, path)
+    except OSError:
+        if was_there:
+            os.rename(old, path)
+        raise
     flush(path.parent)
     shutil.rmtree(old, ignore_errors=True)
 

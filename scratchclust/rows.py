@@ -229,7 +229,7 @@ def split(
     n_blocks = ceil_div(max(len(X), 1), block * n_devices) * n_devices
     sharding = NamedSharding(mesh(), PartitionSpec(AXIS))
     if isinstance(X, jax.Array):
-        if not (X.dtype == dtype and all(device.platform == "cpu" for device in X.devices())):
+        if X.dtype != dtype or not is_on_host(X):
             return jax.device_put(
                 _split_on_device(X, offset, group, n_blocks, block, dtype), sharding
             )

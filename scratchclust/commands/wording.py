@@ -27,14 +27,11 @@ OPTIONS = {  # an argument of the library -> the option that sets it
     "overwrite": "--overwrite",
     "device": "--device",
 }
+_MORE_IMAGES = "give more images, or take --method dbscan, which finds the number of clusters"
 CURES = {  # of the library's calls, which have no place on a command line
     "load without strict": "leave --strict out",
-    "ask for fewer clusters": (
-        "give more images, or take --method dbscan, which finds the number of clusters"
-    ),
-    "choose fewer clusters": (
-        "give more images, or take --method dbscan, which finds the number of clusters"
-    ),
+    "ask for fewer clusters": _MORE_IMAGES,
+    "choose fewer clusters": _MORE_IMAGES,
     "call fit(images, labels)": "give images in folders of their classes",
 }
 _VALUE = r"'[^'/]*'|[\w+-]+(?:[:,][\w+-]+)*"

@@ -122,7 +122,7 @@ def fit_variant(
     return Stage(result.to_json(), arrays, fitted.pipeline)
 
 
-def confidence(distances: Float[np.ndarray, " n k"]) -> Float[np.ndarray, " n"]:
+def confidence(distances: Float[np.ndarray, "n k"]) -> Float[np.ndarray, " n"]:
     """Measure how clearly a point belongs to its cluster: 1 - d1 / d2, with d1 and d2 its distances
     to the nearest and the second nearest centroid.
 
@@ -135,7 +135,7 @@ def confidence(distances: Float[np.ndarray, " n k"]) -> Float[np.ndarray, " n"]:
     return 1 - np.divide(d1, d2, out=np.ones_like(d1), where=d2 > 0)
 
 
-def plane(X: Float[np.ndarray, " n d"], *, seed: int = 0) -> dict[str, Float[np.ndarray, " n"]]:
+def plane(X: Float[np.ndarray, "n d"], *, seed: int = 0) -> dict[str, Float[np.ndarray, " n"]]:
     """Give the first two principal components of X as x and y (y is 0 where there is only one); a
     plane is left as it is.
     """

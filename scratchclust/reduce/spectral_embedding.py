@@ -133,7 +133,7 @@ def _weights(near: Neighbors, weights: str) -> Float[np.ndarray, "n k"]:
 
 
 def _relative(
-    distances: Float[np.ndarray, " n k"], scale: Float[np.ndarray, " n #k"]
+    distances: Float[np.ndarray, "n k"], scale: Float[np.ndarray, " n #k"]
 ) -> Float[np.ndarray, "n k"]:
     """d / s: squares of d or s could leave the range of floats."""
     # Of more than 7 equal points the scale is 0: nothing but they themselves is near to them.

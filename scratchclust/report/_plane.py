@@ -134,7 +134,7 @@ def _thumbnail_side(span: Float[np.ndarray, "2"], n_images: int) -> float:
     return float(span.max()) / across if span.max() > 0 else 1.0
 
 
-def thin(points: Float[np.ndarray, " n 2"], side: float, n_max: int) -> Integer[np.ndarray, " m"]:
+def thin(points: Float[np.ndarray, "n 2"], side: float, n_max: int) -> Integer[np.ndarray, " m"]:
     """Take points in order, at most `n_max`, without those whose square would overlap one taken.
 
     Only the first 25 n_max points are candidates, which bounds the time for very many points.
@@ -216,7 +216,7 @@ def _cluster_legend(
 @styled
 def plane_steps(
     X: Float[Any, "n 2"],
-    steps: Sequence[tuple[str, Float[Any, " _ 2"], Integer[Any, " n"] | None]],
+    steps: Sequence[tuple[str, Float[Any, "_ 2"], Integer[Any, " n"] | None]],
     *,
     columns: int = 3,
     paths: bool = True,
@@ -264,7 +264,7 @@ def plane_steps(
     return figure
 
 
-def _plane(ax: Axes, X: Float[np.ndarray, " n 2"], labels: Integer[Any, " n"] | None) -> None:
+def _plane(ax: Axes, X: Float[np.ndarray, "n 2"], labels: Integer[Any, " n"] | None) -> None:
     colors: Any = NOISE_COLOR
     if labels is not None:
         colors = [cluster_color(label) for label in check_labels(labels, len(X), "points").tolist()]

@@ -26,7 +26,7 @@ class Run:
     assignments: dict[str, np.ndarray]
     pipeline: Any  # the fitted sklearn Pipeline of the first result, from images to clusters
 
-    def predict(self, images: Num[np.ndarray, " n h w c"]) -> Int[np.ndarray, " n"]:
+    def predict(self, images: Num[np.ndarray, "n h w c"]) -> Int[np.ndarray, " n"]:
         """Find the clusters of new images, [n] int32, by the fitted pipeline; on the run's own
         images, its assignments.
 

@@ -9,6 +9,7 @@ import pytest
 import sklearn.cluster
 from sklearn.pipeline import make_pipeline
 
+import scratchclust
 from scratchclust import PCA, AutoencoderFeatures, KMeans, PixelFeatures, persist
 from scratchclust.errors import InputError
 from scratchclust.files import sha256_of_file
@@ -42,6 +43,20 @@ def test_round_trip(estimator, data, tmp_path):
         for name, value in vars(other).items():
             np.testing.assert_equal(vars(one)[name], value)
             assert type(vars(one)[name]) is type(value)
+
+
+@pytest.mark.parametrize("name", scratchclust.ESTIMATORS)
+def test_every_public_estimator_is_saved_by_its_name(name, tmp_path):
+    settings = {"TSNE": {"perplexity": 5.0, "max_iter": 20}}
+    estimator = getattr(scratchclust, name)(**settings.get(name, {}))
+    if estimator.__sklearn_tags__().input_tags.two_d_array:  # networks of images have their own
+        estimator.fit(X)
+    persist.save(estimator, tmp_path / "model")
+    loaded = persist.load(tmp_path / "model")
+    assert type(loaded) is type(estimator)
+    assert vars(loaded).keys() == vars(estimator).keys()
+    for attribute, value in vars(estimator).items():
+        np.testing.assert_equal(vars(loaded)[attribute], value)
 
 
 def _parts(estimator):

@@ -73,6 +73,29 @@ def test_a_folder_that_fails_leaves_the_old_one_and_no_draft(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
 
 
+def test_an_older_folder_comes_back_where_the_new_one_cannot_be_renamed(tmp_path, monkeypatch):
+    path = tmp_path / "a"
+    with files.whole_folder(path) as draft:
+        (draft / "b.txt").write_text("old")
+    rename = os.rename
+
+    def refuse_the_draft(source, target):
+        if source.name.endswith(".draft"):
+            raise OSError(errno.EACCES, "Permission denied")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", refuse_the_draft)
+
+    def replace():
+        with files.whole_folder(path) as draft:
+            (draft / "b.txt").write_text("new")
+
+    with pytest.raises(OSError, match="Permission denied"):
+        replace()
+    assert (path / "b.txt").read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
+
+
 def test_everything_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     events = []
     flush, rename = files.flush, os.rename
