@@ -23,9 +23,10 @@ ALGORITHM = {"rows", "distances", "exact_pairs", "neighbors"}
 ALLOWED = {
     "__main__": {"cli"},
     "cli": {"commands", "interrupts"},
-    "commands": {"recipes", "experiment", "runs", "report", "data", "devices"},
+    "commands": {"recipes", "experiment", "runs", "report", "data", "devices", "curation"},
     "recipes": {"data"},
-    "experiment": {"recipes", "estimators", "data", "metrics", "report", "runs"},
+    "experiment": {"recipes", "estimators", "data", "metrics", "report", "runs", "curation"},
+    "curation": ALGORITHM | {"data.preprocessing"},
     "estimators": {
         "features",
         "reduce",
