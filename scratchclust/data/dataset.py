@@ -21,6 +21,10 @@ AT_ONCE = 1 << 24  # bytes of images that are handled at once, where they need n
 LARGEST_UNPACKED = 4 << 30
 
 
+class MixedSizesError(InputError):
+    """Images of different sizes, and no size that all are to be brought to."""
+
+
 class SkippedFile(NamedTuple):
     """A file of a folder that could not be read as a picture."""
 

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,14 @@ from scratchclust.data.layout import Layout, find_layout, in_words
 from scratchclust.data.listing import is_run, list_files, natural_key
 from scratchclust.data.pictures import decode, endings, strict_pillow
 from scratchclust.errors import InputError
+
+
+class Listed(NamedTuple):
+    """What of a folder is to be read."""
+
+    files: list[str]
+    layout: Layout
+    known: Known
 
 
 def read_folder(folder: Path, request: Request) -> Reading:
@@ -32,6 +40,33 @@ def read_folder(folder: Path, request: Request) -> Reading:
     Raises:
         InputError: no picture, different sizes without `size`, the folder of a run, or with
             `strict` a file that cannot be read.
+        PermissionError: a subfolder that cannot be listed.
+    """
+    files, layout, known = listed(folder, request)
+    pixels, sizes, paths = _read(files, layout, known)
+    labels, names = _labels(paths, layout, known)
+    return Reading(
+        images=pixels,
+        labels=labels,
+        label_names=names or None,
+        name=folder.resolve().name,
+        paths=tuple(paths),
+        skipped=known.in_order(),
+        taken=(
+            f"{len(paths)} pictures of {known.n_listed} files",
+            *in_words(layout, names),
+            *known.words,
+        ),
+        original_sizes=sizes,
+        notes=known.notes(),
+    )
+
+
+def listed(folder: Path, request: Request) -> Listed:
+    """The files of the wanted splits, in natural order, and what their folders mean.
+
+    Raises:
+        InputError: the folder of a run, an empty one, or one without that split.
         PermissionError: a subfolder that cannot be listed.
     """
     if is_run(folder):
@@ -55,23 +90,7 @@ def read_folder(folder: Path, request: Request) -> Reading:
             if not layout.split_of(path):
                 known.skip(path, f"lies beside the splits {', '.join(layout.splits)}")
         files = [path for split in wanted for path in files if layout.split_of(path) == split]
-    pixels, sizes, paths = _read(files, layout, known)
-    labels, names = _labels(paths, layout, known)
-    return Reading(
-        images=pixels,
-        labels=labels,
-        label_names=names or None,
-        name=folder.resolve().name,
-        paths=tuple(paths),
-        skipped=known.in_order(),
-        taken=(
-            f"{len(paths)} pictures of {len(listing.files)} files",
-            *in_words(layout, names),
-            *known.words,
-        ),
-        original_sizes=sizes,
-        notes=known.notes(),
-    )
+    return Listed(files, layout, known)
 
 
 def read_picture_file(path: Path, request: Request) -> Reading:

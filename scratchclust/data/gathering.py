@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int32, UInt8
 
-from scratchclust.data.dataset import Request
+from scratchclust.data.dataset import MixedSizesError, Request
 from scratchclust.data.depth import tell_white, to_bytes, white_above
 from scratchclust.data.pictures import Picture, is_grey
 from scratchclust.data.stores import MAPPED_ABOVE, FileStore, MemoryStore, Store
@@ -47,7 +47,8 @@ class Gathered:
         """Put a picture behind the others.
 
         Raises:
-            InputError: it has another size than the first; or the first, and there is no room.
+            MixedSizesError: it has another size than the first.
+            InputError: it is the first, and there is no room for so many.
             OSError: the disk is full, or fails.
         """
         pixels = picture.pixels
@@ -56,7 +57,7 @@ class Gathered:
             self._shape = shape
             self._store = self._allocate(shape)
         if shape != self._shape:
-            raise InputError(
+            raise MixedSizesError(
                 f"{self._source / path} has {shape[0]}x{shape[1]} pixels (height x width), but "
                 f"{self.paths[0]} has {self._shape[0]}x{self._shape[1]}: give one size for all, "
                 "for example size=64"

@@ -28,6 +28,7 @@ class Known:
     def __init__(self, folder: Path, request: Request, listing: Listing) -> None:
         self.folder = folder
         self.request = request
+        self.n_listed = len(listing.files)
         self.n_files = len(listing.files) + len(listing.unusable)
         self.skipped: list[SkippedFile] = []
         more = ", ..." if len(listing.runs) > MOST_NAMED else ""

@@ -77,7 +77,7 @@ class _Walk:
         """List the folder whose turn it is."""
         place = self.waiting.pop()
         try:
-            with os.scandir(os.path.join(self._top, place)) as found:
+            with os.scandir(os.path.join(self._top, place) if place else self._top) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
         except PermissionError:
             raise

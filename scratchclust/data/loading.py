@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,12 +109,7 @@ def load(
         check_fit(fit, pair),
         None if memory_map is None else expand_home(memory_map),
     )
-    try:
-        reading = _read(name_or_path, request, data_dir, cache_dir)
-    except PermissionError as error:
-        raise InputError(
-            f"{error.filename}: no permission to read it: change its rights or give another path"
-        ) from error
+    reading = read(name_or_path, request, data_dir, cache_dir)
     return _finish(reading, request, channels, os.fspath(name_or_path))
 
 
@@ -141,6 +137,32 @@ def prepare(
     from scratchclust.data.preparing import check_or_prepare
 
     return check_or_prepare(name, data_dir=data_dir, verbose=verbose)
+
+
+def read(
+    name_or_path: str | os.PathLike[str],
+    request: Request,
+    data_dir: str | os.PathLike[str] | None,
+    cache_dir: str | os.PathLike[str] | None,
+) -> Reading:
+    """What the reader of a name or a path finds, before `load` finishes it.
+
+    Raises:
+        InputError: as from `load`.
+    """
+    with named_if_forbidden():
+        return _read(name_or_path, request, data_dir, cache_dir)
+
+
+@contextmanager
+def named_if_forbidden() -> Iterator[None]:
+    """Inside, a file or folder that may not be read ends in an InputError that names it."""
+    try:
+        yield
+    except PermissionError as error:
+        raise InputError(
+            f"{error.filename}: no permission to read it: change its rights or give another path"
+        ) from error
 
 
 def _read(

@@ -26,6 +26,7 @@ SIZE_MARKER = b"\xff\x4f\xff\x51"
 ANIMATION = "animation"
 PAGES = "pages"
 ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # a phone's JPEG of two pictures is no animation
+GREY_MODES = ("1", "L", "I")  # and LA, La, I;16
 ORIENTATION = 0x0112  # tag of EXIF
 TURNS = {  # what its values ask for
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -144,6 +145,18 @@ def decode(path: Path, size: tuple[int, int] | None, fit: Fit = "crop") -> Pictu
         ) from error
     is_upper_byte = not is_deep and "16" in raw_mode
     return found._replace(is_upper_byte=is_upper_byte, original_size=original_size, more=more)
+
+
+def header_of(path: Path) -> tuple[tuple[int, int], bool] | None:
+    """Height and width of a picture, and whether it can be nothing but grey, by its header alone.
+
+    None: it cannot be opened.
+    """
+    try:
+        with Image.open(path, formats=formats()) as picture:
+            return upright_size(picture), picture.mode.startswith(GREY_MODES)
+    except Exception:  # see `decode`
+        return None
 
 
 def what_more(picture: Any) -> str:

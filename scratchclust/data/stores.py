@@ -83,7 +83,7 @@ class FileStore:
         Raises:
             OSError: the disk is full, or fails; `filename` is the path.
         """
-        self._put(HEADER + place * self._row, np.ascontiguousarray(images))
+        self._put(HEADER + place * self._row, np.ascontiguousarray(images).data)
 
     def finish(self, order: Int[np.ndarray, " n"], *, is_grey: bool) -> np.ndarray:
         """The images from these places, in this order, as a map that is only read.
@@ -112,7 +112,7 @@ class FileStore:
         finally:
             self._draft.unlink(missing_ok=True)
 
-    def _put(self, offset: int, content: bytes | np.ndarray) -> None:
+    def _put(self, offset: int, content: bytes | memoryview) -> None:
         with writing(self._path):
             if self._stream.tell() != offset:
                 self._stream.seek(offset)
@@ -139,7 +139,7 @@ class FileStore:
         step = rows_at_once(self._row)
         for start in range(0, n, step):
             images = self.read(start, min(step, n - start))
-            self._put(HEADER + start * pixels, np.ascontiguousarray(images[..., 0]))
+            self._put(HEADER + start * pixels, np.ascontiguousarray(images[..., 0]).data)
 
 
 Store = MemoryStore | FileStore
