@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scratchclust.data.dataset import Request, one_line
 from scratchclust.data.pictures import Picture, cure_of, decode
-from scratchclust.data.signatures import kind_of, start_of
+from scratchclust.data.signatures import JPEG, PNG, kind_of, start_of
 
 N_THREADS = min(8, os.cpu_count() or 1)  # Pillow decodes without holding Python's lock
 AHEAD = 16  # pictures a thread may be ahead of whoever takes them, who may stop at any
@@ -67,10 +67,12 @@ def why_unreadable(error: BaseException, path: Path) -> str:
         try:
             start = start_of(path)
         except OSError as second:  # it changes while it is looked at
-            return one_line(second) if second.strerror is None else second.strerror
+            return why_unreadable(second, path)
         if not start:
             return "an empty file"
         kind = kind_of(start)
+        if kind in (PNG, JPEG):
+            return f"damaged: it begins as {kind}, and does not go on so"
         told = f": it is {kind}" if kind else ""
         cure = cure_of(kind)
         return f"not a format that Pillow reads{told}{cure and f'; {cure}'}"

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int32, UInt8
 
+from scratchclust.data import stores
 from scratchclust.data.dataset import MixedSizesError, Request
 from scratchclust.data.depth import tell_white, to_bytes, white_above
 from scratchclust.data.pictures import Picture, is_grey
-from scratchclust.data.stores import MAPPED_ABOVE, FileStore, MemoryStore, Store
+from scratchclust.data.stores import FileStore, MemoryStore, Store
 from scratchclust.errors import InputError
 
 LARGEST_UNASKED = 4 << 30  # bytes of pixels that are read without a size having been asked for
@@ -115,7 +116,7 @@ class Gathered:
 
     def _allocate(self, shape: tuple[int, ...]) -> Store:
         n_bytes = self._n * int(np.prod(shape))
-        if self._request.memory_map is not None and n_bytes > MAPPED_ABOVE:
+        if self._request.memory_map is not None and n_bytes > stores.MAPPED_ABOVE:
             return FileStore(self._request.memory_map, self._n, shape)
         if self._request.size is None and n_bytes > LARGEST_UNASKED:
             raise InputError(

@@ -120,16 +120,17 @@ class FileStore:
 
     def _sort(self, order: Int[np.ndarray, " n"]) -> None:
         """Bring the image at order[i] to place i, along the circles of the permutation."""
-        is_done = order == np.arange(len(order))
-        for start in np.flatnonzero(~is_done).tolist():
+        sources = order.tolist()
+        is_done = [source == place for place, source in enumerate(sources)]
+        for start in range(len(sources)):
             if is_done[start]:
                 continue
             held = self.read(start)
             place = start
-            while order[place] != start:
-                self.write(place, self.read(order[place]))
+            while sources[place] != start:
+                self.write(place, self.read(sources[place]))
                 is_done[place] = True
-                place = order[place]
+                place = sources[place]
             self.write(place, held)
             is_done[place] = True
 
