@@ -51,7 +51,7 @@ def decode_all(
 
 def is_utf8(path: str) -> bool:
     """Whether a file's name is text: Python holds bytes that are none as lone surrogates."""
-    return not any("\udc80" <= letter <= "\udcff" for letter in path)
+    return path.isascii() or not any("\udc80" <= letter <= "\udcff" for letter in path)
 
 
 def why_unreadable(error: BaseException, path: Path) -> str:

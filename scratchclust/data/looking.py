@@ -98,10 +98,11 @@ def look(
 
 def _look_at_folder(folder: Path, request: Request) -> Look:
     from scratchclust.data.folders import listed
+    from scratchclust.data.layout import suffix_of
     from scratchclust.data.pictures import endings, header_of, strict_pillow
 
     files = listed(folder, request).files
-    likely = [path for path in files if Path(path).suffix.lower() in endings()] or files
+    likely = [path for path in files if suffix_of(path) in endings()] or files
     some = [folder / likely[i] for i in _spread(len(likely), N_OPENED)]
     with strict_pillow(), ThreadPoolExecutor(8) as pool:
         headers = list(pool.map(header_of, some))
