@@ -32,6 +32,7 @@ SPECS = {  # frozen dataclasses that say a network, an optimiser or a schedule
     "VAESpec": "models",
     "ClassifierSpec": "models",
     "ResNetSpec": "models",
+    "EfficientNetSpec": "models",
     "SGDSpec": "train.optimizer_specs",
     "MomentumSpec": "train.optimizer_specs",
     "AdamSpec": "train.optimizer_specs",

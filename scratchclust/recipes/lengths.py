@@ -19,6 +19,21 @@ MIN_SAMPLES = 5  # of DBSCAN, where a step says none
 N_NETWORK_CLASSES = 10  # of a ResNet, where its spec says none
 
 
+class Network(NamedTuple):
+    """A network that was trained before, and has a name here."""
+
+    size: int  # height and width of the images of its training
+    stride: int  # between the pixels of its last picture
+    n_channels: int  # of that picture
+    n_classes: int
+
+
+NAMED_NETWORKS = {
+    "cifar10-resnet20": Network(32, 4, 64, 10),
+    "efficientnet-lite0": Network(224, 32, 1280, 1000),
+}
+
+
 class Known(NamedTuple):
     """What is known of the images; None is unknown.
 
@@ -188,11 +203,17 @@ def _pooled(resnet: Spec) -> int:
 
 
 def _pretrained(step: Step, known: Known) -> int | None:
-    """Of the network that comes with the package; of others their files would have to be read."""
-    if step.parameters.get("weights", "cifar10-resnet20") != "cifar10-resnet20":
+    """Of the networks that have a name here; of others their files would have to be read."""
+    weights = step.parameters.get("weights", "cifar10-resnet20")
+    if weights not in NAMED_NETWORKS:
         return None
-    side = (step.parameters.get("size") or 32) // 4
-    of_layers = {"pool": 64, "last_conv": side * side * 64, "logits": 10}
+    network = NAMED_NETWORKS[weights]
+    side = math.ceil((step.parameters.get("size") or network.size) / network.stride)
+    of_layers = {
+        "pool": network.n_channels,
+        "last_conv": side * side * network.n_channels,
+        "logits": network.n_classes,
+    }
     return of_layers.get(step.parameters.get("layer", "pool"))
 
 
