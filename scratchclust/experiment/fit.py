@@ -64,6 +64,7 @@ def fit_variant(
     labels_used: bool = False,
     checkpoints: Path | None = None,
     watched_every: int | None = None,
+    prepared: Stage | None = None,
 ) -> Stage:
     """Fit the variant's pipeline to the images and score the clusters.
 
@@ -75,6 +76,7 @@ def fit_variant(
         labels_used: whether the features are given labels; if not, only the scores look at them.
         checkpoints: a folder for those of a training and of t-SNE, which go on from them.
         watched_every: epochs of an autoencoder after which its code is clustered and scored.
+        prepared: of `prepare_variant`; None: all steps are fitted here.
 
     Returns:
         The stage: the scores of a `Result`; the arrays "labels", "distance", "confidence", "x",
@@ -86,7 +88,7 @@ def fit_variant(
         tell(f"{variant.name}: {line}")
 
     learning = _Learning(images, labels_used, checkpoints, watched_every)
-    fitted = _fit(variant, learning, seed, tell_of_variant)
+    fitted = _fit(variant, learning, seed, tell_of_variant, prepared)
     tell_of_variant("scores")
     start = perf_counter()
     clustering = fitted.pipeline.named_steps["cluster"]
@@ -120,6 +122,21 @@ def fit_variant(
         **scores,
     )
     return Stage(result.to_json(), arrays, fitted.pipeline)
+
+
+def prepare_variant(
+    variant: Variant, images: Images, *, seed: int, tell: Tell, checkpoints: Path | None = None
+) -> Stage:
+    """Fit the steps before the clustering alone, without labels; arguments as of `fit_variant`.
+
+    Returns:
+        The stage: the seconds by phase; the array "X" [n d], the vectors that a clustering is to
+        see; and the pipeline of these steps.
+    """
+    pipeline = build_pipeline(variant, seed)
+    learning = _Learning(images, labels_used=False, checkpoints=checkpoints, watched_every=None)
+    X, seconds = _vectors(pipeline, learning, None, lambda line: tell(f"{variant.name}: {line}"))
+    return Stage(seconds, {"X": X}, Pipeline(pipeline.steps[:-1]))
 
 
 def confidence(distances: Float[np.ndarray, "n k"]) -> Float[np.ndarray, " n"]:
@@ -159,21 +176,39 @@ class _Learning(NamedTuple):
     watched_every: int | None
 
 
-def _fit(variant: Variant, learning: _Learning, seed: int, tell: Tell) -> Fitted:
+def _fit(
+    variant: Variant, learning: _Learning, seed: int, tell: Tell, prepared: Stage | None
+) -> Fitted:
     """Do what `Pipeline.fit` does, with a clock between the steps; the clustering is repeated."""
     pipeline = build_pipeline(variant, seed)
     watcher = _watcher(pipeline, learning, tell)
+    if prepared is None:
+        X, seconds = _vectors(pipeline, learning, watcher, tell)
+    else:
+        pipeline.set_params(**prepared.pipeline.named_steps)
+        X = prepared.arrays["X"]
+        seconds = dict(prepared.scores)
+    tell("cluster")
+    start = perf_counter()
+    teller = ProgressTeller(tell)
+    clustering = pipeline.named_steps["cluster"]
+    median, labelings = _repeated(clustering, X, seed, variant.n_repeats, teller)
+    pipeline.set_params(cluster=median)
+    seconds["cluster"] = perf_counter() - start
+    return Fitted(pipeline, X, labelings, seconds, watcher)
+
+
+def _vectors(
+    pipeline: Pipeline, learning: _Learning, watcher: Watcher | None, tell: Tell
+) -> tuple[Float[np.ndarray, "n d"], dict[str, float]]:
+    """Fit the steps before the clustering; give what they make of the images, and their seconds."""
     teller = ProgressTeller(tell)
     X = learning.images.clustered.images
-    labelings = []
     seconds: dict[str, float] = {}
-    for name, estimator in pipeline.steps[:]:
+    for name, estimator in pipeline.steps[:-1]:
         tell(name)
         start = perf_counter()
-        if name == "cluster":
-            median, labelings = _repeated(estimator, X, seed, variant.n_repeats, teller)
-            pipeline.set_params(cluster=median)
-        elif name == "features":
+        if name == "features":
             with looked_on(estimator, teller, watcher):
                 _learn(estimator, learning)
             X = np.asarray(estimator.transform(X))
@@ -183,7 +218,7 @@ def _fit(variant: Variant, learning: _Learning, seed: int, tell: Tell) -> Fitted
                 X = np.asarray(estimator.fit_transform(X))
         phase = PHASES[name]
         seconds[phase] = seconds.get(phase, 0.0) + perf_counter() - start
-    return Fitted(pipeline, X, labelings, seconds, watcher)
+    return X, seconds
 
 
 def _watcher(pipeline: Pipeline, learning: _Learning, tell: Tell) -> Watcher | None:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,19 +25,23 @@ class Images(NamedTuple):
     applied: Any = None  # what a fitted pipeline is applied to; None: nothing
 
 
-def load(plan: Plan, *, tell: Tell) -> Images:
+def load(plan: Plan, *, tell: Tell, memory_map: Path | None = None) -> Images:
     """Read the images of a run, and refuse those that it cannot be done with.
 
     Args:
         plan: what is to be done, with `plan.source`, which says of which images.
         tell: is told each split.
+        memory_map: a file for the pixels of a person's own images, if these are many; None: they
+            are all in memory.
 
     Raises:
         InputError: the data cannot be read, have no labels where labels are needed, or too few
             images, or too small ones.
     """
     source = plan.source
-    clustered = _read(plan, source.split, tell)
+    clustered = _read(plan, source.split, tell, memory_map)
+    if plan.cluster is not None and plan.cluster.labels is not None:
+        clustered = _labelled_by(plan.cluster.labels, clustered)
     known = Known(len(clustered.images), clustered.images.shape[1:], is_read=True)
     plan.check_images(known)
     images = Images(
@@ -58,11 +63,19 @@ def load(plan: Plan, *, tell: Tell) -> Images:
     return images if source.groups is None else _all_in_groups(images, source.groups)
 
 
-def _read(plan: Plan, split: str, tell: Tell) -> Any:
+def _labelled_by(file: str, dataset: Any) -> Any:
+    """The images with the labels of a person's table in the place of those they may have."""
+    from scratchclust.data.label_files import read_labels
+
+    labels, names = read_labels(file, dataset.paths or len(dataset.images))
+    return dataset._replace(labels=labels, label_names=names)
+
+
+def _read(plan: Plan, split: str, tell: Tell, memory_map: Path | None = None) -> Any:
     """The images of a split that take part: of the classes, and no more than the limit."""
     source = plan.source
     if source.classes is None:
-        return _load(plan, split, tell, limit=source.limit)
+        return _load(plan, split, tell, limit=source.limit, memory_map=memory_map)
     dataset = _load(plan, split, tell)
     _check_classes_there(dataset, source.classes, f"{source.name}, {split},", source.name)
     return of_classes(dataset, source.classes, limit=source.limit, seed=plan.settings.seed)

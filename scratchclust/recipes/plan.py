@@ -34,7 +34,7 @@ from scratchclust.recipes.words import (
 if TYPE_CHECKING:
     from scratchclust.data.dataset import Fit
 
-__all__ = ["Plan", "Settings", "Source", "Tell", "describe", "plan"]
+__all__ = ["Cluster", "Plan", "Settings", "Source", "Tell", "describe", "plan"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,21 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """What is special to a person's own images, clustered in a person's own words.
+
+    Attributes:
+        suggests: whether the number of clusters is still to be found.
+        labels: a CSV file (image, label); None: there is none.
+        choice: what was picked for what a person left open, and why; None: nothing was.
+    """
+
+    suggests: bool
+    labels: str | None
+    choice: str | None
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that is decided of a run before an image is read.
 
@@ -84,6 +99,7 @@ class Plan:
         elbow: the numbers of clusters over which the inertia is drawn; None: it is not.
         labels_used: whether labels take part in training.
         parameters: everything but the seed that decides the result, as in metrics.json.
+        cluster: what only `recipes.cluster` plans; None for the recipes of the catalogue.
     """
 
     recipe: Recipe
@@ -96,6 +112,7 @@ class Plan:
     elbow: tuple[int, ...] | None
     labels_used: bool
     parameters: Mapping[str, Any]
+    cluster: Cluster | None = None
 
     def check_images(self, known: Known) -> None:
         """Refuse images of which there are too few, or which are too small, for a variant.
