@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Int, Real
 
 from scratchclust.neighbors import nearest_neighbors
+from scratchclust.results import Neighbors
 from scratchclust.rows import AnyArray
 
 
@@ -31,7 +32,11 @@ def neighbor_vote(
     Raises:
         InputError: those of `nearest_neighbors`.
     """
-    near = nearest_neighbors(points, n_neighbors, queries=X)
+    return vote(nearest_neighbors(points, n_neighbors, queries=X), labels)
+
+
+def vote(near: Neighbors, labels: Int[np.ndarray, " n"]) -> Int[np.ndarray, " m"]:
+    """Let neighbours that are known vote as in `neighbor_vote`; labels are those of all points."""
     away = near.distances > 0
     # relative to the nearest, so that no distance is too small or too large; at distance 0 nobody
     # else has a vote

@@ -24,17 +24,17 @@ from scratchclust.experiment.scores import (
 )
 from scratchclust.experiment.telling import (
     Clustering,
-    Nearness,
     ask_clustering,
     ask_features,
     ask_nearness,
+    ask_rule,
     takes,
 )
 from scratchclust.experiment.watch import ProgressTeller, Watcher, looked_on
 from scratchclust.recipes.plan import Tell
 from scratchclust.recipes.recipe import Step, Variant
 from scratchclust.recipes.words import NAMES
-from scratchclust.runs import Stage
+from scratchclust.runs import Stage, nearness
 from scratchclust.runs.result import Result, StepSeconds
 
 PHASES = {  # the steps of a pipeline -> whose seconds they are in metrics.json
@@ -64,6 +64,7 @@ def fit_variant(
     labels_used: bool = False,
     checkpoints: Path | None = None,
     watched_every: int | None = None,
+    for_new_images: bool = True,
     prepared: Stage | None = None,
 ) -> Stage:
     """Fit the variant's pipeline to the images and score the clusters.
@@ -76,12 +77,15 @@ def fit_variant(
         labels_used: whether the features are given labels; if not, only the scores look at them.
         checkpoints: a folder for those of a training and of t-SNE, which go on from them.
         watched_every: epochs of an autoencoder after which its code is clustered and scored.
+        for_new_images: whether the nearness of each image is measured, and what new ones need is
+            kept: of the variant whose columns and model a run's folder has.
         prepared: of `prepare_variant`; None: all steps are fitted here.
 
     Returns:
         The stage: the scores of a `Result`; the arrays "labels", "distance", "confidence", "x",
-        "y", "silhouette", "inertia", "n_moved" and "k_distances", as far as there are any; and the
-        pipeline. Silhouette and Dunn are those of the vectors that were clustered.
+        "y", "silhouette", "inertia", "n_moved" and "k_distances", as far as there are any, and
+        those of `near_arrays` and `plane` that new images need; and the pipeline. Silhouette and
+        Dunn are those of the vectors that were clustered.
     """
 
     def tell_of_variant(line: str) -> None:
@@ -93,11 +97,11 @@ def fit_variant(
     start = perf_counter()
     clustering = fitted.pipeline.named_steps["cluster"]
     told = ask_clustering(clustering)
-    nearness = ask_nearness(clustering, fitted.X)
     labels = images.clustered.labels
     internal, silhouette = internal_and_samples(fitted.X, told.labels, labels)
     arrays = {
-        **_per_image(told.labels, nearness),
+        "labels": told.labels,
+        **(near_arrays(clustering, fitted.X, told.labels) if for_new_images else {}),
         **told.history,
         **({} if told.k_distances is None else {"k_distances": told.k_distances}),
         "silhouette": silhouette,
@@ -139,31 +143,43 @@ def prepare_variant(
     return Stage(seconds, {"X": X}, Pipeline(pipeline.steps[:-1]))
 
 
-def confidence(distances: Float[np.ndarray, "n k"]) -> Float[np.ndarray, " n"]:
-    """Measure how clearly a point belongs to its cluster: 1 - d1 / d2, with d1 and d2 its distances
-    to the nearest and the second nearest centroid.
-
-    0 is on the border of two clusters, 1 on the centroid itself. With one cluster only, or where
-    both distances are 0, it is 1 and 0: nothing else competes, and nothing decides.
+def near_arrays(
+    clustering: Any, X: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"]
+) -> dict[str, np.ndarray]:
+    """Give "distance" and "confidence" of each image, NaN where they are not known, and what is
+    kept for new ones: "vectors", unless the clustering has them, and "projection", if there is one.
     """
-    if distances.shape[1] == 1:
-        return np.ones(len(distances), dtype=distances.dtype)
-    d1, d2 = np.partition(distances, 1, axis=1)[:, :2].T
-    return 1 - np.divide(d1, d2, out=np.ones_like(d1), where=d2 > 0)
+    rule = ask_rule(clustering)
+    near = ask_nearness(clustering, X)
+    kept = nearness.keep(X)
+    measured = nearness.measure(
+        rule, X, labels, kept=kept, distances=near.distances, probabilities=near.probabilities
+    )
+    found = measured._asdict()
+    if rule.points_in_model:
+        return found
+    projection = {} if kept.projection is None else {"projection": kept.projection}
+    return {**found, "vectors": kept.vectors, **projection}
 
 
 def plane(X: Float[np.ndarray, "n d"], *, seed: int = 0) -> dict[str, Float[np.ndarray, " n"]]:
     """Give the first two principal components of X as x and y (y is 0 where there is only one); a
     plane is left as it is.
+
+    With components, "plane" holds the mean and the two axes [3 d], for the places of new images.
     """
     if X.shape[1] == 2:  # a map: as it is
         return {"x": X[:, 0], "y": X[:, 1]}
     components = min(2, *X.shape)
     pca = build(Step("PCA", {"n_components": components}), seed)
     points = np.asarray(pca.fit_transform(X))
+    axes = np.zeros((3, X.shape[1]), np.float32)
+    axes[0] = pca.mean_
+    axes[1 : 1 + components] = pca.components_
     return {
         "x": points[:, 0],
         "y": points[:, 1] if components == 2 else np.zeros_like(points[:, 0]),
+        "plane": axes,
     }
 
 
@@ -280,24 +296,6 @@ def _repeated(
 def _source(variant: Variant, images: Images) -> Any:
     """What a variant learned from: for a blind one that trains nothing, what it clusters."""
     return images.clustered if variant.blind or images.learned is None else images.learned
-
-
-def _per_image(labels: Int[np.ndarray, " n"], nearness: Nearness) -> dict[str, np.ndarray]:
-    """Labels, and how near and how clearly each point belongs to its cluster: NaN where the method
-    does not say.
-
-    Of k-means these are distances to centroids, where k-means worked; of a mixture the confidence
-    is a probability.
-    """
-    nothing = np.full(len(labels), np.nan, np.float32)
-    found = {"labels": labels, "distance": nothing, "confidence": nothing}
-    if nearness.probabilities is not None:
-        found["confidence"] = nearness.probabilities.max(axis=1)
-    if nearness.distances is not None:
-        distances = nearness.distances
-        found["distance"] = np.take_along_axis(distances, labels[:, None], axis=1)[:, 0]
-        found["confidence"] = confidence(distances)
-    return found
 
 
 def _outcome(told: Clustering) -> dict[str, Any]:

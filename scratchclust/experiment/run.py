@@ -142,6 +142,7 @@ def _compute(
     seconds = {"total": perf_counter() - start, "load": loaded, "compile": sum(compiled)}
     metrics = metrics_of(planned, clustered, stages, curves, seconds, command=command)
     runs.write_metrics(folder.path / "metrics.json", metrics)
+    runs.seal(folder.path)
     return runs.read_metrics(folder.path)
 
 
@@ -177,6 +178,7 @@ def _fitted(work: _Work, variant: Variant) -> runs.Stage:
             # named by the configuration too: checkpoints of another one would be refused
             checkpoints=work.folder.path / "checkpoints" / f"{name}-{key[:12]}",
             watched_every=work.plan.recipe.watched_every,
+            for_new_images=variant is work.plan.variants[0],
         )
 
     return _kept_or_made(work, name, key, make)

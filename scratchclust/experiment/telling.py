@@ -11,7 +11,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 import scratchclust
+from scratchclust.runs.nearness import Rule
 
+NEIGHBORS = 10  # that tell the nearness, of a clustering which has no number of its own
 History = Mapping[str, list[Any]]  # of a training: each term of the loss, by epoch
 
 
@@ -108,7 +110,22 @@ def ask_nearness(clustering: Any, X: Float[np.ndarray, "n d"]) -> Nearness:
         return Nearness(np.asarray(clustering.predict_proba(X)), None)
     if hasattr(clustering, "transform"):
         return Nearness(None, np.asarray(clustering.transform(X)))
-    return Nearness(None, _of(clustering, "distances_to_centroids_", np.asarray))
+    return Nearness(None, None)
+
+
+def ask_rule(clustering: Any) -> Rule:
+    """Ask a fitted clustering how the nearness of images to its clusters is to be measured."""
+    if hasattr(clustering, "predict_proba"):
+        return Rule(kind="posterior", centers=np.asarray(clustering.means_))
+    if hasattr(clustering, "transform"):
+        return Rule(kind="centers")
+    return Rule(
+        kind="neighbors",
+        n_neighbors=_of(clustering, "n_neighbors_", int) or NEIGHBORS,
+        eps=_of(clustering, "eps_", float),
+        core=_of(clustering, "core_sample_indices_", np.asarray),
+        points_in_model=getattr(clustering, "points_", None) is not None,
+    )
 
 
 def ask_features(features: Any) -> Features:

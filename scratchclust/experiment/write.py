@@ -8,7 +8,9 @@ from typing import Any
 from scratchclust import runs
 from scratchclust.experiment.draw import draw_all, draw_over_k
 from scratchclust.experiment.images import record
+from scratchclust.experiment.telling import ask_rule
 from scratchclust.recipes.plan import Plan, Tell
+from scratchclust.runs import nearness
 from scratchclust.runs.records import ASSIGNMENTS
 from scratchclust.runs.result import (
     DatasetRecord,
@@ -40,7 +42,23 @@ def write_outputs(
         draw_over_k(folder / "figures" / f"{name}.png", stage, next(iter(stages)))
     tell("writing the run")
     runs.write_assignments(folder / ASSIGNMENTS, assignment_columns(dataset, stages))
-    runs.write_model(folder, next(iter(stages.values())).pipeline)
+    first = next(iter(stages.values()))
+    runs.write_model(folder, first.pipeline)
+    write_nearness(folder, first)
+
+
+def write_nearness(folder: Path, stage: runs.Stage) -> None:
+    """Write what `assign` needs of a variant, beside its model."""
+    arrays = stage.arrays
+    vectors = arrays.get("vectors")
+    nearness.write(
+        folder,
+        ask_rule(stage.pipeline.named_steps["cluster"]),
+        kept=None if vectors is None else nearness.Kept(vectors, arrays.get("projection")),
+        labels=arrays["labels"],
+        distance=arrays["distance"],
+        plane=arrays.get("plane"),
+    )
 
 
 def assignment_columns(dataset: Any, stages: Mapping[str, runs.Stage]) -> dict[str, Any]:

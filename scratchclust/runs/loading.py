@@ -1,19 +1,40 @@
-"""A finished run, read again: its scores, its assignments, and its pipeline for new images."""
+"""A finished run, read again: its scores, its assignments, and what places new images in it.
+
+New images pass in blocks of one size, the last filled up: a program is compiled once, and an image
+comes out the same to the last bit whatever stands beside it.
+"""
 
 import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int, Num
+from jaxtyping import Bool, Float, Float32, Float64, Int, Int32, Num
 
+from scratchclust.checks import between
 from scratchclust.errors import InputError
+from scratchclust.runs.digests import check_seal
+from scratchclust.runs.nearness import Nearness, Place
+from scratchclust.runs.nearness import read as read_nearness
 from scratchclust.runs.records import ASSIGNMENT_COLUMNS, ASSIGNMENTS, METRICS, MODEL, TOP_KEYS
 from scratchclust.runs.result import SCHEMA
 
+BLOCK = 64  # new images at a time
 _NUMBERS = {"distance", "confidence", "x", "y"}
+
+
+class Assigned(NamedTuple):
+    """New images among the clusters of a run; NaN where a number is not known."""
+
+    cluster: Int32[np.ndarray, " n"]  # -1: noise
+    distance: Float32[np.ndarray, " n"]
+    confidence: Float32[np.ndarray, " n"]
+    x: Float32[np.ndarray, " n"]  # the place on the run's map
+    y: Float32[np.ndarray, " n"]
+    # beyond the distance that 99% of the fitted images keep; None: that is not known
+    unusual: Bool[np.ndarray, " n"] | None
 
 
 @dataclass(frozen=True)
@@ -25,6 +46,8 @@ class Run:
     # assignments.csv by column: text, int32 clusters, float64 with NaN where empty
     assignments: dict[str, np.ndarray]
     pipeline: Any  # the fitted sklearn Pipeline of the first result, from images to clusters
+    # of the fitted images, which `assign` and `similar` need; None: the run is of an older version
+    nearness: Nearness | None = None
 
     def predict(self, images: Num[np.ndarray, "n h w c"]) -> Int[np.ndarray, " n"]:
         """Find the clusters of new images, [n] int32, by the fitted pipeline; on the run's own
@@ -46,13 +69,87 @@ class Run:
                 f"{method} has no place for new images: they would change its clusters; "
                 "run again with method=kmeans, gmm or spectral"
             ) from error
+        self._check_shape(images)
+        return np.asarray(predict(images))
+
+    def assign(self, images: Num[np.ndarray, "n h w c"]) -> Assigned:
+        """Find the clusters of new images, how near and how sure each is, and its place on the map.
+
+        An image is unusual beyond the distance that 99% of the fitted images keep, measured as if
+        each were new. Neither the order of the images nor their companions change anything. Where
+        the method itself has no place for new images, their nearest fitted ones decide: they vote
+        (agglomerative), or the nearest core point within eps draws them in (dbscan).
+
+        Args:
+            images: as in `predict`.
+
+        Raises:
+            InputError: as in `predict`; methods without a place for new images are refused only
+                where the run is of a version that kept nothing for this.
+        """
+        if self.nearness is None:
+            unknown = np.full(len(images), np.nan, np.float32)
+            return Assigned(
+                self.predict(images).astype(np.int32), unknown, unknown, unknown, unknown, None
+            )
+        self._check_shape(images)
+        blocks = [self._place(images[i : i + BLOCK]) for i in range(0, len(images), BLOCK)]
+        blocks = blocks or [self._place(np.zeros((0, *images.shape[1:]), images.dtype))]
+        place = Place(*(np.concatenate(column) for column in zip(*blocks, strict=True)))
+        usual = self.nearness.usual_distance
+        return Assigned(*place, None if usual is None else ~(place.distance <= usual))
+
+    def similar(
+        self, image: Num[np.ndarray, "*one h w c"], n: int = 10
+    ) -> tuple[Int[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
+        """Find the n fitted images nearest to one, between the vectors that were clustered.
+
+        Args:
+            image: [h w c] or [1 h w c], in size and value range as in `predict`.
+            n: how many.
+
+        Returns:
+            Their lines in `assignments` (`run.assignments["image"][indices]` are their names) and
+            their distances, the nearest first.
+
+        Raises:
+            InputError: more are asked for than were fitted, the image has another shape, or the run
+                is of a version that kept no vectors.
+        """
+        if self.nearness is None:
+            raise InputError(
+                f"{self.folder} was made by a version of scratchclust that kept no vectors of its "
+                "images: run again with overwrite="
+            )
+        one = image if image.ndim == 4 else image[None]
+        if len(one) != 1:
+            raise InputError(f"expected one image, got {len(one)}: ask for each alone")
+        self._check_shape(one)
+        fitted = self.nearness.fitted
+        n = between(1, len(fitted.points), "the number of fitted images")("n", n)
+        found = fitted.neighbors(self.nearness.kept(self._vectors(one)), n)
+        return np.asarray(found.indices)[0], np.asarray(found.distances, np.float64)[0]
+
+    def _check_shape(self, images: Num[np.ndarray, "n h w c"]) -> None:
         expected = tuple(self.metrics["dataset"]["shape"])
         if images.shape[1:] != expected:
             raise InputError(
                 f"this run clusters images of shape {expected} (height, width, channels), but "
                 f"these have shape {images.shape[1:]}: resize or convert them"
             )
-        return np.asarray(predict(images))
+
+    def _place(self, images: Num[np.ndarray, "n h w c"]) -> Place:
+        """The places of at most a block of images."""
+        assert self.nearness is not None
+        map_of_fitted = (self.assignments["x"], self.assignments["y"])
+        found = self.nearness.place(self.pipeline[-1], self._vectors(images), map_of_fitted)
+        return Place(*(column[: len(images)] for column in found))
+
+    def _vectors(self, images: Num[np.ndarray, "n h w c"]) -> Float[np.ndarray, "block d"]:
+        """The vectors of a block that the images begin and their last fills up."""
+        filling = np.minimum(np.arange(BLOCK), len(images) - 1)
+        filled = images[filling] if len(images) else np.zeros((BLOCK, *images.shape[1:]))
+        return np.asarray(self.pipeline[:-1].transform(filled))
 
 
 def load(run_folder: str | Path) -> Run:
@@ -62,15 +159,19 @@ def load(run_folder: str | Path) -> Run:
         run_folder: DIR, as `scratchclust run --output DIR` made it.
 
     Returns:
-        the run, with `.metrics`, `.assignments`, `.pipeline` and `.predict(images)`.
+        the run, with `.metrics`, `.assignments`, `.pipeline`, `.predict(images)`,
+        `.assign(images)` and `.similar(image, n)`.
 
     Raises:
-        InputError: the folder is missing, unfinished, of something else, or damaged.
+        InputError: the folder is missing, unfinished, of something else or of a newer version, or a
+            file in it was changed or is damaged.
     """
     folder = Path(run_folder)
     metrics = read_metrics(folder)
     assignments = _read_assignments(folder / ASSIGNMENTS)
-    return Run(folder, metrics, assignments, _read_model(folder / MODEL))
+    check_seal(folder)
+    pipeline = _read_model(folder / MODEL)
+    return Run(folder, metrics, assignments, pipeline, read_nearness(folder, pipeline[-1]))
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:

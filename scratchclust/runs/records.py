@@ -3,9 +3,9 @@ for new ones.
 """
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -18,6 +18,7 @@ MODEL = "model"
 TOP_KEYS = keys(Record)  # that every metrics.json has
 RESULT_KEYS = keys(Result)  # that each of its results has
 ASSIGNMENT_COLUMNS = ("image", "label", "cluster", "distance", "confidence", "x", "y")
+Columns = Mapping[str, Sequence[Any] | np.ndarray | None]
 
 
 def write_metrics(path: Path, record: Record) -> None:
@@ -25,7 +26,7 @@ def write_metrics(path: Path, record: Record) -> None:
     write_json(path, record.to_json())
 
 
-def write_assignments(path: Path, columns: Mapping[str, Sequence[Any] | np.ndarray | None]) -> None:
+def write_assignments(path: Path, columns: Columns) -> None:
     """Write assignments.csv as a whole: one line an image, the contract's columns first, then
     cluster_<name> for further results.
 
@@ -34,16 +35,33 @@ def write_assignments(path: Path, columns: Mapping[str, Sequence[Any] | np.ndarr
         columns: by name; all of the same length. None or missing leaves a column empty, as does NaN
             or None a cell. Numbers are written in as few digits as give the same bits back.
     """
-    names = [*ASSIGNMENT_COLUMNS, *(name for name in columns if name not in ASSIGNMENT_COLUMNS)]
-    n = len(columns["image"] if columns["image"] is not None else ())
-    cells = [_cells(columns.get(name), n) for name in names]
     with (
         whole_file(path) as draft,
         draft.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):
-        writer = csv.writer(file)
-        writer.writerow(names)
-        writer.writerows(zip(*cells, strict=True))
+        lines = AssignmentLines(file, columns)
+        lines.write(columns)
+
+
+class AssignmentLines:
+    """Lines of an assignments.csv, written part by part below its header.
+
+    Args:
+        file: open for text, with newline="".
+        further: names of columns behind the contract's, which may be among them.
+    """
+
+    def __init__(self, file: TextIO, further: Iterable[str]) -> None:
+        behind = [name for name in further if name not in ASSIGNMENT_COLUMNS]
+        self.names = [*ASSIGNMENT_COLUMNS, *behind]
+        self._writer = csv.writer(file)
+        self._writer.writerow(self.names)
+
+    def write(self, columns: Columns) -> None:
+        """Write a line for each image of these columns, as `write_assignments` takes them."""
+        n = len(columns["image"] if columns["image"] is not None else ())
+        cells = [_cells(columns.get(name), n) for name in self.names]
+        self._writer.writerows(zip(*cells, strict=True))
 
 
 def write_model(run_folder: Path, pipeline: Any) -> None:

@@ -13,7 +13,7 @@ from matplotlib.image import imread
 from scratchclust import data, runs
 from scratchclust.errors import InputError
 from scratchclust.experiment import Outcome, run, scan, write
-from scratchclust.experiment.fit import build, confidence, plane
+from scratchclust.experiment.fit import build, plane
 from scratchclust.experiment.images import load
 from scratchclust.recipes import RECIPES, Settings, find
 from scratchclust.recipes.plan import plan
@@ -59,8 +59,10 @@ def table(folder: Path) -> list[dict[str, str]]:
 @pytest.mark.full
 def test_folder_is_complete(outcome: Outcome) -> None:
     assert sorted(path.name for path in outcome.folder.parent.iterdir()) == ["digits"]
-    names = ["assignments.csv", "checkpoints", "figures", "log.txt", "metrics.json", "model"]
-    assert sorted(path.name for path in outcome.folder.iterdir()) == names
+    tables = ["assignments.csv", "manifest.json", "metrics.json"]
+    folders = ["checkpoints", "figures", "model", "nearness"]
+    names = sorted(path.name for path in outcome.folder.iterdir())
+    assert names == sorted([*tables, *folders, "log.txt"])
     others = [
         f"{kind}-{name}"
         for kind in PER_VARIANT
@@ -438,12 +440,6 @@ def test_recipes_name_estimators_and_parameters_that_exist(name: str) -> None:
             }
             assert given.items() <= estimator.get_params().items()
             assert estimator.get_params().get("random_state", 7) == 7
-
-
-def test_confidence_by_hand() -> None:
-    distances = np.array([[1.0, 4.0, 2.0], [3.0, 3.0, 5.0], [0.0, 1.0, 2.0], [0.0, 0.0, 1.0]])
-    np.testing.assert_array_equal(confidence(distances), [0.5, 0.0, 1.0, 0.0])
-    np.testing.assert_array_equal(confidence(np.array([[2.0], [0.0]])), [1.0, 1.0])
 
 
 def test_plane_of_one_dimension() -> None:

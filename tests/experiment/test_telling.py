@@ -16,9 +16,11 @@ from scratchclust.experiment.telling import (
     ask_features,
     ask_nearness,
     ask_predict,
+    ask_rule,
     calls_back,
     takes,
 )
+from scratchclust.runs.nearness import Rule
 
 PACKAGE = Path(scratchclust.__file__).parent
 INNER = ("__name__", "__class__", "__dict__")
@@ -122,13 +124,30 @@ def test_a_mixture_tells_probabilities() -> None:
     np.testing.assert_allclose(nearness.probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
-def test_a_graph_tells_its_neighbours_and_distances_in_its_embedding() -> None:
+def test_a_graph_tells_its_neighbours_and_that_it_keeps_its_points() -> None:
     model = scratchclust.SpectralClustering(2, random_state=0).fit(X)
     told = ask_clustering(model)
     assert (told.n_neighbors, told.n_connected_components) == (4, model.n_connected_components_)
-    distances = ask_nearness(model, X).distances
-    assert distances is not None
-    assert distances.shape == (len(X), 2)
+    assert ask_nearness(model, X) == Nearness(None, None)
+    assert ask_rule(model) == Rule(kind="neighbors", n_neighbors=4, points_in_model=True)
+
+
+def test_the_rule_of_nearness_of_every_method() -> None:
+    def rule_of(model: Any) -> Rule:
+        return ask_rule(model.fit(X))
+
+    assert rule_of(scratchclust.KMeans(3, random_state=0)) == Rule(kind="centers")
+    assert rule_of(scratchclust.MiniBatchKMeans(3, random_state=0)) == Rule(kind="centers")
+    mixture = rule_of(scratchclust.GaussianMixture(2, random_state=0))
+    assert mixture.kind == "posterior"
+    assert mixture.centers is not None
+    assert mixture.centers.shape == (2, 3)
+    tree = rule_of(scratchclust.AgglomerativeClustering(2))
+    assert tree == Rule(kind="neighbors", n_neighbors=10)
+    density = rule_of(scratchclust.DBSCAN(1.0, min_samples=4))
+    assert (density.kind, density.n_neighbors, density.eps) == ("neighbors", 10, 1.0)
+    assert density.core is not None
+    assert 0 < len(density.core) < len(X)
 
 
 # --- features

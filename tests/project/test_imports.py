@@ -47,7 +47,7 @@ ALLOWED = {
         "distances",
     },
     "distances": {"rows"},
-    "runs": {"persist", "estimators"},
+    "runs": {"persist", "estimators", "cluster.nearness"},
     "features": {"models", "train", "data.preprocessing", "rows"},
     "train": {"models", "rows"},
     "reduce": ALGORITHM,
