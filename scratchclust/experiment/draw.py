@@ -30,6 +30,7 @@ from scratchclust.metrics.agreement import match_clusters
 from scratchclust.recipes.plan import Tell
 from scratchclust.report import figures
 from scratchclust.runs import Stage, slug
+from scratchclust.runs.findings import Suggestion
 from scratchclust.runs.result import ByEpoch, Result
 
 N_DRAWN = 10  # images beside their reconstructions
@@ -65,6 +66,20 @@ def draw_over_k(path: Path, stage: Stage, variant: str) -> None:
     names = ("n_clusters", "inertia", "silhouette", "dunn", "chosen")
     scores = {name: stage.scores.get(name) for name in names}
     figures.save(figures.name_variant(figures.scan(**scores), variant), path)
+
+
+def draw_suggestion(path: Path, stage: Stage) -> None:
+    """Draw the scores from which a number of clusters is suggested into a file."""
+    found = Suggestion.from_json(stage.scores)
+    figure = figures.suggestion(
+        found.n_clusters,
+        found.silhouette,
+        found.calinski_harabasz,
+        found.davies_bouldin,
+        found.stability,
+        found.suggested,
+    )
+    figures.save(figure, path)
 
 
 def colors_as_in(first: Int[np.ndarray, " n"], labels: Int[np.ndarray, " n"]) -> dict[int, int]:

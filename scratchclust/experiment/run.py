@@ -1,25 +1,29 @@
 """The one function that runs any plan: load, fit and score, draw, write, rename into place."""
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, NamedTuple
+
+import numpy as np
 
 import scratchclust
 from scratchclust import runs
 from scratchclust.errors import InputError
-from scratchclust.experiment.images import Images, load, record
-from scratchclust.files import plain, sha256_of_file, sha256_of_json, sha256_of_tree
+from scratchclust.experiment.images import load, record
+from scratchclust.experiment.staged import Work, fingerprint, kept_or_made
+from scratchclust.files import plain
 from scratchclust.recipes.lengths import Known, check_axes
 from scratchclust.recipes.plan import Plan, Settings, Tell, describe, plan
 from scratchclust.recipes.recipe import Recipe, Variant
 
 logger = logging.getLogger("scratchclust.recipes")
+PIXELS = "pixels.npy"  # in DIR.partial, where a person's own images are too many for memory
 
 
 @dataclass(frozen=True)
@@ -29,15 +33,14 @@ class Outcome:
     folder: Path
     metrics: dict[str, Any]
     was_finished: bool = False  # a resumed run was complete: nothing was computed
+    paths: tuple[str, ...] | None = None  # of pictures, relative to the folder that was read
+    clusters: np.ndarray | None = None  # [n] of each image, -1: noise
 
 
-class _Work(NamedTuple):
-    """What every step of a run needs."""
-
-    plan: Plan
-    folder: runs.RunFolder
-    images: Images
-    tell: Tell
+class _Computed(NamedTuple):
+    metrics: dict[str, Any]
+    paths: tuple[str, ...] | None
+    clusters: np.ndarray
 
 
 def run(
@@ -79,24 +82,30 @@ def run(
     if resume and not overwrite and (final / "metrics.json").is_file():
         return _finished(planned, final, tell)
     with runs.working(final, resume=resume, overwrite=overwrite) as folder:
-        metrics = _compute(planned, folder, command, tell, begin or (lambda: None))
+        found = _compute(planned, folder, command, tell, begin or (lambda: None))
         folder.finish()
-    return Outcome(folder.final, metrics)
+    return Outcome(folder.final, found.metrics, paths=found.paths, clusters=found.clusters)
 
 
 def _finished(planned: Plan, final: Path, tell: Tell) -> Outcome:
     metrics = runs.read_metrics(final)
     # The pictures last, since reading them takes time: they may have changed, or be gone, under the
     # same name.
-    differing = different(planned, metrics) or other_images(
-        metrics, load(planned, tell=tell).clustered
-    )
-    if differing:
+    differing = different(planned, metrics)
+    dataset = None
+    if not differing:
+        with TemporaryDirectory() as place:
+            dataset = load(planned, tell=tell, memory_map=Path(place) / PIXELS).clustered
+            differing = other_images(metrics, dataset)
+    if differing or dataset is None:
         raise InputError(
             f"{final} is complete, but was made with different {' and '.join(differing)}: "
             "give another output=, or overwrite="
         )
-    return Outcome(final.resolve(), metrics, was_finished=True)
+    clusters = runs.read_assignments(final)["cluster"]
+    return Outcome(
+        final.resolve(), metrics, was_finished=True, paths=dataset.paths, clusters=clusters
+    )
 
 
 def different(planned: Plan, metrics: Mapping[str, Any]) -> list[str]:
@@ -123,30 +132,51 @@ def _compute(
     command: str | None,
     tell: Tell,
     begin: Callable[[], None],
-) -> dict[str, Any]:
-    """Everything between the claimed folder and the complete one; what is in metrics.json."""
+) -> _Computed:
+    """Everything between the claimed folder and the complete one."""
     start = perf_counter()
     logger.info("recipe %s, %s", planned.recipe.name, planned.settings)
-    work = _Work(planned, folder, load(planned, tell=tell), tell)
-    loaded = perf_counter() - start
+    pixels = folder.path / PIXELS
+    try:
+        images = load(planned, tell=tell, memory_map=pixels)
+        loaded = perf_counter() - start
+        return _compute_of(Work(planned, folder, images, tell), command, begin, start, loaded)
+    finally:
+        pixels.unlink(missing_ok=True)  # a resumed run reads the pictures anew: they may differ
+
+
+def _compute_of(
+    work: Work,
+    command: str | None,
+    begin: Callable[[], None],
+    start: float,
+    loaded: float,
+) -> _Computed:
+    planned = work.plan
+    folder = work.folder.path
+    dataset = work.images.clustered
     begin()
     _check_networks_of_ones_own(work)
-    clustered = work.images.clustered
     with _compile_seconds() as compiled:
-        stages = {variant.name: _fitted(work, variant) for variant in planned.variants}
-        curves = _curves(work, stages)
+        stages, curves = _stages(work)
+        checks = _checks(work)
         # loads matplotlib: not before it is needed
-        from scratchclust.experiment.write import metrics_of, write_outputs
+        from scratchclust.experiment.findings import findings_of
+        from scratchclust.experiment.write import metrics_of, write_outputs, write_page_of
 
-        write_outputs(planned, folder.path, clustered, stages, curves, tell=tell)
+        first = next(iter(stages.values()))
+        write_outputs(planned, folder, dataset, stages, curves, checks, tell=work.tell)
+        findings = findings_of(planned, dataset, first, curves.get("suggestion"), checks)
+        runs.write_findings(folder, findings)
     seconds = {"total": perf_counter() - start, "load": loaded, "compile": sum(compiled)}
-    metrics = metrics_of(planned, clustered, stages, curves, seconds, command=command)
-    runs.write_metrics(folder.path / "metrics.json", metrics)
-    runs.seal(folder.path)
-    return runs.read_metrics(folder.path)
+    metrics = metrics_of(planned, dataset, stages, curves, seconds, command=command)
+    runs.write_metrics(folder / "metrics.json", metrics)
+    write_page_of(folder, dataset, tell=work.tell)
+    runs.seal(folder)
+    return _Computed(runs.read_metrics(folder), dataset.paths, first.arrays["labels"])
 
 
-def _check_networks_of_ones_own(work: _Work) -> None:
+def _check_networks_of_ones_own(work: Work) -> None:
     """Refuse reductions to more axes than a network of one's own gives: only its file knows."""
     clustered = work.images.clustered.images
     known = Known(len(clustered), clustered.shape[1:], is_read=True)
@@ -161,7 +191,30 @@ def _check_networks_of_ones_own(work: _Work) -> None:
 # --- stages
 
 
-def _fitted(work: _Work, variant: Variant) -> runs.Stage:
+def _stages(work: Work) -> tuple[dict[str, runs.Stage], dict[str, runs.Stage]]:
+    """The stages of the variants, and those over numbers of clusters."""
+    if work.plan.cluster is None:
+        stages = {variant.name: _fitted(work, variant) for variant in work.plan.variants}
+        return stages, _curves(work, stages)
+    from scratchclust.experiment.cluster import clustered
+
+    found = clustered(work)
+    suggested = {} if found.suggestion is None else {"suggestion": found.suggestion}
+    return {found.variant.name: found.stage}, suggested
+
+
+def _checks(work: Work) -> runs.Stage | None:
+    """The cheap checks of a person's own images, and their near-duplicates; None of a data set's."""
+    dataset = work.images.clustered
+    if work.plan.cluster is None and dataset.original_sizes is None:
+        return None
+    from scratchclust.experiment.checked import check
+
+    key = fingerprint(work.plan, work.images, {"checks": 1})
+    return kept_or_made(work, "checks", key, lambda: check(dataset, tell=work.tell))
+
+
+def _fitted(work: Work, variant: Variant) -> runs.Stage:
     """The variant's stage: the one that is there from before, or a new one."""
     from scratchclust.experiment.fit import fit_variant
 
@@ -181,10 +234,10 @@ def _fitted(work: _Work, variant: Variant) -> runs.Stage:
             for_new_images=variant is work.plan.variants[0],
         )
 
-    return _kept_or_made(work, name, key, make)
+    return kept_or_made(work, name, key, make)
 
 
-def _curves(work: _Work, stages: Mapping[str, runs.Stage]) -> dict[str, runs.Stage]:
+def _curves(work: Work, stages: Mapping[str, runs.Stage]) -> dict[str, runs.Stage]:
     """The stages over numbers of clusters that the plan asks for, of the first variant."""
     from scratchclust.experiment.scan import LARGEST, STARTS, elbow, scan
 
@@ -200,7 +253,7 @@ def _curves(work: _Work, stages: Mapping[str, runs.Stage]) -> dict[str, runs.Sta
 
 
 def _over_k(
-    work: _Work,
+    work: Work,
     stages: Mapping[str, runs.Stage],
     name: str,
     what: Mapping[str, Any],
@@ -214,45 +267,7 @@ def _over_k(
         return over_k(variant, pipeline, images, seed=work.plan.settings.seed, tell=work.tell)
 
     key = fingerprint(work.plan, work.images, {**what, "of": describe(variant)})
-    return _kept_or_made(work, name, key, make)
-
-
-def _kept_or_made(work: _Work, name: str, key: str, make: Callable[[], runs.Stage]) -> runs.Stage:
-    """The stage that is there from before, if its key is the same; else a new one, saved."""
-    place = work.folder.stages / name
-    stage = runs.load_stage(place, key)
-    if stage is None:
-        stage = make()
-        runs.save_stage(place, stage, key)
-        logger.info("stage %s is finished", name)
-    return stage
-
-
-def fingerprint(planned: Plan, images: Images, part: Mapping[str, Any]) -> str:
-    """What a stage must agree in to be kept; labels too, since it keeps the scores against them."""
-    used = {name: dataset for name, dataset in images._asdict().items() if dataset is not None}
-    return sha256_of_json(
-        {
-            "version": scratchclust.__version__,
-            "recipe": planned.recipe.name,
-            "seed": planned.settings.seed,
-            **{name: [dataset.sha256, _labels_sha256(dataset)] for name, dataset in used.items()},
-            "part": part,
-            "weights": _weights_sha256(planned.settings.weights),
-        }
-    )
-
-
-def _labels_sha256(dataset: Any) -> str:
-    return hashlib.sha256(b"" if dataset.labels is None else dataset.labels.tobytes()).hexdigest()
-
-
-def _weights_sha256(weights: str | None) -> Any:
-    """Of the person's own network, which may become another one under the same name."""
-    path = Path(weights or "")
-    if weights and path.is_file():
-        return sha256_of_file(path)
-    return sha256_of_tree(path) if weights and path.is_dir() else None
+    return kept_or_made(work, name, key, make)
 
 
 @contextmanager

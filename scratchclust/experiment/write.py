@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from scratchclust import runs
-from scratchclust.experiment.draw import draw_all, draw_over_k
+from scratchclust.experiment.checked import columns_of
+from scratchclust.experiment.draw import draw_all, draw_over_k, draw_suggestion
 from scratchclust.experiment.images import record
 from scratchclust.experiment.telling import ask_rule
+from scratchclust.features.weights import trained_on
 from scratchclust.recipes.plan import Plan, Tell
 from scratchclust.runs import nearness
 from scratchclust.runs.records import ASSIGNMENTS
@@ -29,19 +31,21 @@ def write_outputs(
     dataset: Any,
     stages: Mapping[str, runs.Stage],
     curves: Mapping[str, runs.Stage],
+    checks: runs.Stage | None = None,
     *,
     tell: Tell,
 ) -> None:
-    """Write everything but metrics.json: the figures, the first variant's pipeline, the table of
-    images.
-    """
+    """Write the figures, the first variant's pipeline, and the table of images."""
     # half drawn before a death, or of another configuration
     shutil.rmtree(folder / "figures", ignore_errors=True)
     draw_all(folder / "figures", stages, dataset, seed=plan.settings.seed, tell=tell)
     for name, stage in curves.items():
+        if name == "suggestion":
+            draw_suggestion(folder / "figures" / f"{name}.png", stage)
+            continue
         draw_over_k(folder / "figures" / f"{name}.png", stage, next(iter(stages)))
     tell("writing the run")
-    runs.write_assignments(folder / ASSIGNMENTS, assignment_columns(dataset, stages))
+    runs.write_assignments(folder / ASSIGNMENTS, assignment_columns(dataset, stages, checks))
     first = next(iter(stages.values()))
     runs.write_model(folder, first.pipeline)
     write_nearness(folder, first)
@@ -61,9 +65,22 @@ def write_nearness(folder: Path, stage: runs.Stage) -> None:
     )
 
 
-def assignment_columns(dataset: Any, stages: Mapping[str, runs.Stage]) -> dict[str, Any]:
-    """Give the columns of assignments.csv: those of the first variant, and the clusters of each
-    further one.
+def write_page_of(folder: Path, dataset: Any, *, tell: Tell) -> None:
+    """Write the thumbnails of all images, and the page; the rest of the folder is there."""
+    from scratchclust.experiment.page import write_page
+    from scratchclust.runs.thumbnails import write_thumbnails
+
+    tell("writing the page: thumbnails")
+    write_thumbnails(folder, dataset.images)
+    tell("writing the page")
+    write_page(folder)
+
+
+def assignment_columns(
+    dataset: Any, stages: Mapping[str, runs.Stage], checks: runs.Stage | None = None
+) -> dict[str, Any]:
+    """Give the columns of assignments.csv: those of the first variant, what checks tell of
+    pictures, and the clusters of each further variant.
     """
     first, *further = stages.values()
     columns = {name: first.arrays[name] for name in ("distance", "confidence", "x", "y")}
@@ -73,6 +90,7 @@ def assignment_columns(dataset: Any, stages: Mapping[str, runs.Stage]) -> dict[s
         "label": _label_cells(dataset),
         "cluster": first.arrays["labels"],
         **columns,
+        **columns_of(dataset, checks),
         **others,
     }
 
@@ -99,12 +117,20 @@ def metrics_of(
         labels_used=plan.labels_used,
         dataset=DatasetRecord(name=dataset.name, split=plan.source.split, **record(dataset)),
         parameters=plan.parameters,
+        features_from=features_from(plan),
         environment=runs.environment(plan.settings.precision),
         seconds=Seconds(**seconds, **_of_steps(results)),
         results=results,
         scan=None if scan is None else Scan.from_json(scan.scores),
         elbow=None if elbow is None else Elbow.from_json(elbow.scores),
     )
+
+
+def features_from(plan: Plan) -> str | None:
+    """Say what the networks of others, whose features a plan takes, were trained on."""
+    steps = [variant.features for variant in plan.variants]
+    taken = [step.parameters["weights"] for step in steps if step.estimator == "PretrainedFeatures"]
+    return "; ".join(dict.fromkeys(trained_on(weights) for weights in taken)) or None
 
 
 def _of_steps(results: list[Result]) -> dict[str, float]:

@@ -172,9 +172,7 @@ def _method_step(word: str, n_clusters: int | None) -> Step:
 def _check_method(method: str, clusters: int | None) -> None:
     word = method.partition(":")[0]
     if word not in OFFERED:
-        raise InputError(
-            f"expected method= to be one of auto, {method_words()}, got {method!r}"
-        )
+        raise InputError(f"expected method= to be one of auto, {method_words()}, got {method!r}")
     step = cluster_step(method, 2)
     if clusters is not None and method_of(step).counts is None:
         raise InputError(

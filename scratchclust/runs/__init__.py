@@ -12,8 +12,9 @@
 
 from scratchclust.runs.digests import seal
 from scratchclust.runs.environment import environment
+from scratchclust.runs.findings import Findings, read_findings, write_findings
 from scratchclust.runs.folder import RunFolder, slug, working
-from scratchclust.runs.loading import Assigned, Run, load, read_metrics
+from scratchclust.runs.loading import Assigned, Run, load, read_assignments, read_metrics
 from scratchclust.runs.records import AssignmentLines, write_assignments, write_metrics, write_model
 from scratchclust.runs.result import Record
 from scratchclust.runs.stages import Stage, load_stage, save_stage
@@ -21,6 +22,7 @@ from scratchclust.runs.stages import Stage, load_stage, save_stage
 __all__ = [
     "Assigned",
     "AssignmentLines",
+    "Findings",
     "Record",
     "Run",
     "RunFolder",
@@ -28,12 +30,15 @@ __all__ = [
     "environment",
     "load",
     "load_stage",
+    "read_assignments",
+    "read_findings",
     "read_metrics",
     "save_stage",
     "seal",
     "slug",
     "working",
     "write_assignments",
+    "write_findings",
     "write_metrics",
     "write_model",
 ]

@@ -22,7 +22,8 @@ from scratchclust.runs.records import ASSIGNMENT_COLUMNS, ASSIGNMENTS, METRICS, 
 from scratchclust.runs.result import SCHEMA
 
 BLOCK = 64  # new images at a time
-_NUMBERS = {"distance", "confidence", "x", "y"}
+_NUMBERS = {"distance", "confidence", "x", "y", "blur", "brightness"}
+_WHOLE = ("cluster", "width", "height")
 
 
 class Assigned(NamedTuple):
@@ -168,7 +169,7 @@ def load(run_folder: str | Path) -> Run:
     """
     folder = Path(run_folder)
     metrics = read_metrics(folder)
-    assignments = _read_assignments(folder / ASSIGNMENTS)
+    assignments = read_assignments(folder)
     check_seal(folder)
     pipeline = _read_model(folder / MODEL)
     return Run(folder, metrics, assignments, pipeline, read_nearness(folder, pipeline[-1]))
@@ -209,7 +210,9 @@ def _what_instead(folder: Path) -> str:
     return "is no run's folder (it has no metrics.json): give one made by `scratchclust run`"
 
 
-def _read_assignments(path: Path) -> dict[str, np.ndarray]:
+def read_assignments(folder: Path) -> dict[str, np.ndarray]:
+    """Read assignments.csv of a run's folder by column. Raises InputError like `load`."""
+    path = folder / ASSIGNMENTS
     try:
         with path.open(newline="", encoding="utf-8") as file:
             names, *rows = csv.reader(file, strict=True)
@@ -226,7 +229,7 @@ def _read_assignments(path: Path) -> dict[str, np.ndarray]:
 def _parse(name: str, column: tuple[str, ...]) -> np.ndarray:
     if name in _NUMBERS:
         return np.array([float(cell) if cell else np.nan for cell in column])
-    return np.array(column, dtype=np.int32 if name.startswith("cluster") else str)
+    return np.array(column, dtype=np.int32 if name.startswith(_WHOLE) else str)
 
 
 def _read_model(folder: Path) -> Any:

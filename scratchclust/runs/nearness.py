@@ -278,12 +278,19 @@ def write(
         "plane": plane,
     }
     there = {name: np.ascontiguousarray(a) for name, a in arrays.items() if a is not None}
-    from_means = rule.kind != "neighbors"
-    usual = usual_distance(distance, labels, USUAL_SHARE, from_means=from_means)
+    usual = usual_of(rule, labels, distance)
     with whole_folder(run_folder / NEARNESS) as draft:
         save_file(there, draft / ARRAYS)
         write_json(draft / RECORD, {"schema": SCHEMA, **_told(rule), "usual_distance": usual})
         write_manifest(draft, (RECORD, ARRAYS))
+
+
+def usual_of(
+    rule: Rule, labels: Int[np.ndarray, " n"], distance: Real[np.ndarray, " n"]
+) -> float | None:
+    """Give the distance beyond which a new image is unusual; None: no distance is known."""
+    from_means = rule.kind != "neighbors"
+    return usual_distance(distance, labels, USUAL_SHARE, from_means=from_means)
 
 
 def _told(rule: Rule) -> dict[str, Any]:

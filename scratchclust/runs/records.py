@@ -15,7 +15,8 @@ from scratchclust.runs.result import Record, Result, keys
 METRICS = "metrics.json"
 ASSIGNMENTS = "assignments.csv"
 MODEL = "model"
-TOP_KEYS = keys(Record)  # that every metrics.json has
+# that every metrics.json has; those of earlier versions know nothing of `features_from`
+TOP_KEYS = tuple(key for key in keys(Record) if key != "features_from")
 RESULT_KEYS = keys(Result)  # that each of its results has
 ASSIGNMENT_COLUMNS = ("image", "label", "cluster", "distance", "confidence", "x", "y")
 Columns = Mapping[str, Sequence[Any] | np.ndarray | None]

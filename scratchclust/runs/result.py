@@ -245,6 +245,9 @@ class Record(Part):
     labels_used: bool
     dataset: DatasetRecord = field(metadata={"of": DatasetRecord})
     parameters: Mapping[str, Any]  # everything but the seed that decides the result
+    features_from: str | None = (
+        None  # what a network of others' was trained on; None: there is none
+    )
     environment: Mapping[str, Any]  # see `runs.environment`
     seconds: Seconds = field(metadata={"of": Seconds})
     results: list[Result] = field(metadata={"of": Result})

@@ -50,6 +50,12 @@ FIGURES = {
         ),
         3,
     ),
+    "suggestion": (
+        lambda: figures.suggestion(
+            [2, 3, 4], [0.1, 0.3, 0.2], [9.0, 8.0, 7.0], [2.0, 1.0, 3.0], [1.0, None, 0.5], 3
+        ),
+        4,
+    ),
     "k_distances": (lambda: figures.k_distances([3.0, 1.0, 2.0], 1.5, min_samples=4), 1),
     "inertia_history": (
         lambda: figures.inertia_history({"a": [9.0, 5, 4]}, {"a": [90, 3, 0]}, log=True),
@@ -241,6 +247,9 @@ REFUSED = {
     "expected 2 numbers as Silhouette": lambda: figures.scan([1, 2], [2.0, 1.0], [0.1]),
     "expected numbers as n_clusters, got 'many'": lambda: figures.scan("many", [1.0]),
     "expected chosen among n_clusters, got 7": lambda: figures.scan([1, 2], [2.0, 1.0], chosen=7),
+    "expected 2 numbers as Stability": lambda: figures.suggestion(
+        [2, 3], [0.1, 0.2], [1.0, 2.0], [1.0, 2.0], [1.0]
+    ),
     "expected at least one history, got none": lambda: figures.inertia_history({}),
     "expected at least one number as the inertia of 'a'": lambda: figures.inertia_history(
         {"a": []}

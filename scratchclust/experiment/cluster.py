@@ -1,0 +1,120 @@
+"""A person's own images: looked at, planned, and clustered in stages that a resumed run keeps.
+
+    vectors      what features and reduction make of the images
+    suggestion   scores over numbers of clusters, where a person gave no number
+    <variant>    the clustering of these vectors, with its scores
+
+Every stage is named by all that decides it, so that a folder which changed while a run was dead
+changes the stages that are kept.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scratchclust import runs
+from scratchclust.experiment.staged import Work, fingerprint, kept_or_made
+from scratchclust.recipes.choice import Seen
+from scratchclust.recipes.cluster import Asked, check_asked, check_sortable, plan_of
+from scratchclust.recipes.plan import Plan, Tell, describe
+from scratchclust.recipes.recipe import Variant
+from scratchclust.recipes.words import with_n_clusters
+from scratchclust.runs.findings import Suggestion
+
+MOST_SUGGESTED = 20  # clusters
+FEWEST_SUGGESTED = 2
+
+
+class Planned(NamedTuple):
+    """What is to be done, and what was seen of the images."""
+
+    plan: Plan
+    look: Any  # a `scratchclust.data.Look`
+
+
+class Clustered(NamedTuple):
+    """The stages of a person's own images."""
+
+    variant: Variant  # with its number of clusters
+    stage: runs.Stage
+    suggestion: runs.Stage | None
+
+
+def plan_cluster(asked: Asked, *, tell: Tell | None = None) -> Planned:
+    """Look at the images that a person asks to cluster, and plan it.
+
+    Args:
+        asked: what is refused in any case is refused before anything is read.
+        tell: is told the step.
+
+    Raises:
+        InputError: it cannot be done; the message says what to give.
+    """
+    check_asked(asked)
+    from scratchclust import data
+
+    (tell or (lambda line: None))(f"looking at {asked.data}")
+    look = data.look(asked.data)
+    height, width = look.median_size
+    seen = Seen(look.n, height, width, look.is_grey, look.kind == "pictures")
+    check_sortable(asked, seen)
+    return Planned(plan_of(asked, seen), look)
+
+
+def clustered(work: Work) -> Clustered:
+    """Make or keep the stages of the plan's one variant."""
+    from scratchclust.experiment.fit import fit_variant
+
+    (variant,) = work.plan.variants
+    vectors = _vectors(work, variant)
+    suggestion = None
+    if work.plan.cluster is not None and work.plan.cluster.suggests:
+        suggestion = _suggestion(work, variant, vectors)
+        variant = with_n_clusters(variant, Suggestion.from_json(suggestion.scores).suggested)
+
+    def make() -> runs.Stage:
+        seed = work.plan.settings.seed
+        return fit_variant(variant, work.images, seed=seed, tell=work.tell, prepared=vectors)
+
+    key = fingerprint(work.plan, work.images, describe(variant))
+    stage = kept_or_made(work, runs.slug(variant.name), key, make)
+    return Clustered(variant, stage, suggestion)
+
+
+def _vectors(work: Work, variant: Variant) -> runs.Stage:
+    from scratchclust.experiment.fit import prepare_variant
+
+    key = fingerprint(work.plan, work.images, _before_clustering(variant))
+
+    def make() -> runs.Stage:
+        return prepare_variant(
+            variant,
+            work.images,
+            seed=work.plan.settings.seed,
+            tell=work.tell,
+            checkpoints=work.folder.path / "checkpoints" / f"vectors-{key[:12]}",
+        )
+
+    return kept_or_made(work, "vectors", key, make)
+
+
+def _suggestion(work: Work, variant: Variant, vectors: runs.Stage) -> runs.Stage:
+    from scratchclust.experiment.how_many import suggest
+
+    n = len(vectors.arrays["X"])
+    ks = tuple(range(FEWEST_SUGGESTED, min(MOST_SUGGESTED, n - 1) + 1))
+
+    def make() -> runs.Stage:
+        X = np.asarray(vectors.arrays["X"])
+        seed = work.plan.settings.seed
+        found = suggest(X, variant.cluster, ks=ks, seed=seed, tell=work.tell)
+        return runs.Stage(found.to_json())
+
+    key = fingerprint(work.plan, work.images, {"suggestion": ks, "of": describe(variant)})
+    return kept_or_made(work, "suggestion", key, make)
+
+
+def _before_clustering(variant: Variant) -> Mapping[str, Any]:
+    steps = describe(variant)
+    return {name: steps[name] for name in ("features", "reduce", "embed") if name in steps}
