@@ -97,7 +97,7 @@ def _in_options(text: str) -> str:
 
 
 def _is_run() -> bool:
-    return "run" in sys.argv[1:2]
+    return sys.argv[1:2] in (["run"], ["cluster"])
 
 
 def _last_words() -> str:

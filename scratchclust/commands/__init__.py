@@ -1,4 +1,4 @@
-"""The command line: `scratchclust run`, `assign`, `recipes` and `data`, a file each.
+"""The command line: `scratchclust cluster`, `run`, `assign`, `recipes` and `data`, a file each.
 
 Nothing heavy is imported before a command needs it, so that --help answers at once.
 """
@@ -9,6 +9,7 @@ import typer
 
 import scratchclust
 from scratchclust.commands.assign import assign_images
+from scratchclust.commands.cluster import cluster_images
 from scratchclust.commands.data import prepare_data
 from scratchclust.commands.recipes import list_recipes
 from scratchclust.commands.run import run_recipe
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("run")(run_recipe)
+app.command("cluster")(cluster_images)
 app.command("assign")(assign_images)
 app.command("recipes")(list_recipes)
 app.command("data")(prepare_data)

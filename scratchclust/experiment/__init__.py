@@ -7,6 +7,7 @@ Example:
     >>> outcome = run("digits", Settings(seed=1), output="runs/digits")  # doctest: +SKIP
 """
 
+from scratchclust.experiment.cluster import plan_cluster
 from scratchclust.experiment.run import Outcome, run
 
-__all__ = ["Outcome", "run"]
+__all__ = ["Outcome", "plan_cluster", "run"]

@@ -204,7 +204,7 @@ def _stages(work: Work) -> tuple[dict[str, runs.Stage], dict[str, runs.Stage]]:
 
 
 def _checks(work: Work) -> runs.Stage | None:
-    """The cheap checks of a person's own images, and their near-duplicates; None of a data set's."""
+    """The checks of a person's own images, and near-duplicates; None of a data set's."""
     dataset = work.images.clustered
     if work.plan.cluster is None and dataset.original_sizes is None:
         return None

@@ -1,12 +1,15 @@
 """What a person reads of a finished run on a terminal, as lines of text."""
 
 import textwrap
+from pathlib import Path
 from typing import Any
 
 from scratchclust.errors import escaped
 from scratchclust.experiment.doubts import why_untrained
+from scratchclust.runs.findings import read_findings
 from scratchclust.runs.result import Record, Result
 
+PAGE = "report.html"
 COLUMNS = {  # of the table: its heading -> the score's name in a result
     "accuracy": "accuracy",
     "purity": "purity",
@@ -37,6 +40,39 @@ def lines_of(outcome: Any, width: int | None) -> list[str]:
         chosen = record.scan.chosen
         lines.append(f"scan over k = {ks[0]}..{ks[-1]}: the silhouette is largest at k = {chosen}")
     return lines
+
+
+def findings_lines(outcome: Any) -> list[str]:
+    """Tell what a finished run of a person's own images found beside its scores.
+
+    Args:
+        outcome: an `experiment.Outcome`.
+    """
+    findings = read_findings(outcome.folder)
+    if findings is None:
+        return []
+    lines = [escaped(findings.choice)] if findings.choice else []
+    suggestion = findings.suggestion
+    if suggestion is not None:
+        lines.append(f"suggested, not found: {suggestion.suggested} clusters: {suggestion.rule}")
+    sizes = [f"{one.n:,}" for one in findings.clusters if one.cluster >= 0]
+    noise = sum(one.n for one in findings.clusters if one.cluster < 0)
+    of_none = f"; {noise:,} in none" if noise else ""
+    lines.append(f"{len(sizes)} clusters, of {', '.join(sizes)} images{of_none}")
+    n_copies = sum(len(group.members) - 1 for group in findings.duplicates)
+    lines.append(
+        f"{n_copies:,} near-duplicates in {len(findings.duplicates):,} groups, "
+        f"{len(findings.outliers):,} outliers, {len(findings.left_out):,} files left out"
+    )
+    lines += [escaped(note) for note in findings.notes]
+    if (outcome.folder / PAGE).is_file():
+        lines.append(f"look at {escaped(str(_from_here(outcome.folder / PAGE)))}")
+    return lines
+
+
+def _from_here(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _of_images(record: Record) -> list[str]:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from scratchclust.errors import InputError
 from scratchclust.recipes.choice import AUTO, Choice, Seen, choose
 from scratchclust.recipes.feature_words import feature_step, name_of
-from scratchclust.recipes.lengths import Known
 from scratchclust.recipes.plan import Cluster, Plan, plan
 from scratchclust.recipes.recipe import Recipe, Step, Variant
 from scratchclust.recipes.settings import Settings, check_settings
@@ -195,8 +194,12 @@ def _check_sorting(asked: Asked) -> None:
             "leave it out"
         )
     target = Path(asked.sort_into).expanduser()
-    inside = os.path.realpath(source)
-    if Path(os.path.realpath(target)).is_relative_to(inside):
+    there = Path(os.path.realpath(target))
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise InputError(
+            f"sort_into={asked.sort_into!r} is there and not empty: give the name of a new folder"
+        )
+    if there.is_relative_to(os.path.realpath(source)):
         raise InputError(
             f"sort_into={asked.sort_into!r} lies in {asked.data}, whose pictures it is to hold: "
             "give a folder elsewhere"
@@ -220,6 +223,6 @@ def _check_number(asked: Asked, seen: Seen) -> None:
     if n < FEWEST:
         found = "no image" if n == 0 else f"{n} image{'' if n == 1 else 's'}"
         raise InputError(
-            f"{asked.data} has {found} to cluster, and clusters can be told apart from {FEWEST} on: "
-            "give more"
+            f"{asked.data} has {found} to cluster, and clusters can be told apart from {FEWEST} "
+            "on: give more"
         )

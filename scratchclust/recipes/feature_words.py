@@ -1,4 +1,4 @@
-"""The words for image features: `FEATURES` says all of them, as `words` does for the other steps."""
+"""The words for image features: `FEATURES` says all of them, as `words` does for other steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -45,10 +45,14 @@ _BY_ESTIMATOR = {feature.estimator: feature for feature in FEATURES}
 NETWORK_SIDE = 128
 
 
+def feature_list() -> list[str]:
+    """The words of `features=` as people write them."""
+    return [f"{one.word}[:WEIGHTS]" if one is PRETRAINED else one.word for one in FEATURES]
+
+
 def feature_words() -> str:
     """The words of `features=`, for people: "auto, pixels, ..., pretrained[:WEIGHTS]"."""
-    words = [f"{one.word}[:WEIGHTS]" if one is PRETRAINED else one.word for one in FEATURES]
-    return ", ".join(["auto", *words])
+    return ", ".join(["auto", *feature_list()])
 
 
 def feature_of(word: str) -> Feature:

@@ -18,8 +18,8 @@ from scratchclust.experiment import Outcome, draw, run, scan, scores, write
 from scratchclust.experiment.doubts import why_untrained
 from scratchclust.experiment.images import Images, in_drawn_order, in_groups
 from scratchclust.experiment.run import different
-from scratchclust.experiment.staged import fingerprint
 from scratchclust.experiment.show import lines_of
+from scratchclust.experiment.staged import fingerprint
 from scratchclust.files import write_json
 from scratchclust.metrics import mean_cluster_purity
 from scratchclust.recipes import RECIPES, Settings, find
