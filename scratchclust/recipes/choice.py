@@ -24,6 +24,7 @@ from scratchclust.recipes.feature_words import (
 )
 
 SMALL = 64  # pixels: sides of pictures that are taken as they are
+SMALLEST = 3  # pixels: of smaller sides only the pixels tell something
 MOST_IN_A_GRAPH = 70_000  # images: its neighbours take time by their square
 FEWEST_IN_A_GRAPH = 20  # images: of fewer, "nearest neighbours" are nearly all
 STRONGEST = PRETRAINED.word
@@ -89,6 +90,8 @@ def choose(
 
 def _features_for(seen: Seen) -> tuple[str, str, str]:
     """The word, for which images it is the best one, and how to get a better one."""
+    if min(seen.height, seen.width) < SMALLEST:
+        return PIXELS.word, "images too small for anything else", ""
     if seen.is_grey and max(seen.height, seen.width) <= SMALL:
         return GRADIENTS.word, "small grey images", ""
     what = "large grey images" if seen.is_grey else "images in colour"

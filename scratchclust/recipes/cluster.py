@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from scratchclust.errors import InputError
 from scratchclust.recipes.choice import AUTO, Choice, Seen, choose
 from scratchclust.recipes.feature_words import feature_step, name_of
+from scratchclust.recipes.lengths import Known
 from scratchclust.recipes.plan import Cluster, Plan, plan
 from scratchclust.recipes.recipe import Recipe, Step, Variant
 from scratchclust.recipes.settings import Settings, check_settings
@@ -99,8 +100,7 @@ def plan_of(asked: Asked, seen: Seen) -> Plan:
     )
     variant = _variant(chosen, asked.clusters)
     planned = plan(_recipe(asked, variant), _settings(asked, chosen.size))
-    n = min(seen.n, asked.limit or seen.n)
-    planned.check_images(planned.source.known._replace(n=n))
+    planned.check_images(_known(asked, seen, chosen))
     words = {name: value for name, value in asdict(asked).items() if name in WORDS}
     words["clusters"] = asked.clusters or AUTO
     parameters = {**planned.parameters, "asked": words, "choice": chosen.sentence}
@@ -113,6 +113,12 @@ def plan_of(asked: Asked, seen: Seen) -> Plan:
             choice=chosen.sentence,
         ),
     )
+
+
+def _known(asked: Asked, seen: Seen, chosen: Choice) -> Known:
+    height, width = chosen.size or (seen.height, seen.width)
+    n = min(seen.n, asked.limit or seen.n)
+    return Known(n, (height, width, 1 if seen.is_grey else 3))
 
 
 WORDS = ("features", "reduce", "method")  # of a person, in metrics.json beside what they became
