@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from scratchclust.progress import Progress
 from scratchclust.recipes.plan import Tell
 from scratchclust.runs import Stage
 from scratchclust.runs.findings import DuplicateGroup
@@ -30,12 +29,9 @@ def check(dataset: Any, *, tell: Tell) -> Stage:
 
     tell("checks: blur and brightness")
     checked = quality(dataset.images, dataset.original_sizes)
-    tell("checks: near-duplicates")
-
-    def tell_progress(progress: Progress) -> None:
-        tell(f"checks: {progress}")
-
-    groups = near_duplicates(dataset.images, quality=checked, tell=tell_progress)
+    groups = near_duplicates(
+        dataset.images, quality=checked, tell=lambda line: tell(f"checks: {line}")
+    )
     arrays = {name: np.asarray(getattr(checked, name)) for name in (*COLUMNS, *FLAGS)}
     arrays["duplicate_of"] = duplicate_of(groups, len(dataset.images))
     return Stage({"duplicates": [_record(group).to_json() for group in groups]}, arrays)
