@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer.main
 
 from scratchclust import commands, data, devices
 from scratchclust.commands.cluster import name_of
@@ -29,7 +30,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def in_process(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Any:
     """The command in this process, in an empty folder: what it printed, and said meanwhile."""
     monkeypatch.chdir(tmp_path)
@@ -38,8 +39,9 @@ def in_process(
     monkeypatch.setattr(write, "draw_all", lambda *_, **__: None)
 
     def call(*arguments: object) -> tuple[list[str], list[str]]:
-        given = ["cluster", *(str(argument) for argument in arguments)]
-        commands.app(given, prog_name="scratchclust", standalone_mode=False)
+        command: Any = typer.main.get_command(commands.app)
+        given = [str(argument) for argument in arguments]
+        command.commands["cluster"].main(given, standalone_mode=False)
         told = capsys.readouterr()
         return told.out.splitlines(), told.err.splitlines()
 

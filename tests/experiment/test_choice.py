@@ -1,4 +1,4 @@
-"""A person's words for `cluster`: what each stands for, what "auto" becomes, and what is refused."""
+"""A person's words for `cluster`: what each stands for, what "auto" becomes, what is refused."""
 
 from pathlib import Path
 from typing import Any
