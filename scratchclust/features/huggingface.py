@@ -1,5 +1,7 @@
-"""ImageNet's ResNets in Hugging Face's layout: config.json beside model.safetensors, and
+"""Networks in Hugging Face's layout: config.json beside model.safetensors, and
 preprocessor_config.json.
+
+ImageNet's ResNets stand here, `vision_transformers` has the other families.
 """
 
 import json
@@ -12,7 +14,8 @@ import numpy as np
 from flax import nnx
 
 from scratchclust.errors import InputError
-from scratchclust.models import ResNetSpec
+from scratchclust.features import vision_transformers
+from scratchclust.models import ResNetSpec, VisionTransformerSpec
 from scratchclust.models.resnet import IMAGENET_BLOCKS
 
 CONFIG = "config.json"
@@ -21,8 +24,8 @@ PREPROCESSOR = "preprocessor_config.json"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 IMAGENET_SIZE = 224
+RESNET = "resnet"  # the model_type of a config.json without one
 PLAIN = {  # what `ResNet` computes; other values make another network
-    "model_type": "resnet",
     "num_channels": 3,
     "embedding_size": 64,
     "hidden_act": "relu",
@@ -40,17 +43,18 @@ _PLACES = (  # patterns in our names, and what stands there in theirs
     (r"\.norm\.bias$", ".normalization.bias"),
     (r"\.norm\.(mean|var)$", r".normalization.running_\1"),
 )
-Found = tuple[ResNetSpec, dict[str, np.ndarray], tuple[int, int, int]]
+PREFIXES = ("resnet.", "dinov2.", "vision_model.")  # of names in a network with more around it
+Found = tuple[ResNetSpec | VisionTransformerSpec, dict[str, np.ndarray], tuple[int, int, int]]
 
 
 def read_folder(folder: Path) -> Found:
     """Read the spec, the arrays under our names, and (height, width, channels) of the images.
 
-    A file without a classifier gives one of a single class that answers 0.
+    A ResNet's file without a classifier gives one of a single class that answers 0.
 
     Raises:
         InputError: a file is missing or damaged, or it is another network than ResNet-18, -34 and
-            -50.
+            -50, DINOv2 and CLIP.
     """
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
@@ -59,28 +63,35 @@ def read_folder(folder: Path) -> Found:
                 f"give a folder with {CONFIG} and {WEIGHTS}, as the hub has them"
             )
     config = _json(folder / CONFIG)
+    kind = config.get("model_type", RESNET)
+    known = (RESNET, *vision_transformers.FAMILY_OF)
+    if kind not in known:
+        raise InputError(
+            f"{folder / CONFIG} has model_type {kind!r}: expected {', '.join(map(repr, known))}"
+        )
     seen = _json(folder / PREPROCESSOR)
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
         theirs = {
-            name.removeprefix("resnet."): array
-            for name, array in load_file(folder / WEIGHTS).items()
+            _without_prefix(name): array for name, array in load_file(folder / WEIGHTS).items()
         }
     except SafetensorError as error:
         raise InputError(f"{folder / WEIGHTS} is damaged: fetch it again") from error
     try:
         size = _size_of(seen)
-        scale = _scale_of(seen)
+        scale = _scale_of(seen, kind)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{folder / PREPROCESSOR} has another size, image_mean or image_std than a number "
-            "and three numbers each: remove it to have ImageNet's"
+            "and three numbers each: remove it to have the usual ones"
         ) from error
-    spec = _spec_of(
-        config, scale, n_classes=len(theirs.get("classifier.1.bias", [0])), folder=folder
-    )
+    if kind == RESNET:
+        n_classes = len(theirs.get("classifier.1.bias", [0]))
+        spec = _spec_of(config, scale, n_classes=n_classes, folder=folder)
+    else:
+        spec = vision_transformers.spec_of(config, scale, theirs, folder / CONFIG)
     return spec, _rename(spec, theirs, folder), (size, size, 3)
 
 
@@ -117,18 +128,34 @@ def our_name_in_theirs(name: str) -> str:
     return name
 
 
-def _rename(spec: ResNetSpec, theirs: dict[str, np.ndarray], folder: Path) -> dict[str, np.ndarray]:
+def _without_prefix(name: str) -> str:
+    for prefix in PREFIXES:
+        name = name.removeprefix(prefix)
+    return name
+
+
+def _rename(
+    spec: ResNetSpec | VisionTransformerSpec, theirs: dict[str, np.ndarray], folder: Path
+) -> dict[str, np.ndarray]:
     model = nnx.eval_shape(lambda: spec.build((IMAGENET_SIZE, IMAGENET_SIZE, 3), rngs=nnx.Rngs(0)))
     leaves = jax.tree_util.tree_flatten_with_path(nnx.to_pure_dict(nnx.state(model)))[0]
     arrays = {}
     for path, leaf in leaves:
         ours = jax.tree_util.keystr(path, simple=True, separator=".")
-        name = our_name_in_theirs(ours)
+        if isinstance(spec, ResNetSpec):
+            name = our_name_in_theirs(ours)
+        else:
+            name = vision_transformers.our_name_in_theirs(ours, spec.family)
         if name.startswith("classifier") and name not in theirs:
             arrays[ours] = np.zeros(leaf.shape, np.float32)
             continue
         array = np.asarray(theirs.get(name, np.empty(0)), np.float32)
-        array = array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
+        if array.ndim == 4:
+            array = array.transpose(2, 3, 1, 0)
+        elif ours.endswith(".kernel"):
+            array = array.T
+        elif array.shape[: -len(leaf.shape)] in ((1,), (1, 1)):  # of tokens, one for the batch
+            array = array.reshape(array.shape[-len(leaf.shape) :])
         if array.shape != leaf.shape:
             found = list(array.shape) if name in theirs else "none"
             raise InputError(
@@ -160,15 +187,20 @@ def _spec_of(
     )
 
 
-def _scale_of(seen: dict[str, Any]) -> dict[str, Any]:
+def _scale_of(seen: dict[str, Any], kind: str) -> dict[str, Any]:
+    usual = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+    if vision_transformers.FAMILY_OF.get(kind) == "clip":
+        usual = vision_transformers.CLIP_SCALE
     return {
-        "mean": tuple(map(float, seen.get("image_mean", IMAGENET_MEAN))),
-        "std": tuple(map(float, seen.get("image_std", IMAGENET_STD))),
+        name: tuple(map(float, seen.get(f"image_{name}", value))) for name, value in usual.items()
     }
 
 
 def _size_of(seen: dict[str, Any]) -> int:
+    """Height and width of what the network was shown: what was cut out, if anything was."""
     size = seen.get("size", IMAGENET_SIZE)
+    if seen.get("do_center_crop", True):
+        size = seen.get("crop_size", size)
     if isinstance(size, dict):
         size = size.get("shortest_edge", size.get("height", IMAGENET_SIZE))
     return int(size)

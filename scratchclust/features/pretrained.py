@@ -24,7 +24,12 @@ from scratchclust.features.huggingface import read_folder, read_hub
 from scratchclust.features.imagenet import read_efficientnet_lite0
 from scratchclust.features.networks import arrays_of, in_batches, model_of
 from scratchclust.features.weights import EFFICIENTNET, HUB_NAME, SHIPPED, is_at_hand, trained_on
-from scratchclust.models import ClassifierSpec, EfficientNetSpec, ResNetSpec
+from scratchclust.models import (
+    ClassifierSpec,
+    EfficientNetSpec,
+    ResNetSpec,
+    VisionTransformerSpec,
+)
 from scratchclust.train.steps import unit_scale
 
 __all__ = [
@@ -37,13 +42,17 @@ __all__ = [
     "read",
     "shape_seen",
     "trained_on",
+    "unit_length",
     "write",
 ]
 
 LAST_CONV = "last_conv"
 # of the images of a batch: the activations of an ImageNet ResNet are some 60 times as many
 BATCH_PIXELS = 512 * 32 * 32
-_SPECS = {spec.__name__: spec for spec in (ResNetSpec, ClassifierSpec, EfficientNetSpec)}
+_SPECS = {
+    spec.__name__: spec
+    for spec in (ResNetSpec, ClassifierSpec, EfficientNetSpec, VisionTransformerSpec)
+}
 
 
 class Pretrained(NamedTuple):
@@ -66,9 +75,9 @@ def read(weights: Any) -> Pretrained:
     Args:
         weights: "cifar10-resnet20", which comes with the package; "efficientnet-lite0", from the
             package that the extra `imagenet` brings; a file that `write` made; a folder in Hugging
-            Face's layout with an ImageNet ResNet-18, -34 or -50; or such a network's name on the
-            hub, as "microsoft/resnet-18", which needs huggingface_hub and, for the first time, the
-            network.
+            Face's layout with an ImageNet ResNet-18, -34 or -50, a DINOv2 or a CLIP; or such a
+            network's name on the hub, as "microsoft/resnet-18", which needs huggingface_hub and,
+            for the first time, the network.
 
     Raises:
         InputError: nothing of that name, a damaged file, or another network.
@@ -167,6 +176,12 @@ def features(
     largest = max(shape[0] * shape[1], images.shape[1] * images.shape[2])
     batch_size = max(1, BATCH_PIXELS // largest)
     return in_batches(model, of_layer(layer), images, prepare=_Fitted(shape), batch_size=batch_size)
+
+
+def unit_length(X: Float32[np.ndarray, "n d"]) -> Float32[np.ndarray, "n d"]:
+    """x / |x| for each row; a row of zeros stays one."""
+    lengths = np.linalg.norm(X, axis=1, keepdims=True)
+    return X / np.where(lengths == 0, 1, lengths)
 
 
 @dataclass(frozen=True)

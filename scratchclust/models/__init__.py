@@ -7,7 +7,8 @@
 | `vae` | the code is a normal distribution | `encode`, `sample_code`, `decode` |
 | `classifier` | a small network that names digits | `activations`, `encode` |
 | `resnet` | residual networks for CIFAR and ImageNet | `activations`, `encode` |
-| `efficientnet` | EfficientNet-Lite, for features alone: it does not learn | the same |
+| `efficientnet` | EfficientNet-Lite, for features alone | `activations`, `encode` |
+| `vision_transformer` | DINOv2 and CLIP's picture half, likewise | `activations`, `encode` |
 
 Every architecture is written down by a frozen dataclass of numbers, strings and tuples, and built
 from it: `spec.build(image_shape=(28, 28, 1), rngs=nnx.Rngs(0))`. Images are float [n h w c].
@@ -28,6 +29,7 @@ from scratchclust.models.layers import count_parameters
 from scratchclust.models.resnet import ResNet, ResNetSpec
 from scratchclust.models.unet import UNet, UNetSpec
 from scratchclust.models.vae import VAE, VAESpec
+from scratchclust.models.vision_transformer import VisionTransformer, VisionTransformerSpec
 
 __all__ = [
     "VAE",
@@ -42,5 +44,7 @@ __all__ = [
     "UNet",
     "UNetSpec",
     "VAESpec",
+    "VisionTransformer",
+    "VisionTransformerSpec",
     "count_parameters",
 ]

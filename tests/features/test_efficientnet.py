@@ -67,16 +67,19 @@ def test_features_equal_those_of_the_original(name, size):
 @needs_package
 def test_features_of_two_digits_are_those_of_the_original():
     images = data.load("digits").images[:2]
-    pooled = PretrainedFeatures(NAME, size=64).fit_transform(images)
+    features = PretrainedFeatures(NAME, size=64).fit(images)
+    pooled = features.transform(images)
     assert pooled.shape == (2, 1280)
     np.testing.assert_allclose(pooled[:, 40::128], POOLED, atol=1e-4)
-    logits = PretrainedFeatures(NAME, layer="logits", size=64).fit_transform(images)
+    kernel, bias = (features.parameters_[f"classifier.{name}"] for name in ("kernel", "bias"))
+    logits = pooled @ kernel + bias.reshape(1, -1)
     for of_image, (classes, values) in zip(logits, LARGEST, strict=True):
         assert of_image.argsort()[:-3:-1].tolist() == classes
         np.testing.assert_allclose(of_image[classes], values, atol=1e-4)
 
 
 @needs_package
+@pytest.mark.full
 def test_the_network_of_the_package(tmp_path):
     """Grey and coloured, bytes and floats, saved and read where the package is not."""
     images = data.load("digits").images[:3]
