@@ -1,18 +1,17 @@
 """`scratchclust assign`: new images among the clusters of a finished run, as a table."""
 
 import errno
-import io
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from io import StringIO, TextIOBase
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
 
 from scratchclust.commands.options import (
-    WITHOUT_EFFECT,
     Debug,
     Device,
     Precision,
@@ -49,8 +48,8 @@ def assign_images(
     ] = False,
     debug: Debug = False,
     quiet: Quiet = False,
-    precision: Annotated[Precision, WITHOUT_EFFECT["precision"][0]] = Precision.float32,
-    resume: Annotated[bool, WITHOUT_EFFECT["resume"][0]] = False,
+    precision: Annotated[Precision, typer.Option(hidden=True)] = Precision.float32,
+    resume: Annotated[bool, typer.Option("--resume", hidden=True)] = False,
 ) -> None:
     """Sort new images into the clusters of a finished run: a line each, in the columns of its
     assignments.csv, and whether the image is unusual (farther from its cluster than 99% of the
@@ -77,7 +76,7 @@ def assign_images(
             start()
         tell("reading the run")
         loaded = runs.load(run)
-        table = io.StringIO(newline="")  # printed when nothing else is on the terminal
+        table = StringIO(newline="")  # printed when nothing else is on the terminal
         file = table if output is None else during.enter_context(_written(output))
         n_unusual = _write_lines(file, loaded, dataset, tell)
     _tell_left_out(dataset)
@@ -111,7 +110,9 @@ def _read(
     )
 
 
-def _write_lines(file: TextIO, run: Any, dataset: Any, tell: Callable[[str], None]) -> int | None:
+def _write_lines(
+    file: TextIOBase, run: Any, dataset: Any, tell: Callable[[str], None]
+) -> int | None:
     """Write the table, some lines at a time; give the number of unusual images, if it is known."""
     from scratchclust.runs import AssignmentLines
 
@@ -185,7 +186,7 @@ def _check_output(output: Path | None, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def _written(output: Path) -> Iterator[TextIO]:
+def _written(output: Path) -> Iterator[TextIOBase]:
     """Inside, the table's file is written; it is there whole or not at all."""
     from scratchclust.files import whole_file
 
