@@ -59,6 +59,12 @@ def test_colours_and_sizes(odd):
             assert off <= 6, (path, image[0, 0])  # JPEG, WebP
 
 
+@pytest.mark.parametrize("name", ["modes/lab.tiff", "modes/palette.gif", "modes/cmyk.jpg"])
+def test_colour_is_not_taken_for_grey(odd, name):
+    folder, _, _, _ = odd
+    assert data.load(folder / name).images.shape == (1, 4, 6, 3)
+
+
 def test_first_frames_and_links_out_of_the_folder_are_noted_once(odd):
     _, fates, pictures, _ = odd
     noted = [fate.note for fate in fates.values() if fate.note]
