@@ -1,6 +1,7 @@
 """Every odd file that a person's folder may hold is read, or named with a reason: nothing else."""
 
 import os
+import time
 import warnings
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 
 from scratchclust import data
 from scratchclust.data import decoding
+from scratchclust.data.dataset import Request
 from scratchclust.errors import InputError, escaped
 from tests.data.odd_pictures import PASSED_OVER, READ, SKIPPED, make_odd_folder, save
 
@@ -205,6 +207,37 @@ def test_a_folder_is_gone_between_its_name_and_its_files(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", changed)
     with pytest.warns(UserWarning, match=r"first b \(a folder: No such file or directory\)"):
         assert data.load(tmp_path).paths == ("a/0.png",)
+
+
+def test_a_link_above_the_folder_lists_nothing_twice(tmp_path):
+    save(tmp_path / "set" / "a" / "1.png")
+    save(tmp_path / "beside.png")
+    (tmp_path / "set" / "up").symlink_to(tmp_path)
+    pictures = data.load(tmp_path / "set")
+    assert pictures.paths == ("a/1.png", "up/beside.png")
+    assert pictures.notes == (
+        "1 files are read through links that lead out of the folder: up/beside.png",
+    )
+
+
+def test_decoding_runs_ahead_by_as_many_bytes_as_memory_may_hold(tmp_path, monkeypatch):
+    for i in range(100):
+        save(tmp_path / f"{i}.png")
+    names = [f"{i}.png" for i in range(100)]
+    decoded = []
+    decode = decoding.decode
+    monkeypatch.setattr(
+        decoding, "decode", lambda path, *more: decoded.append(path) or decode(path)
+    )
+    for n_bytes, most in ((1, 2 * decoding.N_THREADS + 2), (1 << 28, 100)):
+        monkeypatch.setattr(decoding, "BYTES_AHEAD", n_bytes)
+        decoded.clear()
+        results = decoding.decode_all(tmp_path, names, Request())
+        taken = [next(results) for _ in range(2)]
+        time.sleep(0.05)
+        assert [path for path, _ in taken] == names[:2]
+        assert 2 <= len(decoded) <= most
+        results.close()
 
 
 @pytest.mark.full
