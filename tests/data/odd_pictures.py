@@ -135,7 +135,13 @@ def _orientations(folder: Path) -> Fates:
             name = f"turned/{turn}.{kind}"
             save(folder / name, exif=exif)
             fates[name] = Fate(READ, colour=ORANGE, size=(4, 6) if turn < 5 else (6, 4))
-    return fates
+    # as PNG allows: what it says of the orientation stands behind the pixels
+    exif = Image.Exif()
+    exif[EXIF_ORIENTATION] = 6
+    late = chunk_of_png(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))
+    content = save(folder / "turned" / "late.png").read_bytes()
+    (folder / "turned" / "late.png").write_bytes(content[:-12] + late + content[-12:])
+    return {**fates, "turned/late.png": Fate(READ, colour=ORANGE, size=(6, 4))}
 
 
 def _shapes(folder: Path) -> Fates:
