@@ -11,14 +11,19 @@ from scratchclust.data.dataset import (
     is_class_by_class,
     pixels_sha256,
 )
+from scratchclust.data.label_files import read_labels
 from scratchclust.data.loading import load, prepare
+from scratchclust.data.looking import Look, look
 
 __all__ = [
     "Dataset",
+    "Look",
     "SkippedFile",
     "drawn_order",
     "is_class_by_class",
     "load",
+    "look",
     "pixels_sha256",
     "prepare",
+    "read_labels",
 ]

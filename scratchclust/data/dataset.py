@@ -1,6 +1,7 @@
 """What every reader returns, and the small rules that all of them share."""
 
 import hashlib
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -15,8 +16,13 @@ from scratchclust.errors import InputError
 Fit = Literal["crop", "pad", "squeeze"]  # how images of other proportions come to a size
 
 LARGEST_SIDE = 1 << 14  # pixels
+AT_ONCE = 1 << 24  # bytes of images that are handled at once, where they need not all be
 # bytes that a compressed file may unpack to: a small file can promise any number
 LARGEST_UNPACKED = 4 << 30
+
+
+class MixedSizesError(InputError):
+    """Images of different sizes, and no size that all are to be brought to."""
 
 
 class SkippedFile(NamedTuple):
@@ -39,6 +45,9 @@ class Dataset(NamedTuple):
     paths: tuple[str, ...] | None = None
     skipped: tuple[SkippedFile, ...] = ()  # folders of pictures: what could not be read
     taken: str = ""  # one line, for people: what was taken for what
+    # pictures: height and width in their files, upright as EXIF says; None for arrays
+    original_sizes: Int32[np.ndarray, "n 2"] | None = None
+    notes: tuple[str, ...] = ()  # a line each, for people: as that of animations one frame was read
 
 
 class Request(NamedTuple):
@@ -52,6 +61,7 @@ class Request(NamedTuple):
     seed: int = 0  # decides which images a limit takes, where they lie class by class
     tell: Callable[[str], None] | None = None  # told how far slow reading has come
     fit: Fit = "crop"
+    memory_map: Path | None = None  # the .npy file that many pixels are written to
 
 
 class Reading(NamedTuple):
@@ -64,13 +74,22 @@ class Reading(NamedTuple):
     paths: tuple[str, ...] | None = None
     skipped: tuple[SkippedFile, ...] = ()
     taken: tuple[str, ...] = ()  # what was taken for what, in the reader's words
+    original_sizes: Int32[np.ndarray, "n 2"] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def pixels_sha256(images: UInt8[np.ndarray, "n h w c"]) -> str:
     """SHA-256 of a line `uint8 (n, h, w, c)` and a newline, then of the pixels in C order."""
     digest = hashlib.sha256(f"{images.dtype} {images.shape}\n".encode())
-    digest.update(np.ascontiguousarray(images).data)
+    step = rows_at_once(math.prod(images.shape[1:]))
+    for start in range(0, len(images), step):  # views are copied, but not as a whole
+        digest.update(np.ascontiguousarray(images[start : start + step]).data)
     return digest.hexdigest()
+
+
+def rows_at_once(n_bytes: int) -> int:
+    """How many images of so many bytes are handled at once."""
+    return max(1, AT_ONCE // max(1, n_bytes))
 
 
 def drawn_order(classes: Any, seed: int) -> np.ndarray:

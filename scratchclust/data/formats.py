@@ -73,6 +73,15 @@ def read_path(path: Path, request: Request) -> Reading:
     return read(path, request)
 
 
+def is_of_pictures(folder: Path) -> bool:
+    """Whether a folder is of no other format, so that its files are read as pictures.
+
+    Raises:
+        InputError: several data sets lie in it.
+    """
+    return all(row.find(folder) is None for row in FOLDERS if row.read is not _read_pictures)
+
+
 def _read_folder(path: Path, request: Request) -> Reading:
     found = ((row.read, row.find(path)) for row in FOLDERS)
     read, folder = next((read, folder) for read, folder in found if folder is not None)

@@ -8,10 +8,18 @@ from pathlib import Path
 from scratchclust.data.dataset import Request, SkippedFile
 from scratchclust.data.layout import MOST_NAMED
 from scratchclust.data.listing import Listing, natural_key
-from scratchclust.data.pictures import CURES
-from scratchclust.errors import InputError
+from scratchclust.data.pictures import ANIMATION, CURES, PAGES
+from scratchclust.errors import InputError, escaped
 
 ALL_CURES = tuple(cure for _, cure in CURES.values())
+
+
+OUTSIDE = "outside"
+NOTES = {  # by what is noted
+    ANIMATION: "of {n} animations only the first frame is read",
+    PAGES: "of {n} files with several pages only the first is read",
+    OUTSIDE: "{n} files are read through links that lead out of the folder",
+}
 
 
 class Known:
@@ -20,12 +28,16 @@ class Known:
     def __init__(self, folder: Path, request: Request, listing: Listing) -> None:
         self.folder = folder
         self.request = request
+        self.n_listed = len(listing.files)
         self.n_files = len(listing.files) + len(listing.unusable)
         self.skipped: list[SkippedFile] = []
         more = ", ..." if len(listing.runs) > MOST_NAMED else ""
         self.words = (
             [f"left out runs: {', '.join(listing.runs[:MOST_NAMED])}{more}"] if listing.runs else []
         )
+        self._noted: dict[str, list[str]] = {}  # paths by what is to be noted of them
+        if listing.outside:
+            self._noted[OUTSIDE] = listing.outside
         for file in listing.unusable:
             self.skip(*file)
 
@@ -42,6 +54,14 @@ class Known:
                 "without strict"
             )
         self.skipped.append(SkippedFile(path, reason))
+
+    def note(self, kind: str, path: str) -> None:
+        """Keep in mind what is to be told of a picture that is read: see `note_of`."""
+        self._noted.setdefault(kind, []).append(path)
+
+    def notes(self) -> tuple[str, ...]:
+        """What was noted, a line a kind."""
+        return tuple(note_of(kind, len(paths), paths) for kind, paths in self._noted.items())
 
     def why_none(self) -> str:
         """The message where nothing of the folder could be used, with the cure."""
@@ -66,6 +86,13 @@ class Known:
                 f"readable pictures, first {first.path} ({first.reason})",
                 stacklevel=2,
             )
+
+
+def note_of(kind: str, n: int, paths: Sequence[str]) -> str:
+    """A line for people: of how many files something is to be told, what, and the first names."""
+    names = ", ".join(escaped(path) for path in paths[:MOST_NAMED])
+    more = ", ..." if n > MOST_NAMED else ""
+    return f"{NOTES[kind].format(n=n)}: {names}{more}"
 
 
 def most_telling(skipped: Sequence[SkippedFile]) -> SkippedFile:

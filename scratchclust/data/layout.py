@@ -1,7 +1,7 @@
 """What the folders above pictures mean, by paths alone: a wrapper around all, splits, classes."""
 
+import os
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from scratchclust.data.dataset import choose_splits
@@ -53,9 +53,8 @@ def find_layout(files: Sequence[str], endings: frozenset[str]) -> Layout:
         endings: what the names of pictures end in, such as ".png"; other files decide nothing, but
             those without.
     """
-    likely = [
-        path for path in files if PurePosixPath(path).suffix.lower() in endings | {""}
-    ] or list(files)
+    decisive = endings | {""}
+    likely = [path for path in files if suffix_of(path) in decisive] or list(files)
     level = _through_wrappers(likely, 0)
     wrapper = "".join(f"{part}/" for part in likely[0].split("/")[:level]) if likely else ""
     folders = {folder_at(path, level) for path in likely} - {""}
@@ -70,6 +69,12 @@ def find_layout(files: Sequence[str], endings: frozenset[str]) -> Layout:
         level = _through_wrappers(likely, level + 1)
     names = sorted({folder_at(path, level) for path in likely} - {""}, key=natural_key)
     return Layout(wrapper, splits, level, tuple(names) if len(names) > 1 else ())
+
+
+def suffix_of(path: str) -> str:
+    """What a path's name ends in, in small letters, with the dot; "" if in nothing."""
+    suffix = os.path.splitext(path)[1].lower()
+    return "" if suffix == "." else suffix
 
 
 def folder_at(path: str, level: int) -> str:

@@ -1,13 +1,21 @@
 """The files below a folder, in natural order: without those of runs, unusable ones apart."""
 
+import errno
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from scratchclust.data.dataset import SkippedFile
+from scratchclust.errors import escaped
 
 CLASS_DEPTH = 2  # class folders lie at most so deep, below a split
+# what systems and the archives that they pack leave beside pictures, in small letters; and all
+# hidden files, such as .DS_Store and ._picture.jpg
+LEFT_BEHIND = frozenset(
+    {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "@eadir", "icon\r"}
+)
 
 
 class Listing(NamedTuple):
@@ -16,6 +24,7 @@ class Listing(NamedTuple):
     files: list[str]  # regular files, relative to the folder, with `/`, in natural order
     unusable: list[SkippedFile]  # links to nothing, and what is no file: in natural order
     runs: list[str]  # folders that runs of this package left or work in: no data
+    outside: list[str]  # of the files those that links lead to out of the folder
 
 
 def is_run(folder: Path) -> bool:
@@ -28,45 +37,90 @@ def is_run(folder: Path) -> bool:
 
 
 def list_files(folder: Path) -> Listing:
-    """The visible files below a folder.
+    """The visible files below a folder, but what systems and archives leave behind.
 
     What links lead to is listed under each of their names, but in each class folder once: so loops
-    end.
+    end. A folder that is gone when its turn comes, or cannot be reached, is among the unusable.
 
     Raises:
         PermissionError: a folder that cannot be listed.
+        OSError: the folder itself is gone.
     """
-    found: list[str] = []
-    unusable: list[SkippedFile] = []
-    runs: list[str] = []
-    real = {os.fspath(folder): os.path.realpath(folder)}
-    seen: set[tuple[tuple[str, ...], str]] = set()
+    walk = _Walk(folder)
+    while walk.waiting:
+        walk.list_next()
+    walk.unusable.sort(key=lambda file: natural_key(file.path))
+    return Listing(
+        sorted(walk.files, key=natural_key),
+        walk.unusable,
+        sorted(walk.runs, key=natural_key),
+        sorted(walk.outside, key=natural_key),
+    )
 
-    def is_new(parent: str, name: str) -> bool:
-        path = os.path.join(parent, name)
-        target = real[path] = os.path.realpath(path)
-        place = Path(path).relative_to(folder).parts
-        leads_up = any(real[os.path.join(folder, *place[:i])] == target for i in range(len(place)))
-        is_known = (place[:CLASS_DEPTH], target) in seen
-        seen.add((place[:CLASS_DEPTH], target))
-        return not (leads_up or is_known)
 
-    for parent, folders, files in os.walk(folder, followlinks=True, onerror=_refuse):
-        visible = [name for name in sorted(folders) if not name.startswith(".")]
-        of_runs = [name for name in visible if is_run(Path(parent, name))]
-        runs += [Path(parent, name).relative_to(folder).as_posix() for name in of_runs]
-        folders[:] = [name for name in visible if name not in of_runs and is_new(parent, name)]
-        for name in files:
-            path = Path(parent, name)
-            if name.startswith("."):
+class _Walk:
+    """A walk through folders, from above, in the order of names: without recursion, as folders may
+    lie deeper than Python calls.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.files: list[str] = []
+        self.unusable: list[SkippedFile] = []
+        self.runs: list[str] = []
+        self.outside: list[str] = []
+        self.waiting = [""]  # folders, as paths relative to the first
+        self._top = os.fspath(folder)
+        self._real = {"": os.path.realpath(folder)}  # where folders are, past all links
+        self._seen: set[tuple[tuple[str, ...], str]] = set()
+
+    def list_next(self) -> None:
+        """List the folder whose turn it is."""
+        place = self.waiting.pop()
+        try:
+            with os.scandir(os.path.join(self._top, place) if place else self._top) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except PermissionError:
+            raise
+        except OSError as error:
+            if not place:
+                raise
+            self.unusable.append(SkippedFile(place, f"a folder: {error.strerror}"))
+            return
+        folders = []
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name.casefold() in LEFT_BEHIND:
                 continue
-            place = path.relative_to(folder).as_posix()
-            if path.is_file():  # opening a named pipe would wait for ever
-                found.append(place)
-            else:
-                unusable.append(SkippedFile(place, _why_unusable(path)))
-    unusable.sort(key=lambda file: natural_key(file.path))
-    return Listing(sorted(found, key=natural_key), unusable, sorted(runs, key=natural_key))
+            path = f"{place}/{entry.name}" if place else entry.name
+            if not _is(entry.is_dir):
+                self._take_file(entry, path, place)
+            elif is_run(Path(entry.path)):
+                self.runs.append(path)
+            elif self._is_new(entry, path, place):
+                folders.append(path)
+        self.waiting += reversed(folders)
+
+    def _take_file(self, entry: os.DirEntry[str], path: str, place: str) -> None:
+        if not _is(entry.is_file):  # opening a named pipe would wait for ever
+            self.unusable.append(SkippedFile(path, _why_unusable(entry)))
+            return
+        self.files.append(path)
+        real = os.path.realpath(entry.path) if entry.is_symlink() else self._real[place]
+        if not f"{real}/".startswith(f"{self._real['']}/".replace("//", "/")):
+            self.outside.append(path)
+
+    def _is_new(self, entry: os.DirEntry[str], path: str, place: str) -> bool:
+        parts = path.split("/")
+        is_link = entry.is_symlink()
+        real = os.path.realpath(entry.path) if is_link else f"{self._real[place]}/{entry.name}"
+        if real != f"{self._real['']}/{path}":  # a link is on the way: it may lead up
+            above = ("/".join(parts[:i]) for i in range(len(parts)))
+            if any(self._real[folder] == real for folder in above):
+                return False
+        key = (tuple(parts[:CLASS_DEPTH]), real)
+        is_known = key in self._seen
+        self._seen.add(key)
+        self._real[path] = real
+        return not is_known
 
 
 def natural_key(path: str) -> list[tuple[list[tuple[str, int, str]], str]]:
@@ -77,17 +131,30 @@ def natural_key(path: str) -> list[tuple[list[tuple[str, int, str]], str]]:
     ]
 
 
-def _why_unusable(path: Path) -> str:
-    if path.is_symlink():
+def _is(kind: Callable[[], bool]) -> bool:
+    try:
+        return kind()
+    except OSError:  # a link in a circle, or through a folder that may not be entered
+        return False
+
+
+def _why_unusable(entry: os.DirEntry[str]) -> str:
+    if not entry.is_symlink():
+        return "neither a file nor a folder"
+    try:
+        os.stat(entry.path)
+    except FileNotFoundError:
         fetch = "fetch it, as by `git annex get` or `dvc pull`"
-        return f"a link to {os.readlink(path)}, which is not there: {fetch}"
+        return f"a link to {escaped(os.readlink(entry.path))}, which is not there: {fetch}"
+    except OSError as error:
+        return (
+            "a link that leads in a circle"
+            if error.errno == errno.ELOOP
+            else f"a link that cannot be followed ({error.strerror})"
+        )
     return "neither a file nor a folder"
 
 
 def _number(piece: str) -> tuple[str, int]:
     # Digits sort before letters, as in ASCII.
     return ("0", int(piece)) if piece[0] in "0123456789" else (piece.casefold(), 0)
-
-
-def _refuse(error: OSError) -> None:
-    raise error

@@ -1,14 +1,17 @@
 """`load`: from a name or a path to a `Dataset`; the reader, and what is the same for all."""
 
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import UInt8
 
 from scratchclust.checks import that_is
+from scratchclust.data import stores
 from scratchclust.data.dataset import (
     Dataset,
     Fit,
@@ -46,6 +49,7 @@ def load(
     verbose: bool = False,
     seed: int = 0,
     tell: Callable[[str], None] | None = None,
+    memory_map: str | os.PathLike[str] | None = None,
 ) -> Dataset:
     """Read a data set, a file or a folder of pictures.
 
@@ -78,26 +82,34 @@ def load(
         seed: decides which images that sample holds.
         tell: called with a line that says how far slow reading has come, a few times a second, in
             place of `verbose`.
+        memory_map: a .npy file for pixels that are more than `stores.MAPPED_ABOVE` (1 GiB): those
+            of pictures are written to it as they are decoded, so that memory holds few of them,
+            however many there are. The images are then a map of it that is only read, or, where
+            nothing is to be done to them, of the file that they come from. None: all in memory.
 
     Returns:
-        A `Dataset`. Its images are a new array that the caller may change; its `taken` says in one
-        line what was taken for what.
+        A `Dataset`. Its images are a new array that the caller may change, unless it is a map; its
+        `taken` says in one line what was taken for what.
 
     Raises:
-        InputError: nothing of that name, or something that cannot be used; the line says which file
-            and what to do.
+        InputError: nothing of that name, or something that cannot be used, or no room for the
+            pixels; the line says which file and what to do.
+        OSError: the disk is full, while they are written.
     """
     CHANNELS("channels", channels)
     pair = check_size(size)
     request = Request(
-        split, check_limit(limit), pair, strict, verbose, seed, tell, check_fit(fit, pair)
+        split,
+        check_limit(limit),
+        pair,
+        strict,
+        verbose,
+        seed,
+        tell,
+        check_fit(fit, pair),
+        None if memory_map is None else expand_home(memory_map),
     )
-    try:
-        reading = _read(name_or_path, request, data_dir, cache_dir)
-    except PermissionError as error:
-        raise InputError(
-            f"{error.filename}: no permission to read it: change its rights or give another path"
-        ) from error
+    reading = read(name_or_path, request, data_dir, cache_dir)
     return _finish(reading, request, channels, os.fspath(name_or_path))
 
 
@@ -125,6 +137,32 @@ def prepare(
     from scratchclust.data.preparing import check_or_prepare
 
     return check_or_prepare(name, data_dir=data_dir, verbose=verbose)
+
+
+def read(
+    name_or_path: str | os.PathLike[str],
+    request: Request,
+    data_dir: str | os.PathLike[str] | None,
+    cache_dir: str | os.PathLike[str] | None,
+) -> Reading:
+    """What the reader of a name or a path finds, before `load` finishes it.
+
+    Raises:
+        InputError: as from `load`.
+    """
+    with named_if_forbidden():
+        return _read(name_or_path, request, data_dir, cache_dir)
+
+
+@contextmanager
+def named_if_forbidden() -> Iterator[None]:
+    """Inside, a file or folder that may not be read ends in an InputError that names it."""
+    try:
+        yield
+    except PermissionError as error:
+        raise InputError(
+            f"{error.filename}: no permission to read it: change its rights or give another path"
+        ) from error
 
 
 def _read(
@@ -164,37 +202,60 @@ def _read(
 
 def _finish(reading: Reading, request: Request, channels: int | None, source: str) -> Dataset:
     """Cut, resize, convert, hash: what is the same for every source."""
-    images = reading.images
     labels = reading.labels
-    n = min(request.limit or len(images), len(images))
-    chosen: Any = slice(n)
-    if n < len(images):
-        if labels is not None and is_class_by_class(labels):
-            chosen = np.sort(drawn_order(labels, request.seed)[:n])
-        images = np.array(images[chosen])
-    n_before = len(reading.images)
-    shape_before = images.shape[1:3]
-    if not images.size:
+    n_before, *shape_before = reading.images.shape[:3]
+    n = min(request.limit or n_before, n_before)
+    chosen = np.arange(n)
+    if n < n_before and labels is not None and is_class_by_class(labels):
+        chosen = np.sort(drawn_order(labels, request.seed)[:n])
+    if not reading.images.size:
         raise InputError(
-            f"{source} holds no pixels, its images have shape {images.shape}: give other images"
+            f"{source} holds no pixels, its images have shape {reading.images.shape}: give other "
+            "images"
         )
-    if request.size is not None and images.shape[1:3] != request.size:
-        images = _resize(images, request.size, request.fit)
-    images = _with_channels(images, channels)
-    # not so is the map of a file, or one value many times
-    if not (images.flags.writeable and images.flags.c_contiguous):
-        images = np.array(images, order="C")
+    images = _converted(reading.images, chosen, request, channels)
+    sizes = reading.original_sizes
     return Dataset(
         images=images,
-        labels=None if labels is None else np.array(labels[chosen][:n]),
+        labels=None if labels is None else labels[chosen],
         label_names=reading.label_names,
         name=reading.name,
         sha256=pixels_sha256(images),
         split=request.split,
         paths=None if reading.paths is None else reading.paths[:n],
         skipped=reading.skipped,
-        taken="; ".join([*reading.taken, *_words(images, n_before, shape_before, request)]),
+        taken="; ".join([*reading.taken, *_words(images, n_before, tuple(shape_before), request)]),
+        original_sizes=None if sizes is None else sizes[chosen],
+        notes=reading.notes,
     )
+
+
+def _converted(
+    images: UInt8[np.ndarray, "n h w c"], chosen: np.ndarray, request: Request, channels: int | None
+) -> UInt8[np.ndarray, "m height width d"]:
+    """The chosen images in their size and with their channels: a new array, or a map."""
+    height, width = request.size or images.shape[1:3]
+    shape = (height, width, channels or images.shape[3])
+    is_all = len(chosen) == len(images)
+
+    def convert(places: np.ndarray | slice) -> np.ndarray:
+        part = images[places]
+        if part.shape[1:3] != shape[:2]:
+            part = _resize(part, (height, width), request.fit)
+        return _with_channels(part, channels)
+
+    if request.memory_map is not None:
+        is_as_wanted = is_all and images.shape[1:] == shape and images.flags.c_contiguous
+        if is_as_wanted and not images.flags.writeable:  # a map already
+            return images
+        if len(chosen) * math.prod(shape) > stores.MAPPED_ABOVE:
+            path = request.memory_map
+            return stores.write_mapped(path, len(chosen), shape, lambda part: convert(chosen[part]))
+    converted = convert(slice(None) if is_all else chosen)
+    # not so is the map of a file, or one value many times
+    if not (converted.flags.writeable and converted.flags.c_contiguous):
+        converted = np.array(converted, order="C")
+    return converted
 
 
 def _words(

@@ -23,6 +23,23 @@ LARGEST_SAMPLE = 341
 # of JPEG 2000; 42 bytes after it the bits of the first component, less one
 SIZE_MARKER = b"\xff\x4f\xff\x51"
 
+ANIMATION = "animation"
+PAGES = "pages"
+ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # a phone's JPEG of two pictures is no animation
+GREY_MODES = ("1", "L", "LA", "La")  # and those that begin with I, of more than 8 bits
+ORIENTATION = 0x0112  # tag of EXIF
+TURNS = {  # what its values ask for
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+LYING = (5, 6, 7, 8)  # those that exchange height and width
+UPRIGHT = ("TIFF",)  # Pillow gives their size as it is after turning, and turns when it decodes
+
 CURES = {  # by the kinds of `signatures`: Pillow's name for the format, and what adds it
     HEIC: ("HEIF", 'install pillow-heif, `pip install -e ".[heic]"` in the checkout'),
     AVIF: ("AVIF", "install Pillow 11.3 or newer"),
@@ -36,6 +53,9 @@ class Picture(NamedTuple):
     pixels: np.ndarray
     largest: int = 0  # of those 16-bit numbers, before they were brought to a size
     is_upper_byte: bool = False  # 16-bit colour, of which Pillow gives the upper eight bits
+    is_surely_grey: bool = False  # by its mode; without it only the pixels tell
+    original_size: tuple[int, int] = (0, 0)  # (height, width) in the file, upright
+    more: str = ""  # what else is in the file than this frame: `ANIMATION`, `PAGES` or nothing
 
 
 @contextmanager
@@ -107,23 +127,87 @@ def decode(path: Path, size: tuple[int, int] | None, fit: Fit = "crop") -> Pictu
     """
     try:
         with Image.open(path, formats=formats()) as picture:
-            if size is not None:
-                # JPEG can be decoded at 1/2, 1/4 or 1/8 at a fraction of the time; twice the wanted
-                # size is enough.
-                picture.draft(None, (2 * max(size), 2 * max(size)))
-            if picture.mode.startswith("I"):
-                return _deep(picture, size, fit)
-            is_upper_byte = "16" in _raw_mode(picture)
-            rgb = to_rgb(to_srgb(ImageOps.exif_transpose(picture)))
+            original_size = upright_size(picture)
+            more = what_more(picture)
+            # JPEG can be decoded at 1/2, 1/4 or 1/8 at a fraction of the time; twice the wanted
+            # size is enough.
+            is_draft = size is not None and picture.draft(None, (2 * max(size), 2 * max(size)))
+            raw_mode = _raw_mode(picture)
+            is_deep = picture.mode.startswith("I")
+            white = _declared_white(picture) if is_deep else None
+            picture = upright(picture)
+            if not is_draft:
+                original_size = (picture.height, picture.width)
+            is_surely_grey = _is_grey_mode(picture.mode)
+            found = _deep(picture, white, size, fit) if is_deep else _bytes(picture, size, fit)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(
             "so many pixels that it may be a decompression bomb (the limit is "
             f"{Image.MAX_IMAGE_PIXELS}): save it smaller"
         ) from error
-    return Picture(
-        np.asarray(rgb if size is None else fit_picture(rgb, size, fit)),
-        is_upper_byte=is_upper_byte,
+    return found._replace(
+        is_upper_byte=not is_deep and "16" in raw_mode,
+        is_surely_grey=is_surely_grey,
+        original_size=original_size,
+        more=more,
     )
+
+
+def header_of(path: Path) -> tuple[tuple[int, int], bool] | None:
+    """Height and width of a picture, and whether it can be nothing but grey, by its header alone.
+
+    None: it cannot be opened.
+    """
+    try:
+        with Image.open(path, formats=formats()) as picture:
+            return upright_size(picture), _is_grey_mode(picture.mode)
+    except Exception:  # see `decode`
+        return None
+
+
+def what_more(picture: Any) -> str:
+    """What else is in an opened file than its first frame: `ANIMATION`, `PAGES` or nothing."""
+    try:
+        is_one_of_many = getattr(picture, "is_animated", False)
+    except Exception:  # what comes after the first frame is damaged: that is not read
+        return ""
+    if not is_one_of_many:
+        return ""
+    if picture.format in ANIMATED:
+        return ANIMATION
+    return PAGES if picture.format == "TIFF" else ""
+
+
+def upright_size(picture: Any) -> tuple[int, int]:
+    """Height and width of an opened picture, turned as its EXIF says; no pixel is decoded."""
+    width, height = picture.size
+    if picture.format == "PNG" and "exif" not in picture.info:
+        return height, width  # to look for it Pillow would decode all
+    is_upright = picture.format in UPRIGHT or _orientation(picture) not in LYING
+    return (height, width) if is_upright else (width, height)
+
+
+def upright(picture: Any) -> Image.Image:
+    """A picture decoded, and turned as its EXIF says.
+
+    Itself, if nothing is to be turned: a copy, as `ImageOps.exif_transpose` gives one, takes nearly
+    as long as decoding.
+    """
+    picture.load()
+    turn = TURNS.get(_orientation(picture))
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _is_grey_mode(mode: str) -> bool:
+    return mode in GREY_MODES or mode.startswith("I")
+
+
+def _orientation(picture: Any) -> int:
+    try:
+        return picture.getexif().get(ORIENTATION, 1)
+    # Damaged EXIF leads to errors of many kinds, and takes nothing from the pixels.
+    except Exception:
+        return 1
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:
@@ -137,7 +221,7 @@ def to_rgb(picture: Image.Image) -> Image.Image:
         _check_range(values, 1)
         return Image.fromarray(np.rint(values * 255).astype(np.uint8)).convert("RGB")
     if not picture.has_transparency_data:
-        return picture.convert("RGB")
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
     picture = picture.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
 
@@ -180,10 +264,17 @@ def is_grey(rgb: UInt8[np.ndarray, "h w 3"]) -> bool:
     return bool((rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 1] == rgb[..., 2]).all())
 
 
-def _deep(picture: Any, size: tuple[int, int] | None, fit: Fit) -> Picture:
+def _bytes(picture: Image.Image, size: tuple[int, int] | None, fit: Fit) -> Picture:
+    """Colour, or grey of 8 bits."""
+    rgb = to_rgb(to_srgb(picture))
+    return Picture(np.asarray(rgb if size is None else fit_picture(rgb, size, fit)))
+
+
+def _deep(
+    picture: Image.Image, white: int | None, size: tuple[int, int] | None, fit: Fit
+) -> Picture:
     """Grey of more than 8 bits."""
-    white = _declared_white(picture)
-    values = np.asarray(ImageOps.exif_transpose(picture))
+    values = np.asarray(picture)
     _check_range(values, LARGEST)
     largest = int(values.max())
     if size is not None:

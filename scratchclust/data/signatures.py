@@ -7,6 +7,8 @@ from pathlib import Path
 START = 512  # bytes that decide
 GZIP = b"\x1f\x8b"
 NUMPY = b"\x93NUMPY"
+PNG = "a PNG picture"
+JPEG = "a JPEG picture"
 SIGNATURES = (
     (b"PK\x03\x04", "a zip archive"),
     (GZIP, "a gzip file"),
@@ -34,8 +36,8 @@ SIGNATURES = (
         "a pointer of Git LFS, in whose place `git lfs pull` puts the file",
     ),
     (b"/annex/objects", "a pointer of git-annex, in whose place `git annex get` puts the file"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"\x89PNG", PNG),
+    (b"\xff\xd8\xff", JPEG),
 )
 HEIC = "a HEIC picture"
 AVIF = "an AVIF picture"

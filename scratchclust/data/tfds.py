@@ -13,6 +13,7 @@ import numpy as np
 from scratchclust.data.bars import track
 from scratchclust.data.cache import CachedSplit, cache_root, fetch, store
 from scratchclust.data.dataset import (
+    MixedSizesError,
     Reading,
     Request,
     check_labels,
@@ -78,7 +79,7 @@ def read_tfds(
             fetch(cached, source) or _decode_into_cache(folder, split, request, cached, source)
         )
     if len({part.images.shape[1:] for part in parts}) > 1:
-        raise InputError(
+        raise MixedSizesError(
             f"{name} has images of different sizes in its splits: give a size, for example size=64"
         )
     images = parts[0].images if len(parts) == 1 else np.concatenate([part.images for part in parts])
@@ -98,6 +99,32 @@ def describe(folder: Path, name: str) -> PreparedSet:
         for _ in _examples(source, folder, split, [0, length - 1] if length else []):
             pass
     return PreparedSet(name, folder.name, folder, lengths, source.shape, source.label_names)
+
+
+def sample(
+    name: str, split: str, data_dir: str | os.PathLike[str] | None, most: int
+) -> tuple[int, list[np.ndarray]]:
+    """The number of images of a prepared set, and at most so many of them, spread over all.
+
+    Raises:
+        InputError: not prepared, damaged, or no images in it.
+    """
+    root = data_root(data_dir)
+    folder = find_prepared(name, root)
+    if folder is None:
+        raise missing(name, root)
+    lengths = splits_of(folder)
+    wanted = choose_splits(split, list(lengths), name)
+    n = sum(lengths[split] for split in wanted)
+    source = _open(folder)
+    images = []
+    for split in wanted:
+        n_some = -(-most * lengths[split] // max(1, n))
+        places = np.unique(np.linspace(0, lengths[split] - 1, n_some).astype(int)).tolist()
+        images += [
+            example[source.image_key] for example in _examples(source, folder, split, places)
+        ]
+    return n, images
 
 
 def _decode_into_cache(
@@ -122,7 +149,7 @@ def _decode(folder: Path, split: str, request: Request) -> CachedSplit:
     if not n:
         raise InputError(f"{folder}: its split {split!r} is empty: load another split")
     if request.size is None and None in source.shape:
-        raise InputError(
+        raise MixedSizesError(
             f"{folder} has images of different sizes: give one size for all, for example size=64"
         )
     height, width = request.size or source.shape[:2]

@@ -128,8 +128,14 @@ def _of(dataset: Any, chosen: np.ndarray) -> Any:
     images = dataset.images[chosen]
     labels = None if dataset.labels is None else dataset.labels[chosen]
     paths = None if dataset.paths is None else tuple(dataset.paths[i] for i in chosen)
-    sha256 = data.pixels_sha256(images)
-    return dataset._replace(images=images, labels=labels, paths=paths, sha256=sha256)
+    sizes = None if dataset.original_sizes is None else dataset.original_sizes[chosen]
+    return dataset._replace(
+        images=images,
+        labels=labels,
+        paths=paths,
+        original_sizes=sizes,
+        sha256=data.pixels_sha256(images),
+    )
 
 
 def in_groups(dataset: Any, groups: Mapping[str, tuple[int, ...]]) -> Any:

@@ -387,7 +387,7 @@ def test_mixed_sizes(tmp_path):
 
 
 def test_equal_pictures_too_large_for_memory_want_a_size(tmp_path, monkeypatch):
-    monkeypatch.setattr("scratchclust.data.folders.LARGEST_UNASKED", 100)
+    monkeypatch.setattr("scratchclust.data.gathering.LARGEST_UNASKED", 100)
     save(tmp_path / "a.png")
     save(tmp_path / "b.png")
     with pytest.raises(

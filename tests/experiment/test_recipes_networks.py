@@ -713,11 +713,14 @@ def test_groups_of_labels_and_a_drawn_order() -> None:
     expected = [{1: 0, 3: 0, 2: 1}.get(label, -1) for label in dataset.labels.tolist()]
     assert (grouped.labels.tolist(), grouped.label_names) == (expected, ("a", "b"))
     assert in_groups(dataset._replace(labels=None), {"a": (1,)}).labels is None
-    drawn = in_drawn_order(dataset._replace(paths=tuple(map(str, range(50)))), 20)
+    sizes = np.arange(100, dtype=np.int32).reshape(50, 2)
+    paths = tuple(map(str, range(50)))
+    drawn = in_drawn_order(dataset._replace(paths=paths, original_sizes=sizes), 20)
     order = [int(path) for path in drawn.paths]
     assert len(set(order)) == 20
     assert order != sorted(order)
     np.testing.assert_array_equal(drawn.images, dataset.images[order])
     np.testing.assert_array_equal(drawn.labels, dataset.labels[order])
+    np.testing.assert_array_equal(drawn.original_sizes, sizes[order])
     assert drawn.sha256 == data.pixels_sha256(drawn.images)
     assert len(in_drawn_order(dataset, 500).images) == 50
