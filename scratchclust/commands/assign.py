@@ -4,9 +4,10 @@ import errno
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from io import StringIO, TextIOBase
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -71,7 +72,8 @@ def assign_images(
         if device is not None:  # one that is not there is to be told before a large folder is read
             start()
         during.enter_context(libraries_silenced(debug))
-        dataset = _read(metrics, images, split, limit, tell)
+        pixels = during.enter_context(_room_for_pixels(output))
+        dataset = _read(metrics, images, pixels, split, limit, tell)
         if device is None:
             start()
         tell("reading the run")
@@ -91,6 +93,7 @@ def assign_images(
 def _read(
     metrics: Mapping[str, Any],
     images: str,
+    pixels: Path,
     split: str,
     limit: int | None,
     tell: Callable[[str], None],
@@ -106,6 +109,7 @@ def _read(
         size=(height, width),
         fit=metrics["parameters"].get("fit") or "crop",
         channels=channels,
+        memory_map=pixels,
         tell=lambda line: tell(f"loading {line}"),
     )
 
@@ -153,13 +157,17 @@ def _summary(run: Any, n: int, n_unusual: int | None) -> str:
 
 
 def _tell_left_out(dataset: Any) -> None:
-    """Name the files that are no pictures on standard error; a warning has told their number."""
+    """Name the files that are no pictures on standard error (a warning has told their number), and
+    tell what was taken of others.
+    """
     from scratchclust.errors import escaped
 
     for file in dataset.skipped[:SHOWN]:
         typer.echo(f"left out {escaped(file.path)}: {escaped(file.reason)}", err=True)
     if len(dataset.skipped) > SHOWN:
         typer.echo(f"left out {len(dataset.skipped) - SHOWN} files more", err=True)
+    for note in dataset.notes[:SHOWN]:
+        typer.echo(escaped(note), err=True)
 
 
 def _check_output(output: Path | None, *, overwrite: bool) -> None:
@@ -183,6 +191,21 @@ def _check_output(output: Path | None, *, overwrite: bool) -> None:
         raise InputError(
             f"{folder} cannot be written to: change its rights, or give another output="
         )
+
+
+@contextmanager
+def _room_for_pixels(output: Path | None) -> Iterator[Path]:
+    """A name for a file of decoded images that are too many for memory; it is gone at the end."""
+    if output is None:
+        with TemporaryDirectory() as folder:
+            yield Path(folder) / "pixels.npy"
+        return
+    path = output.with_name(f".{output.name}.pixels.npy")  # one name: what a kill left is replaced
+    try:
+        yield path
+    finally:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

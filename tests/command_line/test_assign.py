@@ -18,6 +18,7 @@ from PIL import Image
 
 from scratchclust import cli, commands, data, devices, runs
 from scratchclust.commands import assign as module
+from scratchclust.data import stores
 from scratchclust.errors import InputError
 from scratchclust.experiment import run as run_recipe
 from scratchclust.experiment import write
@@ -185,6 +186,41 @@ def test_a_run_in_colour_takes_grey_pictures(
     rows = table(capsys.readouterr().out)
     expected = runs.load(folder).assign(np.repeat(grey, 3, axis=3))
     assert [int(row["cluster"]) for row in rows] == expected.cluster.tolist()
+
+
+def test_more_pixels_than_memory_is_to_hold_lie_in_a_file_meanwhile(
+    run: Path,
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    call(run, pictures, "--quiet")
+    expected = capsys.readouterr().out
+    seen = []
+    assign = runs.Run.assign
+
+    def looking(self: runs.Run, images: np.ndarray) -> runs.Assigned:
+        seen.append((isinstance(images, np.memmap), sorted(os.listdir(tmp_path))))
+        return assign(self, images)
+
+    monkeypatch.setattr(stores, "MAPPED_ABOVE", 8 * 8 * 5)
+    monkeypatch.setattr(runs.Run, "assign", looking)
+    call(run, pictures, "--output", tmp_path / "new.csv", "--quiet")
+    assert seen == [(True, [".new.csv.draft", ".new.csv.pixels.npy", "pictures"])]
+    assert (tmp_path / "new.csv").read_text(encoding="utf-8").split() == expected.split()
+    assert sorted(os.listdir(tmp_path)) == ["new.csv", "pictures"]
+
+
+def test_an_animation_is_told_and_its_first_frame_taken(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = [Image.new("L", (8, 8), value) for value in (10, 200, 90)]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    call(run, tmp_path, "--quiet")
+    shown = capsys.readouterr()
+    assert [row["image"] for row in table(shown.out)] == ["moving.gif"]
+    assert "moving.gif" in shown.err
 
 
 # --- refusals
