@@ -102,7 +102,7 @@ def _read(
     from scratchclust import data
 
     height, width, channels = metrics["dataset"]["shape"]
-    return data.load(
+    dataset = data.load(
         images,
         split=split,
         limit=limit,
@@ -112,6 +112,9 @@ def _read(
         memory_map=pixels,
         tell=lambda line: tell(f"loading {line}"),
     )
+    with suppress(OSError):  # the map lives on, and Ctrl-C leaves nothing; not so on Windows
+        pixels.unlink(missing_ok=True)
+    return dataset
 
 
 def _write_lines(

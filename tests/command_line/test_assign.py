@@ -207,7 +207,7 @@ def test_more_pixels_than_memory_is_to_hold_lie_in_a_file_meanwhile(
     monkeypatch.setattr(stores, "MAPPED_ABOVE", 8 * 8 * 5)
     monkeypatch.setattr(runs.Run, "assign", looking)
     call(run, pictures, "--output", tmp_path / "new.csv", "--quiet")
-    assert seen == [(True, [".new.csv.draft", ".new.csv.pixels.npy", "pictures"])]
+    assert seen == [(True, [".new.csv.draft", "pictures"])]  # the file has no name any more
     assert (tmp_path / "new.csv").read_text(encoding="utf-8").split() == expected.split()
     assert sorted(os.listdir(tmp_path)) == ["new.csv", "pictures"]
 
@@ -310,7 +310,7 @@ def test_a_run_without_a_model(run: Path, pictures: Path, tmp_path: Path) -> Non
     shutil.rmtree(bare / "model")
     line = refusal(bare, pictures)
     assert "model/manifest.json" in line
-    assert "run again with --overwrite" in line
+    assert "make the run again with --overwrite" in line
     (bare / "manifest.json").unlink()  # as of an older version
     assert "is no saved model" in refusal(bare, pictures)
 
