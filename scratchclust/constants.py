@@ -99,3 +99,17 @@ NEW_ITERATIONS = 100  # of the descent of new points
 # Added to the mass, the spread and the length that are divided by: an empty image has none of
 # them. Without unit: pixels are in [0, 1].
 EMPTY_IMAGE = 1e-9
+
+# ---- Pictures: how sharp, and how near to each other
+
+LUMA = (0.299, 0.587, 0.114)  # red, green, blue: ITU-R BT.601
+# Standard deviation of luma in [0, 1] below which a picture is as good as flat: two levels of 255.
+LEAST_CONTRAST = 2 / 255
+FINGERPRINT_SIDE = 16  # pixels: what a picture is shrunk to before it is compared with others
+FINGERPRINT_UNIT = 1024  # of a fingerprint's whole numbers: squares of distances stay below 2^24
+COLOUR_WEIGHT = 0.3  # of the mean colour in [0, 1], beside a pattern of length 1
+NEAR_PICTURES = 0.08  # distance of near-duplicates
+LOOKED_AT = 0.3  # distance up to which a shift, another size or another sharpness is allowed for
+# Of the coefficients of a warp: half a pixel of the 16, that is 3% of a side; and of the sharpness.
+MOST_SHIFT = 0.5
+MOST_SHARPENED = 0.25

@@ -80,7 +80,8 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 def put_in_place(draft: Path, path: Path) -> None:
     """Flush a folder and rename it to its place; a folder that is there is removed after that."""
     for file in draft.rglob("*"):
-        flush(file)
+        if not file.is_symlink():  # its name is in its folder; what it leads to is another's
+            flush(file)
     flush(draft)
     old = path.with_name(f".{path.name}.old")
     was_there = path.exists()

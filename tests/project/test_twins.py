@@ -22,6 +22,7 @@ ROOMS = (
     "scratchclust.reduce",
     "scratchclust.metrics",
     "scratchclust.train",
+    "scratchclust.curation",
     "scratchclust",
 )
 # arguments of the fast twin alone: they say how, never what, and the results are compared
