@@ -1,18 +1,18 @@
 """`scratchclust assign`: new images among the clusters of a finished run, as a table."""
 
 import errno
-import io
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from io import StringIO, TextIOBase
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
 
 import typer
 
 from scratchclust.commands.options import (
-    WITHOUT_EFFECT,
     Debug,
     Device,
     Precision,
@@ -49,8 +49,8 @@ def assign_images(
     ] = False,
     debug: Debug = False,
     quiet: Quiet = False,
-    precision: Annotated[Precision, WITHOUT_EFFECT["precision"][0]] = Precision.float32,
-    resume: Annotated[bool, WITHOUT_EFFECT["resume"][0]] = False,
+    precision: Annotated[Precision, typer.Option(hidden=True)] = Precision.float32,
+    resume: Annotated[bool, typer.Option("--resume", hidden=True)] = False,
 ) -> None:
     """Sort new images into the clusters of a finished run: a line each, in the columns of its
     assignments.csv, and whether the image is unusual (farther from its cluster than 99% of the
@@ -72,12 +72,13 @@ def assign_images(
         if device is not None:  # one that is not there is to be told before a large folder is read
             start()
         during.enter_context(libraries_silenced(debug))
-        dataset = _read(metrics, images, split, limit, tell)
+        pixels = during.enter_context(_room_for_pixels(output))
+        dataset = _read(metrics, images, pixels, split, limit, tell)
         if device is None:
             start()
         tell("reading the run")
         loaded = runs.load(run)
-        table = io.StringIO(newline="")  # printed when nothing else is on the terminal
+        table = StringIO(newline="")  # printed when nothing else is on the terminal
         file = table if output is None else during.enter_context(_written(output))
         n_unusual = _write_lines(file, loaded, dataset, tell)
     _tell_left_out(dataset)
@@ -92,6 +93,7 @@ def assign_images(
 def _read(
     metrics: Mapping[str, Any],
     images: str,
+    pixels: Path,
     split: str,
     limit: int | None,
     tell: Callable[[str], None],
@@ -100,18 +102,24 @@ def _read(
     from scratchclust import data
 
     height, width, channels = metrics["dataset"]["shape"]
-    return data.load(
+    dataset = data.load(
         images,
         split=split,
         limit=limit,
         size=(height, width),
         fit=metrics["parameters"].get("fit") or "crop",
         channels=channels,
+        memory_map=pixels,
         tell=lambda line: tell(f"loading {line}"),
     )
+    with suppress(OSError):  # the map lives on, and Ctrl-C leaves nothing; not so on Windows
+        pixels.unlink(missing_ok=True)
+    return dataset
 
 
-def _write_lines(file: TextIO, run: Any, dataset: Any, tell: Callable[[str], None]) -> int | None:
+def _write_lines(
+    file: TextIOBase, run: Any, dataset: Any, tell: Callable[[str], None]
+) -> int | None:
     """Write the table, some lines at a time; give the number of unusual images, if it is known."""
     from scratchclust.runs import AssignmentLines
 
@@ -152,13 +160,17 @@ def _summary(run: Any, n: int, n_unusual: int | None) -> str:
 
 
 def _tell_left_out(dataset: Any) -> None:
-    """Name the files that are no pictures on standard error; a warning has told their number."""
+    """Name the files that are no pictures on standard error (a warning has told their number), and
+    tell what was taken of others.
+    """
     from scratchclust.errors import escaped
 
     for file in dataset.skipped[:SHOWN]:
         typer.echo(f"left out {escaped(file.path)}: {escaped(file.reason)}", err=True)
     if len(dataset.skipped) > SHOWN:
         typer.echo(f"left out {len(dataset.skipped) - SHOWN} files more", err=True)
+    for note in dataset.notes[:SHOWN]:
+        typer.echo(escaped(note), err=True)
 
 
 def _check_output(output: Path | None, *, overwrite: bool) -> None:
@@ -185,7 +197,22 @@ def _check_output(output: Path | None, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def _written(output: Path) -> Iterator[TextIO]:
+def _room_for_pixels(output: Path | None) -> Iterator[Path]:
+    """A name for a file of decoded images that are too many for memory; it is gone at the end."""
+    if output is None:
+        with TemporaryDirectory() as folder:
+            yield Path(folder) / "pixels.npy"
+        return
+    path = output.with_name(f".{output.name}.pixels.npy")  # one name: what a kill left is replaced
+    try:
+        yield path
+    finally:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _written(output: Path) -> Iterator[TextIOBase]:
     """Inside, the table's file is written; it is there whole or not at all."""
     from scratchclust.files import whole_file
 

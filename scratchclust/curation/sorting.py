@@ -18,7 +18,7 @@ import os
 import shutil
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,6 +56,7 @@ def sort_into(
     *,
     how: str,
     names: Mapping[int, str] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Sorted:
     """Make a folder with one subfolder for each cluster, and in it its pictures.
 
@@ -69,6 +70,7 @@ def sort_into(
         clusters: of each; -1 is none.
         how: "link" or "copy"; copies keep the time at which a picture was changed last.
         names: of the folders, by cluster; others are called cluster-0, cluster-1, ..., and noise.
+        tell: is told each folder.
 
     Raises:
         InputError: the target is not empty, or one of the two folders lies in the other; names that
@@ -82,22 +84,32 @@ def sort_into(
     if len(paths) != len(clusters):
         raise InputError(f"expected a cluster for each of {len(paths)} paths, got {len(clusters)}")
     folders = _folder_names(np.unique(clusters).tolist(), names or {})
-    place = _link if how == "link" else _copy
     skipped: list[LeftOut] = []
-    counts: Counter[str] = Counter()
+    counts: dict[str, int] = {}
     with whole_folder(target) as draft:
         for cluster, folder in folders.items():
-            members = [path for path, c in zip(paths, clusters, strict=True) if c == cluster]
+            if tell is not None:
+                tell(f"sorting into {folder}")
+            members = [paths[i] for i in np.flatnonzero(np.equal(clusters, cluster))]
             (draft / folder).mkdir()
-            for path, name in zip(members, distinct_names(members), strict=True):
-                reason = _why_not(source, path) or place(source / path, draft / folder / name)
-                if reason:
-                    skipped.append(LeftOut(path, reason))
-                else:
-                    counts[folder] += 1
+            left_out = _fill(draft / folder, source, members, _link if how == "link" else _copy)
+            counts[folder] = len(members) - len(left_out)
+            skipped += left_out
         if target.exists():
             target.rmdir()  # an error if it has been filled meanwhile
-    return Sorted({folder: counts[folder] for folder in folders.values()}, tuple(skipped))
+    return Sorted(counts, tuple(skipped))
+
+
+def _fill(
+    folder: Path, source: Path, paths: Sequence[str], place: Callable[[Path, Path], str]
+) -> list[LeftOut]:
+    """Put pictures into a folder; gives those that are left out."""
+    left_out = []
+    for path, name in zip(paths, distinct_names(paths), strict=True):
+        reason = _why_not(source, path) or place(source / path, folder / name)
+        if reason:
+            left_out.append(LeftOut(path, reason))
+    return left_out
 
 
 def distinct_names(paths: Sequence[str]) -> list[str]:
@@ -140,19 +152,24 @@ def _key(name: str) -> str:
 
 def _check_places(target: Path, source: Path) -> None:
     if not source.is_dir():
-        raise InputError(f"expected a folder of pictures, got {source}: only files can be sorted")
+        raise InputError(
+            f"expected the folder of the pictures, got {source}: pictures in one file of numbers "
+            "cannot be sorted, nor those of a folder that is gone"
+        )
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise InputError(f"{target} is there and not empty: sort into a new folder")
     for inner, outer in ((target, source), (source, target)):
-        if any(
-            place.exists() and place.samefile(outer)
-            for place in (inner, *inner.parents)
-            if outer.exists()
-        ):
+        if _lies_in(inner, outer):
             raise InputError(
                 f"{inner} lies in {outer}: sort into a folder beside that of the pictures, so "
                 "that what is sorted is not taken for further pictures"
             )
+
+
+def _lies_in(inner: Path, outer: Path) -> bool:
+    # asked of the system: names of one folder may differ, in case or encoding
+    above = [place for place in (inner, *inner.parents) if place.exists()]
+    return outer.exists() and any(place.samefile(outer) for place in above)
 
 
 def _folder_names(clusters: list[int], names: Mapping[int, str]) -> dict[int, str]:
@@ -161,7 +178,9 @@ def _folder_names(clusters: list[int], names: Mapping[int, str]) -> dict[int, st
     folders = {c: names.get(c, f"cluster-{c}" if c >= 0 else "noise") for c in ordered}
     for name in folders.values():
         if not name or name.startswith(".") or any(letter in name for letter in "/\\\0"):
-            raise InputError(f"expected names of folders without / or \\, got {name!r}")
+            raise InputError(
+                f"expected names of folders, not hidden and without / or \\, got {name!r}"
+            )
     if len({_key(name) for name in folders.values()}) < len(folders):
         raise InputError(f"expected a name of its own for each cluster, got {[*folders.values()]}")
     return folders
@@ -169,12 +188,10 @@ def _folder_names(clusters: list[int], names: Mapping[int, str]) -> dict[int, st
 
 def _why_not(source: Path, path: str) -> str:
     """Why a picture is not sorted; empty where it is."""
-    real = os.path.realpath(source / path)
-    if os.path.commonpath([real, source]) != os.fspath(source):
+    real = Path(os.path.realpath(source / path))
+    if not real.is_relative_to(source):
         return f"it leads out of the folder, to {real}"
-    if not os.path.lexists(source / path):
-        return "it is no longer there"
-    return "" if os.path.isfile(real) else "it is no file"
+    return "" if real.is_file() else "there is no such file any more"
 
 
 def _link(original: Path, place: Path) -> str:

@@ -70,7 +70,7 @@ class Gathered:
             pixels = np.stack([pixels >> 8, pixels & 255, np.zeros_like(pixels)], axis=-1)
             pixels = pixels.astype(np.uint8)
         else:
-            self._is_grey = self._is_grey and is_grey(pixels)
+            self._is_grey = self._is_grey and (picture.is_surely_grey or is_grey(pixels))
         if picture.is_upper_byte:
             self._upper_bytes.append(int(pixels.max()))
         self._store.write(place, pixels[None])

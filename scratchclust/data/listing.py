@@ -110,13 +110,12 @@ class _Walk:
 
     def _is_new(self, entry: os.DirEntry[str], path: str, place: str) -> bool:
         parts = path.split("/")
-        if entry.is_symlink():
-            real = os.path.realpath(entry.path)
+        is_link = entry.is_symlink()
+        real = os.path.realpath(entry.path) if is_link else f"{self._real[place]}/{entry.name}"
+        if real != f"{self._real['']}/{path}":  # a link is on the way: it may lead up
             above = ("/".join(parts[:i]) for i in range(len(parts)))
             if any(self._real[folder] == real for folder in above):
                 return False
-        else:
-            real = os.path.join(self._real[place], entry.name)
         key = (tuple(parts[:CLASS_DEPTH]), real)
         is_known = key in self._seen
         self._seen.add(key)

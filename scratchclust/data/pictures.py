@@ -26,7 +26,7 @@ SIZE_MARKER = b"\xff\x4f\xff\x51"
 ANIMATION = "animation"
 PAGES = "pages"
 ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # a phone's JPEG of two pictures is no animation
-GREY_MODES = ("1", "L", "I")  # and LA, La, I;16
+GREY_MODES = ("1", "L", "LA", "La")  # and those that begin with I, of more than 8 bits
 ORIENTATION = 0x0112  # tag of EXIF
 TURNS = {  # what its values ask for
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -53,6 +53,7 @@ class Picture(NamedTuple):
     pixels: np.ndarray
     largest: int = 0  # of those 16-bit numbers, before they were brought to a size
     is_upper_byte: bool = False  # 16-bit colour, of which Pillow gives the upper eight bits
+    is_surely_grey: bool = False  # by its mode; without it only the pixels tell
     original_size: tuple[int, int] = (0, 0)  # (height, width) in the file, upright
     more: str = ""  # what else is in the file than this frame: `ANIMATION`, `PAGES` or nothing
 
@@ -137,14 +138,19 @@ def decode(path: Path, size: tuple[int, int] | None, fit: Fit = "crop") -> Pictu
             picture = upright(picture)
             if not is_draft:
                 original_size = (picture.height, picture.width)
+            is_surely_grey = _is_grey_mode(picture.mode)
             found = _deep(picture, white, size, fit) if is_deep else _bytes(picture, size, fit)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(
             "so many pixels that it may be a decompression bomb (the limit is "
             f"{Image.MAX_IMAGE_PIXELS}): save it smaller"
         ) from error
-    is_upper_byte = not is_deep and "16" in raw_mode
-    return found._replace(is_upper_byte=is_upper_byte, original_size=original_size, more=more)
+    return found._replace(
+        is_upper_byte=not is_deep and "16" in raw_mode,
+        is_surely_grey=is_surely_grey,
+        original_size=original_size,
+        more=more,
+    )
 
 
 def header_of(path: Path) -> tuple[tuple[int, int], bool] | None:
@@ -154,7 +160,7 @@ def header_of(path: Path) -> tuple[tuple[int, int], bool] | None:
     """
     try:
         with Image.open(path, formats=formats()) as picture:
-            return upright_size(picture), picture.mode.startswith(GREY_MODES)
+            return upright_size(picture), _is_grey_mode(picture.mode)
     except Exception:  # see `decode`
         return None
 
@@ -190,6 +196,10 @@ def upright(picture: Any) -> Image.Image:
     picture.load()
     turn = TURNS.get(_orientation(picture))
     return picture if turn is None else picture.transpose(turn)
+
+
+def _is_grey_mode(mode: str) -> bool:
+    return mode in GREY_MODES or mode.startswith("I")
 
 
 def _orientation(picture: Any) -> int:

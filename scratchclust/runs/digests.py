@@ -21,7 +21,7 @@ SEALED = (
     "model/manifest.json",
     "nearness/manifest.json",
 )
-CURE = "restore it from a backup, or run again with overwrite="
+CURE = "restore it from a backup, or make the run again with overwrite="
 
 
 def write_manifest(folder: Path, names: Iterable[str]) -> None:
@@ -78,7 +78,7 @@ def _read_manifest(path: Path) -> dict[str, str]:
     if schema != SCHEMA:
         raise InputError(
             f"{path} has schema {schema!r}, this version of scratchclust reads {SCHEMA}: use the "
-            "version that made it, or run again"
+            "version that made it, or make the run again"
         )
     return digests
 

@@ -120,7 +120,7 @@ class Run:
         if self.nearness is None:
             raise InputError(
                 f"{self.folder} was made by a version of scratchclust that kept no vectors of its "
-                "images: run again with overwrite="
+                "images: make the run again with overwrite="
             )
         one = image if image.ndim == 4 else image[None]
         if len(one) != 1:

@@ -31,7 +31,7 @@ SCHEMA = 1
 RECORD = "nearness.json"
 ARRAYS = "arrays.safetensors"
 USUAL_SHARE = 0.99  # of the fitted images keep the distance beyond which one is unusual
-LARGEST_KEPT = 2**28  # bytes of vectors; longer ones are kept by their leading principal axes
+LARGEST_KEPT = 2**27  # bytes of vectors; longer ones are kept by their leading principal axes
 SAMPLE = 10_000  # vectors that tell those axes
 
 AMID = 5  # fitted images, in the middle of which a new one has its place on a map without axes
@@ -243,6 +243,18 @@ def projected(
     return (X - projection[:1]).astype(np.float32) @ projection[1:].T
 
 
+def usual_of(
+    rule: Rule, labels: Int[np.ndarray, " n"], distance: Real[np.ndarray, " n"]
+) -> float | None:
+    """Give the distance that 99% of the clustered images keep, all clusters together.
+
+    It is that of images as if they were new: a fitted one has drawn its centre towards itself.
+    None: no distance is known.
+    """
+    from_means = rule.kind != "neighbors"
+    return usual_distance(distance, labels, USUAL_SHARE, from_means=from_means)
+
+
 def write(
     run_folder: Path,
     rule: Rule,
@@ -318,14 +330,14 @@ def read(run_folder: Path, clustering: Any) -> Nearness | None:
     if record["schema"] != SCHEMA:
         raise InputError(
             f"{folder / RECORD} has schema {record['schema']!r}, this version of scratchclust "
-            f"reads {SCHEMA}: use the version that made it, or run again"
+            f"reads {SCHEMA}: use the version that made it, or make the run again"
         )
     try:
         return _made(record, load_file(folder / ARRAYS), clustering)
     # the digests agree, so it is no damage; what a stranger wrote may fail in any way
     except Exception as error:
         raise InputError(
-            f"{folder} was not written by a run ({error}): run again with overwrite="
+            f"{folder} was not written by a run ({error}): make it again with overwrite="
         ) from error
 
 

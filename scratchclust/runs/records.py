@@ -4,8 +4,9 @@ for new ones.
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
+from io import TextIOBase
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class AssignmentLines:
         further: names of columns behind the contract's, which may be among them.
     """
 
-    def __init__(self, file: TextIO, further: Iterable[str]) -> None:
+    def __init__(self, file: TextIOBase, further: Iterable[str]) -> None:
         behind = [name for name in further if name not in ASSIGNMENT_COLUMNS]
         self.names = [*ASSIGNMENT_COLUMNS, *behind]
         self._writer = csv.writer(file)

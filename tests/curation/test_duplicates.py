@@ -1,4 +1,4 @@
-"""Near-duplicates: fingerprints by hand, twins, brute force, groups without chains, real pictures."""
+"""Near-duplicates: fingerprints by hand, twins, brute force, groups without chains, real ones."""
 
 import itertools
 from types import ModuleType

@@ -100,6 +100,7 @@ def _modes(folder: Path) -> Fates:
     save(modes / "cmyk.tiff", (0, 255, 255, 0), mode="CMYK")
     save(modes / "16 bits.png", 120 * 257, mode="I;16")
     save(modes / "16 bits.tiff", 120 * 257, mode="I;16")
+    save(modes / "lab.tiff", (160, 30, 70), mode="LAB")
     save(modes / "floats.tiff", 120 / 255, mode="F")
     deep = b"".join(
         b"\0" + struct.pack(">3H", *(257 * value for value in ORANGE)) * 6 for _ in "1234"
@@ -117,6 +118,7 @@ def _modes(folder: Path) -> Fates:
         "cmyk.jpg": (255, 0, 0),
         "cmyk.tiff": (255, 0, 0),
         "16 bits of colour.png": ORANGE,
+        "lab.tiff": (0, 191, 252),
     }
     names = sorted(path.name for path in modes.iterdir())
     return {
@@ -133,7 +135,13 @@ def _orientations(folder: Path) -> Fates:
             name = f"turned/{turn}.{kind}"
             save(folder / name, exif=exif)
             fates[name] = Fate(READ, colour=ORANGE, size=(4, 6) if turn < 5 else (6, 4))
-    return fates
+    # as PNG allows: what it says of the orientation stands behind the pixels
+    exif = Image.Exif()
+    exif[EXIF_ORIENTATION] = 6
+    late = chunk_of_png(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))
+    content = save(folder / "turned" / "late.png").read_bytes()
+    (folder / "turned" / "late.png").write_bytes(content[:-12] + late + content[-12:])
+    return {**fates, "turned/late.png": Fate(READ, colour=ORANGE, size=(6, 4))}
 
 
 def _shapes(folder: Path) -> Fates:

@@ -1,6 +1,7 @@
 """Every odd file that a person's folder may hold is read, or named with a reason: nothing else."""
 
 import os
+import time
 import warnings
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 
 from scratchclust import data
 from scratchclust.data import decoding
+from scratchclust.data.dataset import Request
 from scratchclust.errors import InputError, escaped
 from tests.data.odd_pictures import PASSED_OVER, READ, SKIPPED, make_odd_folder, save
 
@@ -57,6 +59,12 @@ def test_colours_and_sizes(odd):
         if fate.colour:
             off = np.abs(image.astype(int) - np.array(fate.colour)).max()
             assert off <= 6, (path, image[0, 0])  # JPEG, WebP
+
+
+@pytest.mark.parametrize("name", ["modes/lab.tiff", "modes/palette.gif", "modes/cmyk.jpg"])
+def test_colour_is_not_taken_for_grey(odd, name):
+    folder, _, _, _ = odd
+    assert data.load(folder / name).images.shape == (1, 4, 6, 3)
 
 
 def test_first_frames_and_links_out_of_the_folder_are_noted_once(odd):
@@ -112,14 +120,11 @@ def test_orientations_turn_the_corner_where_it_belongs(tmp_path, turn, kind):
         assert image[:, width // 2 + 1 :].max() < 25
 
 
-def test_damaged_exif_takes_no_picture_away(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    save(tmp_path / "a.jpg", exif=exif)
-    content = (tmp_path / "a.jpg").read_bytes()
-    at = content.index(b"Exif\0\0") + 6
-    (tmp_path / "a.jpg").write_bytes(content[:at] + b"\xff" * 8 + content[at + 8 :])
+@pytest.mark.parametrize("kind", ["jpg", "png", "webp"])
+def test_damaged_exif_takes_no_picture_away(tmp_path, kind):
+    save(tmp_path / f"a.{kind}", exif=b"Exif\0\0" + b"\xff" * 30)
     assert data.load(tmp_path, strict=True).original_sizes.tolist() == [[4, 6]]
+    assert data.look(tmp_path).sizes.tolist() == [[4, 6]]
 
 
 @pytest.mark.parametrize("n", [1, 2, 1000])
@@ -199,6 +204,37 @@ def test_a_folder_is_gone_between_its_name_and_its_files(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", changed)
     with pytest.warns(UserWarning, match=r"first b \(a folder: No such file or directory\)"):
         assert data.load(tmp_path).paths == ("a/0.png",)
+
+
+def test_a_link_above_the_folder_lists_nothing_twice(tmp_path):
+    save(tmp_path / "set" / "a" / "1.png")
+    save(tmp_path / "beside.png")
+    (tmp_path / "set" / "up").symlink_to(tmp_path)
+    pictures = data.load(tmp_path / "set")
+    assert pictures.paths == ("a/1.png", "up/beside.png")
+    assert pictures.notes == (
+        "1 files are read through links that lead out of the folder: up/beside.png",
+    )
+
+
+def test_decoding_runs_ahead_by_as_many_bytes_as_memory_may_hold(tmp_path, monkeypatch):
+    for i in range(100):
+        save(tmp_path / f"{i}.png")
+    names = [f"{i}.png" for i in range(100)]
+    decoded = []
+    decode = decoding.decode
+    monkeypatch.setattr(
+        decoding, "decode", lambda path, *more: decoded.append(path) or decode(path, *more)
+    )
+    for n_bytes, most in ((1, 2 * decoding.N_THREADS + 2), (1 << 28, 100)):
+        monkeypatch.setattr(decoding, "BYTES_AHEAD", n_bytes)
+        decoded.clear()
+        results = decoding.decode_all(tmp_path, names, Request())
+        taken = [next(results) for _ in range(2)]
+        time.sleep(0.05)
+        assert [path for path, _ in taken] == names[:2]
+        assert 2 <= len(decoded) <= most
+        results.close()
 
 
 @pytest.mark.full
