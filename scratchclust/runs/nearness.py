@@ -297,14 +297,6 @@ def write(
         write_manifest(draft, (RECORD, ARRAYS))
 
 
-def usual_of(
-    rule: Rule, labels: Int[np.ndarray, " n"], distance: Real[np.ndarray, " n"]
-) -> float | None:
-    """Give the distance beyond which a new image is unusual; None: no distance is known."""
-    from_means = rule.kind != "neighbors"
-    return usual_distance(distance, labels, USUAL_SHARE, from_means=from_means)
-
-
 def _told(rule: Rule) -> dict[str, Any]:
     known = {"kind": rule.kind, "n_neighbors": rule.n_neighbors, "eps": rule.eps}
     return {**known, "points_in_model": rule.points_in_model}

@@ -70,7 +70,12 @@ def test_messages_speak_of_options(message: str, expected: str) -> None:
 
 def test_every_setting_has_its_option() -> None:
     assert {field.name for field in dataclasses.fields(Settings)} <= set(OPTIONS)
-    known = {option for parameter in command("run").params for option in parameter.opts}
+    known = {
+        option
+        for name in ("run", "cluster")
+        for parameter in command(name).params
+        for option in parameter.opts
+    }
     assert set(OPTIONS.values()) <= known
 
 
@@ -178,9 +183,8 @@ def test_errors_of_reading_speak_of_options(
 def test_every_command_takes_the_options_of_all_and_hides_them(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    names = {each.name for each in commands.app.registered_commands} - {
-        "run"
-    }  # run has them all itself
+    # run and cluster have them all themselves
+    names = {each.name for each in commands.app.registered_commands} - {"run", "cluster"}
     assert {"recipes", "data"} <= names
     for name in names:
         command(name).main(["--help"], standalone_mode=False)
