@@ -36,7 +36,9 @@ GRADIENTS = Feature("gradients", "GradientFeatures", "gradients")
 AUTOENCODER = Feature(
     "autoencoder", "AutoencoderFeatures", "conv AE", {"latent_dim": 32, "epochs": 20}
 )
-PRETRAINED = Feature("pretrained", "PretrainedFeatures", "network", largest_side=128)
+PRETRAINED = Feature(  # by the angle between vectors, as is customary for networks of others
+    "pretrained", "PretrainedFeatures", "network", {"normalize": True}, largest_side=128
+)
 
 FEATURES = (PIXELS, GRADIENTS, AUTOENCODER, PRETRAINED)
 _BY_WORD = {feature.word: feature for feature in FEATURES}
@@ -80,7 +82,7 @@ def feature_step(word: str) -> Step:
     weights = word.partition(":")[2] or _best_at_hand()
     _check_weights(weights)
     side = {"size": NETWORK_SIDE} if weights == EFFICIENTNET else {}
-    return Step(found.estimator, {"weights": weights, **side})
+    return Step(found.estimator, {"weights": weights, **found.parameters, **side})
 
 
 def name_of(step: Step) -> str:

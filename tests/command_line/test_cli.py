@@ -85,6 +85,7 @@ def test_its_metrics(digits: tuple[Path, Finished]) -> None:
         "labels_used",
         "dataset",
         "parameters",
+        "features_from",
         "environment",
         "seconds",
     ]
