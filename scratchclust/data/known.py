@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scratchclust.data.dataset import Request, SkippedFile
+from scratchclust.data.headers import ANIMATION, PAGES
 from scratchclust.data.layout import MOST_NAMED
 from scratchclust.data.listing import Listing, natural_key
-from scratchclust.data.pictures import ANIMATION, CURES, PAGES
+from scratchclust.data.pictures import CURES
 from scratchclust.errors import InputError, escaped
 
 ALL_CURES = tuple(cure for _, cure in CURES.values())

@@ -13,6 +13,13 @@ from PIL import Image, ImageOps
 
 from scratchclust.data.dataset import Fit
 from scratchclust.data.depth import LARGEST, to_bytes
+from scratchclust.data.headers import (
+    is_grey_mode,
+    raw_mode_of,
+    upright,
+    upright_size,
+    what_more,
+)
 from scratchclust.data.profiles import to_srgb
 from scratchclust.data.signatures import AVIF, HEIC
 
@@ -22,23 +29,6 @@ BITS_PER_SAMPLE = 258
 LARGEST_SAMPLE = 341
 # of JPEG 2000; 42 bytes after it the bits of the first component, less one
 SIZE_MARKER = b"\xff\x4f\xff\x51"
-
-ANIMATION = "animation"
-PAGES = "pages"
-ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # a phone's JPEG of two pictures is no animation
-GREY_MODES = ("1", "L", "LA", "La")  # and those that begin with I, of more than 8 bits
-ORIENTATION = 0x0112  # tag of EXIF
-TURNS = {  # what its values ask for
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-LYING = (5, 6, 7, 8)  # those that exchange height and width
-UPRIGHT = ("TIFF",)  # Pillow gives their size as it is after turning, and turns when it decodes
 
 CURES = {  # by the kinds of `signatures`: Pillow's name for the format, and what adds it
     HEIC: ("HEIF", 'install pillow-heif, `pip install -e ".[heic]"` in the checkout'),
@@ -55,7 +45,7 @@ class Picture(NamedTuple):
     is_upper_byte: bool = False  # 16-bit colour, of which Pillow gives the upper eight bits
     is_surely_grey: bool = False  # by its mode; without it only the pixels tell
     original_size: tuple[int, int] = (0, 0)  # (height, width) in the file, upright
-    more: str = ""  # what else is in the file than this frame: `ANIMATION`, `PAGES` or nothing
+    more: str = ""  # what else is in the file than this frame: see `headers.what_more`
 
 
 @contextmanager
@@ -132,13 +122,13 @@ def decode(path: Path, size: tuple[int, int] | None, fit: Fit = "crop") -> Pictu
             # JPEG can be decoded at 1/2, 1/4 or 1/8 at a fraction of the time; twice the wanted
             # size is enough.
             is_draft = size is not None and picture.draft(None, (2 * max(size), 2 * max(size)))
-            raw_mode = _raw_mode(picture)
+            raw_mode = raw_mode_of(picture)
             is_deep = picture.mode.startswith("I")
             white = _declared_white(picture) if is_deep else None
             picture = upright(picture)
             if not is_draft:
                 original_size = (picture.height, picture.width)
-            is_surely_grey = _is_grey_mode(picture.mode)
+            is_surely_grey = is_grey_mode(picture.mode)
             found = _deep(picture, white, size, fit) if is_deep else _bytes(picture, size, fit)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(
@@ -160,54 +150,9 @@ def header_of(path: Path) -> tuple[tuple[int, int], bool] | None:
     """
     try:
         with Image.open(path, formats=formats()) as picture:
-            return upright_size(picture), _is_grey_mode(picture.mode)
+            return upright_size(picture), is_grey_mode(picture.mode)
     except Exception:  # see `decode`
         return None
-
-
-def what_more(picture: Any) -> str:
-    """What else is in an opened file than its first frame: `ANIMATION`, `PAGES` or nothing."""
-    try:
-        is_one_of_many = getattr(picture, "is_animated", False)
-    except Exception:  # what comes after the first frame is damaged: that is not read
-        return ""
-    if not is_one_of_many:
-        return ""
-    if picture.format in ANIMATED:
-        return ANIMATION
-    return PAGES if picture.format == "TIFF" else ""
-
-
-def upright_size(picture: Any) -> tuple[int, int]:
-    """Height and width of an opened picture, turned as its EXIF says; no pixel is decoded."""
-    width, height = picture.size
-    if picture.format == "PNG" and "exif" not in picture.info:
-        return height, width  # to look for it Pillow would decode all
-    is_upright = picture.format in UPRIGHT or _orientation(picture) not in LYING
-    return (height, width) if is_upright else (width, height)
-
-
-def upright(picture: Any) -> Image.Image:
-    """A picture decoded, and turned as its EXIF says.
-
-    Itself, if nothing is to be turned: a copy, as `ImageOps.exif_transpose` gives one, takes nearly
-    as long as decoding.
-    """
-    picture.load()
-    turn = TURNS.get(_orientation(picture))
-    return picture if turn is None else picture.transpose(turn)
-
-
-def _is_grey_mode(mode: str) -> bool:
-    return mode in GREY_MODES or mode.startswith("I")
-
-
-def _orientation(picture: Any) -> int:
-    try:
-        return picture.getexif().get(ORIENTATION, 1)
-    # Damaged EXIF leads to errors of many kinds, and takes nothing from the pixels.
-    except Exception:
-        return 1
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:
@@ -302,12 +247,6 @@ def _declared_white(picture: Any) -> int | None:
     bits = int(np.max(tags.get(BITS_PER_SAMPLE) or 16))
     white = white or (1 << bits) - 1
     return white if 0 < white < LARGEST else None
-
-
-def _raw_mode(picture: Any) -> str:
-    """How the file's pixels lie, in Pillow's words, such as "RGB;16B"."""
-    args = picture.tile[0].args if picture.tile else ""
-    return str(args[0] if isinstance(args, tuple) and args else args)
 
 
 def _check_range(values: np.ndarray, white: int) -> None:

@@ -97,7 +97,7 @@ def test_size_crops_the_centre_and_resamples(tmp_path):
 
 def test_size_equals_the_resize_of_preprocessing_when_nothing_is_cropped():
     images = np.random.default_rng(0).integers(0, 256, (3, 24, 24, 3), np.uint8)
-    from scratchclust.data.loading import _resize
+    from scratchclust.data.finishing import _resize
     from scratchclust.data.preprocessing import resize
 
     for size in (9, 24, 40):

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from scratchclust import data
-from scratchclust.data import dataset, looking, pictures, tfds
+from scratchclust.data import dataset, headers, looking, pictures, tfds
 from scratchclust.errors import InputError
 
 
@@ -44,7 +44,7 @@ def test_grey_pictures_of_one_size_take_a_byte_a_pixel(tmp_path):
 
 def test_sizes_are_upright(tmp_path):
     exif = Image.Exif()
-    exif[pictures.ORIENTATION] = 6
+    exif[headers.ORIENTATION] = 6
     for suffix in ("jpg", "png", "webp", "tiff"):
         save(tmp_path / f"a.{suffix}", size=(4, 6), exif=exif)
     found = data.look(tmp_path)
