@@ -9,9 +9,9 @@ as two uncovered pictures are near each other,
 and all of these are covered. Of pictures with equally many it is the first. Pictures of the same
 fingerprint, as exact copies are, count as one, so that a thousand copies make no million pairs.
 
-Where more than `MOST_PAIRS` pairs would have to be looked at, in a set whose pictures are all much
-alike, no warp is allowed for; and where more than that are near without, the largest groups are
-taken first from counts alone, which needs no list of pairs (`_cover_crowds`).
+Where more than `MOST_WARPED` pairs would have to be looked at, in a set whose pictures are all much
+alike, no warp is allowed for; and where more than `MOST_PAIRS` are near without, the largest groups
+are taken first from counts alone, which needs no list of pairs (`_cover_crowds`).
 """
 
 import heapq
@@ -23,10 +23,11 @@ from jaxtyping import Int, Int16, Int32, UInt8
 
 from scratchclust.constants import FINGERPRINT_UNIT, NEAR_PICTURES
 from scratchclust.curation.fingerprints import fingerprints, meet_all
-from scratchclust.curation.meetings import count_within
+from scratchclust.curation.meetings import TooManyPairs, count_within
 from scratchclust.curation.quality import Quality
 
-MOST_PAIRS = 2**24
+MOST_WARPED = 2**20  # (70,000 digits have 700,000)
+MOST_PAIRS = 2**22
 DISTANCES_AT_A_TIME = 2**22
 
 Cover = tuple[int, Int[np.ndarray, " m"]]  # a medoid, and its members with it
@@ -103,28 +104,30 @@ def cover(F: Int16[np.ndarray, "n d"], tell: Callable[[str], None] | None = None
     Returns:
         The covers of two and more, in the order in which they were chosen.
     """
-    pairs = _pairs(F, True, tell)
-    if pairs is None:
-        pairs = _pairs(F, False, tell)
-    if pairs is not None:
-        return _cover_by_pairs(len(F), pairs)
+    try:
+        return _cover_by_pairs(len(F), _pairs(F, tell, closely=True, limit=MOST_WARPED))
+    except TooManyPairs:
+        pass
+    try:
+        return _cover_by_pairs(len(F), _pairs(F, tell, closely=False, limit=MOST_PAIRS))
+    except TooManyPairs:
+        pass
     covers, left = _cover_crowds(F)
-    pairs = np.concatenate([near for _, near, _ in meet_all(F[left], closely=False)])
-    rest = _cover_by_pairs(len(left), pairs)
+    rest = _cover_by_pairs(len(left), _pairs(F[left], tell, closely=False, limit=MOST_PAIRS))
     return covers + [(int(left[medoid]), left[members]) for medoid, members in rest]
 
 
 def _pairs(
-    F: Int16[np.ndarray, "n d"], closely: bool, tell: Callable[[str], None] | None
-) -> Int[np.ndarray, "pairs 2"] | None:
-    """The near pairs; None where more than `MOST_PAIRS` would have to be looked at."""
-    found = []
-    looked_at = 0
-    for done, near, n_looked_at in meet_all(F, closely=closely):
+    F: Int16[np.ndarray, "n d"],
+    tell: Callable[[str], None] | None,
+    *,
+    closely: bool,
+    limit: int,
+) -> Int[np.ndarray, "pairs 2"]:
+    """The near pairs, as `meet_all` finds them, and how far it has come."""
+    found = [np.empty((0, 2), np.int64)]
+    for done, near in meet_all(F, closely=closely, limit=limit) if len(F) else ():
         found.append(near)
-        looked_at += n_looked_at
-        if looked_at > MOST_PAIRS:
-            return None
         if tell is not None:
             tell(f"near-duplicates: {done:,} of {len(F):,} pictures compared")
     return np.concatenate(found)

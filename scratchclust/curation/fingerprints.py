@@ -131,30 +131,35 @@ def near_pairs(F: Int16[np.ndarray, "n d"]) -> Int[np.ndarray, "pairs 2"]:
         Cost O(n^2 d) time; O(n d) memory, and what is found.
     """
     found = [np.empty((0, 2), np.int64)]
-    found += [near for _, near, _ in meet_all(F)]
+    found += [near for _, near in meet_all(F, limit=len(F) ** 2)]
     return np.concatenate(found)
 
 
 def meet_all(
-    F: Int16[np.ndarray, "n d"], *, closely: bool = True
-) -> Iterator[tuple[int, Int[np.ndarray, "pairs 2"], int]]:
+    F: Int16[np.ndarray, "n d"], *, limit: int, closely: bool = True
+) -> Iterator[tuple[int, Int[np.ndarray, "pairs 2"]]]:
     """Find `near_pairs`, those of some rows at a time.
 
     Args:
         F: fingerprints.
+        limit: so many pairs are looked at, at most.
         closely: whether pairs up to `LOOKED_AT` apart are looked at; without, `NEAR_PICTURES`
-            alone decides.
+            alone decides, and no warp is allowed for.
 
     Yields:
-        How many rows have met all others, the pairs found among them, and how many were looked at.
+        How many rows have met all others, and the pairs found among the last of them.
+
+    Raises:
+        TooManyPairs: more than the limit would have to be looked at.
     """
     most = LOOKED_AT if closely else NEAR_PICTURES
-    for done, i, j in pairs_within(F, most * FINGERPRINT_UNIT):
-        squares = _squares(F, i, j)
-        near = squares <= (NEAR_PICTURES * FINGERPRINT_UNIT) ** 2
-        unsure = np.flatnonzero(~near)
-        near[unsure] = warped_distances(F[i[unsure]], F[j[unsure]]) <= NEAR_PICTURES
-        yield done, np.stack([i[near], j[near]], axis=1), len(i)
+    for done, i, j in pairs_within(F, most * FINGERPRINT_UNIT, limit=limit):
+        near = np.ones(len(i), bool)
+        if closely:
+            near = _squares(F, i, j) <= (NEAR_PICTURES * FINGERPRINT_UNIT) ** 2
+            unsure = np.flatnonzero(~near)
+            near[unsure] = warped_distances(F[i[unsure]], F[j[unsure]]) <= NEAR_PICTURES
+        yield done, np.stack([i[near], j[near]], axis=1)
 
 
 def _squares(

@@ -20,21 +20,34 @@ TILE = 2048  # fingerprints that a block meets at a time
 BITS = 8  # in a byte
 
 
+class TooManyPairs(Exception):
+    """More pairs are within the distance than were to be listed."""
+
+
 def pairs_within(
-    F: Int16[np.ndarray, "n d"], most: float
+    F: Int16[np.ndarray, "n d"], most: float, *, limit: int
 ) -> Iterator[tuple[int, Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]]:
     """Find the pairs i < j with |F_i - F_j| <= most, those of some rows i at a time, in order.
 
+    Args:
+        F: fingerprints.
+        most: the largest distance.
+        limit: so many pairs are listed at most.
+
     Yields:
         The number of rows that are done, then i and j of the pairs found among the last of them.
+
+    Raises:
+        TooManyPairs: instead of those that would exceed the limit.
     """
+    n_found = 0
     for begin, bits in _meet(F, most, above=True):
+        n_found += int(np.bitwise_count(bits).sum(dtype=np.int64))
+        if n_found > limit:
+            raise TooManyPairs
         i, byte = np.nonzero(bits)
         place, bit = np.nonzero(np.unpackbits(bits[i, byte][:, None], axis=1))
-        first = begin + i[place]
-        second = byte[place] * BITS + bit
-        above = second > first
-        yield begin + len(bits), first[above], second[above]
+        yield begin + len(bits), begin + i[place], byte[place] * BITS + bit
 
 
 def count_within(F: Int16[np.ndarray, "n d"], most: float) -> Int[np.ndarray, " n"]:
@@ -52,7 +65,7 @@ def _meet(
     Args:
         F: fingerprints.
         most: the largest distance.
-        above: whether only later fingerprints matter: tiles before a block are left out.
+        above: only the later ones get a bit.
     """
     n = len(F)
     tile = min(TILE, rows.ceil_div(n, BITS) * BITS)
@@ -90,17 +103,19 @@ def _near_bits(
         tile = x.shape[1]
         of_query = jnp.square(q).sum(axis=1)
 
-        def meet(y: Array, of_y: Array) -> Array:
+        def meet(y: Array, of_y: Array, first: Array) -> Array:
             squares = of_query[:, None] - 2 * product(q, y) + of_y[None, :]
-            return jnp.packbits(squares <= most, axis=1)
+            near = squares <= most
+            if above:
+                near &= (first + jnp.arange(tile))[None, :] > own[:, None]
+            return jnp.packbits(near, axis=1)
 
         def step(_: None, part: tuple[Array, Array, Array]) -> tuple[None, Array]:
-            y, of_y, first = part
             if not above:
-                return None, meet(y, of_y)
+                return None, meet(*part)
             nothing = jnp.zeros((len(q), tile // BITS), jnp.uint8)
-            is_later = first + tile > own[0]
-            return None, jax.lax.cond(is_later, meet, lambda *_: nothing, y, of_y)
+            has_later = part[2] + tile > own[0]
+            return None, jax.lax.cond(has_later, meet, lambda *_: nothing, *part)
 
         firsts = jnp.arange(len(x), dtype=jnp.int32) * tile
         bits = jax.lax.scan(step, None, (x, norms, firsts))[1]

@@ -90,7 +90,7 @@ def sort_into(
         for cluster, folder in folders.items():
             if tell is not None:
                 tell(f"sorting into {folder}")
-            members = [paths[i] for i in np.flatnonzero(np.equal(clusters, cluster))]
+            members = [paths[int(i)] for i in np.flatnonzero(np.equal(clusters, cluster))]
             (draft / folder).mkdir()
             left_out = _fill(draft / folder, source, members, _link if how == "link" else _copy)
             counts[folder] = len(members) - len(left_out)

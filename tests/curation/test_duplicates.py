@@ -120,9 +120,14 @@ def test_meetings_are_exact_on_any_number_of_devices(
     F = rng.integers(-3, 4, (n, 5)).astype(np.int16)
     squares = np.square(F[:, None].astype(int) - F).sum(axis=2)
     with rows.on(rows.all_devices()[:n_devices]):
-        found = [np.stack([i, j]) for _, i, j in meetings.pairs_within(F, 5.0)]
+        found = [np.stack([i, j]) for _, i, j in meetings.pairs_within(F, 5.0, limit=n * n)]
         counts = meetings.count_within(F, 5.0)
-    expected = np.stack(np.nonzero(np.triu(squares <= 25, 1)))
+        expected = np.stack(np.nonzero(np.triu(squares <= 25, 1)))
+        n_pairs = len(expected[0])
+        assert list(meetings.pairs_within(F, 5.0, limit=n_pairs))
+        if n_pairs:
+            with pytest.raises(meetings.TooManyPairs):
+                list(meetings.pairs_within(F, 5.0, limit=n_pairs - 1))
     np.testing.assert_array_equal(np.concatenate(found, axis=1), expected)
     np.testing.assert_array_equal(counts, (squares <= 25).sum(axis=1))
 
@@ -154,7 +159,8 @@ def test_covers_of_many_and_of_crowds_are_those_of_the_definition(
     F = random_fingerprints(60, seed)
     expected = by_definition(F)
     assert [(i, list(m)) for i, m in cover(F)] == expected
-    for most in (60, 0):
+    monkeypatch.setattr(duplicates, "MOST_WARPED", 0)
+    for most in (10**6, 60, 0):
         monkeypatch.setattr(duplicates, "MOST_PAIRS", most)
         monkeypatch.setattr(duplicates, "DISTANCES_AT_A_TIME", 100)
         assert [(i, list(m)) for i, m in cover(F)] == expected
