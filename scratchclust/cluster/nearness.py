@@ -212,6 +212,17 @@ def distances_to_own(
     return found
 
 
+def distances_to_all(
+    X: Real[np.ndarray, "n d"], centers: Real[np.ndarray, "k d"]
+) -> Float64[np.ndarray, "n k"]:
+    """Measure the distance of each row to every centre, by its definition, on the host.
+
+    For few rows: no product of matrices is in it, whose last bits depend on a row's companions.
+    """
+    labels = np.zeros(len(X), int)
+    return np.stack([distances_to_own(X, one[None], labels) for one in np.asarray(centers)], axis=1)
+
+
 def usual_distance(
     distance: Real[np.ndarray, " n"],
     labels: Int[np.ndarray, " n"],

@@ -23,6 +23,7 @@ from scratchclust.errors import InputError
 
 CHUNK = 1024  # images between two lines of progress, a multiple of what `runs` takes at a time
 SHOWN = 20  # names of files that could not be read
+CHECKS = ("blur", "brightness", "width", "height", "duplicate_of")  # that a run of pictures has
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
 
 
@@ -124,19 +125,45 @@ def _write_lines(
     from scratchclust.runs import AssignmentLines
 
     n = len(dataset.images)
-    lines = AssignmentLines(file, ["unusual"])
+    checks = [name for name in CHECKS if name in run.assignments]
+    lines = AssignmentLines(file, [*checks, "unusual"])
     n_unusual: int | None = 0
     for begin in range(0, n, CHUNK):
         rows = slice(begin, begin + CHUNK)
         tell(f"assigning: {begin:,} of {n:,}")
         found = run.assign(dataset.images[rows])
         names = range(n)[rows] if dataset.paths is None else dataset.paths[rows]
-        lines.write({"image": names, "label": _labels(dataset, rows), **found._asdict()})
+        checked = _checked(dataset, rows) if checks else {}
+        lines.write({"image": names, "label": _labels(dataset, rows), **checked, **found._asdict()})
         if found.unusual is None:
             n_unusual = None
         elif n_unusual is not None:
             n_unusual += int(found.unusual.sum())
     return n_unusual
+
+
+def _checked(dataset: Any, rows: slice) -> dict[str, Any]:
+    """Blur, brightness and size of pictures, in blocks as `Run.assign` takes them; of others none.
+
+    What has near-duplicates among new pictures is left open: a line would depend on the others.
+    """
+    if dataset.original_sizes is None:
+        return {}
+    import numpy as np
+
+    from scratchclust.curation.quality import quality
+    from scratchclust.runs.loading import BLOCK
+
+    images = dataset.images[rows]
+    height, width = dataset.original_sizes[rows].T
+    found = []
+    for begin in range(0, len(images), BLOCK):
+        block = images[begin : begin + BLOCK]
+        filling = np.minimum(np.arange(BLOCK), len(block) - 1)
+        of_block = quality(block[filling])
+        found.append(np.stack([of_block.blur, of_block.brightness])[:, : len(block)])
+    blur, brightness = np.concatenate(found, axis=1)
+    return {"blur": blur, "brightness": brightness, "width": width, "height": height}
 
 
 def _labels(dataset: Any, rows: slice) -> list[str | None] | None:

@@ -1,7 +1,8 @@
 """A finished run, read again: its scores, its assignments, and what places new images in it.
 
 New images pass in blocks of one size, the last filled up: a program is compiled once, and an image
-comes out the same to the last bit whatever stands beside it.
+comes out the same to the last bit whatever stands beside it. Features come in smaller blocks, since
+of a large network one image alone would otherwise cost as much as many.
 """
 
 import csv
@@ -22,6 +23,7 @@ from scratchclust.runs.records import ASSIGNMENT_COLUMNS, ASSIGNMENTS, METRICS, 
 from scratchclust.runs.result import SCHEMA
 
 BLOCK = 64  # new images at a time
+NETWORK_BLOCK = 16  # of which features are computed at a time
 _NUMBERS = {"distance", "confidence", "x", "y", "blur", "brightness"}
 _WHOLE = ("cluster", "width", "height")
 
@@ -95,7 +97,7 @@ class Run:
             )
         self._check_shape(images)
         blocks = [self._place(images[i : i + BLOCK]) for i in range(0, len(images), BLOCK)]
-        blocks = blocks or [self._place(np.zeros((0, *images.shape[1:]), images.dtype))]
+        blocks = blocks or [self._place(images)]
         place = Place(*(np.concatenate(column) for column in zip(*blocks, strict=True)))
         usual = self.nearness.usual_distance
         return Assigned(*place, None if usual is None else ~(place.distance <= usual))
@@ -148,9 +150,20 @@ class Run:
 
     def _vectors(self, images: Num[np.ndarray, "n h w c"]) -> Float[np.ndarray, "block d"]:
         """The vectors of a block that the images begin and their last fills up."""
-        filling = np.minimum(np.arange(BLOCK), len(images) - 1)
-        filled = images[filling] if len(images) else np.zeros((BLOCK, *images.shape[1:]))
-        return np.asarray(self.pipeline[:-1].transform(filled))
+        starts = range(0, max(len(images), 1), NETWORK_BLOCK)
+        parts = [_filled(images[i : i + NETWORK_BLOCK], NETWORK_BLOCK) for i in starts]
+        found = np.concatenate([np.asarray(self.pipeline[0].transform(part)) for part in parts])
+        X = _filled(found[: max(len(images), 1)], BLOCK)
+        for _, step in self.pipeline.steps[1:-1]:
+            X = np.asarray(step.transform(X))
+        return X
+
+
+def _filled(rows: Num[np.ndarray, "n ..."], n: int) -> Num[np.ndarray, "m ..."]:
+    """The rows and as many of the last as make n; of none, zeros."""
+    if not len(rows):
+        return np.zeros((n, *rows.shape[1:]), rows.dtype)
+    return rows[np.minimum(np.arange(n), len(rows) - 1)]
 
 
 def load(run_folder: str | Path) -> Run:

@@ -19,6 +19,7 @@ from jaxtyping import Float, Int, Num, Real
 from scratchclust.cluster.nearness import (
     FittedPoints,
     centroid_confidence,
+    distances_to_all,
     distances_to_own,
     usual_distance,
 )
@@ -152,7 +153,8 @@ class Nearness:
     ) -> Measured:
         if self.rule.kind == "posterior":
             return measure(self.rule, X, cluster, probabilities=clustering.predict_proba(X))
-        return measure(self.rule, X, cluster, distances=clustering.transform(X))
+        distances = distances_to_all(X, clustering.cluster_centers_).astype(np.float32)
+        return measure(self.rule, X, cluster, distances=distances)
 
     def _on_map(
         self,

@@ -7,6 +7,7 @@ from scratchclust.cluster.nearness import (
     FittedPoints,
     Near,
     centroid_confidence,
+    distances_to_all,
     distances_to_own,
     usual_distance,
 )
@@ -122,6 +123,8 @@ def test_distances_to_the_own_centre() -> None:
     X = np.array([[3.0, 4.0], [1.0, 1.0]], np.float32)
     centers = np.array([[0.0, 0.0], [1.0, 1.0]])
     np.testing.assert_array_equal(distances_to_own(X, centers, np.array([0, 1])), [5.0, 0.0])
+    to_all = distances_to_all(X, centers)
+    np.testing.assert_allclose(to_all, [[5, np.sqrt(13)], [np.sqrt(2), 0]])
 
 
 def test_the_usual_distance_leaves_noise_and_what_is_not_known_out() -> None:

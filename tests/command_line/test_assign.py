@@ -18,6 +18,7 @@ from PIL import Image
 
 from scratchclust import cli, commands, data, devices, runs
 from scratchclust.commands import assign as module
+from scratchclust.curation.quality import quality
 from scratchclust.data import stores
 from scratchclust.errors import InputError
 from scratchclust.experiment import run as run_recipe
@@ -103,6 +104,27 @@ def test_a_folder_of_pictures(
     assert [int(row["cluster"]) for row in rows] == found.cluster.tolist()
     assert [np.float32(row["distance"]) for row in rows] == found.distance.tolist()
     assert {row["unusual"] for row in rows} <= {"True", "False"}
+
+
+def test_pictures_are_checked_where_those_of_the_run_were(
+    run: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checking = Path(shutil.copytree(run, tmp_path / "checking"))
+    with (checking / "assignments.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = ("blur", "brightness", "width", "height", "duplicate_of")
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    runs.write_assignments(checking / "assignments.csv", columns | dict.fromkeys(names))
+    runs.seal(checking)
+    call(checking, pictures, "--quiet")
+    found = table(capsys.readouterr().out)
+    assert list(found[0]) == [*COLUMNS[:-1], *names, "unusual"]
+    assert [(row["width"], row["height"]) for row in found[:2]] == [("16", "16"), ("8", "8")]
+    call(checking, pictures / "7.png", "--quiet")  # alone, to the last bit
+    assert table(capsys.readouterr().out) == [found[7]]
+    checked = quality(data.load(pictures, size=8, channels=1).images)
+    blur = [float(row["blur"]) for row in found]
+    np.testing.assert_allclose(blur, checked.blur, rtol=1e-5)
 
 
 def test_without_output_the_table_is_printed_and_nothing_else(
