@@ -90,15 +90,18 @@ def in_batches(
     size = rows.ceil_div(min(batch_size, len(values)), mesh.size) * mesh.size
     graphdef, state = nnx.split(model)
     state = jax.device_put(state, rows.whole())
-    found = []
+    found = None  # one array from the start: joining batches would hold all of it twice
     for begin in range(0, len(values), size):
         batch = np.asarray(values[begin : begin + size])
         filled = np.concatenate(
             [batch, np.zeros((size - len(batch), *batch.shape[1:]), batch.dtype)]
         )
         result = rows.finished(_apply(graphdef, state, jax.device_put(filled, spread), f, prepare))
-        found.append(np.asarray(result)[: len(batch)])
-    return np.concatenate(found)
+        if found is None:
+            found = np.empty((len(values), *result.shape[1:]), result.dtype)
+        found[begin : begin + len(batch)] = np.asarray(result)[: len(batch)]
+    assert found is not None  # there is at least one value
+    return found
 
 
 @partial(jax.jit, static_argnames=("graphdef", "f", "prepare"))

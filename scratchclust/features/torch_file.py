@@ -126,6 +126,14 @@ class Machine:
         """Put a value on top."""
         self.stack.append(value)
 
+    def put(self, number: int) -> None:
+        """Put the value on top away under a number; it stays on top."""
+        self.memo[number] = self.stack[-1]
+
+    def get(self, number: int) -> None:
+        """Push what was put away."""
+        self.push(self.memo[number])
+
     def mark(self) -> None:
         """Begin a new stack."""
         self.below.append(self.stack)
@@ -218,18 +226,6 @@ def run(file: io.BytesIO) -> Any:
         STEPS[instruction.name](machine, argument)
 
 
-def _put(machine: Machine, number: int) -> None:
-    machine.memo[number] = machine.stack[-1]
-
-
-def _push(machine: Machine, value: Any) -> None:
-    machine.push(value)
-
-
-def _get(machine: Machine, number: int) -> None:
-    machine.push(machine.memo[number])
-
-
 STEPS: dict[str, Callable[[Machine, Any], None]] = {
     "PROTO": lambda machine, _: None,
     "STOP": lambda machine, _: None,
@@ -237,11 +233,11 @@ STEPS: dict[str, Callable[[Machine, Any], None]] = {
     "NONE": lambda machine, _: machine.push(None),
     "NEWTRUE": lambda machine, _: machine.push(True),
     "NEWFALSE": lambda machine, _: machine.push(False),
-    "BININT": _push,
-    "BININT1": _push,
-    "BININT2": _push,
-    "LONG1": _push,
-    "BINUNICODE": _push,
+    "BININT": Machine.push,
+    "BININT1": Machine.push,
+    "BININT2": Machine.push,
+    "LONG1": Machine.push,
+    "BINUNICODE": Machine.push,
     "EMPTY_TUPLE": lambda machine, _: machine.push(()),
     "TUPLE1": lambda machine, _: machine.push(machine.last(1)),
     "TUPLE2": lambda machine, _: machine.push(machine.last(2)),
@@ -253,11 +249,11 @@ STEPS: dict[str, Callable[[Machine, Any], None]] = {
     "EMPTY_DICT": lambda machine, _: machine.push({}),
     "SETITEM": lambda machine, _: machine.set_items(list(machine.last(2))),
     "SETITEMS": lambda machine, _: machine.set_items(machine.since_mark()),
-    "BINPUT": _put,
-    "LONG_BINPUT": _put,
-    "BINGET": _get,
-    "LONG_BINGET": _get,
-    "GLOBAL": lambda machine, text: machine.name(text),
+    "BINPUT": Machine.put,
+    "LONG_BINPUT": Machine.put,
+    "BINGET": Machine.get,
+    "LONG_BINGET": Machine.get,
+    "GLOBAL": Machine.name,
     "BINPERSID": lambda machine, _: machine.storage(),
     "REDUCE": lambda machine, _: machine.call(),
     "BUILD": lambda machine, _: machine.pass_over_state(),

@@ -190,6 +190,7 @@ def test_the_evil_ones_would_have_run(tmp_path, monkeypatch):
         {"strides": (4, 1)},
         {"shape": (-2, -3)},
         {"shape": (2, 3, 1)},
+        {"shape": (4, 3), "strides": (0, 1)},  # more numbers than there are
         {"shape": (2**31 - 1, 2**31 - 1), "strides": (0, 0)},
         {"key": "1"},
     ],

@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 from scratchclust import PretrainedFeatures, VisionTransformerSpec, persist
 from scratchclust.data.preprocessing import resize
 from scratchclust.errors import InputError
+from scratchclust.features import pretrained
 from scratchclust.features.vision_transformers import CLIP_SCALE, our_name_in_theirs
 
 DINOV2 = {
@@ -260,3 +261,16 @@ def test_folders_that_are_refused(dinov2, change, message, tmp_path):
 def test_images_smaller_than_a_patch_are_refused(dinov2):
     with pytest.raises(InputError, match=r"at least 7x7, a patch, got 6x6: enlarge them first"):
         PretrainedFeatures(dinov2, size=6).fit(photographs())
+
+
+def test_zeros_have_no_length_to_change():
+    X = np.array([[3, 4], [0, 0]], np.float32)
+    np.testing.assert_allclose(pretrained.unit_length(X), [[0.6, 0.8], [0, 0]], rtol=1e-6)
+
+
+def test_images_that_lie_in_a_file(dinov2, tmp_path):
+    images = photographs(5)
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    features = PretrainedFeatures(dinov2, size=14)
+    np.testing.assert_array_equal(features.fit_transform(mapped), features.fit_transform(images))
