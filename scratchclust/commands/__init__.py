@@ -1,4 +1,4 @@
-"""The command line: `scratchclust run`, `recipes` and `data`, a file each.
+"""The command line: `scratchclust run`, `report`, `recipes` and `data`, a file each.
 
 Nothing heavy is imported before a command needs it, so that --help answers at once.
 """
@@ -10,6 +10,7 @@ import typer
 import scratchclust
 from scratchclust.commands.data import prepare_data
 from scratchclust.commands.recipes import list_recipes
+from scratchclust.commands.report import write_report
 from scratchclust.commands.run import run_recipe
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("run")(run_recipe)
+app.command("report")(write_report)
 app.command("recipes")(list_recipes)
 app.command("data")(prepare_data)
 

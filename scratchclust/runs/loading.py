@@ -69,7 +69,7 @@ def load(run_folder: str | Path) -> Run:
     """
     folder = Path(run_folder)
     metrics = read_metrics(folder)
-    assignments = _read_assignments(folder / ASSIGNMENTS)
+    assignments = read_assignments(folder / ASSIGNMENTS)
     return Run(folder, metrics, assignments, _read_model(folder / MODEL))
 
 
@@ -108,7 +108,8 @@ def _what_instead(folder: Path) -> str:
     return "is no run's folder (it has no metrics.json): give one made by `scratchclust run`"
 
 
-def _read_assignments(path: Path) -> dict[str, np.ndarray]:
+def read_assignments(path: Path) -> dict[str, np.ndarray]:
+    """Read assignments.csv by column, as `Run.assignments` has it. Raises InputError like `load`."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             names, *rows = csv.reader(file, strict=True)
