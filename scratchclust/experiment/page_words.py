@@ -39,7 +39,7 @@ SCORES = {
     ),
     "silhouette": Words(
         "Silhouette",
-        -1,
+        None,
         "How much nearer images are to their own cluster than to the next one, from −1 to 1.",
         "Needs no labels. Says how separate the clusters are in these features, not whether they "
         "mean anything; favours few, round clusters. Compare within the same features only.",
@@ -91,3 +91,15 @@ FEATURES = {
     "ClassifierFeatures": "features of a classifier",
     "PretrainedFeatures": "features of a pretrained network",
 }
+
+
+def name_of(cluster: int) -> str:
+    return "noise" if cluster < 0 else f"cluster {cluster}"
+
+
+def count(n: int, thing: str) -> str:
+    return f"{n:,} {thing}{'' if n == 1 else 's'}"
+
+
+def more(n: int, what: str) -> str:
+    return f"{n:,} {what}." if n > 0 else ""

@@ -136,12 +136,14 @@ def _compute(
         stages = {variant.name: _fitted(work, variant) for variant in planned.variants}
         curves = _curves(work, stages)
         # loads matplotlib: not before it is needed
+        from scratchclust.experiment.page import write_page
         from scratchclust.experiment.write import metrics_of, write_outputs
 
         write_outputs(planned, folder.path, clustered, stages, curves, tell=tell)
     seconds = {"total": perf_counter() - start, "load": loaded, "compile": sum(compiled)}
     metrics = metrics_of(planned, clustered, stages, curves, seconds, command=command)
     runs.write_metrics(folder.path / "metrics.json", metrics)
+    write_page(folder.path)
     return runs.read_metrics(folder.path)
 
 

@@ -1,4 +1,4 @@
-"""What a finished run leaves: figures/, model/, assignments.csv and metrics.json."""
+"""What a finished run leaves: figures/, model/, thumbnails/, assignments.csv and metrics.json."""
 
 import shutil
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ from scratchclust.runs.result import (
     Seconds,
     StepSeconds,
 )
+from scratchclust.runs.thumbnails import write_thumbnails
 
 
 def write_outputs(
@@ -30,8 +31,8 @@ def write_outputs(
     *,
     tell: Tell,
 ) -> None:
-    """Write everything but metrics.json: the figures, the first variant's pipeline, the table of
-    images.
+    """Write everything but metrics.json and the page: the figures, the first variant's pipeline, the
+    table of images, small pictures of them.
     """
     # half drawn before a death, or of another configuration
     shutil.rmtree(folder / "figures", ignore_errors=True)
@@ -40,6 +41,7 @@ def write_outputs(
         draw_over_k(folder / "figures" / f"{name}.png", stage, next(iter(stages)))
     tell("writing the run")
     runs.write_assignments(folder / ASSIGNMENTS, assignment_columns(dataset, stages))
+    write_thumbnails(folder, dataset.images)
     runs.write_model(folder, next(iter(stages.values())).pipeline)
 
 

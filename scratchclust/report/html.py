@@ -1,13 +1,13 @@
 """The page of a run: one HTML file with all that it shows, which asks nobody for anything.
 
 Every text on it may come from outside: names of files and of labels, paths, command lines. Jinja2
-escapes them in the markup; the explorer's data are JSON in an element that no browser runs, with what
-could end that element escaped. A Content-Security-Policy forbids every request, and every script and
-style but the two of this package, by their SHA-256.
+escapes them in the markup; the explorer's data are JSON in an element that no browser runs, with
+what could end that element escaped. A Content-Security-Policy forbids every request, and every
+script and style but the two of this package, by their SHA-256.
 
-The dots of the map are drawn by 90 lines of WebGL in page.js, or on a plain canvas. A library for that
-(regl-scatterplot) stands on regl, which compiles programs from strings: the policy would have to allow
-'unsafe-eval'.
+The dots of the map are drawn by 90 lines of WebGL in page.js, or on a plain canvas. A library for
+that (regl-scatterplot) stands on regl, which compiles programs from strings: the policy would have
+to allow 'unsafe-eval'.
 """
 
 import base64
@@ -277,7 +277,7 @@ def _data_of(explorer: Explorer) -> dict[str, Any]:
 def _split_names(
     names: Sequence[str] | None,
 ) -> tuple[list[str] | None, np.ndarray | None, list[str] | None]:
-    """The folders, each image's number among them, and its name in there: paths repeat themselves."""
+    """The folders, each image's number among them, and its name in there: paths repeat."""
     if names is None:
         return None, None, None
     places: dict[str, int] = {}
@@ -352,7 +352,10 @@ def _of_figures(figures: Sequence[Figure], shown: Sequence[Mapping[str, Any]]) -
     smaller = sum(one["is_smaller"] for one in shown)
     text = "The files lie in the run’s folder, in figures/."
     if smaller:
-        text += f" {smaller} of {len(figures)} are shown with fewer colours, some smaller, to keep this page small."
+        text += (
+            f" {smaller} of {len(figures)} are shown with fewer colours, some smaller, to keep "
+            "this page small."
+        )
     return text
 
 

@@ -109,7 +109,7 @@ def _what_instead(folder: Path) -> str:
 
 
 def read_assignments(path: Path) -> dict[str, np.ndarray]:
-    """Read assignments.csv by column, as `Run.assignments` has it. Raises InputError like `load`."""
+    """Read assignments.csv by column, as in `Run.assignments`. Raises InputError like `load`."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             names, *rows = csv.reader(file, strict=True)

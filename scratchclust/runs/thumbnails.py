@@ -1,8 +1,8 @@
-"""Small pictures of a run's images, as sheets of many: thumbnails/, which the page of the run shows.
+"""Small pictures of a run's images, as sheets of many: thumbnails/, for its page.
 
-A sheet is one picture with `rows` x `columns` cells; image i lies on sheet i // (rows * columns), in
-row (i // columns) % rows, in column i % columns. One file for many saves the head that each of them
-would have, and a browser decodes it at once.
+A sheet is one picture with `rows` x `columns` cells. Image i lies on sheet
+i // (rows * columns), in row (i // columns) % rows, in column i % columns. One file for many saves
+the head that each of them would have, and a browser decodes it at once.
 """
 
 import json
@@ -25,8 +25,8 @@ BUDGET = 5_500_000  # bytes of all sheets; base64 makes 7.3 million letters of t
 _INDEX = "thumbnails.json"
 _SHEET_SIDE = 1024  # pixels at most: 4 MB once decoded
 _SAMPLE = 512  # images by which the bytes of all are estimated
-# The longer side in pixels, and the quality: the first that keeps to the budget is taken. Quality goes
-# before pixels, as small pictures are shown enlarged.
+# The longer side in pixels, and the quality: the first that keeps to the budget is taken. Quality
+# goes before pixels: blur is less of a nuisance than blocks.
 _CHOICES = (
     *((64, 80), (64, 60), (56, 55), (48, 50), (40, 45), (32, 45), (28, 45), (28, 30), (24, 30)),
     *((20, 30), (16, 30), (16, 15), (12, 15), (8, 10)),
@@ -117,7 +117,9 @@ def read_thumbnails(folder: Path) -> Thumbnails | None:
             _check(found)
             return found
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path.parent} is damaged: run the recipe again with overwrite=") from error
+        raise InputError(
+            f"{path.parent} is damaged: run the recipe again with overwrite="
+        ) from error
     raise InputError(
         f"{path} has schema {schema!r}, this version of scratchclust reads {SCHEMA}: use the "
         "version that made it, or run again"
@@ -149,9 +151,7 @@ def _looks(height: int, width: int) -> list[_Look]:
 def _estimate(images: UInt8[np.ndarray, "n h w c"], look: _Look, kind: str) -> float:
     """Bytes of all sheets, by images spread evenly."""
     chosen = np.unique(np.linspace(0, len(images) - 1, min(_SAMPLE, len(images))).astype(int))
-    sample = sum(
-        len(_encode(sheet, look.quality, kind)) for sheet in _sheets(images[chosen], look)
-    )
+    sample = sum(len(_encode(sheet, look.quality, kind)) for sheet in _sheets(images[chosen], look))
     return sample * len(images) / len(chosen)
 
 

@@ -60,6 +60,7 @@ def table(folder: Path) -> list[dict[str, str]]:
 def test_folder_is_complete(outcome: Outcome) -> None:
     assert sorted(path.name for path in outcome.folder.parent.iterdir()) == ["digits"]
     names = ["assignments.csv", "checkpoints", "figures", "log.txt", "metrics.json", "model"]
+    names += ["report.html", "thumbnails"]
     assert sorted(path.name for path in outcome.folder.iterdir()) == names
     others = [
         f"{kind}-{name}"

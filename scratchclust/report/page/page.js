@@ -98,13 +98,15 @@
     return [(side * thumbs.width) / longer, (side * thumbs.height) / longer];
   }
 
-  function paintCanvas(canvas, i, side) {
+  function paintCanvas(canvas, i, side, isFluid) {
     const ratio = window.devicePixelRatio || 1;
     const [width, height] = sidesOf(side);
     canvas.width = Math.max(1, Math.round(width * ratio));
     canvas.height = Math.max(1, Math.round(height * ratio));
-    canvas.style.width = width + "px";
-    canvas.style.height = height + "px";
+    if (!isFluid) {
+      canvas.style.width = width + "px";
+      canvas.style.height = height + "px";
+    }
     const draw = () => drawThumb(canvas.getContext("2d"), i, 0, 0, canvas.width, canvas.height, draw);
     draw();
   }
@@ -199,12 +201,19 @@
     const [x0, y1] = toMap(-20, -20);
     const [x1, y0] = toMap(view.width + 20, view.height + 20);
     eachIn(x0, y0, x1, y1, (i) => found.push(i) <= MOST_PICTURES);
-    return found.length <= MOST_PICTURES ? found : null;
+    return found.length <= MOST_PICTURES && !isPile(found) ? found : null;
+  }
+
+  /* Whether pictures at these places would cover each other: more than two a place, on average. */
+  function isPile(images) {
+    const size = pictureSide(images.length);
+    const taken = new Set(images.map((i) => toScreen(i).map((at) => Math.floor(at / size)).join()));
+    return images.length > 2.2 * taken.size;
   }
 
   const VERTEX = `
     attribute vec2 place; attribute vec4 colour;
-    uniform vec4 view; uniform float size; uniform float faint;
+    uniform vec4 view; uniform mediump float size; uniform float faint;
     varying vec4 tint;
     void main() {
       bool isFaint = colour.a < 0.5;
@@ -214,7 +223,7 @@
     }`;
   const FRAGMENT = `
     precision mediump float;
-    varying vec4 tint; uniform float size;
+    varying vec4 tint; uniform mediump float size;
     void main() {
       float away = length(gl_PointCoord - 0.5) * size;
       float alpha = tint.a * clamp(size * 0.5 - away, 0.0, 1.0);
@@ -295,9 +304,15 @@
         context.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
         context.clearRect(0, 0, view.width, view.height);
         const r = radius();
+        const isRound = n <= 10000; // circles cost ten times a square
         const dot = (i) => {
           const [x, y] = toScreen(i);
-          if (x > -r && y > -r && x < view.width + r && y < view.height + r) context.fillRect(x - r, y - r, 2 * r, 2 * r);
+          if (x < -r || y < -r || x > view.width + r || y > view.height + r) return;
+          if (isRound) {
+            context.beginPath();
+            context.arc(x, y, r, 0, 7);
+            context.fill();
+          } else context.fillRect(x - r, y - r, 2 * r, 2 * r);
         };
         context.globalAlpha = 0.24;
         context.fillStyle = css(colourOf(-1));
@@ -385,8 +400,8 @@
     return Math.max(18, Math.min(64, roomy));
   }
 
-  function paintPictures(context, pictures) {
-    const [width, height] = sidesOf(pictureSide(pictures.length));
+  function paintPictures(context, pictures, count = pictures.length) {
+    const [width, height] = sidesOf(pictureSide(count));
     for (const i of pictures) {
       const [x, y] = toScreen(i);
       context.fillStyle = css(colourOf(groups()[groupOf(i)].color));
@@ -425,6 +440,7 @@
       else context.arc(x, y, away, 0, 7);
       context.stroke();
     };
+    if (pictures && state.hover >= 0 && matches[state.hover]) paintPictures(context, [state.hover], pictures.length);
     context.strokeStyle = getComputedStyle(map).getPropertyValue("--ink");
     for (const i of state.chosen) ring(i, 1.6);
     if (state.hover >= 0) ring(state.hover, 2.4);
@@ -534,7 +550,7 @@
 
   // --- tiles
 
-  function tile(i, large) {
+  function tile(i, isFluid) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "tile";
@@ -543,7 +559,7 @@
     button.setAttribute("aria-label", `${shown(nameOf(i))}, ${describe(i).join(", ")}`);
     if (thumbs) {
       const canvas = document.createElement("canvas");
-      paintCanvas(canvas, i, large ? 72 : 56);
+      paintCanvas(canvas, i, isFluid ? 96 : 56, isFluid);
       button.append(canvas);
     } else {
       button.textContent = shown(nameOf(i));
@@ -555,7 +571,7 @@
   function fillTiles(box) {
     if (box.dataset.filled) return;
     box.dataset.filled = "yes";
-    box.append(...box.dataset.tiles.split(",").filter(Boolean).map((i) => tile(Number(i), box.dataset.large)));
+    box.append(...box.dataset.tiles.split(",").filter(Boolean).map((i) => tile(Number(i), box.classList.contains("fluid"))));
   }
 
   const arriving = new IntersectionObserver(
@@ -615,7 +631,7 @@
       document.execCommand("copy");
     }
     $("copy").textContent = "Copied";
-    setTimeout(() => ($("copy").textContent = "Copy names"), 1500);
+    setTimeout(() => ($("copy").textContent = "Copy"), 1500);
   }
 
   // --- the legend
@@ -674,6 +690,9 @@
 
   function listenToMap() {
     const down = new Map(); // pointer -> its place
+    for (const kind of ["pointerdown", "wheel", "keydown"]) {
+      map.addEventListener(kind, () => ($("hint").hidden = true), { once: true, passive: true });
+    }
     let moved = 0;
     map.addEventListener("pointerdown", (event) => {
       if (event.target.closest("button")) return;
