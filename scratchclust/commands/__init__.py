@@ -1,4 +1,4 @@
-"""The command line: `scratchclust cluster`, `run`, `assign`, `recipes` and `data`, a file each.
+"""The command line: `scratchclust cluster`, `run`, `assign`, `report`, `recipes` and `data`, a file each.
 
 Nothing heavy is imported before a command needs it, so that --help answers at once.
 """
@@ -12,6 +12,7 @@ from scratchclust.commands.assign import assign_images
 from scratchclust.commands.cluster import cluster_images
 from scratchclust.commands.data import prepare_data
 from scratchclust.commands.recipes import list_recipes
+from scratchclust.commands.report import write_report
 from scratchclust.commands.run import run_recipe
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command("run")(run_recipe)
 app.command("cluster")(cluster_images)
 app.command("assign")(assign_images)
+app.command("report")(write_report)
 app.command("recipes")(list_recipes)
 app.command("data")(prepare_data)
 

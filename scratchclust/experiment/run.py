@@ -21,6 +21,7 @@ from scratchclust.files import plain
 from scratchclust.recipes.lengths import Known, check_axes
 from scratchclust.recipes.plan import Plan, Settings, Tell, describe, plan
 from scratchclust.recipes.recipe import Recipe, Variant
+from scratchclust.runs.records import ASSIGNMENTS
 
 logger = logging.getLogger("scratchclust.recipes")
 PIXELS = "pixels.npy"  # in DIR.partial, where a person's own images are too many for memory
@@ -102,7 +103,7 @@ def _finished(planned: Plan, final: Path, tell: Tell) -> Outcome:
             f"{final} is complete, but was made with different {' and '.join(differing)}: "
             "give another output=, or overwrite="
         )
-    clusters = runs.read_assignments(final)["cluster"]
+    clusters = runs.read_assignments(final / ASSIGNMENTS)["cluster"]
     return Outcome(
         final.resolve(), metrics, was_finished=True, paths=dataset.paths, clusters=clusters
     )

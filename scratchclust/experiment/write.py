@@ -1,4 +1,4 @@
-"""What a finished run leaves: figures/, model/, assignments.csv and metrics.json."""
+"""What a finished run leaves: figures/, model/, thumbnails/, assignments.csv and metrics.json."""
 
 import shutil
 from collections.abc import Mapping
@@ -23,6 +23,7 @@ from scratchclust.runs.result import (
     Seconds,
     StepSeconds,
 )
+from scratchclust.runs.thumbnails import write_thumbnails
 
 
 def write_outputs(
@@ -68,7 +69,6 @@ def write_nearness(folder: Path, stage: runs.Stage) -> None:
 def write_page_of(folder: Path, dataset: Any, *, tell: Tell) -> None:
     """Write the thumbnails of all images, and the page; the rest of the folder is there."""
     from scratchclust.experiment.page import write_page
-    from scratchclust.runs.thumbnails import write_thumbnails
 
     tell("writing the page: thumbnails")
     write_thumbnails(folder, dataset.images)

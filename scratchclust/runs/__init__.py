@@ -1,8 +1,8 @@
 """A run's folder: how it comes into being, survives a death, is continued, and is read again.
 
     DIR.partial/   while the run works: a lock, log.txt, and stages/ with what is finished of it
-    DIR/           when it is complete: metrics.json, assignments.csv, figures/, model/, nearness/,
-                   manifest.json, log.txt
+    DIR/           when it is complete: metrics.json, assignments.csv, findings.json, figures/,
+                   thumbnails/, model/, nearness/, report.html, manifest.json, log.txt
 
 `folder` has the life cycle, `stages` what a resumed run keeps, `records` what a complete run holds,
 `result` the form of its metrics.json, `nearness` what tells how near images are to their clusters,

@@ -182,7 +182,7 @@ def load(run_folder: str | Path) -> Run:
     """
     folder = Path(run_folder)
     metrics = read_metrics(folder)
-    assignments = read_assignments(folder)
+    assignments = read_assignments(folder / ASSIGNMENTS)
     check_seal(folder)
     pipeline = _read_model(folder / MODEL)
     return Run(folder, metrics, assignments, pipeline, read_nearness(folder, pipeline[-1]))
@@ -223,9 +223,8 @@ def _what_instead(folder: Path) -> str:
     return "is no run's folder (it has no metrics.json): give one made by `scratchclust run`"
 
 
-def read_assignments(folder: Path) -> dict[str, np.ndarray]:
-    """Read assignments.csv of a run's folder by column. Raises InputError like `load`."""
-    path = folder / ASSIGNMENTS
+def read_assignments(path: Path) -> dict[str, np.ndarray]:
+    """Read assignments.csv by column, as in `Run.assignments`. Raises InputError like `load`."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             names, *rows = csv.reader(file, strict=True)

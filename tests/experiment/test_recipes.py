@@ -59,10 +59,10 @@ def table(folder: Path) -> list[dict[str, str]]:
 @pytest.mark.full
 def test_folder_is_complete(outcome: Outcome) -> None:
     assert sorted(path.name for path in outcome.folder.parent.iterdir()) == ["digits"]
-    tables = ["assignments.csv", "manifest.json", "metrics.json"]
-    folders = ["checkpoints", "figures", "model", "nearness"]
+    tables = ["assignments.csv", "findings.json", "manifest.json", "metrics.json"]
+    folders = ["checkpoints", "figures", "model", "nearness", "thumbnails"]
     names = sorted(path.name for path in outcome.folder.iterdir())
-    assert names == sorted([*tables, *folders, "log.txt"])
+    assert names == sorted([*tables, *folders, "log.txt", "report.html"])
     others = [
         f"{kind}-{name}"
         for kind in PER_VARIANT
