@@ -99,3 +99,9 @@ NEW_ITERATIONS = 100  # of the descent of new points
 # Added to the mass, the spread and the length that are divided by: an empty image has none of
 # them. Without unit: pixels are in [0, 1].
 EMPTY_IMAGE = 1e-9
+
+# ---- Dictionaries of patches: Coates, Lee and Ng's (2011), on the scale of pixels from 0 to 255
+
+CONTRAST_FLOOR = 10.0  # added to the variance of a patch, so that a flat one stays flat
+WHITENING_FLOOR = 0.1  # added to the variances along the axes, so that noise is not blown up
+CONSTANT_ACTIVATION = 1e-5  # a feature that deviates by no more is constant but for rounding
