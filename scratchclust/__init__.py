@@ -21,6 +21,7 @@ ESTIMATORS = {
     "KernelPCA": "kernel_pca",
     "PixelFeatures": "pixels",
     "GradientFeatures": "gradients",
+    "PatchFeatures": "patches",
     "AutoencoderFeatures": "autoencoder",
     "ClassifierFeatures": "classifier",
     "ClassLossFeatures": "class_losses",

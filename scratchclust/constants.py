@@ -113,3 +113,9 @@ LOOKED_AT = 0.3  # distance up to which a shift, another size or another sharpne
 # Of the coefficients of a warp: half a pixel of the 16, that is 3% of a side; and of the sharpness.
 MOST_SHIFT = 0.5
 MOST_SHARPENED = 0.25
+
+# ---- Dictionaries of patches: Coates, Lee and Ng's (2011), on the scale of pixels from 0 to 255
+
+CONTRAST_FLOOR = 10.0  # added to the variance of a patch, so that a flat one stays flat
+WHITENING_FLOOR = 0.1  # added to the variances along the axes, so that noise is not blown up
+CONSTANT_ACTIVATION = 1e-5  # a feature that deviates by no more is constant but for rounding

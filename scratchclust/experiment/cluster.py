@@ -22,9 +22,6 @@ from scratchclust.recipes.recipe import Variant
 from scratchclust.recipes.words import with_n_clusters
 from scratchclust.runs.findings import Suggestion
 
-MOST_SUGGESTED = 20  # clusters
-FEWEST_SUGGESTED = 2
-
 
 class Planned(NamedTuple):
     """What is to be done, and what was seen of the images."""
@@ -102,16 +99,13 @@ def _vectors(work: Work, variant: Variant) -> runs.Stage:
 def _suggestion(work: Work, variant: Variant, vectors: runs.Stage) -> runs.Stage:
     from scratchclust.experiment.how_many import suggest
 
-    n = len(vectors.arrays["X"])
-    ks = tuple(range(FEWEST_SUGGESTED, min(MOST_SUGGESTED, n - 1) + 1))
-
     def make() -> runs.Stage:
         X = np.asarray(vectors.arrays["X"])
         seed = work.plan.settings.seed
-        found = suggest(X, variant.cluster, ks=ks, seed=seed, tell=work.tell)
+        found = suggest(X, variant.cluster, seed=seed, tell=work.tell)
         return runs.Stage(found.to_json())
 
-    key = fingerprint(work.plan, work.images, {"suggestion": ks, "of": describe(variant)})
+    key = fingerprint(work.plan, work.images, {"suggestion": 1, "of": describe(variant)})
     return kept_or_made(work, "suggestion", key, make)
 
 

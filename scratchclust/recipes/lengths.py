@@ -16,6 +16,8 @@ from scratchclust.recipes.words import n_clusters_of
 Shape = tuple[int, int, int]  # height, width, channels
 PERPLEXITY = 30.0  # of t-SNE, where a step says none
 MIN_SAMPLES = 5  # of DBSCAN, where a step says none
+PATCH_SIZE = 6  # of patch features, where a step says none, and their number of clusters
+N_PATCH_CLUSTERS = 200
 N_NETWORK_CLASSES = 10  # of a ResNet, where its spec says none
 
 
@@ -166,6 +168,10 @@ def _gradients(step: Step, known: Known) -> int | None:
     return step.parameters.get("n_orientations", 8) * rows * columns
 
 
+def _patches(step: Step, known: Known) -> int:
+    return 4 * step.parameters.get("n_clusters", N_PATCH_CLUSTERS)
+
+
 def _code(step: Step, known: Known) -> int | None:
     model = step.parameters.get("model", "conv")
     of_model = model.fields if isinstance(model, Spec) else {}
@@ -220,6 +226,7 @@ def _pretrained(step: Step, known: Known) -> int | None:
 FEATURES: dict[str, Callable[[Step, Known], int | None]] = {
     "PixelFeatures": _pixels,
     "GradientFeatures": _gradients,
+    "PatchFeatures": _patches,
     "AutoencoderFeatures": _code,
     "ClassLossFeatures": _class_losses,
     "ClassifierFeatures": _layer,
@@ -254,6 +261,8 @@ def _smallest_side(step: Step) -> int:
     model = step.parameters.get("model")
     if step.estimator == "GradientFeatures":
         return 3
+    if step.estimator == "PatchFeatures":
+        return step.parameters.get("patch_size", PATCH_SIZE) + 1
     if step.estimator == "ClassifierFeatures":
         return 1 if isinstance(model, Spec) and model.name == "ResNetSpec" else 6
     if step.estimator in ("AutoencoderFeatures", "ClassLossFeatures"):

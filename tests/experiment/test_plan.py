@@ -237,6 +237,7 @@ def test_lengths_are_those_of_the_estimators(name: str, shape: tuple[int, int, i
         Step("PixelFeatures", {"size": 5}),
         Step("PixelFeatures", {"color": "mean", "size": 3}),
         Step("GradientFeatures", {"n_orientations": 4, "cell_size": 2}),
+        Step("PatchFeatures", {"n_clusters": 3, "patch_size": 5, "n_patches": 50}),
         Step("PretrainedFeatures", {"size": 20, "layer": "last_conv"}),
         Step("PretrainedFeatures", {"layer": "logits"}),
     ],

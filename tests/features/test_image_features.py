@@ -1,4 +1,4 @@
-"""What all six image estimators have in common: parameters of NumPy's kinds, and results that are
+"""What all image estimators have in common: parameters of NumPy's kinds, and results that are
 the caller's own.
 """
 
@@ -7,7 +7,13 @@ from functools import cache
 import numpy as np
 import pytest
 
-from scratchclust import CosineSpec, GradientFeatures, PixelFeatures, PretrainedFeatures
+from scratchclust import (
+    CosineSpec,
+    GradientFeatures,
+    PatchFeatures,
+    PixelFeatures,
+    PretrainedFeatures,
+)
 from scratchclust.errors import InputError
 from tests.features.network_cases import (
     IMAGES,
@@ -23,6 +29,7 @@ MAKERS = {
     "pixels": PixelFeatures,
     "pixels, standard": lambda: PixelFeatures(scale="standard"),
     "gradients": GradientFeatures,
+    "patches": lambda: PatchFeatures(5, patch_size=4, n_patches=200, random_state=0),
     "autoencoder": lambda: autoencoder(epochs=1),
     "classifier": lambda: classifier(epochs=1),
     "class losses": lambda: class_losses(epochs=1),
@@ -131,7 +138,9 @@ def features_of_bytes(name):
 
 @pytest.mark.full
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ["pixels", "pixels, standard", "gradients", "pretrained"])
+@pytest.mark.parametrize(
+    "name", ["pixels", "pixels, standard", "gradients", "patches", "pretrained"]
+)
 def test_every_kind_of_array_gives_the_same_features(name, kind, tmp_path):
     found = MAKERS[name]().fit_transform(KINDS[kind](IMAGES, tmp_path))
     rounding = 0.05 if kind == "float16" else 1e-3
@@ -140,7 +149,7 @@ def test_every_kind_of_array_gives_the_same_features(name, kind, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["pixels", "pixels, standard", "gradients", "pretrained", "autoencoder"]
+    "name", ["pixels", "pixels, standard", "gradients", "patches", "pretrained", "autoencoder"]
 )
 def test_one_image_and_equal_images(name):
     for images in (IMAGES[:1], np.repeat(IMAGES[:1], 3, axis=0), np.zeros((2, 8, 8, 1), np.uint8)):
@@ -152,7 +161,7 @@ def test_one_image_and_equal_images(name):
         )
 
 
-@pytest.mark.parametrize("name", ["pixels", "gradients", "pretrained"])
+@pytest.mark.parametrize("name", ["pixels", "gradients", "patches", "pretrained"])
 @pytest.mark.parametrize("dtype", [complex, object, "U3", "M8[s]"])
 def test_what_holds_no_real_numbers_is_refused(name, dtype):
     images = np.zeros((2, 8, 8, 1)).astype("i8" if dtype == "M8[s]" else float).astype(dtype)

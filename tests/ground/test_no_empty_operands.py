@@ -93,6 +93,7 @@ TOUR: dict[str, Callable[[], Any]] = {
     "TSNE of new points": lambda: tsne.transform(X[:5], X, X[:, :2]),
     "nearest neighbours": lambda: neighbors.nearest_neighbors(X, 3),
     "GradientFeatures": mapped("GradientFeatures", IMAGES),
+    "PatchFeatures": mapped("PatchFeatures", IMAGES, n_clusters=5, n_patches=100, random_state=0),
     **{
         name: partial(getattr(metrics, name), X, LABELS)
         for name in INTERNAL
