@@ -1,4 +1,4 @@
-"""The command line: `scratchclust cluster`, `run`, `assign`, `report`, `recipes` and `data`, a file each.
+"""The command line: `scratchclust cluster`, `run`, `assign`, `report` and others, a file each.
 
 Nothing heavy is imported before a command needs it, so that --help answers at once.
 """

@@ -128,8 +128,9 @@ def test_metrics_have_every_key_of_the_schema(tmp_path: Path) -> None:
     record = a_record(results=[result], seconds=Seconds(total=math.inf))
     runs.write_metrics(tmp_path / "metrics.json", record)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    top = ["recipe", "command", "seed", "labels_used", "dataset", "parameters", "environment"]
-    assert list(metrics) == ["schema", *top, "seconds", "results"]
+    top = ["recipe", "command", "seed", "labels_used", "dataset", "parameters"]
+    further = ["features_from", "environment", "seconds", "results"]
+    assert list(metrics) == ["schema", *top, *further]
     assert metrics["schema"] == 1
     assert list(metrics["dataset"])[:5] == ["name", "split", "n", "shape", "sha256"]
     assert metrics["seconds"] == dict.fromkeys(SECONDS_KEYS)
@@ -172,7 +173,7 @@ def test_a_record_that_lacks_what_all_have_is_told_by_its_key() -> None:
 
 @pytest.mark.parametrize("name", sorted(path.name for path in GOLDEN.iterdir()))
 def test_the_bytes_of_metrics_are_those_of_the_version_before(name: str, tmp_path: Path) -> None:
-    """Files that were written before the form was typed."""
+    """Files that were written before the form was typed, with `features_from` added since."""
     before = (GOLDEN / name).read_bytes()
     runs.write_metrics(tmp_path / name, Record.from_json(json.loads(before)))
     assert (tmp_path / name).read_bytes() == before
