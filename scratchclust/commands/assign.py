@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from io import StringIO, TextIOBase
@@ -86,9 +87,18 @@ def assign_images(
     if not quiet:
         typer.echo(_summary(loaded, len(dataset.images), n_unusual), err=output is None)
     if output is None:
-        typer.echo(table.getvalue(), nl=False)
+        _print_table(table.getvalue())
     else:
         print_path(output.resolve())
+
+
+def _print_table(table: str) -> None:
+    """Print the table as it is for a program, and on a terminal so that no name acts on it."""
+    from scratchclust.errors import escaped
+
+    if sys.stdout.isatty():
+        table = "".join(f"{escaped(line)}\n" for line in table.splitlines())
+    sys.stdout.write(table)
 
 
 def _read(

@@ -73,6 +73,7 @@ def augmentation(name: str | None) -> Prepare:
     return AUGMENTATIONS[name]
 
 
+@cache  # tracing a deep network takes a second
 def layers_of(spec: Any, image_shape: tuple[int, int, int]) -> tuple[str, ...]:
     """Name the layers of a ClassifierSpec or ResNetSpec, from the image to the logits."""
     return tuple(nnx.eval_shape(lambda: spec.build(image_shape, rngs=nnx.Rngs(0))).layer_names)

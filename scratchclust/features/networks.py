@@ -3,7 +3,7 @@ batch.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -39,10 +39,8 @@ def model_of(
     Raises:
         InputError: the arrays are those of another model.
     """
-    # no parameter is drawn
-    model = nnx.eval_shape(lambda: spec.build(image_shape, rngs=nnx.Rngs(0)))
-    model.eval()
-    graphdef, state = nnx.split(model)
+    graphdef, outline = _outline_of(spec, image_shape)
+    state = jax.tree.map(lambda leaf: leaf, outline)  # a copy: the outline stays as it is
     pure = nnx.to_pure_dict(state)
     expected = {
         jax.tree_util.keystr(path, simple=True, separator="."): leaf.shape
@@ -62,6 +60,18 @@ def model_of(
     leaves = [jax.numpy.asarray(arrays[name]) for name in expected]
     nnx.replace_by_pure_dict(state, jax.tree.unflatten(jax.tree.structure(pure), leaves))
     return nnx.merge(graphdef, state)
+
+
+@cache
+def _outline_of(spec: Any, image_shape: tuple[int, int, int]) -> tuple[Any, Any]:
+    """The graph of a spec's model, in evaluation mode, and the shapes of its arrays.
+
+    No parameter is drawn. Tracing a deep network takes a second, which those who encode a few
+    images at a time would wait for again and again.
+    """
+    model = nnx.eval_shape(lambda: spec.build(image_shape, rngs=nnx.Rngs(0)))
+    model.eval()
+    return nnx.split(model)
 
 
 def in_batches(

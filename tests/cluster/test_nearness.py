@@ -127,6 +127,17 @@ def test_distances_to_the_own_centre() -> None:
     np.testing.assert_allclose(to_all, [[5, np.sqrt(13)], [np.sqrt(2), 0]])
 
 
+@pytest.mark.parametrize("d", [2, 3, 16, 50])
+def test_companions_change_no_bit_of_distances(d: int) -> None:
+    """As they do in products of matrices, where a row alone takes another way."""
+    rng = np.random.default_rng(d)
+    X = rng.normal(size=(64, d)).astype(np.float32)
+    centers = rng.normal(size=(10, d)).astype(np.float32)
+    together = distances_to_all(X, centers)
+    for rows in (slice(5, 6), slice(None, None, -1), slice(3, 40)):
+        np.testing.assert_array_equal(distances_to_all(X[rows], centers), together[rows])
+
+
 def test_the_usual_distance_leaves_noise_and_what_is_not_known_out() -> None:
     distance = np.array([1.0, 2.0, 3.0, 100.0, np.nan])
     labels = np.array([0, 0, 0, -1, 1])

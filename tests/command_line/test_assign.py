@@ -139,6 +139,22 @@ def test_without_output_the_table_is_printed_and_nothing_else(
     assert capsys.readouterr() == (shown.out, "")
 
 
+def test_a_name_with_escape_sequences_is_kept_for_programs_and_shown_to_people(
+    run: Path,
+    pictures: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    odd = (pictures / "3.png").rename(pictures / "\x1b[31mred,\u00e9.png")
+    call(run, odd, "--quiet")
+    assert table(capsys.readouterr().out)[0]["image"] == odd.name
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    call(run, odd, "--quiet")
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert "\\x1b[31mred,\u00e9.png" in shown
+
+
 def test_lines_do_not_depend_on_order_companions_or_parts(
     run: Path,
     tmp_path: Path,

@@ -136,16 +136,6 @@ def test_order_and_companions_change_no_bit(run: runs.Run) -> None:
         np.testing.assert_array_equal(np.asarray(column)[70:71], alone[i])
 
 
-def test_companions_change_no_bit_of_short_vectors(tmp_path: Path) -> None:
-    """Where products of matrices would."""
-    reduce = ("reduce", scratchclust.PCA(2, random_state=0))
-    run = runs.load(written(tmp_path / "run", "kmeans", reduce))
-    together = run.assign(NEW)
-    shuffled = run.assign(NEW[::-1])
-    for one, other in zip(together, shuffled, strict=True):
-        np.testing.assert_array_equal(one, np.asarray(other)[::-1])
-
-
 def test_one_percent_of_the_fitted_images_is_beyond_the_usual_distance(run: runs.Run) -> None:
     assert run.nearness is not None
     usual = run.nearness.usual_distance
