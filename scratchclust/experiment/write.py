@@ -31,7 +31,7 @@ def write_outputs(
     *,
     tell: Tell,
 ) -> None:
-    """Write everything but metrics.json and the page: the figures, the first variant's pipeline, the
+    """Write all but metrics.json and the page: the figures, the first variant's pipeline, the
     table of images, small pictures of them.
     """
     # half drawn before a death, or of another configuration

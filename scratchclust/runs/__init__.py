@@ -1,8 +1,8 @@
 """A run's folder: how it comes into being, survives a death, is continued, and is read again.
 
     DIR.partial/   while the run works: a lock, log.txt, and stages/ with what is finished of it
-    DIR/           when it is complete: metrics.json, assignments.csv, figures/, model/, thumbnails/,
-                   report.html, log.txt
+    DIR/           when it is complete: metrics.json, assignments.csv, figures/, model/,
+                   thumbnails/, report.html, log.txt
 
 `folder` has the life cycle, `stages` what a resumed run keeps, `records` what a complete run holds,
 `result` the form of its metrics.json, `loading` the way back (`scratchclust.runs.load(folder)`),
