@@ -43,8 +43,8 @@ class Watched:
         self.dialogs.append(dialog.message)
         dialog.dismiss()
 
-    def open(self, path: Path) -> Any:
-        self.page.goto(path.as_uri())
+    def open(self, path: Path, hash: str = "") -> Any:
+        self.page.goto(path.as_uri() + hash)
         self.page.wait_for_selector("html[data-ready=yes]")
         return self.page
 
@@ -78,7 +78,7 @@ def browser(chromium: Any) -> Iterator[Any]:
 def watched(browser: Any, path: Path) -> Iterator[Watched]:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     watched = Watched(page)
-    watched.open(path)
+    watched.open(path, "#webgl")  # software's is taken only when asked for
     yield watched
     page.close()
 
