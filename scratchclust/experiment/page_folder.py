@@ -40,7 +40,8 @@ def read(folder: Path) -> Folder:
     metrics = read_metrics(folder)
     try:
         record = Record.from_json(metrics)
-    except (KeyError, TypeError, AttributeError) as error:
+        record.results[0]  # every run has one
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise InputError(
             f"{folder / METRICS} is damaged ({error}): run the recipe again with overwrite="
         ) from error

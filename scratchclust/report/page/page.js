@@ -244,10 +244,16 @@
     return colours;
   }
 
-  /* Dots by WebGL; null where there is none. */
+  /* Dots by WebGL; null where there is none, or one that computes without a graphics card: the canvas is faster
+     then. #webgl and #canvas behind the page's address ask for one of the two. */
   function webglPainter(canvas) {
-    const gl = canvas.getContext("webgl", { antialias: false, alpha: true });
+    if (location.hash === "#canvas") return null;
+    const failIfMajorPerformanceCaveat = location.hash !== "#webgl";
+    const gl = canvas.getContext("webgl", { antialias: false, alpha: true, failIfMajorPerformanceCaveat });
     if (!gl) return null;
+    const told = gl.getExtension("WEBGL_debug_renderer_info");
+    const renderer = told ? gl.getParameter(told.UNMASKED_RENDERER_WEBGL) : "";
+    if (failIfMajorPerformanceCaveat && /swiftshader|llvmpipe|software/i.test(renderer)) return null;
     const program = gl.createProgram();
     for (const [kind, text] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {
       const shader = gl.createShader(kind);
@@ -297,13 +303,25 @@
   /* Dots on a plain canvas, for a browser without WebGL. */
   function canvasPainter(canvas) {
     const context = canvas.getContext("2d");
+    let members = [];
+    let others = [];
+    const recolour = () => {
+      members = groups().map(() => []);
+      others = [];
+      for (const i of placed) (matches[i] ? members[groupOf(i)] : others).push(i);
+    };
+    recolour();
     return {
       name: "canvas",
-      recolour() {},
+      recolour,
       paint(withDots) {
         context.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
         context.clearRect(0, 0, view.width, view.height);
         const r = radius();
+        const step = isMoving() ? Math.ceil(n / 12000) : 1; // all of them as soon as the map rests
+        const each = (images, call) => {
+          for (let at = 0; at < images.length; at += step) call(images[at]);
+        };
         const isRound = n <= 10000; // circles cost ten times a square
         const dot = (i) => {
           const [x, y] = toScreen(i);
@@ -316,14 +334,12 @@
         };
         context.globalAlpha = 0.24;
         context.fillStyle = css(colourOf(-1));
-        for (const i of placed) if (!matches[i]) dot(i);
+        each(others, dot);
         if (!withDots) return;
         context.globalAlpha = 0.84;
-        const members = groups().map(() => []);
-        for (const i of placed) if (matches[i]) members[groupOf(i)].push(i);
         groups().forEach((group, number) => {
           context.fillStyle = css(colourOf(group.color));
-          members[number].forEach(dot);
+          each(members[number], dot);
         });
       },
     };
@@ -360,6 +376,17 @@
       planned = false;
       paint();
     });
+  }
+
+  let lastMove = -1e9;
+  let resting = 0;
+  const isMoving = () => performance.now() - lastMove < 140;
+  /* Draw while the map moves, and once more when it rests. */
+  function move() {
+    lastMove = performance.now();
+    clearTimeout(resting);
+    resting = setTimeout(redraw, 160);
+    redraw();
   }
 
   function recolour() {
@@ -476,7 +503,7 @@
     view.scale = Math.min(4000, Math.max(0.5, view.scale * factor));
     view.x = x - (px - view.width / 2) / side();
     view.y = y + (py - view.height / 2) / side();
-    redraw();
+    move();
   }
   const zoomMiddle = (factor) => zoom(factor, view.width / 2, view.height / 2);
   function home() {
@@ -718,6 +745,7 @@
       } else {
         view.x -= (x - was[0]) / side();
         view.y += (y - was[1]) / side();
+        move();
       }
       down.set(event.pointerId, [x, y]);
       if (moved > 4) hover(-1);
