@@ -1,4 +1,4 @@
-"""Figures of scores: over k, over the iterations, over the methods; and distances sorted."""
+"""Figures of scores: over the iterations, over the methods; and distances sorted."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,70 +29,6 @@ PLAIN = StrMethodFormatter("{x:g}")
 LEGEND_WITHIN = 4  # lines at most of a legend among the curves
 
 Numbers = Sequence[Any] | Float[Any, "m"] | Integer[Any, "m"]
-
-
-@styled
-def scan(
-    n_clusters: Sequence[int] | Integer[Any, " m"],
-    inertia: Numbers | None,
-    silhouette: Numbers | None = None,
-    dunn: Numbers | None = None,
-    chosen: int | None = None,
-) -> Figure:
-    """Scores over the number of clusters, a panel each: inertia, silhouette, Dunn's index.
-
-    Args:
-        n_clusters: [m] the numbers of clusters tried.
-        inertia: [m] sum of squared distances to the nearest centroid; None where the method has
-            none.
-        silhouette: [m] mean silhouette; None where it is not defined (k = 1).
-        dunn: [m] Dunn's index; None where it is not defined; infinite where no cluster has a
-            diameter.
-        chosen: the number of clusters to mark with a line.
-
-    Raises:
-        InputError: a series has another length than n_clusters, or chosen is not among them.
-    """
-    ks = check_curve(n_clusters, "n_clusters")
-    if chosen is not None and chosen not in ks:
-        raise InputError(
-            f"expected chosen among n_clusters, got {chosen}: pass a number of clusters that was "
-            "tried"
-        )
-    named = {"Inertia (look for an elbow)": inertia, "Silhouette (higher is better)": silhouette}
-    named["Dunn's index (higher is better)"] = dunn
-    curves = {
-        name: check_curve(values, name, len(ks))
-        for name, values in named.items()
-        if values is not None
-    }
-    units = dict(
-        zip(named, ("sum of squared distances", "mean silhouette", "Dunn's index"), strict=True)
-    )
-    figure, axes = panel_grid(
-        "Scores over the number of clusters", len(curves), columns=len(curves), panel_height=2.6
-    )
-    for ax, (name, curve) in zip(axes, curves.items(), strict=True):
-        if chosen is not None:
-            ax.axvline(chosen, color=QUIET, linestyle="--", linewidth=1.2, label=f"k = {chosen}")
-            ax.legend(loc="best", handlelength=1.4)
-        ax.plot(
-            ks, np.where(np.isinf(curve), np.nan, curve), marker="o", markersize=3.5, color=ACCENT
-        )
-        for k in ks[np.isinf(curve)]:
-            ax.text(
-                k,
-                0.97,
-                "∞",
-                transform=ax.get_xaxis_transform(),
-                horizontalalignment="center",
-                color=ACCENT,
-            )
-        ax.set_xlim(ks.min() - 0.05 * np.ptp(ks) - 0.1, ks.max() + 0.05 * np.ptp(ks) + 0.1)
-        ax.set(title=name, xlabel="number of clusters k", ylabel=units[name])
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-        ax.grid()
-    return figure
 
 
 @styled
