@@ -76,10 +76,10 @@ def suggest(
 
     Returns:
         The four scores of each k, and the suggestion with its rule; where no k is clearly more
-        stable than in a cloud without clusters, the rule says so. Silhouette and its like are those
-        of one clustering of the whole sample; NaN where a score is not defined. Cost: 4 N_PAIRS + 1
-        clusterings of at most 2,500 points for each k, of which trees and graphs are made once for
-        all k.
+        stable than in a cloud without clusters, the rule says so, and the best is given.
+        Silhouette and its like are those of one clustering of the whole sample; NaN where a score
+        is not defined. Cost: 4 N_PAIRS + 1 clusterings of at most 2,500 points for each k, of which
+        trees and graphs are made once for all k.
 
     Raises:
         InputError: a method that finds the number itself, too few images, or a k that they do not
