@@ -147,4 +147,4 @@ def _dictionary(
     if len(different) <= n_clusters:
         return np.resize(different, (n_clusters, patches.shape[1]))
     found = kmeans(patches, n_clusters, key=key_of(random), max_iter=DICTIONARY_ITERATIONS)
-    return np.asarray(found.centroids, np.float32)
+    return np.array(found.centroids, np.float32)

@@ -71,7 +71,7 @@ def draw_over_k(path: Path, stage: Stage, variant: str) -> None:
 def draw_suggestion(path: Path, stage: Stage) -> None:
     """Draw the scores from which a number of clusters is suggested into a file."""
     found = Suggestion.from_json(stage.scores)
-    figure = figures.suggestion(
+    figure = figures.how_many(
         found.n_clusters,
         found.silhouette,
         found.calinski_harabasz,

@@ -18,7 +18,8 @@ which is 1 where all samples agree, and 0 where they agree as much as those of t
 is looked at but those of the clusterings.
 """
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -75,10 +76,10 @@ def suggest(
 
     Returns:
         The four scores of each k, and the suggestion with its rule; where no k is clearly more
-        stable than in a cloud without clusters, the rule says so. Silhouette and its like are those
-        of one clustering of the whole sample; NaN where a score is not defined. Cost: 4 N_PAIRS + 1
-        clusterings of at most 2,500 points for each k, of which trees and graphs are made once for
-        all k.
+        stable than in a cloud without clusters, the rule says so, and the best is given.
+        Silhouette and its like are those of one clustering of the whole sample; NaN where a score
+        is not defined. Cost: 4 N_PAIRS + 1 clusterings of at most 2,500 points for each k, of which
+        trees and graphs are made once for all k.
 
     Raises:
         InputError: a method that finds the number itself, too few images, or a k that they do not
@@ -95,17 +96,13 @@ def suggest(
     sample = np.sort(rng.choice(len(X), n_sampled, replace=False))
     points = np.ascontiguousarray(np.asarray(X)[sample])
     told(f"how many clusters: scores of {tried[0]} to {tried[-1]}")
-    scores = _internal(points, cluster_for_each(points, step, tried, seed))
-    stability = _corrected(
-        _agreements(points, step, tried, rng, lambda line: told(f"how many clusters: {line}")),
-        _agreements(
-            _cloud_like(points, rng),
-            step,
-            tried,
-            rng,
-            lambda line: told(f"how many clusters: a cloud without any, {line}"),
-        ),
-    )
+    with warnings.catch_warnings():  # of a graph in parts, or too few steps: not of the final fit
+        warnings.simplefilter("ignore", UserWarning)
+        scores = _internal(points, cluster_for_each(points, step, tried, seed))
+        found = _agreements(points, step, tried, rng, told)
+        told("how many clusters: the same of a cloud without clusters")
+        of_cloud = _agreements(_cloud_like(points, rng), step, tried, rng, told)
+    stability = _corrected(found, of_cloud)
     chosen = _choose(tried, stability)
     return Suggestion(
         n_clusters=tried,
@@ -213,13 +210,13 @@ def _agreements(
     step: Step,
     ks: list[int],
     rng: np.random.Generator,
-    tell: Callable[[str], None],
+    tell: Tell,
 ) -> Float[np.ndarray, "pairs ks"]:
     """The ARI of each pair of resamples, on the points in both, for each k."""
     n = len(X)
     found = []
     for pair in range(N_PAIRS):
-        tell(f"pair {pair + 1} of {N_PAIRS} samples")
+        tell(f"how many clusters: pair {pair + 1} of {N_PAIRS} samples")
         samples = [np.sort(rng.choice(n, round(SHARE * n), replace=False)) for _ in range(2)]
         seeds = rng.integers(2**31 - 1, size=2)
         first, second = (
@@ -257,24 +254,38 @@ def _corrected(
 
 
 def _choose(ks: list[int], stability: Stability) -> int:
-    """The number, among ks, of the largest near to the best."""
+    """The number, among ks, of the largest that is as good as the best; of the best itself where no
+    k is clear.
+    """
     best = int(np.argmax(stability.mean))
+    if not _is_clear(stability):
+        return best
     near = stability.mean >= stability.mean[best] - max(stability.error[best], CLEAR)
     return int(np.flatnonzero(near)[-1])
+
+
+def _is_clear(stability: Stability) -> bool:
+    """Whether some k is more stable than in a cloud without clusters, beyond two standard errors of
+    it.
+    """
+    best = int(np.argmax(stability.mean))
+    return bool(stability.mean[best] - 2 * stability.error[best] >= CLEAR)
 
 
 def _rule(ks: list[int], stability: Stability, chosen: int, n_sampled: int, n: int) -> str:
     best = int(np.argmax(stability.mean))
     sampled = "" if n_sampled == n else f" of a random sample of {n_sampled:,} of the {n:,} images"
-    rule = (
+    meaning = (
+        f"the agreement (mean ARI) of {N_PAIRS} pairs of clusterings, each of {SHARE:.0%}{sampled},"
+        " where 0 is that of a cloud without clusters and 1 is perfect"
+    )
+    if not _is_clear(stability):
+        return (
+            f"There is no clear number: {ks[best]} has the best stability, but this is only "
+            f"{stability.mean[best]:.2f}, so take it with caution. It is {meaning}."
+        )
+    return (
         f"{ks[chosen]} is the largest number whose stability, {stability.mean[chosen]:.2f}, is "
         f"within one standard error, or {CLEAR}, of the best, {stability.mean[best]:.2f} at "
-        f"{ks[best]}: the agreement (mean ARI) of {N_PAIRS} pairs of clusterings, each of "
-        f"{SHARE:.0%}{sampled}, where 0 is that of a cloud without clusters and 1 is perfect."
+        f"{ks[best]}: {meaning}."
     )
-    if stability.mean[best] - 2 * stability.error[best] < CLEAR:
-        rule += (
-            " There is no clear number: none is more stable than in a cloud without clusters, so "
-            "take this one with caution."
-        )
-    return rule

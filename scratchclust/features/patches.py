@@ -3,7 +3,8 @@ explained.
 
 The same functions by blocks of images on all devices, some images a call: memory-mapped images are
 read as they are needed. All patches of a block are one matrix, and whitening and the distances to
-the dictionary are two products with it.
+the dictionary are two products with it, in float32: z, expanded, is right to a thousandth where a
+patch is a centroid.
 """
 
 from functools import partial

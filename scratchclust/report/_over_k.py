@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Integer
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -37,16 +38,23 @@ def scan(
     Raises:
         InputError: a series has another length than n_clusters, or chosen is not among them.
     """
-    named = {
-        ("Inertia (look for an elbow)", "sum of squared distances"): inertia,
-        ("Silhouette (higher is better)", "mean silhouette"): silhouette,
-        ("Dunn's index (higher is better)", "Dunn's index"): dunn,
+    ks = check_curve(n_clusters, "n_clusters")
+    _check_marked(chosen, ks, "chosen")
+    named = {"Inertia (look for an elbow)": inertia, "Silhouette (higher is better)": silhouette}
+    named["Dunn's index (higher is better)"] = dunn
+    curves = {
+        name: check_curve(values, name, len(ks))
+        for name, values in named.items()
+        if values is not None
     }
-    return _panels("Scores over the number of clusters", n_clusters, named, chosen, columns=3)
+    units = dict(
+        zip(named, ("sum of squared distances", "mean silhouette", "Dunn's index"), strict=True)
+    )
+    return _panels_over_k(ks, curves, units, chosen)
 
 
 @styled
-def suggestion(
+def how_many(
     n_clusters: Sequence[int] | Integer[Any, " m"],
     silhouette: Numbers,
     calinski_harabasz: Numbers,
@@ -54,70 +62,69 @@ def suggestion(
     stability: Numbers,
     suggested: int | None = None,
 ) -> Figure:
-    """What four scores say of the number of clusters, a panel each, and the suggested one.
+    """Four scores over the number of clusters, by which one is suggested, a panel each.
 
     Args:
         n_clusters: [m] the numbers of clusters tried.
-        silhouette: [m] mean silhouette.
-        calinski_harabasz: [m] spread between clusters over that within.
-        davies_bouldin: [m] how much each cluster overlaps with its worst neighbour.
-        stability: [m] mean ARI of the labels under resampling.
+        silhouette, calinski_harabasz, davies_bouldin: [m]; None or NaN where not defined.
+        stability: [m] of the labels under resampling.
         suggested: the number of clusters to mark with a line.
 
     Raises:
         InputError: a series has another length than n_clusters, or suggested is not among them.
     """
-    named = {
-        ("Silhouette (higher is better)", "mean silhouette"): silhouette,
-        ("Calinski-Harabasz (higher is better)", "ratio of spreads"): calinski_harabasz,
-        ("Davies-Bouldin (lower is better)", "overlap"): davies_bouldin,
-        ("Stability (higher is better)", "mean ARI, resampled"): stability,
-    }
-    title = "How many clusters? Four opinions, and a suggestion"
-    return _panels(title, n_clusters, named, suggested, columns=2)
-
-
-def _panels(
-    title: str,
-    n_clusters: Sequence[int] | Integer[Any, " m"],
-    named: Mapping[tuple[str, str], Numbers | None],
-    chosen: int | None,
-    *,
-    columns: int,
-) -> Figure:
-    """A panel for each series that there is, by its title and unit."""
     ks = check_curve(n_clusters, "n_clusters")
-    if chosen is not None and chosen not in ks:
+    _check_marked(suggested, ks, "suggested")
+    named = {
+        "Stability (higher is better)": (stability, "agreement of resamples"),
+        "Silhouette (higher is better)": (silhouette, "mean silhouette"),
+        "Calinski-Harabasz (higher is better)": (calinski_harabasz, "ratio of spreads"),
+        "Davies-Bouldin (lower is better)": (davies_bouldin, "mean likeness"),
+    }
+    curves = {name: check_curve(values, name, len(ks)) for name, (values, _) in named.items()}
+    units = {name: unit for name, (_, unit) in named.items()}
+    return _panels_over_k(ks, curves, units, suggested, title="How many clusters?", columns=2)
+
+
+def _check_marked(marked: int | None, ks: np.ndarray, name: str) -> None:
+    if marked is not None and marked not in ks:
         raise InputError(
-            f"expected chosen among n_clusters, got {chosen}: pass a number of clusters that was "
+            f"expected {name} among n_clusters, got {marked}: pass a number of clusters that was "
             "tried"
         )
-    curves = {
-        name: check_curve(values, name[0], len(ks))
-        for name, values in named.items()
-        if values is not None
-    }
-    figure, axes = panel_grid(
-        title, len(curves), columns=min(columns, len(curves)), panel_height=2.6
-    )
-    for ax, ((name, unit), curve) in zip(axes, curves.items(), strict=True):
-        if chosen is not None:
-            ax.axvline(chosen, color=QUIET, linestyle="--", linewidth=1.2, label=f"k = {chosen}")
-            ax.legend(loc="best", handlelength=1.4)
-        ax.plot(
-            ks, np.where(np.isinf(curve), np.nan, curve), marker="o", markersize=3.5, color=ACCENT
-        )
-        for k in ks[np.isinf(curve)]:
-            ax.text(
-                k,
-                0.97,
-                "∞",
-                transform=ax.get_xaxis_transform(),
-                horizontalalignment="center",
-                color=ACCENT,
-            )
-        ax.set_xlim(ks.min() - 0.05 * np.ptp(ks) - 0.1, ks.max() + 0.05 * np.ptp(ks) + 0.1)
-        ax.set(title=name, xlabel="number of clusters k", ylabel=unit)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-        ax.grid()
+
+
+def _panels_over_k(
+    ks: np.ndarray,
+    curves: Mapping[str, np.ndarray],
+    units: Mapping[str, str],
+    marked: int | None,
+    *,
+    title: str = "Scores over the number of clusters",
+    columns: int | None = None,
+) -> Figure:
+    figure, axes = panel_grid(title, len(curves), columns=columns or len(curves), panel_height=2.6)
+    for ax, (name, curve) in zip(axes, curves.items(), strict=True):
+        _draw_over_k(ax, ks, curve, marked)
+        ax.set(title=name, xlabel="number of clusters k", ylabel=units[name])
     return figure
+
+
+def _draw_over_k(ax: Axes, ks: np.ndarray, curve: np.ndarray, marked: int | None) -> None:
+    """A score over k, with what is infinite at the upper edge."""
+    if marked is not None:
+        ax.axvline(marked, color=QUIET, linestyle="--", linewidth=1.2, label=f"k = {marked}")
+        ax.legend(loc="best", handlelength=1.4)
+    ax.plot(ks, np.where(np.isinf(curve), np.nan, curve), marker="o", markersize=3.5, color=ACCENT)
+    for k in ks[np.isinf(curve)]:
+        ax.text(
+            k,
+            0.97,
+            "∞",
+            transform=ax.get_xaxis_transform(),
+            horizontalalignment="center",
+            color=ACCENT,
+        )
+    ax.set_xlim(ks.min() - 0.05 * np.ptp(ks) - 0.1, ks.max() + 0.05 * np.ptp(ks) + 0.1)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    ax.grid()

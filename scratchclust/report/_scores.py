@@ -1,4 +1,4 @@
-"""Figures of scores: over k, over the iterations, over the methods; and distances sorted."""
+"""Figures of scores: over the iterations, over the methods; and distances sorted."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

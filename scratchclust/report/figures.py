@@ -12,7 +12,7 @@ A caller who wants other words changes them on the figure: `figure.suptitle(...)
 
 from scratchclust.report._clusters import confusion_matrix, label_histograms
 from scratchclust.report._images import centroid_images, image_row, random_images
-from scratchclust.report._over_k import scan, suggestion
+from scratchclust.report._over_k import how_many, scan
 from scratchclust.report._plane import embedding, plane_steps
 from scratchclust.report._scores import comparison_bars, inertia_history, k_distances
 from scratchclust.report._silhouettes import silhouette_plot
@@ -27,6 +27,7 @@ __all__ = [
     "comparison_bars",
     "confusion_matrix",
     "embedding",
+    "how_many",
     "image_row",
     "inertia_history",
     "k_distances",
@@ -40,6 +41,5 @@ __all__ = [
     "save",
     "scan",
     "silhouette_plot",
-    "suggestion",
     "training_curves",
 ]

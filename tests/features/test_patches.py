@@ -49,7 +49,7 @@ def test_whitening_by_hand(twin: ModuleType) -> None:
     patches = np.array([[3.0, 1], [-1, 1], [3, -1], [-1, -1]])
     mean, matrix = twin.whitening(patches)
     np.testing.assert_allclose(mean, [1, 0], atol=1e-12)
-    np.testing.assert_allclose(matrix, np.diag([4.1, 1.1]) ** -0.5 * np.eye(2), atol=1e-12)
+    np.testing.assert_allclose(matrix, np.diag(np.array([4.1, 1.1]) ** -0.5), atol=1e-12)
 
 
 @each_twin
@@ -101,7 +101,8 @@ def test_twins_agree(shape: tuple[int, int, int], size: int) -> None:
     mean, matrix = reference.whitening(normal)
     for found, exact in zip(fast.whitening(normal), (mean, matrix), strict=True):
         np.testing.assert_allclose(found, exact, rtol=1e-10)
-    centroids = ((normal - mean) @ matrix)[:7]
+    whitened = (normal - mean) @ matrix
+    centroids = whitened[:140].reshape(7, 20, -1).mean(axis=1)
     np.testing.assert_allclose(
         fast.pooled_activations(images, centroids, mean, matrix, size),
         reference.pooled_activations(images, centroids, mean, matrix, size),

@@ -44,17 +44,17 @@ FIGURES = {
     "centroid_images": (lambda: figures.centroid_images(IMAGES[:3] / 90.0, [30, 30, 30]), 1),
     "embedding": (lambda: figures.embedding(POINTS, LABELS, IMAGES, rng=rng(), n_images=40), 1),
     "silhouette_plot": (lambda: figures.silhouette_plot(np.linspace(-0.2, 0.8, 90), LABELS), 1),
+    "how_many": (
+        lambda: figures.how_many(
+            [2, 3, 4], [0.2, 0.5, 0.4], [90, 120.5, 80], [1.2, None, 0.9], [0.3, 1, 0.6], 3
+        ),
+        4,
+    ),
     "scan": (
         lambda: figures.scan(
             [1, 2, 3], [9.0, 4.0, 3.0], [None, 0.3, 0.2], [None, 0.1, 0.4], chosen=2
         ),
         3,
-    ),
-    "suggestion": (
-        lambda: figures.suggestion(
-            [2, 3, 4], [0.1, 0.3, 0.2], [9.0, 8.0, 7.0], [2.0, 1.0, 3.0], [1.0, None, 0.5], 3
-        ),
-        4,
     ),
     "k_distances": (lambda: figures.k_distances([3.0, 1.0, 2.0], 1.5, min_samples=4), 1),
     "inertia_history": (
@@ -246,10 +246,11 @@ REFUSED = {
     ),
     "expected 2 numbers as Silhouette": lambda: figures.scan([1, 2], [2.0, 1.0], [0.1]),
     "expected numbers as n_clusters, got 'many'": lambda: figures.scan("many", [1.0]),
-    "expected chosen among n_clusters, got 7": lambda: figures.scan([1, 2], [2.0, 1.0], chosen=7),
-    "expected 2 numbers as Stability": lambda: figures.suggestion(
-        [2, 3], [0.1, 0.2], [1.0, 2.0], [1.0, 2.0], [1.0]
+    "expected suggested among n_clusters, got 7": lambda: figures.how_many(
+        [2, 3], *([[0.1, 0.2]] * 4), suggested=7
     ),
+    "expected 2 numbers as Stability": lambda: figures.how_many([2, 3], *([[0.1]] * 4)),
+    "expected chosen among n_clusters, got 7": lambda: figures.scan([1, 2], [2.0, 1.0], chosen=7),
     "expected at least one history, got none": lambda: figures.inertia_history({}),
     "expected at least one number as the inertia of 'a'": lambda: figures.inertia_history(
         {"a": []}
