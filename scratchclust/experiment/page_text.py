@@ -208,7 +208,7 @@ def tables(record: Record) -> list[html.Facts]:
 # --- numbers
 
 
-def _number(value: float | None) -> str:
+def _number(value: float | int | None) -> str:
     if value is None or not np.isfinite(value):
         return "–"
     if abs(value) >= 100:
@@ -216,7 +216,7 @@ def _number(value: float | None) -> str:
     return f"{value:.3f}".replace("-", "−")
 
 
-def _duration(seconds: float | None) -> str:
+def _duration(seconds: float | int | None) -> str:
     if seconds is None:
         return "an unknown time"
     if seconds < 120:
