@@ -173,7 +173,7 @@ def test_a_suggested_number_is_taken_and_told(
 @pytest.mark.filterwarnings("ignore")
 def test_a_folder_of_every_odd_file_is_clustered(tmp_path: Path) -> None:
     fates = make_odd_folder(tmp_path / "odd")
-    found = cluster_folder(tmp_path / "odd", tmp_path / "run", clusters=None, features="pixels")
+    found = cluster_folder(tmp_path / "odd", tmp_path / "run")
     images = {line["image"] for line in table(found.folder)}
     read = {name for name, fate in fates.items() if fate.what == READ}
     assert len(images) == len(read)
