@@ -22,7 +22,7 @@ SECONDS = {  # for an image
 }
 PAIRS = 4e10  # products and sums of pairs of images in a second
 PASSES = 3  # over all pairs: neighbours, scores, near-duplicates
-TRIED = 8  # as long as one clustering takes a suggestion of the number of clusters
+SUGGESTING = 90.0  # seconds: a suggestion of the number of clusters compiles for each number
 ALWAYS = 25.0  # seconds: start, compilation, figures and page
 PROGRAM = 1 << 30  # bytes of the program itself
 MAPPED = 1 << 30  # bytes of pixels above which they lie on the disk
@@ -63,7 +63,7 @@ def _seconds(plan: Plan, look: Any, n: int, d: int) -> float:
     reduced = variant.reduce.parameters.get("n_components", 2) if variant.reduce else d
     pairs = PASSES * n * n * reduced / PAIRS
     suggests = plan.cluster is not None and plan.cluster.suggests
-    return reading + features + pairs * (TRIED if suggests else 1)
+    return reading + features + pairs + (SUGGESTING if suggests else 0.0)
 
 
 def _n_numbers(step: Step, look: Any, n: int, size: tuple[int, int]) -> int:
