@@ -3,12 +3,14 @@
     vectors      what features and reduction make of the images
     suggestion   scores over numbers of clusters, where a person gave no number
     <variant>    the clustering of these vectors, with its scores
+    map          t-SNE of them, for the eye alone: no cluster comes from it
 
 Every stage is named by all that decides it, so that a folder which changed while a run was dead
 changes the stages that are kept.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +23,9 @@ from scratchclust.recipes.plan import Plan, Tell, describe
 from scratchclust.recipes.recipe import Variant
 from scratchclust.recipes.words import with_n_clusters
 from scratchclust.runs.findings import Suggestion
+
+FEWEST_ON_A_MAP = 31  # images: one more than t-SNE's perplexity
+MOST_ON_A_MAP = 20_000  # images: of more, the first two principal components are the map
 
 
 class Planned(NamedTuple):
@@ -76,6 +81,11 @@ def clustered(work: Work) -> Clustered:
 
     key = fingerprint(work.plan, work.images, describe(variant))
     stage = kept_or_made(work, runs.slug(variant.name), key, make)
+    if (
+        vectors.arrays["X"].shape[1] > 2
+        and FEWEST_ON_A_MAP <= len(vectors.arrays["X"]) <= MOST_ON_A_MAP
+    ):
+        stage = _on_a_map(stage, _map(work, variant, vectors))
     return Clustered(variant, stage, suggestion)
 
 
@@ -94,6 +104,26 @@ def _vectors(work: Work, variant: Variant) -> runs.Stage:
         )
 
     return kept_or_made(work, "vectors", key, make)
+
+
+def _map(work: Work, variant: Variant, vectors: runs.Stage) -> runs.Stage:
+    from scratchclust.experiment.fit import map_of
+
+    key = fingerprint(work.plan, work.images, {"map": 1, **_before_clustering(variant)})
+
+    def make() -> runs.Stage:
+        seed = work.plan.settings.seed
+        folder = work.folder.path / "checkpoints" / f"map-{key[:12]}"
+        points = map_of(vectors.arrays["X"], seed=seed, tell=work.tell, checkpoints=folder)
+        return runs.Stage({}, {"x": points[:, 0], "y": points[:, 1]})
+
+    return kept_or_made(work, "map", key, make)
+
+
+def _on_a_map(stage: runs.Stage, places: runs.Stage) -> runs.Stage:
+    """The clustering with its images on the map, which has no axes for new ones."""
+    kept = {name: array for name, array in stage.arrays.items() if name != "plane"}
+    return replace(stage, arrays={**kept, **places.arrays})
 
 
 def _suggestion(work: Work, variant: Variant, vectors: runs.Stage) -> runs.Stage:

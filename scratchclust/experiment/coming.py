@@ -20,11 +20,13 @@ SECONDS = {  # for an image
     "AutoencoderFeatures": 1.5e-2,  # its training with it
     "PretrainedFeatures": 1.2e-2,  # of 128 x 128 pixels
 }
+MAPPING = 1.5e-3  # seconds for an image on a map of t-SNE
 PAIRS = 4e10  # products and sums of pairs of images in a second
 PASSES = 3  # over all pairs: neighbours, scores, near-duplicates
 SUGGESTING = 90.0  # seconds: a suggestion of the number of clusters compiles for each number
 ALWAYS = 25.0  # seconds: start, compilation, figures and page
 PROGRAM = 1 << 30  # bytes of the program itself
+MOST_ON_A_MAP = 20_000  # images, as in `cluster`
 MAPPED = 1 << 30  # bytes of pixels above which they lie on the disk
 PER_IMAGE_ON_DISK = 3_000  # bytes of a thumbnail and a line of the table
 TYPICAL = 1_000  # numbers of an image, where the features do not say how many they make
@@ -63,7 +65,8 @@ def _seconds(plan: Plan, look: Any, n: int, d: int) -> float:
     reduced = variant.reduce.parameters.get("n_components", 2) if variant.reduce else d
     pairs = PASSES * n * n * reduced / PAIRS
     suggests = plan.cluster is not None and plan.cluster.suggests
-    return reading + features + pairs + (SUGGESTING if suggests else 0.0)
+    mapped = n * MAPPING if n <= MOST_ON_A_MAP else 0.0
+    return reading + features + pairs + mapped + (SUGGESTING if suggests else 0.0)
 
 
 def _n_numbers(step: Step, look: Any, n: int, size: tuple[int, int]) -> int:

@@ -183,6 +183,16 @@ def plane(X: Float[np.ndarray, "n d"], *, seed: int = 0) -> dict[str, Float[np.n
     }
 
 
+def map_of(
+    X: Float[np.ndarray, "n d"], *, seed: int, tell: Tell, checkpoints: Path
+) -> Float[np.ndarray, "n 2"]:
+    """Place X on a map by t-SNE, which goes on from its checkpoints; d > 2, n > 30."""
+    tell("map")
+    tsne = build(Step("TSNE"), seed)
+    with _keeping_checkpoints(tsne, checkpoints), looked_on(tsne, ProgressTeller(tell)):
+        return np.asarray(tsne.fit_transform(X))
+
+
 class _Learning(NamedTuple):
     """What the features learn from, and what is kept and looked at meanwhile."""
 

@@ -140,4 +140,4 @@ def _sentence(of_features: str, of_method: str) -> str | None:
     parts = [f"features {of_features}" if of_features else ""]
     parts.append(f"method {of_method}" if of_method else "")
     told = "; ".join(part for part in parts if part)
-    return f"picked by the look of the images, not by labels: {told}" if told else None
+    return f"Picked by the look of the images, not by labels: {told}" if told else None

@@ -80,7 +80,7 @@ def test_a_folder_is_clustered_sorted_and_told(
     printed, said = in_process(pictures, *words)
     assert said[0].startswith("60 images of 12x12, grey: gradients + spectral; about ")
     assert "of memory" in said[0]
-    assert "picked by the look of the images" in said[1]
+    assert "Picked by the look of the images" in said[1]
     assert "3 clusters, of 20, 20, 20 images" in printed
     assert any(line.endswith("0 files left out") for line in printed)
     assert "60 links in 3 folders of sorted" in printed

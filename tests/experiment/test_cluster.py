@@ -93,6 +93,16 @@ def test_a_run_is_read_again_and_assigns_its_own_pictures(outcome: Outcome) -> N
     np.testing.assert_array_equal(loaded.predict(images), loaded.assignments["cluster"])
 
 
+def test_new_pictures_have_a_place_amid_their_nearest(outcome: Outcome) -> None:
+    loaded = runs.load(outcome.folder)
+    found = loaded.assign(plan_and_load(outcome)[:5])
+    places = np.column_stack([loaded.assignments["x"], loaded.assignments["y"]])
+    for i in range(5):
+        gaps = np.linalg.norm(places - [found.x[i], found.y[i]], axis=1)
+        own = loaded.assignments["cluster"] == loaded.assignments["cluster"][i]
+        assert own[np.argmin(gaps)]
+
+
 def plan_and_load(outcome: Outcome) -> np.ndarray:
     from scratchclust import data
 
@@ -241,7 +251,8 @@ def die_in(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("vectors", []),
         ("gradients-spectral", ["vectors"]),
-        ("checks", ["vectors", "gradients-spectral"]),
+        ("map", ["vectors", "gradients-spectral"]),
+        ("checks", ["vectors", "gradients-spectral", "map"]),
     ],
 )
 def test_resume_keeps_the_stages_before_a_death(
@@ -260,7 +271,7 @@ def test_resume_keeps_the_stages_before_a_death(
     assert [path.name for path in tmp_path.iterdir()] == ["run.partial"]
     found = cluster_folder(pictures, tmp_path / "run", labels=labels, resume=True)
     log = (found.folder / "log.txt").read_text(encoding="utf-8")
-    for name in ("vectors", "gradients-spectral", "checks"):
+    for name in ("vectors", "gradients-spectral", "map", "checks"):
         assert (f"stage {name} is kept" in log) == (name in kept)
     assert table(found.folder) == table(outcome.folder)
     assert not list(found.folder.glob("*.npy"))
