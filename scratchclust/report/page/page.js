@@ -663,8 +663,9 @@
 
   // --- the legend
 
+  const MOST_GROUPS = 500; // in the legend: more would be slow to show, and nobody's to read
   function fillLegend() {
-    const rows = groups().map((group, number) => {
+    const rows = groups().slice(0, MOST_GROUPS).map((group, number) => {
       const button = document.createElement("button");
       button.type = "button";
       button.className = "group";
@@ -683,6 +684,9 @@
       return button;
     });
     $("legend").replaceChildren(...rows);
+    const more = groups().length - rows.length;
+    $("more-groups").hidden = more <= 0;
+    $("more-groups").textContent = `and ${more.toLocaleString("en")} more, on the map only`;
     markLegend();
   }
 
