@@ -159,6 +159,7 @@ def test_the_clusters_of_a_tree_lie_within_each_other() -> None:
             assert len(np.unique(np.stack([coarse, fine]), axis=1).T) == fine.max() + 1
 
 
+@pytest.mark.full
 def test_one_graph_serves_for_all_numbers() -> None:
     X = blobs(4)
     ks = [4, 6]
