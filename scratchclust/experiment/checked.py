@@ -32,7 +32,8 @@ def check(dataset: Any, *, tell: Tell) -> Stage:
     groups = near_duplicates(
         dataset.images, quality=checked, tell=lambda line: tell(f"checks: {line}")
     )
-    arrays = {name: np.asarray(getattr(checked, name)) for name in (*COLUMNS, *FLAGS)}
+    found = checked._asdict()
+    arrays = {name: np.asarray(found[name]) for name in (*COLUMNS, *FLAGS)}
     arrays["duplicate_of"] = duplicate_of(groups, len(dataset.images))
     return Stage({"duplicates": [_record(group).to_json() for group in groups]}, arrays)
 

