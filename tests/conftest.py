@@ -11,6 +11,8 @@ from pathlib import Path
 # circles: on a machine whose cores are busy with other workers an eigh of 648 x 648 took 4 s with
 # two of them, and 0.02 s with one.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Those of OpenMP (scikit-learn's, torch's) wait by counting, which takes a core from the others.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # What one test compiled, no other need compile again: neither in this process, nor in its other
 # workers, nor in the programs that tests start. Some of these are killed, and may leave half a
@@ -38,6 +40,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--all", action="store_true", help="also the tests marked `full`: they take long"
     )
+    parser.addoption(
+        "--compile-quickly",
+        action="store_true",
+        help="as the quick tier does: without most of XLA's optimisations",
+    )
+
+
+# Most of the tests' time is that of XLA's compiler: thousands of programs, each called once or
+# twice on few data. So the quick tier has them compiled with less optimisation, in one piece, and
+# without the emitters of fusions that go through MLIR: in a third of the time. `--all` and `-m`
+# compile as users' programs are compiled.
+COMPILE_QUICKLY = (
+    "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false "
+    "--xla_cpu_parallel_codegen_split_count=1"
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Chooses how programs are compiled, here, in the workers and in what tests start: XLA reads
+    it at its first program.
+    """
+    is_quick = not (config.getoption("--all") or config.getoption("-m"))
+    if is_quick or config.getoption("--compile-quickly"):
+        os.environ.setdefault("XLA_FLAGS", COMPILE_QUICKLY)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

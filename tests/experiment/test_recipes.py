@@ -21,6 +21,7 @@ from scratchclust.recipes.recipe import Spec
 from scratchclust.runs.records import RESULT_KEYS
 
 FEW = Settings(limit=150, epochs=2)
+SMALLEST = Settings(limit=60, data="digits")  # of `pixels`, which is one variant
 VARIANTS = ["pixels + k-means", "PCA + k-means", "conv AE + k-means", "pixels + graph"]
 PER_VARIANT = [
     "centroids",
@@ -239,7 +240,7 @@ def test_unreadable_pictures_are_told_and_logged(
     monkeypatch.setattr(
         data, "load", lambda *args, **kwargs: whole(*args, **kwargs)._replace(skipped=skipped)
     )
-    done = run("digits", FEW, output=tmp_path / "run")  # no warning beside that of `data.load`
+    done = run("pixels", SMALLEST, output=tmp_path / "run")  # no warning beside `data.load`'s
     assert (done.folder / "log.txt").read_text(encoding="utf-8").count(
         "skipped b/notes.txt: no picture"
     ) == 1
@@ -332,11 +333,12 @@ def test_refused_settings(recipe: str, settings: Settings, message: str, tmp_pat
 
 
 def test_an_existing_folder_is_refused_before_anything_is_loaded(
-    outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    done = run("pixels", SMALLEST, output=tmp_path / "run")
     monkeypatch.setattr(data, "load", lambda *_, **__: pytest.fail("nothing is to be loaded"))
     with pytest.raises(InputError, match=r"is there already: give another output=, or"):
-        run("digits", FEW, output=outcome.folder)
+        run("digits", FEW, output=done.folder)
 
 
 def test_missing_data_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
