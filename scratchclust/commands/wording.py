@@ -37,6 +37,7 @@ CURES = {  # of the library's calls, which have no place on a command line
     "load without strict": "leave --strict out",
     "ask for fewer clusters": _MORE_IMAGES,
     "choose fewer clusters": _MORE_IMAGES,
+    "give eps, any number above 0 will do": "give --method dbscan:EPS, any EPS above 0 will do",
     "call fit(images, labels)": "give images in folders of their classes",
 }
 _VALUE = r"'[^'/]*'|[\w+-]+(?:[:,][\w+-]+)*"

@@ -24,7 +24,7 @@ from scratchclust.data.dataset import (
     one_line,
 )
 from scratchclust.data.idx import MAX_DEFLATE_RATIO
-from scratchclust.data.pixels import as_pixels
+from scratchclust.data.pixels import as_images, as_pixels
 from scratchclust.errors import InputError
 
 # The names of arrays in a .npz, in any case; with a split's name before or behind, as x_train or
@@ -55,9 +55,8 @@ def read_npy(path: Path, request: Request) -> Reading:
     with path.open("rb") as stream:
         _check_header(stream, path.stat().st_size, str(path))
     array = np.load(path, mmap_mode="r", allow_pickle=False)
-    return Reading(
-        as_pixels(array[: request.limit] if array.ndim else array, str(path)), None, None, path.stem
-    )
+    images = as_images(array, str(path))  # of all: three of many images look like one in colour
+    return Reading(as_pixels(images[: request.limit], str(path)), None, None, path.stem)
 
 
 def read_npy_gz(path: Path, request: Request) -> Reading:

@@ -31,7 +31,7 @@ def as_pixels(
         InputError: another shape, or one that may as well be a single colour picture; another type;
             numbers out of range.
     """
-    array = _as_images(array, source, is_many=array.ndim > 0 and n_labels == len(array))
+    array = as_images(array, source, is_many=array.ndim > 0 and n_labels == len(array))
     if array.dtype == np.uint8:
         return array
     if array.dtype == bool:
@@ -56,8 +56,13 @@ def as_pixels(
     return pixels
 
 
-def _as_images(array: np.ndarray, source: str, *, is_many: bool) -> np.ndarray:
-    """The array as [n, h, w, 1 or 3], or a refusal with the cure."""
+def as_images(array: np.ndarray, source: str, *, is_many: bool = False) -> np.ndarray:
+    """Give the array a shape [n, h, w, 1 or 3]; its numbers are not looked at.
+
+    Raises:
+        InputError: another shape, or one that may mean two things and is not known to be of many
+            images; with the cure.
+    """
     expected = f"{source}: expected images [n, h, w] or [n, h, w, 1 or 3], got shape {array.shape}"
     if array.ndim == 2:
         raise InputError(

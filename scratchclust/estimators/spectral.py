@@ -30,7 +30,8 @@ class SpectralClustering(ClusterMixin, Estimator):
 
     The first eigenvectors of the symmetric normalised Laplacian are the coordinates
     (`scratchclust.reference.spectral_embedding` explains how); each point is scaled to length 1
-    there, and k-means finds the clusters (Ng, Jordan and Weiss, 2002). What belongs together need
+    there, equal ones get their mean, as no graph of neighbours knows many of them for equal, and
+    k-means finds the clusters (Ng, Jordan and Weiss, 2002). What belongs together need
     not lie around a centre: a chain of neighbours is enough. scikit-learn divides each point by the
     root of its degree instead of its length, which gives the same clusters where they are clear;
     its default of `affinity` is "rbf".
@@ -131,6 +132,8 @@ class SpectralClustering(ClusterMixin, Estimator):
         )
         dtype = np.float64 if X.dtype == np.float64 else np.float32
         directions = _directions(np.asarray(graph.embedding)).astype(dtype)
+        if given.affinity != "precomputed":
+            directions = _equal_for_equals(np.asarray(X), directions)
         if given.verbose:
             print(f"Computing label assignment using {given.assign_labels}")
         found = kmeans(
@@ -161,9 +164,7 @@ class SpectralClustering(ClusterMixin, Estimator):
 
         The nearest fitted points vote, each with weight 1 / distance.
 
-        A fitted point is its own nearest neighbour and keeps its cluster; equal ones that the fit
-        put into several clusters, as it may where they are more than clusters need, get the one
-        that most of them have.
+        A fitted point is its own nearest neighbour and keeps its cluster.
 
         Raises:
             InputError: the fit saw affinities and no points.
@@ -204,3 +205,15 @@ def _directions(embedding: np.ndarray) -> np.ndarray:
     """Every row scaled to length 1; one of zeros, in a part without coordinates, stays."""
     lengths = np.linalg.norm(embedding, axis=1, keepdims=True)
     return embedding / np.where(lengths > 0, lengths, 1)
+
+
+def _equal_for_equals(X: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """The directions [n q], with the mean of those of equal points in the place of each."""
+    first: dict[bytes, int] = {}
+    group = [first.setdefault((x + 0.0).tobytes(), len(first)) for x in X]  # -0 becomes 0
+    if len(first) == len(X):
+        return directions
+    sums = np.zeros((len(first), directions.shape[1]))
+    np.add.at(sums, group, directions)
+    means = sums / np.bincount(group)[:, None]
+    return means[group].astype(directions.dtype)

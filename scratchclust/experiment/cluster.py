@@ -9,11 +9,13 @@ Every stage is named by all that decides it, so that a folder which changed whil
 changes the stages that are kept.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float, UInt8
 
 from scratchclust import runs
 from scratchclust.experiment.staged import Work, fingerprint, kept_or_made
@@ -21,7 +23,7 @@ from scratchclust.recipes.choice import Seen
 from scratchclust.recipes.cluster import Asked, check_asked, check_sortable, plan_of
 from scratchclust.recipes.plan import Plan, Tell, describe
 from scratchclust.recipes.recipe import Variant
-from scratchclust.recipes.words import with_n_clusters
+from scratchclust.recipes.words import method_of, with_n_clusters
 from scratchclust.runs.findings import Suggestion
 
 FEWEST_ON_A_MAP = 31  # images: one more than t-SNE's perplexity
@@ -58,6 +60,8 @@ def plan_cluster(asked: Asked, *, tell: Tell | None = None) -> Planned:
 
     (tell or (lambda line: None))(f"looking at {asked.data}")
     look = data.look(asked.data)
+    if look.readable_share == 0:  # of all files or of a sample: refused, unless there is another
+        data.load(asked.data, limit=1, size=1)
     height, width = look.median_size
     seen = Seen(look.n, height, width, look.is_grey, look.kind == "pictures")
     check_sortable(asked, seen)
@@ -70,10 +74,15 @@ def clustered(work: Work) -> Clustered:
 
     (variant,) = work.plan.variants
     vectors = _vectors(work, variant)
+    images, X = work.images.clustered.images, vectors.arrays["X"]
     suggestion = None
-    if work.plan.cluster is not None and work.plan.cluster.suggests:
+    suggests = work.plan.cluster is not None and work.plan.cluster.suggests
+    if suggests and n_distinct(images, X, 2) > 1:
         suggestion = _suggestion(work, variant, vectors)
         variant = with_n_clusters(variant, Suggestion.from_json(suggestion.scores).suggested)
+    elif suggests:
+        variant = with_n_clusters(variant, 2)
+    variant = _of_distinct(variant, images, X)
 
     def make() -> runs.Stage:
         seed = work.plan.settings.seed
@@ -87,6 +96,41 @@ def clustered(work: Work) -> Clustered:
     ):
         stage = _on_a_map(stage, _map(work, variant, vectors))
     return Clustered(variant, stage, suggestion)
+
+
+def n_distinct(images: UInt8[np.ndarray, "n h w c"], X: Float[np.ndarray, "n d"], most: int) -> int:
+    """Count the distinct vectors of distinct images, up to so many.
+
+    Equal images may get vectors that differ in rounding, and unlike ones may get equal vectors.
+    """
+    pixels: set[bytes] = set()
+    found: set[bytes] = set()
+    for image, x in zip(images, X, strict=True):
+        bytes_of_image = image.tobytes()
+        if bytes_of_image in pixels:
+            continue
+        pixels.add(bytes_of_image)
+        found.add((x + 0.0).tobytes())  # -0 becomes 0
+        if len(found) == most:
+            break
+    return len(found)
+
+
+def _of_distinct(variant: Variant, images: np.ndarray, X: np.ndarray) -> Variant:
+    """The variant with no more clusters than distinct images, which is told in a warning."""
+    counts = method_of(variant.cluster).counts
+    if counts is None:
+        return variant
+    asked = variant.cluster.parameters[counts]
+    n = n_distinct(images, X, asked)
+    if n == asked:
+        return variant
+    warnings.warn(
+        f"found {n} distinct image{'' if n == 1 else 's'}, fewer than {asked} clusters: "
+        f"{'it is one cluster' if n == 1 else f'they are {n} clusters'}",
+        stacklevel=2,
+    )
+    return with_n_clusters(variant, n)
 
 
 def _vectors(work: Work, variant: Variant) -> runs.Stage:

@@ -70,7 +70,8 @@ def suggest(
     Args:
         X: the vectors that are to be clustered.
         step: the clustering, of any number of clusters.
-        ks: the numbers that are tried; None: 2 to 20, or as many as n allows.
+        ks: the numbers that are tried; None: 2 to 20, or as many as n and the points that
+            are distinct allow.
         seed: of the samples, the cloud and the clusterings: the same gives the same suggestion.
         tell: is told each resample.
 
@@ -95,6 +96,9 @@ def suggest(
     told = tell or (lambda line: None)
     sample = np.sort(rng.choice(len(X), n_sampled, replace=False))
     points = np.ascontiguousarray(np.asarray(X)[sample])
+    if ks is None:
+        n_distinct = len({point.tobytes() for point in points})
+        tried = [k for k in tried if k <= max(SMALLEST, n_distinct)]
     told(f"how many clusters: scores of {tried[0]} to {tried[-1]}")
     with warnings.catch_warnings():  # of a graph in parts, or too few steps: not of the final fit
         warnings.simplefilter("ignore", UserWarning)
@@ -176,7 +180,7 @@ def _numbers_to_try(ks: Sequence[int] | None, n: int, n_resampled: int) -> list[
             least = next(m for m in range(n + 1, 100) if round(SHARE * m) >= 2 * POINTS_A_CLUSTER)
             raise InputError(
                 f"expected at least {least} images to suggest a number of clusters, got {n}: "
-                "say the number with n_clusters="
+                "say clusters="
             )
         return list(range(SMALLEST, largest + 1))
     tried = sorted(set(ks))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scratchclust.errors import InputError
+from scratchclust.recipes.cluster import check_number
 from scratchclust.recipes.lengths import Known
 from scratchclust.recipes.plan import Plan, Tell
 from scratchclust.recipes.recipe import Applied
@@ -40,6 +41,8 @@ def load(plan: Plan, *, tell: Tell, memory_map: Path | None = None) -> Images:
     """
     source = plan.source
     clustered = _read(plan, source.split, tell, memory_map)
+    if plan.cluster is not None:
+        check_number(source.name, len(clustered.images), suggests=plan.cluster.suggests)
     if plan.cluster is not None and plan.cluster.labels is not None:
         clustered = _labelled_by(plan.cluster.labels, clustered)
     known = Known(len(clustered.images), clustered.images.shape[1:], is_read=True)

@@ -95,7 +95,9 @@ def plan_of(asked: Asked, seen: Seen) -> Plan:
     Raises:
         InputError: these images cannot be clustered so.
     """
-    _check_number(asked, seen)
+    n = min(seen.n, asked.limit or seen.n)
+    finds = asked.method.partition(":")[0] in ("dbscan",)
+    check_number(asked.data, n, suggests=asked.clusters is None and not finds)
     chosen = choose(
         seen, features=asked.features, reduce=asked.reduce, method=asked.method, size=asked.size
     )
@@ -225,16 +227,24 @@ def check_sortable(asked: Asked, seen: Seen) -> None:
         )
 
 
-def _check_number(asked: Asked, seen: Seen) -> None:
-    n = min(seen.n, asked.limit or seen.n)
+def check_number(images: str, n: int, *, suggests: bool) -> None:
+    """Refuse so few images: by the first look, and again when those that can be read are known.
+
+    Args:
+        images: what was asked for.
+        n: how many they are.
+        suggests: whether a number of clusters is to be suggested.
+
+    Raises:
+        InputError: they are too few.
+    """
     if n < FEWEST:
         found = "no image" if n == 0 else f"{n} image{'' if n == 1 else 's'}"
         raise InputError(
-            f"{asked.data} has {found} to cluster, and clusters can be told apart from {FEWEST} "
+            f"{images} has {found} to cluster, and clusters can be told apart from {FEWEST} "
             "on: give more"
         )
-    finds = asked.method.partition(":")[0] in ("dbscan",)
-    if asked.clusters is None and n < FEWEST_SUGGESTED and not finds:
+    if suggests and n < FEWEST_SUGGESTED:
         raise InputError(
-            f"{asked.data} has {n} images, too few to suggest a number of clusters: say clusters="
+            f"{images} has {n} images, too few to suggest a number of clusters: say clusters="
         )

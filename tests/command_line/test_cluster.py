@@ -152,6 +152,13 @@ def test_wrong_use_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
+def test_equal_images_have_no_distances_to_choose_from(in_process: Any, tmp_path: Path) -> None:
+    np.save(tmp_path / "black.npy", np.zeros((40, 8, 8), np.uint8))
+    with pytest.raises(InputError) as refusal:
+        in_process("black.npy", "--features", "pixels", "--method", "dbscan")
+    assert "give --method dbscan:EPS, any EPS above 0" in in_options(str(refusal.value))
+
+
 def test_pictures_are_not_sorted_into_themselves(in_process: Any, tmp_path: Path) -> None:
     make_folder(tmp_path / "few", 6)
     with pytest.raises(InputError, match="lies in few"):

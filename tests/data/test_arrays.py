@@ -253,6 +253,15 @@ def test_a_member_that_claims_terabytes_is_not_allocated(tmp_path):
         data.load(tmp_path / "bomb.npz")
 
 
+@pytest.mark.parametrize("limit", [1, 3])
+def test_a_limit_does_not_change_what_a_shape_means(tmp_path, limit):
+    path = save(tmp_path / "grey.npy", np.zeros((60, 28, 28), np.uint8))
+    assert data.load(path, limit=limit).images.shape == (limit, 28, 28, 1)
+    path = save(tmp_path / "either.npy", np.zeros((60, 28, 3), np.uint8))
+    with pytest.raises(InputError, match="which may be one picture of 60x28"):
+        data.load(path, limit=limit)
+
+
 def test_a_large_npy_is_not_read_whole_for_a_few(tmp_path):
     images = np.lib.format.open_memmap(tmp_path / "big.npy", "w+", np.uint8, (1000, 200, 200))
     images[:] = 1

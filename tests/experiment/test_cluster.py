@@ -231,6 +231,46 @@ def test_more_clusters_than_pictures_that_can_be_read(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["few", "few.csv"]
 
 
+@pytest.mark.filterwarnings("ignore:.*8 of 12 files")
+def test_too_few_that_can_be_read_are_refused_and_leave_nothing(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "few", 12)
+    for path in sorted(folder.rglob("*.png"))[:8]:
+        path.write_bytes(path.read_bytes()[:60])  # broken behind the header
+    with pytest.raises(InputError, match=r"has 4 images, too few to suggest .* say clusters="):
+        cluster_folder(folder, tmp_path / "run", clusters=None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["few", "few.csv"]
+
+
+@pytest.mark.parametrize("ending", ["txt", "jpg"])
+def test_a_folder_without_pictures_is_refused_by_the_first_look(
+    ending: str, tmp_path: Path
+) -> None:
+    for i in range(20):
+        (tmp_path / f"{i}.{ending}").write_text("no picture")
+    with pytest.raises(InputError, match="none of its 20 files is a readable picture"):
+        plan_cluster(Asked(str(tmp_path)))
+
+
+@pytest.mark.parametrize(("clusters", "n_kinds"), [(5, 2), (5, 1), (None, 1)])
+@pytest.mark.parametrize("method", ["kmeans", "spectral"])
+@pytest.mark.filterwarnings("ignore:the graph of")
+@pytest.mark.full
+def test_no_more_clusters_than_distinct_images(
+    method: str, n_kinds: int, clusters: int | None, tmp_path: Path
+) -> None:
+    kinds = np.random.default_rng(0).integers(0, 256, (n_kinds, 12, 12), np.uint8)
+    images = kinds[np.arange(60) % n_kinds]
+    np.save(tmp_path / "equal.npy", images)
+    words = {"clusters": clusters, "method": method, "features": "pixels"}
+    with pytest.warns(UserWarning, match=f"found {n_kinds} distinct image"):
+        found = cluster_folder(tmp_path / "equal.npy", tmp_path / "run", **words)
+    assert found.clusters is not None
+    assert len({*zip(np.arange(60) % n_kinds, found.clusters, strict=True)}) == n_kinds
+    assert found.metrics["results"][0]["n_clusters"] == n_kinds
+    loaded = runs.load(found.folder)
+    np.testing.assert_array_equal(loaded.predict(images[..., None]), found.clusters)
+
+
 # --- death, and going on
 
 

@@ -104,6 +104,10 @@ def test_few_images_are_tried_with_few_clusters() -> None:
     assert list(suggest(blobs(2, 30), TREE).n_clusters) == [2, 3, 4]
 
 
+def test_no_more_clusters_are_tried_than_points_are_distinct() -> None:
+    assert list(suggest(np.repeat(noise(3), 20, axis=0), TREE).n_clusters) == [2, 3]
+
+
 def test_equal_images_have_no_clear_number() -> None:
     found = suggest(np.zeros((40, 3), np.float32), TREE, ks=[2, 3])
     assert np.isfinite(stability_of(found)).all()

@@ -290,6 +290,15 @@ class TestSpectralClustering:
         permuted = SpectralClustering(3, random_state=4).fit(X[order])
         assert clustering_accuracy(first.labels_[order], permuted.labels_) > 0.98
 
+    @pytest.mark.filterwarnings("ignore:only")  # of five clusters two have points
+    def test_equal_points_have_one_label(self) -> None:
+        kinds = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], 50))
+        X = np.array([[0, 0], [1, 0], [0, 5]], np.float32)[kinds]
+        for k in (3, 5):
+            fitted = SpectralClustering(k, random_state=0).fit(X)
+            assert len({*zip(kinds, fitted.labels_, strict=True)}) == 3
+            np.testing.assert_array_equal(fitted.predict(X), fitted.labels_)
+
     def test_clouds_far_apart_are_told_apart_also_where_there_are_more_than_clusters(self) -> None:
         X = np.concatenate([cloud(20) + shift for shift in (0, 100, 1000, 1100)])
         with pytest.warns(UserWarning, match="fell into more than 2 parts"):
