@@ -130,7 +130,7 @@ class SpectralClustering(ClusterMixin, Estimator):
             gamma=given.gamma,
         )
         dtype = np.float64 if X.dtype == np.float64 else np.float32
-        directions = _directions(np.asarray(graph.embedding)).astype(dtype)
+        directions = directions_of(np.asarray(graph.embedding)).astype(dtype)
         if given.verbose:
             print(f"Computing label assignment using {given.assign_labels}")
         found = kmeans(
@@ -200,7 +200,7 @@ def _check_against(given: SimpleNamespace, n: int) -> None:
         )
 
 
-def _directions(embedding: np.ndarray) -> np.ndarray:
+def directions_of(embedding: np.ndarray) -> np.ndarray:
     """Every row scaled to length 1; one of zeros, in a part without coordinates, stays."""
     lengths = np.linalg.norm(embedding, axis=1, keepdims=True)
     return embedding / np.where(lengths > 0, lengths, 1)
