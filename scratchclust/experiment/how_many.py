@@ -174,19 +174,8 @@ def _numbers_to_try(ks: Sequence[int] | None, n: int, n_resampled: int) -> list[
 
 def _internal(X: np.ndarray, labelings: list[np.ndarray]) -> dict[str, list[float]]:
     """The scores of each labeling under their names in a `Suggestion`."""
-    silhouettes = [float(one["silhouette"]) for one in metrics.internal_scores(X, labelings)]
-    defined = [len(np.unique(labels)) > 1 for labels in labelings]
-    of_centroids = {
-        name: [
-            float(score(X, labels)) if is_defined else float("nan")
-            for labels, is_defined in zip(labelings, defined, strict=True)
-        ]
-        for name, score in (
-            ("calinski_harabasz", metrics.calinski_harabasz_score),
-            ("davies_bouldin", metrics.davies_bouldin_score),
-        )
-    }
-    return {"silhouette": silhouettes, **of_centroids}
+    scores = metrics.scores_of_few(X, labelings)
+    return {name: [of_one[name] for of_one in scores] for name in scores[0]}
 
 
 def _agreements(
