@@ -87,7 +87,7 @@ def kmeans_for_each(
 def _in_range(X: Real[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     """X centred, and scaled where squares would leave the range of float32."""
     checks.finite(X)
-    centred = scaled(X, centre_of(X), exponent_of(X))
+    centred = np.asarray(scaled(X, centre_of(X), exponent_of(X)))
     return (centred - centred.mean(axis=0)).astype(np.float32)
 
 

@@ -31,6 +31,7 @@ from scratchclust.errors import InputError
 from scratchclust.estimators.for_each_k import kmeans_labels, spectral_labels
 from scratchclust.experiment.build import build
 from scratchclust.experiment.telling import ask_clustering
+from scratchclust.metrics.few_points import scores_of_few
 from scratchclust.recipes.plan import Tell
 from scratchclust.recipes.recipe import Step
 from scratchclust.recipes.words import NAMES, method_of
@@ -174,7 +175,7 @@ def _numbers_to_try(ks: Sequence[int] | None, n: int, n_resampled: int) -> list[
 
 def _internal(X: np.ndarray, labelings: list[np.ndarray]) -> dict[str, list[float]]:
     """The scores of each labeling under their names in a `Suggestion`."""
-    scores = metrics.scores_of_few(X, labelings)
+    scores = scores_of_few(X, labelings)
     return {name: [of_one[name] for of_one in scores] for name in scores[0]}
 
 

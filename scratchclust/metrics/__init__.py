@@ -13,7 +13,7 @@
 | homogeneity_score, completeness_score, v_measure_score | known labels | 1 | O(n) |
 
 `internal_scores` gives silhouette and Dunn's index of several labelings from one pass over the
-distances; `scores_of_few` three scores of several labelings, where the points are few.
+distances.
 """
 
 from scratchclust.metrics.agreement import (
@@ -30,7 +30,6 @@ from scratchclust.metrics.agreement import (
 )
 from scratchclust.metrics.centroids import calinski_harabasz_score, davies_bouldin_score
 from scratchclust.metrics.dunn import dunn_index
-from scratchclust.metrics.few_points import scores_of_few
 from scratchclust.metrics.internal import internal_scores
 from scratchclust.metrics.silhouette import (
     silhouette_estimate,
@@ -53,7 +52,6 @@ __all__ = [
     "mean_cluster_purity",
     "normalized_mutual_info_score",
     "purity_score",
-    "scores_of_few",
     "silhouette_estimate",
     "silhouette_samples",
     "silhouette_score",
