@@ -131,7 +131,7 @@ class SpectralClustering(ClusterMixin, Estimator):
             gamma=given.gamma,
         )
         dtype = np.float64 if X.dtype == np.float64 else np.float32
-        directions = _directions(np.asarray(graph.embedding)).astype(dtype)
+        directions = directions_of(np.asarray(graph.embedding)).astype(dtype)
         if given.affinity != "precomputed":
             directions = _equal_for_equals(np.asarray(X), directions)
         if given.verbose:
@@ -201,7 +201,7 @@ def _check_against(given: SimpleNamespace, n: int) -> None:
         )
 
 
-def _directions(embedding: np.ndarray) -> np.ndarray:
+def directions_of(embedding: np.ndarray) -> np.ndarray:
     """Every row scaled to length 1; one of zeros, in a part without coordinates, stays."""
     lengths = np.linalg.norm(embedding, axis=1, keepdims=True)
     return embedding / np.where(lengths > 0, lengths, 1)

@@ -28,8 +28,10 @@ from jaxtyping import Float, Int, Real
 
 from scratchclust import metrics
 from scratchclust.errors import InputError
+from scratchclust.estimators.for_each_k import kmeans_labels, spectral_labels
 from scratchclust.experiment.build import build
 from scratchclust.experiment.telling import ask_clustering
+from scratchclust.metrics.few_points import scores_of_few
 from scratchclust.recipes.plan import Tell
 from scratchclust.recipes.recipe import Step
 from scratchclust.recipes.words import NAMES, method_of
@@ -122,11 +124,15 @@ def cluster_for_each(
 ) -> list[Int[np.ndarray, " n"]]:
     """Cluster X by the step for each number of clusters; the labels of each.
 
-    What does not depend on k is done once: the tree of an agglomerative clustering, and the graph's
-    eigenvectors, as those for many clusters begin with those for fewer.
+    What does not depend on k is done once: the tree of an agglomerative clustering, the graph's
+    eigenvectors, as those for many clusters begin with those for fewer, and what is compiled for
+    k-means. Other methods, such as Gaussian mixtures, are fitted, and compiled, for each k.
     """
     if step.estimator == "SpectralClustering":
-        return _graph_for_each(X, step, ks, seed)
+        return spectral_labels(X, ks, build(step, seed), random_state=seed)
+    if step.estimator == "KMeans" and set(step.parameters) <= {"n_clusters", "n_init"}:
+        n_init = step.parameters.get("n_init", "auto")
+        return kmeans_labels(X, ks, n_init=1 if n_init == "auto" else n_init, random_state=seed)
     if step.estimator == "AgglomerativeClustering":
         tree = build(_with(step, min(ks)), seed).fit(X)
         return [cut(np.asarray(tree.children_), len(X), k) for k in ks]
@@ -139,27 +145,6 @@ def cut(children: Int[np.ndarray, "merges 2"], n: int, k: int) -> Int[np.ndarray
     for merge in reversed(range(n - k)):  # a node that is merged later is named by then
         cluster_of[children[merge]] = cluster_of[n + merge]
     return np.unique(cluster_of[:n], return_inverse=True)[1].astype(np.int32)
-
-
-def _graph_for_each(
-    X: np.ndarray, step: Step, ks: Sequence[int], seed: int
-) -> list[Int[np.ndarray, " n"]]:
-    widest = build(_with(step, max(ks)), seed).fit(X)
-    embedding = np.asarray(widest.embedding_)
-    found = []
-    for k in ks:
-        # Fewer clusters than parts of the graph: more neighbours are needed, so another graph. And
-        # a step that names its eigenvectors has the same for each k.
-        if k < widest.n_connected_components_ or "n_components" in step.parameters:
-            found.append(_labels(build(_with(step, k), seed).fit(X)))
-            continue
-        axes = embedding[:, :k]
-        lengths = np.linalg.norm(axes, axis=1, keepdims=True)
-        directions = (axes / np.where(lengths > 0, lengths, 1)).astype(np.float32)
-        starts = step.parameters.get("n_init", 10)
-        kmeans = build(Step("KMeans", {"n_clusters": k, "n_init": starts}), seed)
-        found.append(_labels(kmeans.fit(directions)))
-    return found
 
 
 def _with(step: Step, k: int) -> Step:
@@ -194,19 +179,8 @@ def _numbers_to_try(ks: Sequence[int] | None, n: int, n_resampled: int) -> list[
 
 def _internal(X: np.ndarray, labelings: list[np.ndarray]) -> dict[str, list[float]]:
     """The scores of each labeling under their names in a `Suggestion`."""
-    silhouettes = [float(one["silhouette"]) for one in metrics.internal_scores(X, labelings)]
-    defined = [len(np.unique(labels)) > 1 for labels in labelings]
-    of_centroids = {
-        name: [
-            float(score(X, labels)) if is_defined else float("nan")
-            for labels, is_defined in zip(labelings, defined, strict=True)
-        ]
-        for name, score in (
-            ("calinski_harabasz", metrics.calinski_harabasz_score),
-            ("davies_bouldin", metrics.davies_bouldin_score),
-        )
-    }
-    return {"silhouette": silhouettes, **of_centroids}
+    scores = scores_of_few(X, labelings)
+    return {name: [of_one[name] for of_one in scores] for name in scores[0]}
 
 
 def _agreements(

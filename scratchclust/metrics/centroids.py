@@ -67,10 +67,15 @@ def calinski_harabasz_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     X = points_in_range(X)
     labeling = encode_clusters(X, labels)
     centred = centre_on_clusters(details_in_range(X, labeling, LEAST_UNSQUARED), labeling)
-    own = distances_to_own(centred, len(X))
+    return calinski_harabasz_of(distances_to_own(centred, len(X)), centred.centroids, labeling)
+
+
+def calinski_harabasz_of(
+    own: Float[np.ndarray, " n"], centroids: Float[np.ndarray, "k d"], labeling: Labeling
+) -> float:
+    """The score, from the distance of each point to the centroid of its cluster."""
     within = float((own[labeling.codes >= 0] ** 2).sum())
-    centroids = centred.centroids
-    sizes = centred.sizes
+    sizes = cluster_sizes(labeling)
     centre = sizes @ centroids / sizes.sum()
     between = float(sizes @ ((centroids - centre) ** 2).sum(axis=1))
     k = len(sizes)
@@ -102,9 +107,16 @@ def davies_bouldin_score(X: Real[AnyArray, "n d"], labels: Labels) -> float:
     labeling = encode_clusters(X, labels)
     centred = centre_on_clusters(details_in_range(X, labeling, LEAST_UNSQUARED), labeling)
     spread = mean_spread(distances_to_own(centred, len(X)), labeling)
+    return davies_bouldin_of(spread, centred.centroids)
+
+
+def davies_bouldin_of(
+    spread: Float[np.ndarray, " k"], centroids: Float[np.ndarray, "k d"]
+) -> float:
+    """The score, from the `mean_spread` and the centroid of each cluster."""
     both = spread[:, None] + spread[None]
-    gaps = cdist(centred.centroids, centred.centroids)
-    norms = np.linalg.norm(centred.centroids, axis=1)
+    gaps = cdist(centroids, centroids)
+    norms = np.linalg.norm(centroids, axis=1)
     apart = gaps > COINCIDING[0] * both + COINCIDING[1] * np.maximum(norms[:, None], norms[None])
     likeness = np.where(apart, both / np.where(apart, gaps, 1), 0)
     return float(likeness.max(axis=1).mean())

@@ -1,0 +1,79 @@
+"""Labels of some estimators for several numbers of clusters, where one fit after the other would
+compute, and compile, the same again and again.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int, Real
+
+from scratchclust.cluster.kmeans_for_each import kmeans_for_each
+from scratchclust.estimators.base import key_of
+from scratchclust.estimators.spectral import SpectralClustering, directions_of
+from scratchclust.reduce.spectral_embedding import spectral_embedding
+
+
+def kmeans_labels(
+    X: Real[np.ndarray, "n d"], ks: Sequence[int], *, n_init: int = 1, random_state: int
+) -> list[Int[np.ndarray, " n"]]:
+    """Cluster X as `KMeans(k, n_init=n_init)` does, for each k.
+
+    The starts are others than KMeans's, and float32 decides.
+
+    Raises:
+        InputError: more clusters than points, or none.
+    """
+    return kmeans_for_each(X, ks, key=key_of(random_state), n_init=n_init)
+
+
+def spectral_labels(
+    X: Real[np.ndarray, "n d"], ks: Sequence[int], like: SpectralClustering, *, random_state: int
+) -> list[Int[np.ndarray, " n"]]:
+    """Cluster X as a `SpectralClustering` of other k's does, for each k.
+
+    The eigenvectors for many clusters begin with those for fewer, and columns of zeros change no
+    distance: so one graph, one set of eigenvectors and one program serve for all k. But for those
+    that are fewer than the graph has parts: these need more neighbours, and so another graph.
+
+    Args:
+        X: points; affinities if those are "precomputed".
+        ks: numbers of clusters, rising.
+        like: its parameters are taken, but for n_clusters and random_state.
+        random_state: seed of k-means.
+
+    Raises:
+        InputError: as from `SpectralClustering.fit`.
+    """
+    found: list[np.ndarray] = []
+    while len(found) < len(ks):
+        left = ks[: len(ks) - len(found)]
+        graph = spectral_embedding(
+            X,
+            like.n_components or left[-1],
+            n_neighbors=like.n_neighbors,
+            affinity=like.affinity,
+            gamma=like.gamma,
+        )
+        fewest = 1 if like.n_components else min(graph.n_connected_components, left[-1])
+        served = [k for k in left if k >= fewest]
+        axes = np.asarray(graph.embedding)
+        found = [*_labels_in(axes, served, ks[-1], like, random_state), *found]
+    return found
+
+
+def _labels_in(
+    axes: Float[np.ndarray, "n q"],
+    ks: Sequence[int],
+    largest: int,
+    like: SpectralClustering,
+    seed: int,
+) -> list[Int[np.ndarray, " n"]]:
+    """The labels for each k by k-means on the first k axes, or on all if they were asked for."""
+    key = key_of(seed)
+    found = []
+    for k in ks:
+        points = np.zeros((len(axes), like.n_components or largest), np.float32)
+        used = axes if like.n_components else axes[:, :k]
+        points[:, : used.shape[1]] = directions_of(used)
+        found += kmeans_for_each(points, [k], key=key, n_init=like.n_init, largest=largest)
+    return found
