@@ -66,7 +66,7 @@ def cluster_images(
     gets report.html, a page to look at; your pictures stay as they are.
     """
     from scratchclust.devices import keep_compiled_programs, use_device
-    from scratchclust.recipes.cluster import Asked, check_asked
+    from scratchclust.recipes.cluster import Asked, check_apart, check_asked
 
     # to log.txt only: some library sets up the root logger
     logging.getLogger("scratchclust").propagate = False
@@ -87,6 +87,7 @@ def cluster_images(
     )
     check_asked(asked)
     final = output or Path("runs") / name_of(images)
+    check_apart(sort_into, final)
     _check_output(final, resume=resume, overwrite=overwrite)
     from scratchclust import experiment  # loads scikit-learn: not before all that can be refused is
 

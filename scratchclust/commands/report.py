@@ -16,7 +16,9 @@ def write_report(
 ) -> None:
     """Make the page of a run again: report.html, from what else is in the run's folder."""
     from scratchclust.experiment.page import write_page
+    from scratchclust.runs.digests import check_seal
 
+    check_seal(run.expanduser())
     path = write_page(run.expanduser()).resolve()
     if not quiet:
         typer.echo(f"{path.stat().st_size / 1e6:.1f} MB, one file; open it in a browser:")

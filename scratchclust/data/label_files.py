@@ -93,6 +93,7 @@ class _Places:
         self.names = [str(i) for i in range(paths)] if isinstance(paths, int) else list(paths)
         self.n = len(self.names)
         whole = [_as_path(path) for path in self.names]
+        self._folders = {path.partition("/")[0] for path in whole if "/" in path}
         last = [path.rsplit("/", 1)[-1] for path in whole]
         stems = [name.rsplit(".", 1)[0] for name in last]
         self._ways = [_of_one_each(names) for names in (whole, last, stems)]
@@ -102,7 +103,10 @@ class _Places:
         if self.are_numbers:
             return int(word) if word.isdecimal() and int(word) < self.n else None
         path = _as_path(word)
-        return next((way[path] for way in self._ways if path in way), None)
+        front, _, within = path.partition("/")  # exports have the folder's own name in front
+        words = [path] if front in self._folders else [path, within]
+        found = [way[name] for name in words for way in self._ways if name in way]
+        return found[0] if found else None
 
 
 def _as_path(word: str) -> str:

@@ -78,5 +78,6 @@ def _of_checks(dataset: Any, checks: runs.Stage | None) -> list[str]:
         if chosen:
             first = ", ".join(str(names[i]) for i in chosen[:NAMED])
             more = ", ..." if len(chosen) > NAMED else ""
-            lines.append(f"{len(chosen):,} seem {word} beside the others: {first}{more}")
+            seem = "seems" if len(chosen) == 1 else "seem"
+            lines.append(f"{len(chosen):,} {seem} {word} beside the others: {first}{more}")
     return lines

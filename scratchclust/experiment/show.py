@@ -58,16 +58,21 @@ def findings_lines(outcome: Any) -> list[str]:
     sizes = [f"{one.n:,}" for one in findings.clusters if one.cluster >= 0]
     noise = sum(one.n for one in findings.clusters if one.cluster < 0)
     of_none = f"; {noise:,} in none" if noise else ""
-    lines.append(f"{len(sizes)} clusters, of {', '.join(sizes)} images{of_none}")
+    lines.append(f"{_counted(len(sizes), 'cluster')}, of {', '.join(sizes)} images{of_none}")
     n_copies = sum(len(group.members) - 1 for group in findings.duplicates)
     lines.append(
-        f"{n_copies:,} near-duplicates in {len(findings.duplicates):,} groups, "
-        f"{len(findings.outliers):,} outliers, {len(findings.left_out):,} files left out"
+        f"{_counted(n_copies, 'near-duplicate')} in {_counted(len(findings.duplicates), 'group')}, "
+        f"{_counted(len(findings.outliers), 'outlier')}, "
+        f"{_counted(len(findings.left_out), 'file')} left out"
     )
     lines += [escaped(note) for note in findings.notes]
     if (outcome.folder / PAGE).is_file():
         lines.append(f"look at {escaped(str(_from_here(outcome.folder / PAGE)))}")
     return lines
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def _from_here(path: Path) -> Path:

@@ -213,6 +213,35 @@ def _check_sorting(asked: Asked) -> None:
             f"sort_into={asked.sort_into!r} lies in {asked.data}, whose pictures it is to hold: "
             "give a folder elsewhere"
         )
+    above = next(folder for folder in there.parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        what = "no folder" if not above.is_dir() else "not yours to write to"
+        raise InputError(
+            f"sort_into={asked.sort_into!r} cannot be made, since {above} is {what}: "
+            "give a folder elsewhere"
+        )
+
+
+def check_apart(sort_into: str | None, output: Path) -> None:
+    """Refuse sorted pictures within a run's folder, which may be replaced, or around it.
+
+    Args:
+        sort_into: a folder for the sorted pictures; None: nothing is sorted.
+        output: DIR, the run's folder.
+
+    Raises:
+        InputError: one of the two lies in the other.
+    """
+    if sort_into is None:
+        return
+    target = Path(os.path.realpath(Path(sort_into).expanduser()))
+    run = Path(os.path.realpath(output.expanduser()))
+    for folder in (run, run.with_name(run.name + ".partial")):
+        if target.is_relative_to(folder) or folder.is_relative_to(target):
+            raise InputError(
+                f"sort_into={sort_into!r} and output={str(output)!r} lie in each other, and a "
+                "run's folder may be replaced: give two folders apart"
+            )
 
 
 def check_sortable(asked: Asked, seen: Seen) -> None:

@@ -60,7 +60,11 @@ def check_seal(run_folder: Path) -> None:
         InputError: as `check_manifest`.
     """
     if (run_folder / MANIFEST).exists():
-        there = (name for name in SEALED if (run_folder / name).is_file())
+        there = {name for name in SEALED if (run_folder / name).is_file()}
+        sealed = _read_manifest(run_folder / MANIFEST)
+        for name in SEALED:
+            if name in sealed and name not in there:
+                raise InputError(f"{run_folder / name} is missing: {CURE}")
         check_manifest(run_folder, there)
 
 

@@ -166,6 +166,25 @@ def test_pictures_are_not_sorted_into_themselves(in_process: Any, tmp_path: Path
     assert len(files_in(tmp_path)) == 7
 
 
+@pytest.mark.parametrize(
+    ("output", "target", "message"),
+    [
+        ("out", "out", "lie in each other"),
+        ("out", "out/sorted", "lie in each other"),
+        ("all/out", "all", "lie in each other"),
+        ("out", "out.partial/sorted", "lie in each other"),
+        ("out", "a.file/sorted", "cannot be made, since .*a.file is no folder"),
+    ],
+)
+def test_sorting_that_cannot_work_is_refused_before_the_run(
+    output: str, target: str, message: str, pictures: Path, in_process: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "a.file").touch()
+    with pytest.raises(InputError, match=message):
+        in_process(pictures, "--clusters", 3, "--output", output, "--sort-into", target)
+    assert files_in(tmp_path) == [tmp_path / "a.file"]
+
+
 def test_an_input_that_is_not_there(in_process: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
         in_process("no/where")

@@ -7,6 +7,7 @@ import typer
 
 from scratchclust.commands import app
 from scratchclust.errors import InputError
+from scratchclust.runs.digests import seal
 from tests.report.run_folders import make_run
 
 
@@ -32,3 +33,18 @@ def test_report_makes_the_page_again(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_a_folder_of_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is no run's folder"):
         call("report", tmp_path)
+
+
+def test_a_changed_run_is_refused_and_its_page_kept(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", 30)
+    seal(run)
+    call("report", run, "--quiet")
+    page = (run / "report.html").read_bytes()
+    table = run / "assignments.csv"
+    table.write_bytes(table.read_bytes() + b"\n")
+    with pytest.raises(InputError, match=r"assignments\.csv was changed or is damaged"):
+        call("report", run, "--quiet")
+    assert (run / "report.html").read_bytes() == page
+    table.unlink()
+    with pytest.raises(InputError, match=r"assignments\.csv is missing"):
+        call("report", run, "--quiet")

@@ -33,6 +33,17 @@ def test_labels_are_found_by_path_or_by_a_name_that_one_picture_has(tmp_path, te
     assert (labels.tolist(), labels.dtype, names) == ([0, -1, 1, 0], np.int32, ("a", "b"))
 
 
+def test_the_name_of_the_folder_may_stand_in_front(tmp_path):
+    (tmp_path / "labels.csv").write_text(
+        "image,label\nholiday/a/1.png,x\nholiday/2.png,y\nb/1.png,z\n"
+    )
+    labels, names = data.read_labels(
+        tmp_path / "labels.csv", ["a/1.png", "2.png", "b/1.png", "1.png"]
+    )
+    assert names == ("x", "y", "z")
+    assert labels.tolist() == [0, 1, 2, -1]
+
+
 def test_numbers_are_in_natural_order_and_empty_labels_are_unknown(tmp_path):
     text = "image,label\n2.png,10\n3.png,9\ncat/1.png,\n"
     labels, names = data.read_labels(written(tmp_path, text), PATHS)
