@@ -25,7 +25,7 @@ from scratchclust.runs.result import SCHEMA
 BLOCK = 64  # new images at a time
 NETWORK_BLOCK = 16  # of which features are computed at a time
 _NUMBERS = {"distance", "confidence", "x", "y", "blur", "brightness"}
-_WHOLE = ("cluster", "width", "height")
+_SIDES = {"width", "height"}
 
 
 class Assigned(NamedTuple):
@@ -241,7 +241,9 @@ def read_assignments(path: Path) -> dict[str, np.ndarray]:
 def _parse(name: str, column: tuple[str, ...]) -> np.ndarray:
     if name in _NUMBERS:
         return np.array([float(cell) if cell else np.nan for cell in column])
-    return np.array(column, dtype=np.int32 if name.startswith(_WHOLE) else str)
+    if name in _SIDES:  # -1 where it is not known
+        return np.array([int(cell or -1) for cell in column], dtype=np.int32)
+    return np.array(column, dtype=np.int32 if name.startswith("cluster") else str)
 
 
 def _read_model(folder: Path) -> Any:
