@@ -83,11 +83,26 @@ def test_the_unit_of_length_changes_nothing(times: float) -> None:
     assert metrics.adjusted_rand_score(TRUTH, labels) == 1
 
 
+def test_wide_points_are_projected_onto_their_leading_axes() -> None:
+    """Clusters in four of 300 directions, and noise in all; and of low rank nothing is lost."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(N, 300)).astype(np.float32)
+    X[:, :D] += 3 * BLOBS
+    for seed in range(3):
+        (labels,) = labels_of(X, [5], seed, n_init=3)
+        assert metrics.adjusted_rand_score(TRUTH, labels) == 1
+    assert module._projected(X).shape == (N, module.MOST_AXES)
+    few = (rng.normal(size=(N, 9)) @ rng.normal(size=(9, 300))).astype(np.float32)
+    lengths = np.linalg.norm(few, axis=1)
+    np.testing.assert_allclose(np.linalg.norm(module._projected(few), axis=1), lengths, rtol=1e-4)
+
+
 def test_one_program_serves_all_numbers() -> None:
     labels_of(BLOBS, [2])
-    before = module._run._cache_size()
+    before = module._run._cache_size()  # pyright: ignore[reportAttributeAccessIssue]
     labels_of(BLOBS, [1, 3, 4, 7, 8])
-    assert module._run._cache_size() == before
+    after = module._run._cache_size()  # pyright: ignore[reportAttributeAccessIssue]
+    assert after == before
 
 
 def test_fewer_distinct_points_than_clusters_come_to_an_end() -> None:
