@@ -5,8 +5,12 @@ import io
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from scratchclust import data, experiment
+from scratchclust.recipes.cluster import Asked
 from tests.project.readme import COUNTED, with_line_counts
 
 ROOT = Path(__file__).parents[2]
@@ -21,25 +25,39 @@ def test_the_code_prints_what_the_readme_shows():
     assert printed.getvalue() == shown
 
 
-def test_pictures_of_ones_own(tmp_path, monkeypatch):
-    import numpy as np
-    from PIL import Image
-
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
+    """The folders that README speaks of, in the working folder."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     for folder in ("holiday", "new-uploads"):
         (tmp_path / folder).mkdir()
         for i in range(9):
-            Image.fromarray(rng.integers(0, 256, (40, 50, 3), np.uint8)).save(
-                tmp_path / folder / f"{i}.png"
-            )
-    code = next(
-        code for code in re.findall(r"```python\n(.*?)```", README, re.S) if "holiday" in code
-    )
+            picture = Image.fromarray(rng.integers(0, 256, (40, 50, 3), np.uint8))
+            picture.save(tmp_path / folder / f"{i}.png")
+
+
+def code_with(words):
+    return next(code for code in re.findall(r"```python\n(.*?)```", README, re.S) if words in code)
+
+
+def test_pictures_of_ones_own(pictures):
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile(code, "README.md", "exec"), {})
+        exec(compile(code_with("persist.load"), "README.md", "exec"), {})
     assert len(printed.getvalue().strip("[]\n").split()) == 9
+
+
+def test_a_run_of_ones_own(pictures):
+    experiment.run(
+        experiment.plan_cluster(Asked("holiday", clusters=3, features="pixels")).plan,
+        output="runs/holiday",
+    )
+    images = data.load("holiday").images
+    known = {"images": images}
+    exec(compile(code_with("runs.load"), "README.md", "exec"), known)
+    assert known["clusters"].shape == (9,)
+    assert known["nearest"].ravel()[0] == 0
 
 
 def test_line_counts():
