@@ -111,7 +111,8 @@ def of_clusters(there: Folder) -> str:
     )
     if there.findings is None:
         return text
-    meanings = f"{escaped(there.findings.distance)} {escaped(there.findings.confidence)}"
+    distance = escaped(there.findings.distance)
+    meanings = f"Distance: {distance} Confidence: {escaped(there.findings.confidence)}"
     return f"{text} {meanings}".strip()
 
 

@@ -110,7 +110,7 @@ class Depthwise(nnx.Module):
         y[i, j, c] = b[c] + sum_{u, v} w[u, v, c] x[s i + u, s j + v, c],   x padded with zeros
 
     computed as it stands, a sum of k^2 shifted pictures, which the compiler makes into one loop. As
-    a grouped convolution it takes 13 to 80 times as long on a CPU (jax 0.10, the sizes of Lite0).
+    a grouped convolution it takes 3.5 to 60 times as long on a CPU (jax 0.10, the sizes of Lite0).
     """
 
     def __init__(self, n_channels: int, kernel_size: int, *, stride: int, rngs: nnx.Rngs):

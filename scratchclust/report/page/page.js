@@ -116,14 +116,15 @@
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const channels = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
   /* The figures' colour, made lighter on a dark page where it would not be seen. */
+  function seen(colour) {
+    const rgb = channels(colour);
+    if (!dark.matches) return rgb;
+    const light = (0.3 * rgb[0] + 0.59 * rgb[1] + 0.11 * rgb[2]) / 255;
+    const more = Math.max(0, 0.5 - light);
+    return rgb.map((value) => Math.round(value + (255 - value) * more));
+  }
   function colourOf(number) {
-    let rgb = channels(number < 0 ? data.noise_color : data.palette[number % data.palette.length]);
-    if (dark.matches) {
-      const light = (0.3 * rgb[0] + 0.59 * rgb[1] + 0.11 * rgb[2]) / 255;
-      const more = Math.max(0, 0.5 - light);
-      rgb = rgb.map((value) => Math.round(value + (255 - value) * more));
-    }
-    return rgb;
+    return seen(number < 0 ? data.noise_color : data.palette[number % data.palette.length]);
   }
   const css = (rgb) => `rgb(${rgb.join(",")})`;
 
@@ -690,6 +691,13 @@
     markLegend();
   }
 
+  /* The contact sheets' dots, in the legend's colours. */
+  function colourSheets() {
+    for (const circle of document.querySelectorAll(".dots circle")) {
+      circle.style.fill = css(seen(circle.getAttribute("fill")));
+    }
+  }
+
   function markLegend() {
     for (const button of $("legend").children) {
       button.setAttribute("aria-pressed", Number(button.dataset.group) === state.only);
@@ -874,6 +882,7 @@
     }
     dark.addEventListener("change", () => {
       fillLegend();
+      colourSheets();
       recolour();
     });
     new ResizeObserver(resize).observe(map);
@@ -889,6 +898,7 @@
     makePainter();
     medians = mediansOf();
     fillLegend();
+    colourSheets();
     choose([], true);
     listen();
     resize();
