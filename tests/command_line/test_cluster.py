@@ -263,3 +263,35 @@ def test_two_runs_into_one_folder(pictures: Path, tmp_path: Path) -> None:
     first.communicate(timeout=300)
     assert first.returncode == 0
     shutil.rmtree(tmp_path / "run")
+
+
+FILL = """
+mount -t tmpfs -o size=$SIZE tmpfs disk || exit 77
+"$@"; echo "code $?"; ls disk
+mount -o remount,size=200m disk
+"$@" --resume; echo "code $?"; ls disk
+"""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("size", ["40k", "400k", "1200k"])
+def test_a_full_disk_loses_nothing(size: str, pictures: Path, tmp_path: Path) -> None:
+    if shutil.which("unshare") is None:
+        pytest.skip("needs unshare, to mount a small disk of its own")
+    (tmp_path / "disk").mkdir()
+    command = [*CLI, "cluster", str(pictures), "--clusters", "3", "--output", "disk/run", "--quiet"]
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", FILL, "sh", *command],
+        cwd=tmp_path,
+        env={**os.environ, "SIZE": size},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
+    said = [line for line in done.stderr.splitlines() if line]
+    assert len(said) == 1, said
+    assert "there is no room on the disk for" in said[0]
+    assert "with --resume continues the run" in said[0]
+    assert done.stdout.splitlines() == ["code 1", "run.partial", "disk/run", "code 0", "run"]
