@@ -156,12 +156,11 @@ def _check_output(final: Path, *, resume: bool, overwrite: bool) -> None:
 
 
 def _announce(planned: Any, *, quiet: bool) -> None:
-    """Say what is coming, before it starts: on standard error, and in the log."""
+    """Say what is coming, before it starts, on standard error."""
     from scratchclust.experiment.coming import lines_of
 
     lines = lines_of(planned.plan, planned.look)
     for line in lines:
-        logging.getLogger("scratchclust.recipes").info(line)
         if not quiet:
             typer.echo(escaped(line), err=True)
 

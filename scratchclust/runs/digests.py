@@ -20,6 +20,7 @@ SEALED = (
     "findings.json",
     "model/manifest.json",
     "nearness/manifest.json",
+    "thumbnails/thumbnails.json",
 )
 CURE = "restore it from a backup, or make the run again with overwrite="
 

@@ -5,6 +5,7 @@ i // (rows * columns), in row (i // columns) % rows, in column i % columns. One 
 the head that each of them would have, and a browser decodes it at once.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -90,6 +91,7 @@ def write_thumbnails(
         "rows": rows,
         "media_type": f"image/{kind}",
         "sheets": [f"{number:04}.{kind}" for number in range(len(sheets))],
+        "sha256": [hashlib.sha256(sheet).hexdigest() for sheet in sheets],
     }
     with whole_folder(folder / THUMBNAILS) as draft:
         for name, sheet in zip(index["sheets"], sheets, strict=True):
@@ -113,6 +115,8 @@ def read_thumbnails(folder: Path) -> Thumbnails | None:
         if schema == SCHEMA:
             names = [Path(name).name for name in index.pop("sheets")]  # none from elsewhere
             sheets = [(path.parent / name).read_bytes() for name in names]
+            if index.pop("sha256") != [hashlib.sha256(sheet).hexdigest() for sheet in sheets]:
+                raise ValueError("a sheet was changed")
             found = Thumbnails(**index, sheets=sheets)
             _check(found)
             return found

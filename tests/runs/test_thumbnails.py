@@ -90,6 +90,18 @@ def test_a_damaged_index_is_refused(tmp_path: Path, change: dict) -> None:
         read_thumbnails(tmp_path)
 
 
+@pytest.mark.parametrize("place", [0, 40, -1])
+def test_a_flipped_bit_of_a_sheet_is_refused(tmp_path: Path, place: int) -> None:
+    rng = np.random.default_rng(0)
+    write_thumbnails(tmp_path, rng.integers(0, 256, (3, 8, 8, 1), np.uint8))
+    path = tmp_path / "thumbnails" / "0000.webp"
+    sheet = bytearray(path.read_bytes())
+    sheet[place] ^= 4
+    path.write_bytes(sheet)
+    with pytest.raises(InputError, match="thumbnails is damaged"):
+        read_thumbnails(tmp_path)
+
+
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     write_thumbnails(tmp_path, np.zeros((3, 8, 8, 1), np.uint8))
     path = tmp_path / "thumbnails" / "thumbnails.json"
