@@ -194,9 +194,10 @@ def test_an_input_that_is_not_there(in_process: Any, tmp_path: Path) -> None:
     assert not files_in(tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written(pictures: Path, in_process: Any, tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir(mode=0o555)
+    if os.access(tmp_path / "runs", os.W_OK):
+        pytest.skip("needs a user whom permissions bind")
     with pytest.raises(InputError, match="cannot make"):
         in_process(pictures, "--clusters", 3)
 

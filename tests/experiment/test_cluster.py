@@ -317,6 +317,7 @@ def test_resume_keeps_the_stages_before_a_death(
     assert not list(found.folder.glob("*.npy"))
 
 
+@pytest.mark.full
 def test_a_folder_that_changed_meanwhile_is_clustered_as_it_is_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
