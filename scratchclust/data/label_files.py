@@ -29,7 +29,7 @@ class _Row(NamedTuple):
 
 
 def read_labels(
-    path: str | os.PathLike[str], paths: Sequence[str] | int
+    path: str | os.PathLike[str], paths: Sequence[str] | int, *, folder: str | None = None
 ) -> tuple[Int32[np.ndarray, " n"], tuple[str, ...]]:
     """The labels of images from a CSV file.
 
@@ -44,6 +44,7 @@ def read_labels(
         path: the CSV file, UTF-8.
         paths: of the pictures, as in `Dataset.paths`; or how many images there are, which the file
             then calls by their numbers from 0.
+        folder: the name of the folder of the pictures, which may stand in front of their paths.
 
     Returns:
         The labels, which count what they are called in natural order (2 before 10), and these
@@ -55,7 +56,7 @@ def read_labels(
     """
     source = expand_home(path)
     rows = list(_rows_of(source))
-    places = _Places(paths)
+    places = _Places(paths, folder)
     found: dict[int, _Row] = {}
     strangers: list[_Row] = []
     for row in rows:
@@ -88,12 +89,12 @@ def read_labels(
 class _Places:
     """Which image a word of the file means."""
 
-    def __init__(self, paths: Sequence[str] | int) -> None:
+    def __init__(self, paths: Sequence[str] | int, folder: str | None) -> None:
+        self.folder = folder
         self.are_numbers = isinstance(paths, int)
         self.names = [str(i) for i in range(paths)] if isinstance(paths, int) else list(paths)
         self.n = len(self.names)
         whole = [_as_path(path) for path in self.names]
-        self._folders = {path.partition("/")[0] for path in whole if "/" in path}
         last = [path.rsplit("/", 1)[-1] for path in whole]
         stems = [name.rsplit(".", 1)[0] for name in last]
         self._ways = [_of_one_each(names) for names in (whole, last, stems)]
@@ -103,8 +104,8 @@ class _Places:
         if self.are_numbers:
             return int(word) if word.isdecimal() and int(word) < self.n else None
         path = _as_path(word)
-        front, _, within = path.partition("/")  # exports have the folder's own name in front
-        words = [path] if front in self._folders else [path, within]
+        front, _, within = path.partition("/")
+        words = [path, within] if front == self.folder else [path]
         found = [way[name] for name in words for way in self._ways if name in way]
         return found[0] if found else None
 

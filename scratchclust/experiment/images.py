@@ -70,7 +70,7 @@ def _labelled_by(file: str, dataset: Any) -> Any:
     """The images with the labels of a person's table in the place of those they may have."""
     from scratchclust.data.label_files import read_labels
 
-    labels, names = read_labels(file, dataset.paths or len(dataset.images))
+    labels, names = read_labels(file, dataset.paths or len(dataset.images), folder=dataset.name)
     return dataset._replace(labels=labels, label_names=names)
 
 

@@ -34,14 +34,20 @@ def test_labels_are_found_by_path_or_by_a_name_that_one_picture_has(tmp_path, te
 
 
 def test_the_name_of_the_folder_may_stand_in_front(tmp_path):
-    (tmp_path / "labels.csv").write_text(
-        "image,label\nholiday/a/1.png,x\nholiday/2.png,y\nb/1.png,z\n"
-    )
-    labels, names = data.read_labels(
-        tmp_path / "labels.csv", ["a/1.png", "2.png", "b/1.png", "1.png"]
-    )
+    path = written(tmp_path, "image,label\nown/a/1.png,x\nown/2.png,y\nb/1.png,z\nc/2.png,w\n")
+    paths = ["a/1.png", "2.png", "b/1.png", "1.png"]
+    with pytest.warns(UserWarning, match="1 of 4 rows name none of the images, first 'c/2.png'"):
+        labels, names = data.read_labels(path, paths, folder="own")
     assert names == ("x", "y", "z")
     assert labels.tolist() == [0, 1, 2, -1]
+    with pytest.warns(UserWarning, match="3 of 4 rows name none of the images"):
+        data.read_labels(path, paths)
+
+
+def test_a_folder_within_one_of_its_name(tmp_path):
+    path = written(tmp_path, "image,label\na/1.png,x\na/a/2.png,y\n")
+    labels, _ = data.read_labels(path, ["a/1.png", "a/2.png"], folder="a")
+    assert labels.tolist() == [0, 1]
 
 
 def test_numbers_are_in_natural_order_and_empty_labels_are_unknown(tmp_path):
