@@ -1,7 +1,6 @@
 """`scratchclust assign`: new images among the clusters of a finished run, as a table."""
 
 import errno
-import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -13,13 +12,14 @@ from typing import Annotated, Any
 
 import typer
 
+from scratchclust.commands.computing import computing
 from scratchclust.commands.options import (
     Debug,
     Device,
     Precision,
     Quiet,
 )
-from scratchclust.commands.terminal import libraries_silenced, print_path, spinner
+from scratchclust.commands.terminal import print_path
 from scratchclust.errors import InputError
 
 CHUNK = 1024  # images between two lines of progress, a multiple of what `runs` takes at a time
@@ -59,25 +59,13 @@ def assign_images(
     run's own images). Images are brought to the run's size and colours.
     """
     from scratchclust import runs
-    from scratchclust.devices import keep_compiled_programs, use_device
 
-    logging.getLogger("scratchclust").propagate = False  # some library sets up the root logger
     _check_output(output, overwrite=overwrite)
     metrics = runs.read_metrics(run)
-    with spinner(quiet) as tell, ExitStack() as during:
-
-        def start() -> None:
-            tell("starting JAX")
-            use_device(device and device.value)
-            keep_compiled_programs()
-
-        if device is not None:  # one that is not there is to be told before a large folder is read
-            start()
-        during.enter_context(libraries_silenced(debug))
+    with computing(device, debug=debug, quiet=quiet) as (tell, begin), ExitStack() as during:
         pixels = during.enter_context(_room_for_pixels(output))
         dataset = _read(metrics, images, pixels, split, limit, tell)
-        if device is None:
-            start()
+        begin()
         tell("reading the run")
         loaded = runs.load(run)
         table = StringIO(newline="")  # printed when nothing else is on the terminal

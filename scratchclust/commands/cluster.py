@@ -1,18 +1,17 @@
 """`scratchclust cluster`: a person's own images, from a folder to sorted clusters."""
 
-import logging
 import os
 import shlex
 import shutil
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from scratchclust.commands.computing import computing
 from scratchclust.commands.options import Debug, Device, FitOption, Precision, size_of
-from scratchclust.commands.terminal import libraries_silenced, print_path, spinner
+from scratchclust.commands.terminal import print_path
 from scratchclust.errors import InputError, escaped
 from scratchclust.recipes.feature_words import feature_list
 from scratchclust.recipes.words import OFFERED, reduction_words
@@ -65,11 +64,8 @@ def cluster_images(
     INPUT is a folder of pictures, a .npy, .npz or IDX file, or a data set's name. The run's folder
     gets report.html, a page to look at; your pictures stay as they are.
     """
-    from scratchclust.devices import keep_compiled_programs, use_device
     from scratchclust.recipes.cluster import Asked, check_apart, check_asked
 
-    # to log.txt only: some library sets up the root logger
-    logging.getLogger("scratchclust").propagate = False
     asked = Asked(
         data=images,
         clusters=_number_of(clusters),
@@ -90,24 +86,13 @@ def cluster_images(
     check_apart(sort_into, final)
     _check_output(final, resume=resume, overwrite=overwrite)
     from scratchclust import experiment  # loads scikit-learn: not before all that can be refused is
+    from scratchclust.experiment.coming import lines_of
 
-    with spinner(quiet) as tell, ExitStack() as reading:
-
-        def start() -> None:
-            tell("starting JAX")
-            use_device(device and device.value)
-            keep_compiled_programs()
-
-        def begin() -> None:
-            reading.close()
-            if device is None:
-                start()
-
-        if device is not None:  # one that is not there is to be told before a large folder is read
-            start()
-        reading.enter_context(libraries_silenced(debug))
+    with computing(device, debug=debug, quiet=quiet) as (tell, begin):
         planned = experiment.plan_cluster(asked, tell=tell)
-        _announce(planned, quiet=quiet)
+        coming = lines_of(planned.plan, planned.look)
+        if not quiet:
+            typer.echo("\n".join(map(escaped, coming)), err=True)
         outcome = experiment.run(
             planned.plan,
             output=final,
@@ -116,6 +101,7 @@ def cluster_images(
             command=shlex.join(["scratchclust", *sys.argv[1:]]),
             tell=tell,
             begin=begin,
+            coming=coming,
         )
         sorted_lines = _sorted(asked, outcome, tell)
     if not quiet:
@@ -153,16 +139,6 @@ def _check_output(final: Path, *, resume: bool, overwrite: bool) -> None:
             f"{final} is there already: give another output=, or overwrite= to replace it at the "
             "end of the new run"
         )
-
-
-def _announce(planned: Any, *, quiet: bool) -> None:
-    """Say what is coming, before it starts, on standard error."""
-    from scratchclust.experiment.coming import lines_of
-
-    lines = lines_of(planned.plan, planned.look)
-    for line in lines:
-        if not quiet:
-            typer.echo(escaped(line), err=True)
 
 
 def _tell_outcome(outcome: Any) -> None:

@@ -1,15 +1,14 @@
 """`scratchclust run`: a recipe, from its name to its folder."""
 
-import logging
 import shlex
 import shutil
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from scratchclust.commands.computing import computing
 from scratchclust.commands.options import (
     Debug,
     Device,
@@ -19,7 +18,7 @@ from scratchclust.commands.options import (
     labels_of,
     size_of,
 )
-from scratchclust.commands.terminal import libraries_silenced, print_path, spinner
+from scratchclust.commands.terminal import print_path
 from scratchclust.recipes.words import method_words, reduction_words
 
 
@@ -92,11 +91,8 @@ def run_recipe(
     quiet: Quiet = False,
 ) -> None:
     """Run a recipe: cluster its images, score and draw the clusters, keep it all in a folder."""
-    from scratchclust.devices import keep_compiled_programs, use_device
     from scratchclust.recipes.plan import Settings, plan
 
-    # to log.txt only: some library sets up the root logger
-    logging.getLogger("scratchclust").propagate = False
     settings = Settings(
         seed=seed,
         limit=limit,
@@ -118,21 +114,7 @@ def run_recipe(
     from scratchclust import experiment  # loads scikit-learn: not before all that can be refused is
     from scratchclust.experiment.show import lines_of
 
-    with spinner(quiet) as tell, ExitStack() as reading:
-
-        def start() -> None:
-            tell("starting JAX")
-            use_device(device and device.value)
-            keep_compiled_programs()
-
-        def begin() -> None:
-            reading.close()
-            if device is None:
-                start()
-
-        if device is not None:  # one that is not there is to be told before a large folder is read
-            start()
-        reading.enter_context(libraries_silenced(debug))
+    with computing(device, debug=debug, quiet=quiet) as (tell, begin):
         outcome = experiment.run(
             planned,
             output=output,

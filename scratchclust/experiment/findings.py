@@ -46,6 +46,7 @@ def findings_of(
     return Findings(
         distance=distance_means,
         confidence=confidence_means,
+        map=_of_map(stage),
         choice=None if plan.cluster is None else plan.cluster.choice,
         suggestion=None if suggestion is None else Suggestion.from_json(suggestion.scores),
         clusters=_clusters(stage, duplicates, seed=plan.settings.seed),
@@ -54,6 +55,18 @@ def findings_of(
         duplicates=duplicates,
         left_out=[LeftOut(path=file.path, reason=file.reason) for file in dataset.skipped],
         notes=[*dataset.notes, *_of_checks(dataset, checks)],
+    )
+
+
+def _of_map(stage: runs.Stage) -> str:
+    """What x and y are: who made them has left the axes, or, of t-SNE, none."""
+    if "plane" in stage.arrays:
+        return "The map is the first two principal components of the vectors that were clustered."
+    if stage.scores["n_features"] == 2:
+        return "The map is the two numbers of each vector that was clustered."
+    return (
+        "The map is made by t-SNE from the vectors that were clustered, for the eye alone: no "
+        "cluster comes from it."
     )
 
 

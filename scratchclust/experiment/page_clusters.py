@@ -23,6 +23,7 @@ _LEFT_OUT = 1000
 
 
 def contact_sheets(there: Folder) -> list[html.Cluster]:
+    """Give a sheet for each cluster, the largest first; noise is last."""
     from scratchclust.report._style import NOISE_COLOR, PALETTE
 
     clusters = np.unique(there.labels).tolist()
@@ -105,6 +106,7 @@ def farthest(there: Folder) -> list[int]:
 
 
 def of_clusters(there: Folder) -> str:
+    """Say what the sheets show, and what distance and confidence are."""
     text = (
         "Contact sheets, the largest cluster first: its most typical images, random ones, and "
         "those it is least sure of."
@@ -120,6 +122,7 @@ def of_clusters(there: Folder) -> str:
 
 
 def duplicates(there: Folder) -> list[html.Duplicates]:
+    """Give the groups of near-duplicates, the one to keep first."""
     names = there.names
     shown = []
     for group in (there.findings.duplicates if there.findings else ())[:_GROUPS]:
@@ -136,6 +139,7 @@ def duplicates(there: Folder) -> list[html.Duplicates]:
 
 
 def of_duplicates(findings: Findings | None) -> str:
+    """Say how many groups there are, and what holds one together."""
     if findings is None or not findings.duplicates:
         return ""
     n = len(findings.duplicates)
@@ -147,6 +151,7 @@ def of_duplicates(findings: Findings | None) -> str:
 
 
 def of_outliers(findings: Findings | None) -> str:
+    """Say by what the outliers were found."""
     if findings is None:
         return (
             "The images farthest from the middle of their cluster, in multiples of what is usual "
@@ -158,11 +163,13 @@ def of_outliers(findings: Findings | None) -> str:
 
 
 def left_out(findings: Findings | None) -> list[html.LeftOut]:
+    """Give the files that are not among the images, with the reasons."""
     files = (findings.left_out if findings else ())[:_LEFT_OUT]
     return [html.LeftOut(path=escaped(one.path), reason=escaped(one.reason)) for one in files]
 
 
 def of_left_out(findings: Findings | None) -> str:
+    """Say how many files were left out."""
     n = len(findings.left_out) if findings else 0
     shown = f"; the first {_LEFT_OUT:,} are listed" if n > _LEFT_OUT else ""
     return f"{count(n, 'file')} of the input could not be taken{shown}." if n else ""

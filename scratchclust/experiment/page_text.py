@@ -23,12 +23,14 @@ def escaped_json(value: Any) -> str:
 
 
 def title(there: Folder) -> str:
+    """Give the heading: how many images of what, in how many clusters."""
     n_clusters = len(np.unique(there.labels[there.labels >= 0]))
     dataset = escaped(Path(there.record.dataset.name).name or there.record.dataset.name)
     return f"{there.record.dataset.n:,} images of {dataset} in {count(n_clusters, 'cluster')}"
 
 
 def sentence(there: Folder) -> str:
+    """Say in a sentence what was done."""
     record = there.record
     dataset = record.dataset
     height, width, channels = (*dataset.shape, 1)[:3]
@@ -49,6 +51,7 @@ def sentence(there: Folder) -> str:
 
 
 def about(there: Folder) -> list[str]:
+    """Say what was picked, what was taken for what, and where labels took part."""
     record = there.record
     lines = []
     if there.findings is not None and there.findings.choice:
@@ -70,6 +73,7 @@ def about(there: Folder) -> list[str]:
 
 
 def warnings(record: Record) -> list[str]:
+    """Name the networks that have learned nothing."""
     found = [(result.name, why_untrained(result)) for result in record.results]
     return [
         f"{escaped(name)}: the network has learned nothing: {why}; more epochs or images may help."
@@ -79,6 +83,7 @@ def warnings(record: Record) -> list[str]:
 
 
 def of_scores(first: Result) -> str:
+    """Say what the scores are compared with."""
     name = f"Of “{escaped(first.name)}”. " if first.name else ""
     if first.accuracy is None:
         return (
@@ -91,6 +96,7 @@ def of_scores(first: Result) -> str:
 
 
 def scores(first: Result) -> list[html.Score]:
+    """Give the scores that there are, each with its meaning and how far to trust it."""
     known = first.to_json()
     shown = []
     for key, words in SCORES.items():
@@ -113,6 +119,7 @@ def scores(first: Result) -> list[html.Score]:
 
 
 def comparison(record: Record) -> html.Table:
+    """Give the scores of all variants, side by side."""
     used = [
         key for key in SCORES if any(one.to_json().get(key) is not None for one in record.results)
     ]
@@ -129,6 +136,7 @@ def comparison(record: Record) -> html.Table:
 
 
 def suggestion(findings: Findings | None) -> html.Table | None:
+    """Give the numbers of clusters that were tried, with the one that is suggested."""
     if findings is None or findings.suggestion is None:
         return None
     tried = findings.suggestion
@@ -151,11 +159,13 @@ def suggestion(findings: Findings | None) -> html.Table | None:
 
 
 def of_map(there: Folder) -> str:
+    """Say what the map is, and what of it not to read too much into."""
     lost = int((~np.isfinite(there.columns["x"] + there.columns["y"])).sum())
+    made = there.findings.map if there.findings is not None else None
     text = (
-        "Every image as a point in two dimensions. Near points are alike in the features; "
-        "distances between far groups, and the size of a group, mean little."
-    )
+        f"Every image as a point in two dimensions. {escaped(made or '')} Near points are alike in "
+        "the features; distances between far groups, and the size of a group, mean little."
+    ).replace("  ", " ")
     return f"{text} {lost:,} images have no place on it." if lost else text
 
 
@@ -163,6 +173,7 @@ def of_map(there: Folder) -> str:
 
 
 def figures(there: Folder) -> list[html.Figure]:
+    """Give the figures, those that say most first."""
     variants = {slug(result.name): result.name for result in there.record.results[1:]}
     shown = []
     for name, png in there.figures.items():
@@ -180,6 +191,7 @@ def figures(there: Folder) -> list[html.Figure]:
 
 
 def of_making(record: Record) -> str:
+    """Say with what the run was made."""
     return (
         f"This command repeats it, with seed {record.seed}; on a CPU the same versions and number "
         "of threads give the same bits."
@@ -187,6 +199,7 @@ def of_making(record: Record) -> str:
 
 
 def tables(record: Record) -> list[html.Facts]:
+    """Give times, what the data are, and versions."""
     seconds = record.seconds.to_json()
     timings = [(name, _duration(value)) for name, value in seconds.items() if value is not None]
     versions = [(name, str(value)) for name, value in record.environment.items()]

@@ -1,7 +1,7 @@
 """The one function that runs any plan: load, fit and score, draw, write, rename into place."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -54,6 +54,7 @@ def run(
     command: str | None = None,
     tell: Tell | None = None,
     begin: Callable[[], None] | None = None,
+    coming: Sequence[str] = (),
 ) -> Outcome:
     """Run a recipe and leave a run's folder.
 
@@ -69,6 +70,7 @@ def run(
         tell: called with a line of text before each step.
         begin: called once, when settings, folder and images are found to be good and JAX is needed:
             until then nothing waits for it. Here a program may set it up.
+        coming: what was said of the run before it starts, for its log.
 
     Returns:
         The folder and its metrics.
@@ -83,6 +85,8 @@ def run(
     if resume and not overwrite and (final / "metrics.json").is_file():
         return _finished(planned, final, tell)
     with runs.working(final, resume=resume, overwrite=overwrite) as folder:
+        for line in coming:
+            logger.info(line)
         found = _compute(planned, folder, command, tell, begin or (lambda: None))
         folder.finish()
     return Outcome(folder.final, found.metrics, paths=found.paths, clusters=found.clusters)

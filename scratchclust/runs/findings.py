@@ -65,6 +65,7 @@ class Findings(Part):
 
     distance: str  # what the column means, in a sentence
     confidence: str
+    map: str | None = None  # what x and y are, in a sentence
     # what was picked for "auto", and why; None: nothing was
     choice: str | None = None
     suggestion: Suggestion | None = field(default=None, metadata={**TOLD, "of": Suggestion})

@@ -212,8 +212,18 @@ def test_an_output_that_is_a_file(pictures: Path, in_process: Any, tmp_path: Pat
 # --- death, and going on
 
 
+# A program that was started in the background ignores Ctrl-C, and so would what it starts.
+HEARING = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from scratchclust.cli import main
+main()
+"""
+
+
 def started(pictures: Path, cwd: Path, *more: str) -> subprocess.Popen:
-    command = [*CLI, "cluster", str(pictures), "--clusters", "3", "--output", "run", *more]
+    program = [sys.executable, "-c", HEARING]
+    command = [*program, "cluster", str(pictures), "--clusters", "3", "--output", "run", *more]
     return subprocess.Popen(
         command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
