@@ -519,7 +519,11 @@ def test_a_clustering_without_a_place_for_new_images_says_so(tmp_path: Path) -> 
         None,
     )
     loaded = runs.load(done.folder)
-    assert (loaded.assignments["distance"] > 0).all()  # by neighbours
+    distance = loaded.assignments["distance"]  # by neighbours in the cluster, where there are any
+    clusters = loaded.assignments["cluster"]
+    is_alone = np.bincount(clusters)[clusters] == 1
+    np.testing.assert_array_equal(np.isnan(distance), is_alone)
+    assert (distance[~is_alone] > 0).all()
     with pytest.raises(InputError, match="agglomerative has no place for new images"):
         loaded.predict(made_up_data("mnist", split="test").images)
 
