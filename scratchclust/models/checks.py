@@ -69,6 +69,22 @@ def numbers(name: str, value: Any, cure: str) -> tuple[float, ...]:
     return tuple(map(float, _apply(NUMBERS, name, value, cure)))
 
 
+def of_channels(mean: Any, std: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Give the mean and the deviation by which a network's images are standardised: each a number
+    for each channel, or one for all.
+
+    Raises:
+        InputError: one of them is none, or the deviation is not above 0.
+    """
+    each = "one for each channel, or one"
+    deviations = numbers("std", std, each)
+    if min(deviations) <= 0:
+        raise InputError(
+            f"expected std above 0, got {deviations}: give that of each channel of the images"
+        )
+    return numbers("mean", mean, each), deviations
+
+
 def fraction(name: str, value: Any, cure: str) -> None:
     """Refuse what is not a number in [0, 1).
 

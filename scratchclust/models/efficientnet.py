@@ -78,13 +78,9 @@ class EfficientNetSpec:
         if any(len(stage) != 5 for stage in stages):
             raise InputError(f"expected stages of five numbers, got {stages}: give {each}")
         object.__setattr__(self, "stages", stages)
-        for name in ("mean", "std"):
-            values = checks.numbers(name, getattr(self, name), "one for each channel, or one")
-            object.__setattr__(self, name, values)
-        if min(self.std) <= 0:
-            raise InputError(
-                f"expected std above 0, got {self.std}: give that of each channel of the images"
-            )
+        mean, std = checks.of_channels(self.mean, self.std)
+        object.__setattr__(self, "mean", mean)
+        object.__setattr__(self, "std", std)
 
     def build(self, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs) -> "EfficientNet":
         """Build the model with fresh parameters, for images of (height, width, channels) or any

@@ -60,16 +60,9 @@ class ResNetSpec:
             "depth", self.depth, "20 is the smallest of the paper's for CIFAR, 18 for ImageNet"
         )
         checks.positive_int("n_classes", self.n_classes, "count the distinct labels")
-        for name in ("mean", "std"):
-            object.__setattr__(
-                self,
-                name,
-                checks.numbers(name, getattr(self, name), "one for each channel, or one"),
-            )
-        if min(self.std) <= 0:
-            raise InputError(
-                f"expected std above 0, got {self.std}: give that of each channel of the images"
-            )
+        mean, std = checks.of_channels(self.mean, self.std)
+        object.__setattr__(self, "mean", mean)
+        object.__setattr__(self, "std", std)
         if self.family == "imagenet":
             checks.one_of('depth of the "imagenet" family', self.depth, IMAGENET_BLOCKS)
         elif self.depth < 8 or self.depth % 6 != 2:

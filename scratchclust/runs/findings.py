@@ -54,7 +54,8 @@ class Suggestion(Part):
     silhouette: Numbers
     calinski_harabasz: Numbers
     davies_bouldin: Numbers
-    stability: Numbers  # mean ARI of the labels under resampling
+    # agreement of the labels under resampling: 1 is perfect, 0 that of a cloud without clusters
+    stability: Numbers
     suggested: int
     rule: str  # by which it was chosen, in a sentence
 
@@ -71,7 +72,7 @@ class Findings(Part):
     suggestion: Suggestion | None = field(default=None, metadata={**TOLD, "of": Suggestion})
     clusters: Sequence[ClusterFindings] = field(metadata={"of": ClusterFindings})
     outliers: Sequence[int] = ()  # the strangest first
-    # the distance that 99% of the fitted images keep, of each cluster or of all; None: not known
+    # the distance that 99% of the fitted images keep, all clusters together; None: not known
     usual_distance: Number | None = None
     duplicates: Sequence[DuplicateGroup] = field(default=(), metadata={"of": DuplicateGroup})
     left_out: Sequence[LeftOut] = field(default=(), metadata={"of": LeftOut})
