@@ -40,7 +40,7 @@ CURES = {  # of the library's calls, which have no place on a command line
     "give eps, any number above 0 will do": "give --method dbscan:EPS, any EPS above 0 will do",
     "call fit(images, labels)": "give images in folders of their classes",
 }
-_VALUE = r"'[^'\n]*'|[\w+-]+(?:[:,][\w+-]+)*"
+_VALUE = r"'[^'\n]*'|\"[^\"\n]*\"|[\w+-]+(?:[:,][\w+-]+)*"
 # Not within a path: folders may well be called split=train.
 _ARGUMENT = re.compile(rf"(?<![^\s(])({'|'.join(OPTIONS)})=({_VALUE})?(?=[\s,;:)]|$)")
 
@@ -57,5 +57,5 @@ def _as_option(found: re.Match[str]) -> str:
     name, value = found.groups()
     if value in (None, "True"):
         return OPTIONS[name]
-    quoted = value.strip("'")
+    quoted = value[1:-1] if value[0] in "'\"" else value
     return f"{OPTIONS[name]} {quoted}"

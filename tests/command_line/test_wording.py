@@ -43,6 +43,8 @@ LIBRARY = sorted(
         ),
         ("load split='train' or split='test'", "load --split train or --split test"),
         ("remove it, or load without strict", "remove it, or leave --strict out"),
+        ("sort_into='so/s4l' is there", "--sort-into so/s4l is there"),
+        ('sort_into="it\'s/x" is there', "--sort-into it's/x is there"),
         ("limit=5", "--limit 5"),
         ("limit=5 leaves too few", "--limit 5 leaves too few"),
         ("leave classes= out", "leave --digits out"),

@@ -136,6 +136,20 @@ def test_order_and_companions_change_no_bit(run: runs.Run) -> None:
         np.testing.assert_array_equal(np.asarray(column)[70:71], alone[i])
 
 
+@pytest.mark.parametrize("n_axes", [2, 3])
+def test_rows_of_short_vectors_do_not_matter(n_axes: int, tmp_path: Path) -> None:
+    """As they do to `KMeans.transform`: the bits of its products depend on where a row lies."""
+    pca = ("reduce", scratchclust.PCA(n_axes, random_state=0))
+    run = runs.load(written(tmp_path / "run", "kmeans", pca))
+    images = np.concatenate([NEW, NOISE])
+    whole = run.assign(images)
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(len(images))
+        shuffled = run.assign(images[order])
+        np.testing.assert_array_equal(whole.distance[order], shuffled.distance)
+        np.testing.assert_array_equal(whole.confidence[order], shuffled.confidence)
+
+
 def test_one_percent_of_the_fitted_images_is_beyond_the_usual_distance(run: runs.Run) -> None:
     assert run.nearness is not None
     usual = run.nearness.usual_distance
