@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -34,21 +34,45 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from scratchclust.errors import InputError
 
 AXIS = "rows"
-# Of a block, at most so many rows, and so many elements of its widest intermediate. On a CPU 1 MB
-# in float32, which stays in a core's cache (measured from 128 to 4,096 rows); a GPU wants few large
-# blocks.
-MAX_BLOCK = {"cpu": 2048}
-MAX_BLOCK_ELEMENTS = {"cpu": 2**18}
 MIN_PART = 2**20  # elements that are worth a thread
-# elements below which one device is faster than several, where many short steps follow each other
-ALONE = 2**20
-MAX_BLOCK_ELSEWHERE = 2**16
-MAX_BLOCK_ELEMENTS_ELSEWHERE = 2**26
 
-# What one compiled call may last, so that Ctrl-C ends the program and progress shows: none can be
-# interrupted. By cost where that is known before: about 100 GFLOP/s of a CPU's core make this a
-# fraction of a second. By the clock, see `Pace`, where it is not.
-MULTIPLICATIONS_PER_CALL = 2e10
+
+class Limits(NamedTuple):
+    """What one device of a platform does at a time.
+
+    A CPU's core computes out of its cache, and starting a program costs it next to nothing: so many
+    small blocks. An accelerator starts a kernel in some microseconds, in which it could have done
+    10^8 products: so few large ones.
+    """
+
+    block_rows: int  # of a block, at most
+    # of the widest intermediate of a block, at most. On a CPU 1 MB in float32, which stays in a
+    # core's cache (measured from 128 to 4,096 rows); elsewhere 256 MB, a little of its memory
+    block_elements: int
+    block_multiple: int  # rows of a block come in multiples of so many, for an accelerator's tiles
+    # rows and columns of two sets of points that meet: on a CPU 1 MB of distances, which stay in a
+    # core's cache; elsewhere 64 MB, so that 70,000 points are 18 tiles and not 137
+    tile: int
+    # multiplications that one compiled call may have, so that Ctrl-C ends the program and progress
+    # shows, since none can be interrupted: at about 100 GFLOP/s of a CPU's core, and 50 TFLOP/s in
+    # float32 of a large accelerator, a fraction of a second
+    multiplications_per_call: float
+    # elements below which one device is faster than several, where many short steps follow each
+    # other: joining sums takes two CPU cores some microseconds, eight GPUs 20 to 30, in which one
+    # reads 2^24 elements
+    alone: int
+
+
+LIMITS = {
+    "cpu": Limits(2**11, 2**18, 1, 2**9, 2e10, 2**20),
+    "gpu": Limits(2**16, 2**26, 2**7, 2**12, 1e13, 2**26),
+    "tpu": Limits(2**16, 2**26, 2**7, 2**12, 1e13, 2**26),
+}
+# A block off the CPU is a multiple of such a part of the power of two below it: so few shapes are
+# compiled, and no more than an eighth of it is filling.
+BLOCK_SIZES_PER_OCTAVE = 8
+
+# What one compiled call may last where its cost is not known before: see `Pace`.
 SECONDS_PER_CALL = 0.5
 
 AnyArray = Array | np.ndarray
@@ -88,6 +112,11 @@ def platform() -> str:
     return first_device().platform
 
 
+def limits() -> Limits:
+    """What a device of the mesh does at a time."""
+    return LIMITS.get(platform(), LIMITS["gpu"])  # an accelerator is called "cuda" or "rocm", too
+
+
 def is_on_host(X: Any) -> bool:
     """Whether NumPy reads X where it is: a NumPy array, or a JAX array on CPU devices."""
     return not isinstance(X, jax.Array) or all(device.platform == "cpu" for device in X.devices())
@@ -97,7 +126,7 @@ def worthwhile(n_elements: int) -> list[jax.Device]:  # pyright: ignore[reportIn
     """The devices for many passes over so many elements: one alone where joining the sums of
     several takes longer.
     """
-    return all_devices()[: 1 if n_elements < ALONE else None]
+    return all_devices()[: 1 if n_elements < limits().alone else None]
 
 
 @jax.tree_util.register_dataclass
@@ -126,7 +155,7 @@ def items_per_call(cost: int | float, block: int) -> int:
         cost: multiplications that an item takes.
         block: items that a device takes at a time.
     """
-    blocks = max(int(MULTIPLICATIONS_PER_CALL / max(cost, 1)) // block, 1)
+    blocks = max(int(limits().multiplications_per_call / max(cost, 1)) // block, 1)
     return blocks * block * mesh().size
 
 
@@ -140,7 +169,7 @@ def calls(n: int, cost: int | float, block: int) -> list[slice]:
 
     Returns:
         Slices of the same length but for the last, a multiple of one block for each device: about
-        `MULTIPLICATIONS_PER_CALL` on each device, which is less than a second on a CPU's core.
+        `Limits.multiplications_per_call` on each device, which is less than a second.
     """
     length = items_per_call(cost, block)
     return [slice(begin, min(begin + length, n)) for begin in range(0, n, length)]
@@ -199,18 +228,30 @@ def offset_type(X: Any) -> np.dtype:
 
 
 def block_size(n: int, columns: int) -> int:
-    """Rows in a block: a power of two, so that few shapes are compiled, with bounded memory.
+    """Rows in a block: of few sizes, so that few shapes are compiled, with bounded memory.
+
+    On a CPU a power of two. Elsewhere, where n rows may be one or two blocks, as many as fill it
+    but for an eighth.
 
     Args:
         n: number of rows in all.
         columns: entries that the widest intermediate has for each row.
     """
+    here = limits()
     share = ceil_div(n, mesh().size)
-    fitting = max(
-        MAX_BLOCK_ELEMENTS.get(platform(), MAX_BLOCK_ELEMENTS_ELSEWHERE) // max(columns, 1), 8
-    )
-    most = MAX_BLOCK.get(platform(), MAX_BLOCK_ELSEWHERE)
-    return min(most, 1 << (fitting.bit_length() - 1), 1 << max(share - 1, 0).bit_length())
+    fitting = max(here.block_elements // max(columns, 1), 8)
+    most = min(here.block_rows, 1 << (fitting.bit_length() - 1))
+    needed = 1 << max(share - 1, 0).bit_length()
+    if here.block_multiple == 1 or share <= here.block_multiple:
+        return min(most, needed)
+    of_each = ceil_div(share, ceil_div(share, most))  # blocks of the same size
+    step = max(_power_of_two_below(of_each) // BLOCK_SIZES_PER_OCTAVE, here.block_multiple)
+    return min(most, ceil_div(of_each, step) * step)
+
+
+def _power_of_two_below(n: int) -> int:
+    """The largest power of two of at most n."""
+    return 1 << (n.bit_length() - 1)
 
 
 def split(
@@ -406,8 +447,9 @@ def finished(results: Any) -> Any:
 
     Several CPU devices can lock up when such a program starts before the last one has ended (XLA
     then aborts the process after 40 seconds), so whoever calls one from Python waits for it here.
+    Accelerators take one program after the other from a queue of their own: there nobody waits.
     """
-    return jax.block_until_ready(results)
+    return jax.block_until_ready(results) if platform() == "cpu" else results
 
 
 def constrain(arrays: Any, mesh: Mesh, *, spread: bool = False) -> Any:

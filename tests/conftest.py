@@ -98,7 +98,7 @@ def all_devices() -> None:
     """The data of a test are few, but they are to meet all devices."""
     from scratchclust import rows
 
-    rows.ALONE = 0
+    rows.LIMITS["cpu"] = rows.LIMITS["cpu"]._replace(alone=0)
 
 
 @pytest.fixture(autouse=True)

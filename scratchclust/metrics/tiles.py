@@ -17,7 +17,6 @@ from scratchclust.distances import NEAR, PRECISION, centre_of, product, squared_
 from scratchclust.metrics.labels import Labeling
 from scratchclust.rows import AnyArray
 
-TILE = 512  # rows and columns of a meeting at most: 1 MB of distances, which stay in a core's cache
 # clusters that make, beside half the features, one-hot products dearer than a second look at each
 # distance
 MANY = 64
@@ -46,7 +45,7 @@ def are_many(n_clusters: int, n_features: int) -> bool:
 def tiles_of(X: AnyArray, labelings: list[Labeling], with_rest: bool) -> Tiles:
     """X less its centre, and its labels, in few tiles, as many for each device, little filled."""
     mesh = rows.mesh()
-    n_tiles = rows.ceil_div(len(X), TILE * mesh.size) * mesh.size
+    n_tiles = rows.ceil_div(len(X), rows.limits().tile * mesh.size) * mesh.size
     tile = rows.ceil_div(len(X), n_tiles * 8) * 8
     centre = centre_of(X)
     rest = None
@@ -63,7 +62,7 @@ def tiles_of(X: AnyArray, labelings: list[Labeling], with_rest: bool) -> Tiles:
 
 def rows_in_block(n: int, n_features: int) -> int:
     """How many of n rows meet a tile at a time."""
-    return min(TILE, rows.block_size(n, n_features))
+    return min(rows.limits().tile, rows.block_size(n, n_features))
 
 
 def add_to_clusters(

@@ -18,7 +18,7 @@ from scratchclust import rows
 from scratchclust.distances import centre_of, product
 from scratchclust.rows import AnyArray
 
-TILE_POINTS = 2048  # that a block of queries meets at a time
+TILES = 4  # of `rows.limits()` side by side: that many points a block of queries meets at a time
 COST_BY_DEFINITION = 8  # of a distance, relative to one of a product
 
 
@@ -56,7 +56,9 @@ class Candidates(NamedTuple):
 def in_tiles(X: AnyArray, count: int) -> tuple[SearchedPoints, float]:
     """The points in tiles of at least `count`, and their largest squared norm."""
     n = len(X)
-    tile = min(max(TILE_POINTS, 1 << (count - 1).bit_length()), rows.ceil_div(n, 8) * 8)
+    tile = min(
+        max(TILES * rows.limits().tile, 1 << (count - 1).bit_length()), rows.ceil_div(n, 8) * 8
+    )
     offset = centre_of(X)
     spread = rows.on_every_device(rows.split(X, block=tile, offset=offset), rows.mesh())
     x, norms, largest = _with_norms(spread, n, rows.ceil_div(n, tile))

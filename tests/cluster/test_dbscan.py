@@ -120,7 +120,7 @@ def test_core_points_in_tiles_of_their_own(monkeypatch: pytest.MonkeyPatch) -> N
     largest label asks.
     """
     monkeypatch.setattr(blocks, "MULTIPLICATIONS_ON_HOST", 0.0)
-    monkeypatch.setattr(passes, "TILE_POINTS", 16)
+    monkeypatch.setitem(rows.LIMITS, "cpu", rows.LIMITS["cpu"]._replace(tile=16))
     for seed, share in itertools.product(range(10), (0.01, 0.03, 0.1)):
         X = clouds(seed=seed)
         eps = radius(X, share)
@@ -135,7 +135,7 @@ def test_a_long_chain_needs_many_joins(on_host: float, monkeypatch: pytest.Monke
     """
     monkeypatch.setattr(blocks, "MULTIPLICATIONS_ON_HOST", on_host)
     monkeypatch.setattr(passes, "SAMPLES_PER_POINT", 1)
-    monkeypatch.setattr(rows, "MULTIPLICATIONS_PER_CALL", 1.0)
+    monkeypatch.setitem(rows.LIMITS, "cpu", rows.LIMITS["cpu"]._replace(multiplications_per_call=1))
     passes.count.clear_cache()  # SAMPLES_PER_POINT is read when the pass is compiled
     X = np.zeros((200, 4))
     X[:, 0] = np.random.default_rng(0).permutation(200)

@@ -263,7 +263,7 @@ def test_devices_and_parts_agree(
             result = fast.em(X, start(X, covariance_type), covariance_type=covariance_type)
         assert result.log_likelihood == pytest.approx(expected.log_likelihood, abs=1e-5)
         np.testing.assert_array_equal(result.labels, expected.labels)
-    monkeypatch.setattr(rows, "MULTIPLICATIONS_PER_CALL", 1)
+    monkeypatch.setitem(rows.LIMITS, "cpu", rows.LIMITS["cpu"]._replace(multiplications_per_call=1))
     monkeypatch.setattr(rows, "block_size", lambda n, columns: 8)
     kind = fast_covariances.type_of(covariance_type)
     assert len(mixture_points.place(X, X.mean(axis=0), 3, kind).parts) == 3

@@ -123,8 +123,9 @@ def test_many_calls_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
     images = photographs(21)
     fitted = small().fit(images)
     expected = fitted.transform(images)
-    monkeypatch.setattr(rows, "MAX_BLOCK", {"cpu": 1})
-    monkeypatch.setattr(rows, "MULTIPLICATIONS_PER_CALL", 1)
+    monkeypatch.setitem(
+        rows.LIMITS, "cpu", rows.LIMITS["cpu"]._replace(block_rows=1, multiplications_per_call=1)
+    )
     np.testing.assert_allclose(fitted.transform(images), expected, atol=1e-4)
 
 

@@ -139,8 +139,9 @@ def test_device_counts_agree(n_devices: int) -> None:
 
 def test_long_searches_are_made_of_short_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = fast.nearest_neighbors(points(700), 5)
-    monkeypatch.setattr(rows, "MULTIPLICATIONS_PER_CALL", 1.0)
-    monkeypatch.setattr(candidates, "TILE_POINTS", 64)
+    monkeypatch.setitem(
+        rows.LIMITS, "cpu", rows.LIMITS["cpu"]._replace(tile=16, multiplications_per_call=1)
+    )
     parts = fast.nearest_neighbors(points(700), 5)
     np.testing.assert_array_equal(parts.indices, whole.indices)
     np.testing.assert_array_equal(parts.distances, whole.distances)

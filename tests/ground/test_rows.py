@@ -121,7 +121,7 @@ def test_float_type():
     [
         (1, 1, 1),
         (237, 5, 64),  # a quarter of the rows, rounded up to a power of two
-        (10**6, 16, rows.MAX_BLOCK["cpu"]),
+        (10**6, 16, rows.LIMITS["cpu"].block_rows),
         (10**6, 784, 256),
         (10**6, 2**14, 16),
         (10**6, 10**9, 8),
@@ -129,7 +129,22 @@ def test_float_type():
 )
 def test_block_size(n, columns, expected):
     assert rows.block_size(n, columns) == expected
-    assert expected * columns <= max(rows.MAX_BLOCK_ELEMENTS["cpu"], 8 * columns)
+    assert expected * columns <= max(rows.LIMITS["cpu"].block_elements, 8 * columns)
+
+
+@pytest.mark.parametrize("n", [10_000, 60_000, 70_000, 131_073, 1_000_003, 10_000_000])
+@pytest.mark.parametrize(("columns", "n_devices"), [(1, 1), (784, 1), (1_000, 1), (784, 4)])
+def test_blocks_of_an_accelerator_are_filled(monkeypatch, n, columns, n_devices):
+    monkeypatch.setattr(rows, "platform", lambda: "gpu")
+    limits = rows.LIMITS["gpu"]
+    with rows.on(jax.local_devices()[:n_devices]):
+        block = rows.block_size(n, columns)
+        n_blocks = rows.ceil_div(n, block * n_devices) * n_devices
+    assert n_blocks * block <= n * 9 / 8
+    assert block <= limits.block_rows
+    assert block * columns <= limits.block_elements
+    assert block % limits.block_multiple == 0
+    assert n_blocks <= n_devices * (1 + n * max(columns, 1024) * 9 / 8 / limits.block_elements)
 
 
 # ------------------------------------------------------------------------------------------
@@ -222,7 +237,7 @@ def test_on_holds_inside_and_ends_with_an_error():
 
 
 def test_one_device_alone_for_few_elements(monkeypatch):
-    monkeypatch.setattr(rows, "ALONE", 100)
+    monkeypatch.setitem(rows.LIMITS, "cpu", rows.LIMITS["cpu"]._replace(alone=100))
     assert rows.worthwhile(99) == jax.local_devices()[:1]
     assert rows.worthwhile(100) == jax.local_devices()
     with rows.on(jax.local_devices()[1:3]):
@@ -302,7 +317,9 @@ def test_product_and_norms():
 @pytest.mark.parametrize("n", [0, 1, 63, 64, 65, 1000])
 @pytest.mark.parametrize("cost", [1, 1e3, 1e30])
 def test_calls_cover_all_items_once_and_keep_to_the_cost(n, cost, monkeypatch):
-    monkeypatch.setattr(rows, "MULTIPLICATIONS_PER_CALL", 1e5)
+    monkeypatch.setitem(
+        rows.LIMITS, "cpu", rows.LIMITS["cpu"]._replace(multiplications_per_call=1e5)
+    )
     spans = rows.calls(n, cost, block=8)
     assert [i for span in spans for i in range(n)[span]] == list(range(n))
     unit = 8 * rows.mesh().size

@@ -16,7 +16,7 @@ import pytest
 from scratchclust import rows
 from scratchclust.errors import InputError
 from scratchclust.metrics import dunn as fast
-from scratchclust.metrics import pairs, tiles
+from scratchclust.metrics import pairs
 from scratchclust.reference import dunn as reference
 
 each_twin = pytest.mark.parametrize(
@@ -217,9 +217,11 @@ def test_devices_and_calls_change_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     X, labels = rng.normal(size=(300, 5)), rng.integers(-1, 4, 300)
     expected = brute_force(X, labels)
     assert reference.dunn_index(X, labels) == expected
-    monkeypatch.setattr(tiles, "TILE", 32)
+    monkeypatch.setitem(rows.LIMITS, "cpu", rows.LIMITS["cpu"]._replace(tile=32))
     for n_devices, products in ((1, 1e12), (1, 1), (2, 1), (4, 1e12)):
-        monkeypatch.setattr(rows, "MULTIPLICATIONS_PER_CALL", products)
+        monkeypatch.setitem(
+            rows.LIMITS, "cpu", rows.LIMITS["cpu"]._replace(multiplications_per_call=products)
+        )
         with rows.on(jax.local_devices()[:n_devices]):
             assert fast.dunn_index(X, labels) == expected
 

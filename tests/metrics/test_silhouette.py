@@ -219,7 +219,7 @@ def test_many_clusters(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for each tile.
     """
     monkeypatch.setattr(tiles, "FEW_SUMS", 300)
-    monkeypatch.setattr(tiles, "TILE", 128)
+    monkeypatch.setitem(rows.LIMITS, "cpu", rows.LIMITS["cpu"]._replace(tile=128))
     jax.clear_caches()  # what the numbers above decide is compiled
     rng = np.random.default_rng(k)
     X, labels = rng.normal(size=(800, 5)), rng.integers(-1, k, 800)
@@ -366,11 +366,13 @@ def test_the_number_of_calls_does_not_change_the_result(monkeypatch: pytest.Monk
     all_pairs, samples = (
         recorded_calls(monkeypatch, name) for name in ("_all_pairs", "_rows_with_all")
     )
-    monkeypatch.setattr(tiles, "TILE", 64)
+    monkeypatch.setitem(rows.LIMITS, "cpu", rows.LIMITS["cpu"]._replace(tile=64))
     monkeypatch.setattr(pairs, "LEAST_ROWS", 16)
     n_calls = []
     for products in (1e12, 7e6, 1):
-        monkeypatch.setattr(rows, "MULTIPLICATIONS_PER_CALL", products)
+        monkeypatch.setitem(
+            rows.LIMITS, "cpu", rows.LIMITS["cpu"]._replace(multiplications_per_call=products)
+        )
         with rows.on(jax.local_devices()[:2]):
             np.testing.assert_allclose(fast.silhouette_samples(X, labels), expected, atol=1e-5)
             estimate = fast.silhouette_estimate(X, labels, sample_size=300, random_state=1)

@@ -159,7 +159,9 @@ def test_products_in_parts_and_on_fewer_devices_give_the_same_axes(
     coordinates = reference.transform(X, expected)
     monkeypatch.setattr(fast, "FEW_POINTS", 100)
     for k, per_call in ((4, 2e10), (2, 2e10), (1, 1)):
-        monkeypatch.setattr(rows, "MULTIPLICATIONS_PER_CALL", per_call)
+        monkeypatch.setitem(
+            rows.LIMITS, "cpu", rows.LIMITS["cpu"]._replace(multiplications_per_call=per_call)
+        )
         monkeypatch.setattr(rows, "block_size", lambda n, columns: 32)
         with rows.on(jax.local_devices()[:k]):
             result = fast.kernel_pca(X, 2, key=jax.random.key(0), kernel=kernel)

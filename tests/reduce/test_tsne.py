@@ -297,7 +297,9 @@ def test_new_points_for_both_twins(monkeypatch: pytest.MonkeyPatch) -> None:
     width = np.ptp(Y, axis=0).max()
     assert np.median(np.linalg.norm(expected[:20] - Y[:20], axis=1)) < 0.05 * width
     per_pair = tsne_new_points.MULTIPLICATIONS_PER_PAIR
-    monkeypatch.setattr(rows, "MULTIPLICATIONS_PER_CALL", 10 * N * per_pair)
+    monkeypatch.setitem(
+        rows.LIMITS, "cpu", rows.LIMITS["cpu"]._replace(multiplications_per_call=10 * N * per_pair)
+    )
     monkeypatch.setattr(rows, "block_size", lambda n, columns: 8)
     assert rows.items_per_call(N * per_pair, 8) == 8  # of 25 points a step of 8
     np.testing.assert_allclose(fast.transform(new, X, Y, perplexity=20.0), found, atol=1e-4)

@@ -17,8 +17,6 @@ from scratchclust.cluster.dbscan_parts.components import NO_CLUSTER
 from scratchclust.distances import centre_of, check_range, error_bound, product
 from scratchclust.rows import AnyArray
 
-TILE_POINTS = 512  # that a block of rows meets at a time, on a CPU
-TILE_POINTS_ELSEWHERE = 16384
 # The tiles of some of the points alone are a multiple of this part of all, so that few shapes are
 # compiled.
 SIZES_OF_SOME = 8
@@ -51,8 +49,7 @@ class Search(NamedTuple):
 
 def in_tiles(X: AnyArray, eps: float) -> Search:
     """The points in tiles; an InputError if X cannot be computed with."""
-    most = TILE_POINTS if rows.platform() == "cpu" else TILE_POINTS_ELSEWHERE
-    tile = min(most, 1 << max(len(X) - 1, SAMPLES_PER_POINT - 1).bit_length())
+    tile = min(rows.limits().tile, 1 << max(len(X) - 1, SAMPLES_PER_POINT - 1).bit_length())
     n_tiles = rows.ceil_div(len(X), tile)  # none of nothing but filling
     offset = centre_of(X)
     x = rows.split(X, block=tile, offset=offset)[:n_tiles]
