@@ -13,24 +13,23 @@ to allow 'unsafe-eval'.
 import base64
 import functools
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
 import numpy as np
 from markupsafe import Markup
-from PIL import Image
+
+from scratchclust.report._page_data import data_of, in_script
+from scratchclust.report._page_figures import fitting, of_figures
 
 BUDGET = 15_000_000  # bytes of the page
 _LEAST_FOR_FIGURES = 1_000_000
 _FOLDER = Path(__file__).parent / "page"
 # the page's program, in this order
 _SCRIPTS = ("data.js", "pictures.js", "map.js", "dots.js", "tiles.js", "events.js")
-_NARROWEST = 400  # pixels; a figure is not shrunk below
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,11 +199,11 @@ def render(page: Page, explorer: Explorer, *, budget: int = BUDGET) -> str:
         sheet for one in (explorer.thumbnails, explorer.larger) if one for sheet in one.sheets
     ]
     sprites = base64.b64encode(b"".join(all_sheets)).decode()
-    data = _in_script(_data_of(explorer))
+    data = in_script(data_of(explorer))
     taken = sum(map(len, (style, script, sprites, data.encode()))) + 100_000
-    figures = _fitting(page.figures, max(budget - taken, _LEAST_FOR_FIGURES))
+    figures = fitting(page.figures, max(budget - taken, _LEAST_FOR_FIGURES))
     shown = {one.name: getattr(page, one.name) for one in fields(page)}
-    shown |= {"figures": figures, "of_figures": _of_figures(page.figures, figures)}
+    shown |= {"figures": figures, "of_figures": of_figures(page.figures, figures)}
     return _template().render(
         page=shown,
         parts=_parts(page),
@@ -264,147 +263,3 @@ def _policy(script: str, style: str) -> str:
         f"default-src 'none'; script-src 'sha256-{hashes[0]}'; style-src 'sha256-{hashes[1]}'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
-
-
-# --- the explorer's data
-
-
-def _data_of(explorer: Explorer) -> dict[str, Any]:
-    folders, folder_of, names = _split_names(explorer.names)
-    thumbnails = explorer.thumbnails
-    larger = explorer.larger
-    x, y = _in_unit_square(explorer.x, explorer.y)
-    return {
-        "n": len(explorer.x),
-        "names": names,
-        "folders": folders,
-        "folder_of": None if folder_of is None else _base64(folder_of, "<i4"),
-        "x": _base64(x, "<f4"),
-        "y": _base64(y, "<f4"),
-        "distance": _base64(explorer.distance, "<f4"),
-        "confidence": _base64(explorer.confidence, "<f4"),
-        "colourings": [
-            {
-                "name": one.name,
-                "is_label": one.is_label,
-                "groups": [group._asdict() for group in one.groups],
-                "of": _base64(one.of, "<i4"),
-            }
-            for one in explorer.colourings
-        ],
-        "palette": list(explorer.palette),
-        "noise_color": explorer.noise_color,
-        "thumbnails": thumbnails and thumbnails.to_json(),
-        "larger": larger
-        and {**larger.to_json(), "images": _base64(np.array(explorer.larger_of), "<i4")},
-    }
-
-
-def _split_names(
-    names: Sequence[str] | None,
-) -> tuple[list[str] | None, np.ndarray | None, list[str] | None]:
-    """The folders, each image's number among them, and its name in there: paths repeat."""
-    if names is None:
-        return None, None, None
-    places: dict[str, int] = {}
-    ends = [name.rfind("/") + 1 for name in names]
-    folder_of = [
-        places.setdefault(name[:end], len(places)) for name, end in zip(names, ends, strict=True)
-    ]
-    within = [name[end:] for name, end in zip(names, ends, strict=True)]
-    return list(places), np.array(folder_of), within
-
-
-def _in_unit_square(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The places within [0, 1], in the middle, with one scale for both axes; others are NaN."""
-    there = np.isfinite(x) & np.isfinite(y)
-    if not there.any():
-        return np.full(len(x), np.nan), np.full(len(y), np.nan)
-    low = np.array([x[there].min(), y[there].min()])
-    high = np.array([x[there].max(), y[there].max()])
-    size = max((high - low).max(), np.finfo(np.float32).tiny)
-    middle = (low + high) / 2
-    placed = np.where(there, (np.stack([x, y]) - middle[:, None]) / size + 0.5, np.nan)
-    return placed[0], placed[1]
-
-
-def _base64(array: np.ndarray, dtype: str) -> str:
-    return base64.b64encode(np.ascontiguousarray(array, dtype=dtype).tobytes()).decode()
-
-
-def _in_script(value: Any) -> str:
-    r"""JSON that can stand in a script element: nothing in it ends the element or opens a comment.
-
-    Lone surrogates, bytes of names that are no UTF-8, become \udcxx, which JSON knows.
-    """
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for letter in "<>&\u2028\u2029":
-        text = text.replace(letter, f"\\u{ord(letter):04x}")
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-# --- figures
-
-
-def _fitting(figures: Sequence[Figure], budget: int) -> list[dict[str, Any]]:
-    """The figures as the page shows them, together within so many bytes of base64."""
-    pngs = [figure.png for figure in figures]
-    if sum(map(_length, pngs)) > budget:
-        pngs = [_with_fewer_colors(png) for png in pngs]
-    while sum(map(_length, pngs)) > budget:
-        largest = max(range(len(pngs)), key=lambda at: len(pngs[at]))
-        smaller = _half(pngs[largest])
-        if len(smaller) >= len(pngs[largest]):
-            break
-        pngs[largest] = smaller
-    shown = []
-    for figure, png in zip(figures, pngs, strict=True):
-        width, height = Image.open(BytesIO(png)).size
-        shown.append(
-            {
-                "caption": figure.caption,
-                "alt": figure.alt,
-                "of_variant": figure.of_variant,
-                "width": width,
-                "height": height,
-                "base64": base64.b64encode(png).decode(),
-                "is_smaller": png is not figure.png,
-            }
-        )
-    return shown
-
-
-def _of_figures(figures: Sequence[Figure], shown: Sequence[Mapping[str, Any]]) -> str:
-    smaller = sum(one["is_smaller"] for one in shown)
-    text = "The files lie in the run’s folder, in figures/."
-    if smaller:
-        text += (
-            f" {smaller} of {len(figures)} are shown with fewer colours, some smaller, to keep "
-            "this page small."
-        )
-    return text
-
-
-def _length(png: bytes) -> int:
-    return 4 * len(png) // 3 + 4
-
-
-def _with_fewer_colors(png: bytes) -> bytes:
-    picture = Image.open(BytesIO(png)).convert("RGB").quantize(128, dither=Image.Dither.NONE)
-    smaller = _png(picture)
-    return smaller if len(smaller) < len(png) else png
-
-
-def _half(png: bytes) -> bytes:
-    picture = Image.open(BytesIO(png)).convert("RGB")
-    if picture.width <= _NARROWEST:
-        return png
-    size = (picture.width // 2, max(1, picture.height // 2))
-    small = picture.resize(size, Image.Resampling.LANCZOS)
-    return _png(small.quantize(128, dither=Image.Dither.NONE))
-
-
-def _png(picture: Image.Image) -> bytes:
-    file = BytesIO()
-    picture.save(file, "png", optimize=True)
-    return file.getvalue()

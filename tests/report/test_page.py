@@ -15,7 +15,7 @@ from scratchclust.errors import InputError
 from scratchclust.experiment import page_clusters
 from scratchclust.experiment.page import _explorer_of, _page_of, write_page
 from scratchclust.experiment.page_folder import read
-from scratchclust.report import html
+from scratchclust.report import _page_data, html
 from scratchclust.runs import write_assignments
 from scratchclust.runs.findings import Findings, write_findings
 from tests.report.run_folders import (
@@ -105,7 +105,7 @@ def test_names_come_back_from_the_data(text: str) -> None:
 
 
 def test_a_name_that_is_no_unicode_can_be_written() -> None:
-    told = html._in_script({"name": "caf\udce9.png"})
+    told = _page_data.in_script({"name": "caf\udce9.png"})
     assert told == '{"name":"caf\\udce9.png"}'
     assert json.loads(told)["name"] == "caf\udce9.png"
 
