@@ -253,7 +253,7 @@ def test_unknown_labels_are_left_out_of_the_scores(
         monkeypatch,
         lambda labels: np.where(np.arange(len(labels)) < 50, labels, -1).astype(np.int32),
     )
-    done = run("digits", FEW, output=tmp_path / "run")
+    done = run("pixels", Settings(limit=150), output=tmp_path / "run")
     assert done.metrics["results"][0]["n_labelled"] == 50
     assert sum(row["label"] == "" for row in table(done.folder)) == 100
 
