@@ -80,10 +80,16 @@ def _explorer_of(there: Folder) -> html.Explorer:
 
 
 def _small_pictures(thumbnails: Thumbnails) -> html.SmallPictures:
-    names = ("n", "height", "width", "columns", "rows", "media_type")
-    return html.SmallPictures(
-        {name: getattr(thumbnails, name) for name in names}, thumbnails.sheets
-    )
+    """Give the sheets, and how the pictures lie on them."""
+    layout = {
+        "n": thumbnails.n,
+        "height": thumbnails.height,
+        "width": thumbnails.width,
+        "columns": thumbnails.columns,
+        "rows": thumbnails.rows,
+        "media_type": thumbnails.media_type,
+    }
+    return html.SmallPictures(layout, thumbnails.sheets)
 
 
 def _colourings(columns: Mapping[str, np.ndarray]) -> list[html.Colouring]:

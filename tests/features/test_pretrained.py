@@ -74,7 +74,14 @@ def resnet18(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(("depth", "with_classifier"), [(18, False), (34, True), (50, True)])
+@pytest.mark.parametrize(
+    ("depth", "with_classifier"),
+    [
+        (18, False),
+        pytest.param(34, True, marks=pytest.mark.full),
+        pytest.param(50, True, marks=pytest.mark.full),
+    ],
+)
 def test_imagenet_resnets_equal_those_of_transformers(depth, with_classifier, tmp_path):
     torch = pytest.importorskip("torch", reason='needs torch: pip install -e ".[peers]"')
     transformers = pytest.importorskip(

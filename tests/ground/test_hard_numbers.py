@@ -95,7 +95,9 @@ def test_the_centre_is_amid_the_data():
 # --- types
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+@pytest.mark.parametrize(
+    "dtype", [np.uint8, np.int16, pytest.param(np.float32, marks=pytest.mark.full)]
+)
 def test_integers_and_float32_mean_what_they_say(dtype):
     X = np.random.default_rng(0).integers(0, 256, (60, 5)).astype(dtype)
     same, labels = X.astype(np.float64), np.arange(60) % 4
