@@ -66,7 +66,7 @@ def centre_of(X: Any) -> Any:
     """
     rows_in_between = X[:: ceil_div(len(X), FEW_ROWS)]
     middle = (len(rows_in_between) - 1) // 2
-    if isinstance(X, np.ndarray):
+    if isinstance(rows_in_between, np.ndarray):
         return np.sort(rows_in_between, axis=0)[middle]
     return _sorted_row(rows_in_between, middle)
 

@@ -28,6 +28,7 @@ Where each step of the definition is done, in `kmeans_parts/` behind this door:
                       cosine        `unit_or_kept` in cluster_means.py
     kmeans                          `best_run` in runs.py
     all of it         in float64    float64_on_host.py, by `_iterate_in_float64` in runs.py
+                      of a `Source` streamed.py: rows that memory does not hold, read part by part
 
 The points of all steps are `KMeansPoints` (points.py), made once; the starts stand in
 `kmeans_starts.py` beside this file.
@@ -43,10 +44,12 @@ from scratchclust.cluster.kmeans_parts.nearest_centroid import assign_by_definit
 from scratchclust.cluster.kmeans_parts.points import as_jax, points_in_blocks
 from scratchclust.cluster.kmeans_parts.refill import refill_empty
 from scratchclust.cluster.kmeans_parts.runs import Settings, best_run, run_from, warn_of_empty
+from scratchclust.cluster.kmeans_parts.streamed import assign_parts
 from scratchclust.cluster.kmeans_starts import plus_plus, random_points, scalable_plus_plus
 from scratchclust.distances import centre_of
 from scratchclust.results import KMeansResult
 from scratchclust.rows import AnyArray
+from scratchclust.streams import AnyRows, Source
 
 __all__ = [
     "assign",
@@ -61,7 +64,7 @@ __all__ = [
 
 
 def assign(
-    X: Real[AnyArray, "n d"], centroids: Float[AnyArray, "k d"]
+    X: Real[AnyRows, "n d"], centroids: Float[AnyArray, "k d"]
 ) -> tuple[Int[AnyArray, " n"], Float[AnyArray, " n"]]:
     """The nearest centroid of each point, l_i = argmin_j |x_i - c_j|^2.
 
@@ -77,6 +80,8 @@ def assign(
         labels [n] int32, and the squared distance [n] of each point to its nearest centroid. Cost
         O(n k d).
     """
+    if isinstance(X, Source):
+        return assign_parts(X, centroids)
     offset = centre_of(centroids)  # not that of X, which costs more where it is large
     points = points_in_blocks(X, offset=offset, n_clusters=len(centroids))
     labels, squares = assign_by_definition(X, points, centroids)
@@ -111,7 +116,7 @@ def update_centroids(
 
 
 def lloyd(
-    X: Real[AnyArray, "n d"],
+    X: Real[AnyRows, "n d"],
     centroids: Float[AnyArray, "k d"],
     *,
     sample_weight: Float[AnyArray, " n"] | None = None,
@@ -154,7 +159,7 @@ def lloyd(
 
 
 def kmeans(
-    X: Real[AnyArray, "n d"],
+    X: Real[AnyRows, "n d"],
     n_clusters: int,
     *,
     key: PRNGKeyArray,

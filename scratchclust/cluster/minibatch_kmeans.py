@@ -53,6 +53,7 @@ from scratchclust.distances import centre_of
 from scratchclust.errors import InputError
 from scratchclust.results import MiniBatchKMeansResult, MiniBatchState
 from scratchclust.rows import AnyArray
+from scratchclust.streams import AnyRows
 
 NUMBERS_PER_CALL = 2**20  # in the batches of one compiled call
 MOST_STEPS_PER_CALL = 32
@@ -139,7 +140,7 @@ def reassign(
 
 
 def minibatch_kmeans(
-    X: Real[AnyArray, "n d"],
+    X: Real[AnyRows, "n d"],
     n_clusters: int,
     *,
     key: PRNGKeyArray,
@@ -159,7 +160,7 @@ def minibatch_kmeans(
     The starts are drawn from a random sample of `init_size` points, and compared on another one.
 
     Args:
-        X: points; a NumPy memory map is never read whole.
+        X: points; a NumPy memory map or a `streams.Source` is never read whole.
         n_clusters: k.
         key: source of randomness.
         init: "random", "k-means++", "k-means||", or the centroids to start from.
@@ -285,7 +286,7 @@ def _uncentred(state: MiniBatchState, sample: KMeansPoints) -> MiniBatchState:
 
 
 def _iterate(
-    X: AnyArray,
+    X: AnyRows,
     sample: KMeansPoints,
     progress: MiniBatchProgress,
     given: SimpleNamespace,

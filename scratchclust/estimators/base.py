@@ -12,7 +12,7 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_feature_names, _check_n_features
 
-from scratchclust import checks, persist
+from scratchclust import checks, persist, streams
 from scratchclust.arrays import as_points, kept, like, own
 from scratchclust.checks import Rule
 from scratchclust.errors import InputError
@@ -82,7 +82,9 @@ class TellsProgress(CallbackSupportMixin):
             print(progress, flush=True)
 
 
-def check_matrix(estimator: Any, X: Any, *, reset: bool, minimum: int = 1) -> Any:
+def check_matrix(
+    estimator: Any, X: Any, *, reset: bool, minimum: int = 1, by_parts: bool = False
+) -> Any:
     """X [n d] as a finite float array: a JAX array stays where it is, everything else becomes a
     NumPy array.
 
@@ -94,13 +96,17 @@ def check_matrix(estimator: Any, X: Any, *, reset: bool, minimum: int = 1) -> An
         X: array-like.
         reset: True in fit.
         minimum: least number of rows.
+        by_parts: whether the estimator takes a `streams.Source`: then a source, and a memory map
+            that is large, come back as one, and nothing is read of them but what they say of
+            themselves.
 
     Raises:
         InputError: not two-dimensional, sparse, not finite, too few rows; as from `as_points`.
         ValueError: another number of features than in fit, or other names; scikit-learn's own.
     """
     _check_feature_names(estimator, X, reset=reset)
-    X = as_points(X, minimum=minimum)
+    source = streams.source_of(X) if by_parts else None
+    X = as_points(X, minimum=minimum) if source is None else source
     _check_n_features(estimator, X, reset=reset)
     return X
 

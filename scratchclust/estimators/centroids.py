@@ -20,6 +20,7 @@ from scratchclust.cluster.kmeans_parts.nearest_centroid import inertia_of
 from scratchclust.cluster.kmeans_starts import STARTS
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import Estimator, check_matrix, like
+from scratchclust.streams import Source, by_parts
 
 START: tuple[str, ...] = tuple(STARTS)
 
@@ -62,7 +63,10 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         one.
         """
         X = self._points(X)
-        return like(X, distances_to_centroids(X, self.cluster_centers_), X.dtype)
+        centroids = self.cluster_centers_
+        if isinstance(X, Source):
+            return by_parts(lambda part: distances_to_centroids(part, centroids), X, len(centroids))
+        return like(X, distances_to_centroids(X, centroids), X.dtype)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Minus the inertia of X with the fitted centroids; y is ignored."""
@@ -82,14 +86,14 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
     ) -> tuple[SimpleNamespace, Any, np.ndarray | None]:
         """What every fit begins with: the parameters, the points and the weights, all checked."""
         given = self._checked()
-        X = check_matrix(self, X, reset=True)
+        X = check_matrix(self, X, reset=True, by_parts=True)
         checks.enough_samples(len(X), given.n_clusters)
         return given, X, checked_weights(sample_weight, X)
 
     def _points(self, X: Any) -> Any:
         """X in the type and the metric in which it is compared with the centroids."""
         check_is_fitted(self)
-        return check_matrix(self, X, reset=False)
+        return check_matrix(self, X, reset=False, by_parts=True)
 
     def _number_of_starts(self, given: Any, of_random: int) -> int:
         """What n_init="auto" means; given centroids are one start, and more of them a warning."""

@@ -24,6 +24,7 @@ from scratchclust.estimators.centroids import (
     start_by_function,
 )
 from scratchclust.results import KMeansResult
+from scratchclust.streams import Changed, Source
 
 EMPTY = (
     "Number of distinct clusters ({}) found smaller than n_clusters ({}). "
@@ -142,7 +143,9 @@ class KMeans(CentroidEstimator):
 
     def _points(self, X: Any) -> Any:
         X = super()._points(X)
-        return unit_rows(X) if self.metric == "cosine" else X
+        if self.metric != "cosine":
+            return X
+        return Changed(X, unit_rows) if isinstance(X, Source) else unit_rows(X)
 
     def _best_of_starts(
         self, X: Any, weights: np.ndarray | None, given: SimpleNamespace, n_init: int

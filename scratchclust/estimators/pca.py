@@ -26,6 +26,7 @@ from scratchclust.reduce.probabilistic_pca import (
     precision,
 )
 from scratchclust.results import PCAResult
+from scratchclust.streams import Source
 
 # More features and points than that, of which few axes are wanted: "auto" is the randomised solver.
 MANY = 2048
@@ -120,9 +121,9 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
             ValueError: a parameter or X cannot be used; the message says what was expected.
         """
         given = self._checked()
-        X = check_matrix(self, X, reset=True, minimum=2)
+        X = check_matrix(self, X, reset=True, minimum=2, by_parts=True)
         n_components = _number_of_axes(given, *X.shape)
-        solver = given.svd_solver if given.svd_solver != "auto" else solver_for(X, n_components)
+        solver = _solver(given.svd_solver, X, n_components)
         if solver == "full":
             result = svd_pca(X, n_components)
         elif solver == "covariance_eigh":
@@ -145,7 +146,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         """Coordinates of X [n d] along the axes, [n q]."""
         check_is_fitted(self)
         whiten = self._checked().whiten
-        X = check_matrix(self, X, reset=False)
+        X = check_matrix(self, X, reset=False, by_parts=True)
         return like(X, transform(X, self._result(), whiten=whiten), X.dtype)
 
     def inverse_transform(self, X: Any) -> Any:
@@ -222,8 +223,25 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         )
 
 
+def _solver(wanted: str, X: Any, n_components: int) -> str:
+    """The solver that is taken.
+
+    Raises:
+        InputError: it needs rows in memory that are read by parts.
+    """
+    solver = solver_for(X, n_components) if wanted == "auto" else wanted
+    if isinstance(X, Source) and solver != "covariance_eigh":
+        raise InputError(
+            f"svd_solver={solver!r} needs all rows in memory, and these are read by parts: "
+            'take "covariance_eigh"'
+        )
+    return solver
+
+
 def solver_for(X: Any, n_components: int) -> str:
     """The solver that "auto" means."""
+    if isinstance(X, Source):
+        return "covariance_eigh"
     if is_double(X) and max(X.shape) <= FEW:
         return "full"
     few_of_many = min(X.shape) > MANY and n_components < min(X.shape) / 10

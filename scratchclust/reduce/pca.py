@@ -6,7 +6,8 @@ of the definition are:
 
     m, and what is refused             `_finite_mean`
     Z = X - m                          `sums.in_blocks`; on the host `_centre`
-    Z^T Z, Z Z^T                       `sums.scatter`, `sums.gram`
+    Z^T Z, Z Z^T                       `sums.scatter`, `sums.gram`; of rows that memory does not
+                                       hold `streamed.scatter_of_parts`
     their eigenvectors                 `axes.leading`, over `leading_eigenpairs.largest_eigenpairs`
     Z^T (Z Q), (Z Q)^T (Z Q)           `sums.scatter_times`, `sums.project_scatter`
     eigenvalues that are rounding      `axes.negligible`
@@ -41,20 +42,22 @@ from scratchclust.distances import check_range, mean_of
 from scratchclust.errors import InputError
 from scratchclust.reduce.pca_parts import sums
 from scratchclust.reduce.pca_parts.axes import FLOAT64_EPS, leading, negligible, unit_or_zero
+from scratchclust.reduce.pca_parts.streamed import mean_of_parts, scatter_of_parts
 from scratchclust.reduce.precision import in_precision_of, is_double
 from scratchclust.results import PCAResult
 from scratchclust.rows import AnyArray
+from scratchclust.streams import AnyRows, Source, by_parts
 
 LEAST_SQUARE = 1e-290  # below it float64 has fewer digits
 
 
-def pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCAResult:
+def pca(X: Real[AnyRows, "n d"], n_components: int | None = None) -> PCAResult:
     """The leading principal axes, by eigendecomposition of the covariance or the Gram matrix.
 
     The smaller of the two is taken.
 
     Args:
-        X: points, at least two.
+        X: points, at least two; a `streams.Source` (of n >= d) is read part by part.
         n_components: q; None means min(n, d).
 
     Returns:
@@ -68,6 +71,8 @@ def pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCAResult:
     n, d = X.shape
     q = min(n, d) if n_components is None else n_components
     mean = _finite_mean(X, q)
+    if isinstance(X, Source):
+        return _pca_by_parts(X, q, mean)
     with in_precision_of(X):
         data = sums.in_blocks(X, mean)
         dtype = data.arrays[0].dtype
@@ -85,6 +90,15 @@ def pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCAResult:
             components = unit_or_zero(axes, negligible(eigenvalues, d, dtype))
         total = float(total)
     return _result_of(X, mean, components.astype(dtype), eigenvalues / (n - 1), total / (n - 1))
+
+
+def _pca_by_parts(X: Source, n_components: int, mean: AnyArray) -> PCAResult:
+    """`pca` of rows that are read part by part."""
+    n, d = X.shape
+    scatter, total = scatter_of_parts(X, np.asarray(mean))
+    eigenvalues, vectors = leading(scatter, n_components, d)
+    components = vectors.T.astype(X.dtype)
+    return _result_of(X, mean, components, eigenvalues / (n - 1), total / (n - 1))
 
 
 def svd_pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCAResult:
@@ -197,7 +211,7 @@ def randomized_pca(
 
 
 def transform(
-    X: Real[AnyArray, "n d"], result: PCAResult, *, whiten: bool = False
+    X: Real[AnyRows, "n d"], result: PCAResult, *, whiten: bool = False
 ) -> Float[AnyArray, "n q"]:
     """Coordinates along the axes, (x - m) . v_q.
 
@@ -209,6 +223,8 @@ def transform(
         result: from `pca`, `svd_pca`, `arpack_pca` or `randomized_pca`.
         whiten: an axis without variance becomes 0.
     """
+    if isinstance(X, Source):
+        return by_parts(lambda part: transform(part, result, whiten=whiten), X)
     scale = _scales(result)
     divisor = np.where(scale > 0, scale, np.inf) if whiten else np.ones(len(scale))
     axes = np.asarray(result.components, np.float64) / divisor[:, None]
@@ -236,7 +252,7 @@ def inverse_transform(
     return centred + jnp.asarray(result.mean, dtype)[None]
 
 
-def _finite_mean(X: AnyArray, n_components: int) -> Float[AnyArray, " d"]:
+def _finite_mean(X: AnyRows, n_components: int) -> Float[AnyArray, " d"]:
     """The mean row, which is finite just if all rows are.
 
     Raises:
@@ -251,14 +267,14 @@ def _finite_mean(X: AnyArray, n_components: int) -> Float[AnyArray, " d"]:
         )
     # infinity minus infinity, which is what we look for
     with np.errstate(invalid="ignore", over="ignore"):
-        mean = mean_of(X)
+        mean = mean_of_parts(X) if isinstance(X, Source) else mean_of(X)
     if not np.isfinite(np.asarray(mean)).all():
         finite(X if is_double(X) else mean, "X")
         _check_range(X, np.inf)
     return mean
 
 
-def _check_range(X: AnyArray, total: float) -> None:
+def _check_range(X: Any, total: float) -> None:
     """Refuse X where the squares leave the range of the products, which is wide in float64."""
     if not is_double(X):
         check_range(X, total)
@@ -285,7 +301,7 @@ def _scales(result: PCAResult) -> np.ndarray:
 
 
 def _result_of(
-    X: AnyArray, mean: AnyArray, components: np.ndarray, eigenvalues: np.ndarray, total: float
+    X: AnyRows, mean: AnyArray, components: np.ndarray, eigenvalues: np.ndarray, total: float
 ) -> PCAResult:
     """The axes with their signs settled, and what follows from the eigenvalues.
 

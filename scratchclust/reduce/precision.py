@@ -12,10 +12,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from scratchclust.streams import Source
+
 
 def is_double(X: Any) -> bool:
-    """Whether X is a float64 NumPy array."""
-    return isinstance(X, np.ndarray) and X.dtype == np.float64
+    """Whether X is a float64 NumPy array, or rows of such to be read."""
+    return isinstance(X, np.ndarray | Source) and X.dtype == np.float64
 
 
 def in_precision_of(X: Any) -> AbstractContextManager[Any]:

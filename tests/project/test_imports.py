@@ -19,7 +19,7 @@ ROOMS = {
     if path.suffix == ".py" or (path / "__init__.py").exists()
 }
 
-ALGORITHM = {"rows", "distances", "exact_pairs", "neighbors"}
+ALGORITHM = {"rows", "streams", "distances", "exact_pairs", "neighbors"}
 ALLOWED = {
     "__main__": {"cli"},
     "cli": {"commands", "interrupts"},
@@ -45,7 +45,9 @@ ALLOWED = {
         "persist",
         "arrays",
         "distances",
+        "streams",
     },
+    "streams": {"rows"},
     "distances": {"rows"},
     "runs": {"persist", "estimators", "cluster.nearness"},
     "features": {"models", "train", "data.preprocessing", "rows"},

@@ -24,12 +24,13 @@ from scratchclust.cluster.kmeans_parts.points import (
 from scratchclust.cluster.kmeans_starts import STARTS, draw_start
 from scratchclust.distances import centre_of
 from scratchclust.rows import AnyArray
+from scratchclust.streams import AnyRows
 
 NUMBERS_IN_MEMORY = 2**24  # of X, that are there at a time for the labels at the end
 
 
 def best_start(
-    X: AnyArray,
+    X: AnyRows,
     n_clusters: int,
     *,
     rng: np.random.Generator,
@@ -74,7 +75,7 @@ def _some_positive(weights: np.ndarray | None, index: np.ndarray) -> np.ndarray 
 
 
 def gather_batches(
-    X: AnyArray, index: np.ndarray, weights: np.ndarray | None, sample: KMeansPoints
+    X: AnyRows, index: np.ndarray, weights: np.ndarray | None, sample: KMeansPoints
 ) -> rows.Rows:
     """The points at `index` [steps b] as blocks [n_blocks steps block d] on all devices, and their
     weights.
@@ -108,16 +109,16 @@ def gather_batches(
 
 
 def assign_in_parts(
-    X: AnyArray, centroids: AnyArray, weights: np.ndarray | None
+    X: AnyRows, centroids: AnyArray, weights: np.ndarray | None
 ) -> tuple[Array, float]:
     """The nearest centroid of each point, a part of X at a time, and the inertia."""
     in_part = max(NUMBERS_IN_MEMORY // X.shape[1], 1)
     centroids = np.asarray(centroids)
-    labels = []
+    labels = np.empty(len(X), np.int32)
     inertia = 0.0
     for begin in range(0, len(X), in_part):
         part = slice(begin, begin + in_part)
         of_part, squares = assign(X[part], centroids)
-        labels.append(np.asarray(of_part))
+        labels[part] = np.asarray(of_part)
         inertia += inertia_of(squares, None if weights is None else weights[part])
-    return jnp.asarray(np.concatenate(labels)), inertia
+    return jnp.asarray(labels), inertia

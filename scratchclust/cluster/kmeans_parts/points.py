@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, Real, ScalarLike, Shaped
 from scratchclust import rows
 from scratchclust.distances import check_range
 from scratchclust.rows import AnyArray
+from scratchclust.streams import AnyRows, Source
 
 CHUNKS_PER_BLOCK = 16  # chosen rows are gathered one such part of a block at a time
 
@@ -106,8 +107,10 @@ def as_jax(values: Shaped[AnyArray, "..."]) -> Shaped[AnyArray, "..."]:
     return values if rounded else jnp.asarray(values)
 
 
-def rows_on_host(X: Real[AnyArray, "n d"], index: np.ndarray) -> np.ndarray:
+def rows_on_host(X: Real[AnyRows, "n d"], index: np.ndarray) -> np.ndarray:
     """X[index] on the host: of an array on a GPU only these rows come."""
+    if isinstance(X, Source):
+        return X[index]
     if rows.is_on_host(X):
         return np.asarray(X)[index]
     n = index.size

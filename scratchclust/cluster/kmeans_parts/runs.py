@@ -24,6 +24,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from scratchclust import checks, rows
+from scratchclust.cluster.kmeans_parts import streamed
 from scratchclust.cluster.kmeans_parts.cluster_means import unit_or_kept
 from scratchclust.cluster.kmeans_parts.elkan_bounds import nothing_known, where_needed
 from scratchclust.cluster.kmeans_parts.float64_on_host import is_float64, means_in_float64
@@ -44,6 +45,7 @@ from scratchclust.cluster.kmeans_starts import STARTS, check_n_clusters, draw_st
 from scratchclust.distances import centre_of, unit_rows
 from scratchclust.results import KMeansHistory, KMeansResult
 from scratchclust.rows import AnyArray
+from scratchclust.streams import AnyRows, Source
 
 PASSES = {"lloyd": every_distance, "elkan": where_needed}
 
@@ -84,7 +86,7 @@ class Run(NamedTuple):
 
 
 def run_from(
-    X: AnyArray,
+    X: AnyRows,
     centroids: AnyArray,
     sample_weight: Float[AnyArray, " n"] | None,
     settings: Settings,
@@ -92,6 +94,8 @@ def run_from(
     """Lloyd's algorithm from given centroids; `lloyd` without its warnings."""
     settings = settings.check()
     checks.weights(sample_weight)
+    if isinstance(X, Source):
+        return streamed.run_from(X, centroids, sample_weight, settings)
     if settings.metric == "cosine":
         X = unit_rows(X)
         centroids = unit_rows(centroids, "starting centroid")
@@ -104,7 +108,7 @@ def run_from(
 
 
 def best_run(
-    X: AnyArray,
+    X: AnyRows,
     n_clusters: int,
     sample_weight: Float[AnyArray, " n"] | None,
     settings: Settings,
@@ -119,6 +123,10 @@ def best_run(
     n_init = checks.whole(1)("n_init", n_init)
     checks.weights(sample_weight)
     check_n_clusters(n_clusters, len(X))
+    if isinstance(X, Source):
+        return streamed.best_run(
+            X, n_clusters, sample_weight, settings, key=key, init=init, n_init=n_init
+        )
     X = unit_rows(X) if settings.metric == "cosine" else X
     with rows.on(rows.worthwhile(X.size)):
         points = points_in_blocks(
