@@ -39,10 +39,11 @@ from jaxtyping import Float, Int, PRNGKeyArray, Real
 from scratchclust import rows
 from scratchclust.cluster.kmeans_parts.cluster_means import update_in_blocks
 from scratchclust.cluster.kmeans_parts.float64_on_host import is_float64, means_in_float64
+from scratchclust.cluster.kmeans_parts.iterations import Settings
 from scratchclust.cluster.kmeans_parts.nearest_centroid import assign_by_definition
 from scratchclust.cluster.kmeans_parts.points import as_jax, points_in_blocks
 from scratchclust.cluster.kmeans_parts.refill import refill_empty
-from scratchclust.cluster.kmeans_parts.runs import Settings, best_run, run_from, warn_of_empty
+from scratchclust.cluster.kmeans_parts.runs import best_run, run_from, warn_of_empty
 from scratchclust.cluster.kmeans_starts import plus_plus, random_points, scalable_plus_plus
 from scratchclust.distances import centre_of
 from scratchclust.results import KMeansResult
