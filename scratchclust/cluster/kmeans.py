@@ -18,13 +18,15 @@ Where each step of the definition is done, in `kmeans_parts/` behind this door:
 
     assign            handed out    `assign_by_definition` in nearest_centroid.py
                       iterating     `nearest` there, by `every_distance` in lloyd_steps.py
-                                    (algorithm="elkan": by `where_needed` in elkan_bounds.py)
+                                    (algorithm="elkan": by `where_needed` in elkan_bounds.py;
+                                    on a CPU: for several starts at once, in stacked_steps.py)
     refill_empty                    `refill_empty` in refill.py
                       iterating     `refill_in_blocks` there, after the rare iteration that needs it
     update_centroids                `update_in_blocks` in cluster_means.py
                       iterating     `part_of_sums` and `means_of_sums` there
     lloyd                           `run_from` in runs.py
-                      its loop      `_iterate` there, by calls of `run_iterations` in lloyd_steps.py
+                      its loop      `iterate_each` in iterations.py, by calls of `run_iterations`
+                                    in lloyd_steps.py (on a CPU: of `run_stack`, from stacks.py)
                       cosine        `unit_or_kept` in cluster_means.py
     kmeans                          `best_run` in runs.py
     all of it         in float64    float64_on_host.py, by `_iterate_in_float64` in runs.py
@@ -40,10 +42,11 @@ from jaxtyping import Float, Int, PRNGKeyArray, Real
 from scratchclust import rows
 from scratchclust.cluster.kmeans_parts.cluster_means import update_in_blocks
 from scratchclust.cluster.kmeans_parts.float64_on_host import is_float64, means_in_float64
+from scratchclust.cluster.kmeans_parts.iterations import Settings
 from scratchclust.cluster.kmeans_parts.nearest_centroid import assign_by_definition
 from scratchclust.cluster.kmeans_parts.points import as_jax, points_in_blocks
 from scratchclust.cluster.kmeans_parts.refill import refill_empty
-from scratchclust.cluster.kmeans_parts.runs import Settings, best_run, run_from, warn_of_empty
+from scratchclust.cluster.kmeans_parts.runs import best_run, run_from, warn_of_empty
 from scratchclust.cluster.kmeans_parts.streamed import assign_parts
 from scratchclust.cluster.kmeans_starts import plus_plus, random_points, scalable_plus_plus
 from scratchclust.distances import centre_of

@@ -9,13 +9,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from scratchclust.checks import Rule, flag, one_of
-from scratchclust.cluster.kmeans_parts.runs import (
-    PASSES,
-    Settings,
-    best_run,
-    run_from,
-    warn_of_empty,
-)
+from scratchclust.cluster.kmeans_parts.iterations import PASSES, Settings
+from scratchclust.cluster.kmeans_parts.runs import best_run, best_run_from, warn_of_empty
 from scratchclust.distances import unit_rows
 from scratchclust.estimators.base import key_of, like
 from scratchclust.estimators.centroids import (
@@ -161,8 +156,7 @@ class KMeans(CentroidEstimator):
             starts = [start_by_function(given, X, random_state) for _ in range(n_init)]
         else:
             starts = [checked_start(given.init, given.n_clusters, X)]
-        results = [run_from(X, start, weights, settings) for start in starts]
-        return min(results, key=lambda result: result.inertia)
+        return best_run_from(X, starts, weights, settings)
 
     def _print_history(self, given: SimpleNamespace) -> None:
         """What `verbose` tells, in scikit-learn's words, and how it ended."""

@@ -18,6 +18,7 @@ from scratchclust.cluster.kmeans_parts.lloyd_steps import (
     run_iterations,
 )
 from scratchclust.cluster.kmeans_parts.points import points_in_blocks
+from scratchclust.cluster.kmeans_parts.stacked_steps import run_stack
 from scratchclust.errors import InputError
 from scratchclust.reference import kmeans as reference
 from tests.cluster.kmeans_cases import D, K, N, blobs, blobs_and_start, each_twin
@@ -180,21 +181,21 @@ def test_second_call_compiles_nothing(caplog):
         return fast.kmeans(x, K, key=jax.random.key(seed), n_init=2)
 
     run(X, 0)
-    before = run_iterations._cache_size()
+    before = run_stack._cache_size()
     with jax.log_compiles(), caplog.at_level(logging.WARNING):
         run(X + 1, 1)
         assert "Compiling" not in caplog.text
-        assert run_iterations._cache_size() == before
+        assert run_stack._cache_size() == before
         jax.jit(lambda x: 3 * x)(X)
         assert "Compiling" in caplog.text  # so the log would have shown it
 
 
 def test_a_run_compiles_its_loop_once():
     X = blobs(0, n_blobs=3)[:90]
-    before = run_iterations._cache_size()
+    before = run_stack._cache_size()
     result = fast.lloyd(X, X[:3], tol=0.0)
     assert result.n_iter > 2  # more than one call
-    assert run_iterations._cache_size() == before + 1
+    assert run_stack._cache_size() == before + 1
 
 
 @pytest.mark.parametrize("init", ["random", "k-means++", "k-means||"])

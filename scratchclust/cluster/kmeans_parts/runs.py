@@ -1,11 +1,10 @@
-"""Lloyd's algorithm from start to end: compiled iterations, the rare refill between them, and the
-last digits on the host.
+"""Lloyd's algorithm from start to end: compiled iterations, and the last digits on the host.
 
 The definition is `lloyd` in `scratchclust/reference/kmeans.py`; `kmeans.py` in the folder above is
 the door. `run_from` goes this way:
 
     points_in_blocks        centre X, spread it over the devices (`points.py`)
-    _iterate                compiled iterations (`lloyd_steps.py`), between them `refill.py`
+    iterate_each            compiled iterations, between them the rare refill (`iterations.py`)
     _finish                 labels by the definition (`nearest_centroid.py`), inertia, the result
 
 The iterations run in float32 (float64 with `jax_enable_x64`). Float64 data are then taken to their
@@ -15,74 +14,32 @@ means, iterations go on until they are.
 """
 
 import warnings
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 from scratchclust import checks, rows
 from scratchclust.cluster.kmeans_parts import streamed
 from scratchclust.cluster.kmeans_parts.cluster_means import unit_or_kept
-from scratchclust.cluster.kmeans_parts.elkan_bounds import nothing_known, where_needed
 from scratchclust.cluster.kmeans_parts.float64_on_host import is_float64, means_in_float64
-from scratchclust.cluster.kmeans_parts.lloyd_steps import (
-    MOST_ITERATIONS_PER_CALL,
-    LloydState,
-    every_distance,
-    first_state,
-    run_iterations,
-)
+from scratchclust.cluster.kmeans_parts.iterations import Settings, iterate_each
 from scratchclust.cluster.kmeans_parts.nearest_centroid import (
     assign_by_definition,
     assign_in_blocks,
 )
 from scratchclust.cluster.kmeans_parts.points import KMeansPoints, points_in_blocks
-from scratchclust.cluster.kmeans_parts.refill import refill_in_blocks, refill_in_float64
+from scratchclust.cluster.kmeans_parts.refill import refill_in_float64
+from scratchclust.cluster.kmeans_parts.stacked_steps import inertias_of
+from scratchclust.cluster.kmeans_parts.stacks import MOST_COLUMNS, Run
 from scratchclust.cluster.kmeans_starts import STARTS, check_n_clusters, draw_start
 from scratchclust.distances import centre_of, unit_rows
 from scratchclust.results import KMeansHistory, KMeansResult
 from scratchclust.rows import AnyArray
 from scratchclust.streams import AnyRows, Source
-
-PASSES = {"lloyd": every_distance, "elkan": where_needed}
-
-
-class Settings(NamedTuple):
-    """How Lloyd's algorithm runs: the arguments of `lloyd` in `kmeans.py`, which tells what they
-    mean.
-    """
-
-    max_iter: int = 300
-    tol: float = 1e-4
-    metric: str = "euclidean"
-    algorithm: str = "lloyd"
-
-    def check(self) -> "Settings":
-        """The settings as Python's own types.
-
-        Raises:
-            InputError: one of them cannot be used.
-        """
-        return Settings(
-            max_iter=checks.whole(1)("max_iter", self.max_iter),
-            tol=checks.number(least=0)("tol", self.tol),
-            metric=checks.one_of("euclidean", "cosine")("metric", self.metric),
-            algorithm=checks.one_of(*PASSES)("algorithm", self.algorithm),
-        )
-
-
-class Run(NamedTuple):
-    """What the compiled iterations from one start came to."""
-
-    state: LloydState
-    # [n_blocks block], of which the centroids are the means: nearest of `before`, perhaps refilled
-    labels: Array
-    threshold: float  # of the shift, below which it has converged
-    n_iter: int
-    history: list[KMeansHistory]  # of each compiled call
 
 
 def run_from(
@@ -92,19 +49,30 @@ def run_from(
     settings: Settings,
 ) -> KMeansResult:
     """Lloyd's algorithm from given centroids; `lloyd` without its warnings."""
+    return best_run_from(X, [centroids], sample_weight, settings)
+
+
+def best_run_from(
+    X: AnyRows,
+    starts: Sequence[AnyArray],
+    sample_weight: Float[AnyArray, " n"] | None,
+    settings: Settings,
+) -> KMeansResult:
+    """The best of Lloyd's algorithm from several given starts, each centroids [k d]."""
     settings = settings.check()
     checks.weights(sample_weight)
     if isinstance(X, Source):
-        return streamed.run_from(X, centroids, sample_weight, settings)
+        return streamed.best_run_from(X, starts, sample_weight, settings)
     if settings.metric == "cosine":
         X = unit_rows(X)
-        centroids = unit_rows(centroids, "starting centroid")
+        starts = [unit_rows(centroids, "starting centroid") for centroids in starts]
     with rows.on(rows.worthwhile(X.size)):
         points = points_in_blocks(
-            X, offset=centre_of(X), n_clusters=len(centroids), sample_weight=sample_weight
+            X, offset=centre_of(X), n_clusters=len(starts[0]), sample_weight=sample_weight
         )
-        run = _iterate(points, points.centred(centroids), settings)
-        return _finish(X, points, run, sample_weight, settings)
+        centred = [partial(points.centred, centroids) for centroids in starts]
+        runs = list(iterate_each(points, centred, settings))
+        return _finish(X, points, _best_of(points, runs), sample_weight, settings)
 
 
 def best_run(
@@ -132,12 +100,12 @@ def best_run(
         points = points_in_blocks(
             X, offset=centre_of(X), n_clusters=n_clusters, sample_weight=sample_weight
         )
-        runs = (
-            _iterate(points, draw_start(STARTS[init], points, n_clusters, start_key), settings)
+        starts = [
+            partial(draw_start, STARTS[init], points, n_clusters, start_key)
             for start_key in jax.random.split(key, n_init)
-        )
-        best = next(runs) if n_init == 1 else min(runs, key=partial(_inertia, points))
-        return _finish(X, points, best, sample_weight, settings)
+        ]
+        runs = list(iterate_each(points, starts, settings))
+        return _finish(X, points, _best_of(points, runs), sample_weight, settings)
 
 
 def warn_of_empty(
@@ -156,52 +124,28 @@ def warn_of_empty(
         )
 
 
-def _iterate(points: KMeansPoints, centroids: AnyArray, settings: Settings) -> Run:
-    """Compiled calls of a few iterations each, and by hand the rare one that leaves a cluster
-    empty.
+def _best_of(points: KMeansPoints, runs: list[Run]) -> Run:
+    """The run of least inertia, in the precision of the blocks; the first of several.
 
-    The first call has two iterations: it may have to be compiled, so that its time tells nothing of
-    the next, and the very first iteration, which moves every label, is unlike the others. Then the
-    clock says how many a call takes (`rows.Pace`), so that Ctrl-C is heard between two calls. How
-    iterations are shared out among calls changes no bit: all that they carry is in the state.
+    On a CPU one pass over the points for all runs tells which of them can be the best.
     """
-    # the variance costs a pass over the data
-    threshold = settings.tol * points.mean_variance if settings.tol else 0.0
-    unit = jnp.asarray(points.offset, centroids.dtype) if settings.metric == "cosine" else None
-    one_pass = PASSES[settings.algorithm]
-    bounds = nothing_known(points.rows, len(centroids)) if one_pass is where_needed else None
-    state = first_state(points.rows, jnp.asarray(centroids), bounds)
-    labels = state.labels
-    histories: list[KMeansHistory] = []
-    n_iter = 0
-    pace = rows.Pace(first=2, longest=MOST_ITERATIONS_PER_CALL)
-    while n_iter < settings.max_iter and not state.stable:
-        most = min(pace.steps, settings.max_iter - n_iter)
-        with pace.timed() as call:
-            # finished: several CPU devices lock up where the next program starts before this ended
-            state = rows.finished(
-                run_iterations(
-                    points.rows,
-                    state,
-                    most=most,
-                    threshold=threshold,
-                    unit=unit,
-                    one_pass=one_pass,
-                )
+    if len(runs) > 1 and rows.platform() == "cpu":
+        at_a_time = max(MOST_COLUMNS // len(runs[0].state.centroids), 1)
+        parts = [runs[i : i + at_a_time] for i in range(0, len(runs), at_a_time)]
+        found = [
+            rows.finished(
+                inertias_of(points.rows, np.stack([np.asarray(r.state.centroids) for r in part]))
             )
-            call.steps = int(state.n_iter)
-        labels = state.labels
-        if int(state.n_empty) > 0:
-            state, labels = refill_in_blocks(points, state, threshold=threshold, unit=unit)
-        histories.append(
-            KMeansHistory(*(np.asarray(entries)[: call.steps] for entries in state.history))
-        )
-        n_iter += call.steps
-    return Run(state, labels, threshold, n_iter, histories)
+            for part in parts
+        ]
+        inertias, errors = (np.concatenate(values) for values in zip(*found, strict=True))
+        least = (inertias + errors).min()
+        runs = [runs[i] for i in np.flatnonzero(~(inertias - errors > least))]
+    return runs[0] if len(runs) == 1 else min(runs, key=partial(_inertia, points))
 
 
 def _inertia(points: KMeansPoints, run: Run) -> float:
-    """Of a run's centroids, in the precision of the blocks: to compare starts."""
+    """Of a run's centroids, in the precision of the blocks."""
     return float(rows.finished(assign_in_blocks(points.rows, run.state.centroids))[2])
 
 

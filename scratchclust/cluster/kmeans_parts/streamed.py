@@ -14,8 +14,9 @@ Of all n rows there are only labels, 4 bytes each, and where a cluster is empty 
 """
 
 import logging
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +30,7 @@ from scratchclust.cluster.kmeans_parts.cluster_means import (
     unit_or_kept,
     weights_of_clusters,
 )
+from scratchclust.cluster.kmeans_parts.iterations import Settings
 from scratchclust.cluster.kmeans_parts.nearest_centroid import (
     assign_by_definition,
     inertia_of,
@@ -42,9 +44,6 @@ from scratchclust.distances import centre_of, unit_rows
 from scratchclust.results import KMeansHistory, KMeansResult
 from scratchclust.rows import AnyArray
 from scratchclust.streams import Changed, Source
-
-if TYPE_CHECKING:
-    from scratchclust.cluster.kmeans_parts.runs import Settings
 
 SAMPLE = 2**17  # rows among which starts are drawn, at least 30 for each centroid
 SAMPLED_PER_CLUSTER = 30
@@ -83,7 +82,7 @@ def run_from(
     X: Source,
     centroids: Float[AnyArray, "k d"],
     sample_weight: Float[AnyArray, " n"] | None,
-    settings: "Settings",
+    settings: Settings,
 ) -> KMeansResult:
     """Lloyd's algorithm from given centroids. Cost O(n k d) an iteration, and reading all rows."""
     weights = None if sample_weight is None else np.asarray(sample_weight, np.float64)
@@ -120,24 +119,33 @@ def run_from(
     return KMeansResult(as_jax(centroids), labels, inertia, len(told), is_stable, history)
 
 
+def best_run_from(
+    X: Source,
+    starts: Sequence[Float[AnyArray, "k d"]],
+    sample_weight: Float[AnyArray, " n"] | None,
+    settings: Settings,
+) -> KMeansResult:
+    """The best of Lloyd's algorithm from several given starts, one after the other."""
+    results = (run_from(X, start, sample_weight, settings) for start in starts)
+    return min(results, key=lambda result: result.inertia)
+
+
 def best_run(
     X: Source,
     n_clusters: int,
     sample_weight: Float[AnyArray, " n"] | None,
-    settings: "Settings",
+    settings: Settings,
     *,
     key: PRNGKeyArray,
     init: str,
     n_init: int,
 ) -> KMeansResult:
     """The best of Lloyd's algorithm from random starts, each drawn among a sample of the rows."""
-    results = []
-    for start_key in jax.random.split(key, n_init):
-        start = draw_start_in_sample(
-            X, n_clusters, sample_weight, key=start_key, init=init, metric=settings.metric
-        )
-        results.append(run_from(X, start, sample_weight, settings))
-    return min(results, key=lambda result: result.inertia)
+    draw = partial(
+        draw_start_in_sample, X, n_clusters, sample_weight, init=init, metric=settings.metric
+    )
+    starts = [draw(key=start_key) for start_key in jax.random.split(key, n_init)]
+    return best_run_from(X, starts, sample_weight, settings)
 
 
 def draw_start_in_sample(
