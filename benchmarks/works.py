@@ -64,9 +64,7 @@ WORKS: dict[str, Work] = {
     "gmm": Work(_mixture, lambda result: {"n_iter": result.n_iter, "init": "given"}),
     "dbscan": Work(lambda X, k: scratchclust.DBSCAN(eps=0.95 * X.shape[1] ** 0.5).fit(X), _none),
     "agglomerative": Work(lambda X, k: scratchclust.AgglomerativeClustering(k).fit(X), _none),
-    "spectral": Work(
-        lambda X, k: scratchclust.SpectralClustering(k, random_state=0).fit(X), _none
-    ),
+    "spectral": Work(lambda X, k: scratchclust.SpectralClustering(k, random_state=0).fit(X), _none),
     "pca": Work(
         lambda X, k: scratchclust.PCA(k, svd_solver="covariance_eigh").fit_transform(X),
         lambda result: {"transform": True},
@@ -79,9 +77,7 @@ WORKS: dict[str, Work] = {
         lambda X, k: scratchclust.TSNE(max_iter=500, method="fft").fit(X),
         lambda model: {"max_iter": model.n_iter_},
     ),
-    "silhouette": Work(
-        lambda X, k: scratchclust.metrics.silhouette_score(X, _labels(X, k)), _none
-    ),
+    "silhouette": Work(lambda X, k: scratchclust.metrics.silhouette_score(X, _labels(X, k)), _none),
     "dunn": Work(lambda X, k: scratchclust.metrics.dunn_index(X, _labels(X, k)), _none),
     "neighbors": Work(nearest_neighbors, _none),
     "autoencoder": Work(_autoencoder, _none),

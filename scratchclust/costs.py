@@ -17,7 +17,13 @@ FLOAT = 4  # bytes of a number on the device
 DOUBLE = 8  # of one on the host
 INDEX = 4
 EXTRA_VECTORS = 8  # of a block in Lanczos' iteration, beyond the axes that are wanted
-SELECTED = 3  # times a pair is looked at to find the nearest among many
+# Steps of arithmetic that one number takes, beside products:
+MEAN = 12  # to be summed in float64 on the host, shifted and rounded
+SQUARE = 4  # |x|^2 - 2 x y + |y|^2, and not less than 0
+ROOT = 8  # a root or an exponential
+LEAST = 4  # a minimum with its place
+ON_ONE_CORE = 16  # by NumPy in float64, beside the same on all devices in float32
+EIGH = 20  # d^3 of all eigenvectors of a matrix, at the rate of products
 
 
 class Work(NamedTuple):
@@ -59,7 +65,7 @@ def centred(n: int, d: int) -> Work:
     X is read three times and its copy written once.
     """
     size = float(n) * d
-    return Work(elements=4 * size, bytes=4 * FLOAT * size, memory=FLOAT * size, calls=2)
+    return Work(elements=MEAN * size, bytes=4 * FLOAT * size, memory=FLOAT * size, calls=2)
 
 
 def kmeans(
@@ -79,7 +85,7 @@ def kmeans(
     size = float(n) * d
     an_iteration = Work(
         products=2.0 * size * k,
-        elements=2.0 * n * k + size,
+        elements=float(LEAST) * n * k + size,
         bytes=FLOAT * (size + 4 * n),
         calls=1,
     )
@@ -105,6 +111,7 @@ def minibatch_kmeans(
     """
     batch = min(batch_size, n)
     steps = kmeans(batch, d, k, n_iter=1, n_init=1, init="array").times(n_steps)
+    steps += Work(calls=4.0 * n_steps)  # drawn, gathered, moved, and looked at
     start = kmeans(min(3 * batch, n), d, k, n_iter=1).times(n_init)
     labels = centred(n, d)._replace(memory=FLOAT * 4.0 * n) + Work(
         products=2.0 * n * d * k, elements=2.0 * n * k, bytes=FLOAT * float(n) * d
@@ -132,7 +139,8 @@ def gmm(
     host = {"full": 4.0 * k * d**3, "tied": 4.0 * d**3}
     step = Work(
         products=of_matrices.get(covariance_type, 8.0 * size * k),
-        elements=16.0 * n * k + {"full": 3.0 * k, "tied": 3.0}.get(covariance_type, 2.0) * size,
+        elements=(2.0 * ROOT + 8) * n * k
+        + {"full": 10.0 * k, "tied": 10.0}.get(covariance_type, 2.0) * size,
         bytes=FLOAT * (2 * size + 4.0 * n * k),
         calls=4,
         exact=host.get(covariance_type, 10.0 * k * d),
@@ -148,9 +156,9 @@ def neighbors(n: int, d: int, k: int = 10) -> Work:
     kept = k + 8.0
     return centred(n, d) + Work(
         products=2.0 * pairs * d,
-        elements=(4.0 + SELECTED) * pairs,
+        elements=(SQUARE + LEAST + kept) * pairs,
         bytes=FLOAT * float(n) * (d + 4 * kept),
-        memory=FLOAT * (float(n) * d + 6.0 * n * kept),
+        memory=(FLOAT + DOUBLE) * float(n) * d + FLOAT * 10.0 * n * kept,
         exact=3.0 * n * kept * d,
     )
 
@@ -168,7 +176,7 @@ def dbscan(n: int, d: int, k: int = 0, *, min_samples: int = 5) -> Work:
     pairs = float(n) * n
     passes = Work(
         products=4.0 * pairs * d,
-        elements=8.0 * pairs,
+        elements=2.0 * (SQUARE + LEAST) * pairs,
         bytes=FLOAT * 2.0 * n * d,
         memory=FLOAT * float(n) * (d + 16),
     )
@@ -188,9 +196,10 @@ def agglomerative(n: int, d: int, k: int = 0, *, linkage: str = "ward") -> Work:
             memory=DOUBLE * pairs,
             calls=3.0 * n,
         )
-    searches = math.log2(max(n, 2)) / 2  # of the nearest again, among ever fewer
+    searches = 2.5  # of the nearest among all again, in float64, by products and some passes
     return neighbors(n, d, 2) + Work(
-        exact=2.0 * pairs * d * searches / 2,
+        exact=2.0 * pairs * d * searches,
+        elements=12.0 * ON_ONE_CORE * pairs * searches,
         memory=DOUBLE * float(n) * (d + 16),
         calls=float(n),
     )
@@ -227,18 +236,22 @@ def pca(
     if svd_solver == "randomized":
         wide = min(k + 10, d)
         passes = 9.0  # four turns there and back, and the last
-        return centred(n, d) + after + Work(
-            products=2.0 * passes * size * wide,
-            bytes=passes * FLOAT * (size + float(n) * wide),
-            memory=FLOAT * (size + 2.0 * n * wide),
-            exact=passes * 4.0 * n * wide * wide,
-            calls=passes,
+        return (
+            centred(n, d)
+            + after
+            + Work(
+                products=2.0 * passes * size * wide,
+                bytes=passes * FLOAT * (size + float(n) * wide),
+                memory=FLOAT * (size + 2.0 * n * wide),
+                exact=passes * 4.0 * n * wide * wide,
+                calls=passes,
+            )
         )
     scatter = Work(
         products=2.0 * size * d,
         bytes=FLOAT * size,
-        memory=FLOAT * size + 4 * DOUBLE * float(d) * d,
-        exact=(4.0 / 3 + 2) * d**3 + 2.0 * d * d * k,
+        memory=2 * FLOAT * size + 4 * DOUBLE * float(d) * d,
+        exact=float(EIGH) * d**3,
         calls=2,
     )
     return centred(n, d) + scatter + after
@@ -255,21 +268,25 @@ def kernel_pca(
         return pca(n, d, k, transform=transform)
     pairs = float(n) * n
     block = k + EXTRA_VECTORS
-    values = Work(products=2.0 * pairs * d, elements=12.0 * pairs, bytes=2 * FLOAT * pairs, calls=8)
+    values = Work(
+        products=2.0 * pairs * d, elements=(SQUARE + ROOT) * pairs, bytes=2 * FLOAT * pairs
+    )
     product = Work(
         products=2.0 * pairs * block,
         bytes=FLOAT * pairs,
-        exact=8.0 * n * block * block * n_products,
+        exact=8.0 * n * block * block * n_products + EIGH * (block * n_products / 2.0) ** 3,
         calls=4,
     )
-    applied = Work(products=2.0 * pairs * (d + k), elements=12.0 * pairs) if transform else Work()
+    applied = (
+        Work(products=2.0 * pairs * (d + k), elements=(SQUARE + ROOT) * pairs)
+        if transform
+        else Work()
+    )
     held = FLOAT * pairs + DOUBLE * 2.0 * n * block * n_products
     return centred(n, d) + (values + product.times(n_products) + applied)._replace(memory=held)
 
 
-def tsne(
-    n: int, d: int, k: int = 2, *, perplexity: float = 30.0, max_iter: int = 1000
-) -> Work:
+def tsne(n: int, d: int, k: int = 2, *, perplexity: float = 30.0, max_iter: int = 1000) -> Work:
     """Affinities of the near neighbours; then forces along them, and through a grid, each time."""
     near = min(3.0 * perplexity, n - 1.0)
     edges = 2.0 * n * near * 0.75  # those of both ends, where they are not the same
@@ -277,7 +294,7 @@ def tsne(
     grid = side * side
     step = Work(
         elements=8.0 * edges + 60.0 * n + 4 * 5.0 * 2 * grid * math.log2(2 * side),
-        scattered=k * edges + 4 * 16.0 * n,
+        scattered=edges / 2 + 4 * 16.0 * n,  # the places of neighbours lie together
         bytes=edges * 2 * INDEX,
         calls=1,
     )
@@ -293,9 +310,9 @@ def silhouette(n: int, d: int, k: int = 8) -> Work:
     pairs = float(n) * n / 2
     return centred(n, d) + Work(
         products=2.0 * pairs * d + 4.0 * pairs * min(k, 32),
-        elements=8.0 * pairs,
+        elements=(SQUARE + ROOT + 2) * pairs,
         bytes=2 * FLOAT * float(n) * d,
-        memory=FLOAT * float(n) * (d + k) + DOUBLE * float(n) * k,
+        memory=(FLOAT + DOUBLE) * float(n) * d + (FLOAT + DOUBLE) * float(n) * k,
         calls=1,
     )
 
@@ -305,9 +322,9 @@ def dunn(n: int, d: int, k: int = 8) -> Work:
     pairs = float(n) * n / 2
     return centred(n, d) + Work(
         products=2.0 * pairs * d,
-        elements=8.0 * pairs,
+        elements=(SQUARE + 4.0 * LEAST) * pairs,
         bytes=2 * FLOAT * float(n) * d,
-        memory=FLOAT * float(n) * (d + 4),
+        memory=(FLOAT + 2 * DOUBLE) * float(n) * d,
         calls=1,
     )
 

@@ -13,7 +13,7 @@ from scratchclust.costs import COSTS, Work
 from scratchclust.errors import InputError
 from scratchclust.rates import Rates, device_rates
 
-BLOCKS = 4  # blocks of a device that are held at a time
+BLOCKS = 8  # of a device, with intermediates, that are held at a time
 
 
 class Estimate(NamedTuple):
@@ -80,7 +80,9 @@ def work_of(algorithm: str, n: int, d: int, k: int | None = None, **settings: An
         )
     for what, number in (("n", n), ("d", d), ("k", 1 if k is None else k)):
         if number < 1:
-            raise InputError(f"expected {what} of at least 1, got {number}: give how many there are")
+            raise InputError(
+                f"expected {what} of at least 1, got {number}: give how many there are"
+            )
     count = COSTS[name]
     known = [name for name in inspect.signature(count).parameters if name not in ("n", "d", "k")]
     if unknown := sorted(set(settings) - set(known)):

@@ -3,7 +3,7 @@ operations and bytes by.
 
 Each rate is that of all devices of the mesh together, on work that does nothing else:
 
-    products   a large matrix product in float32, as this package's products are
+    products   products in float32 of a block's size, as this package's are
     elements   arithmetic on numbers that a cache holds: the sum, minimum and root of a tile
     bytes      a copy of what no cache holds, read and written
     scattered  numbers fetched from places in no order
@@ -41,13 +41,13 @@ class _Sizes(NamedTuple):
     """Of the work on each device: long beside the start of a program, short beside a second."""
 
     rows: int  # of a product
-    columns: int
+    columns: int  # of both factors
     cached: int  # numbers
     copied: int
 
 
-_CPU = _Sizes(2**10, 2**9, 2**16, 2**23)
-_ACCELERATOR = _Sizes(2**14, 2**11, 2**22, 2**27)
+_CPU = _Sizes(2**12, 2**7, 2**18, 2**23)
+_ACCELERATOR = _Sizes(2**18, 2**8, 2**22, 2**27)
 
 
 def _seconds(run: Callable[[], Any]) -> float:
@@ -158,3 +158,9 @@ def rounded(rates: Rates) -> dict[str, float]:
         name: float(f"{value:.3g}") if math.isfinite(value) else value
         for name, value in rates._asdict().items()
     }
+
+
+def forget() -> None:
+    """Measure anew at the next call."""
+    _rates_of.cache_clear()
+    host_rates.cache_clear()
