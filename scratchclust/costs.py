@@ -54,7 +54,7 @@ class Work(NamedTuple):
         sums = (a + b for a, b in zip(self, other, strict=True))
         return Work(*sums)._replace(memory=max(self.memory, other.memory))
 
-    def times(self, number: float) -> "Work":
+    def times(self, number: float | int) -> "Work":
         """So many of them, one after the other."""
         return Work(*(number * each for each in self))._replace(memory=self.memory)
 
@@ -286,7 +286,9 @@ def kernel_pca(
     return centred(n, d) + (values + product.times(n_products) + applied)._replace(memory=held)
 
 
-def tsne(n: int, d: int, k: int = 2, *, perplexity: float = 30.0, max_iter: int = 1000) -> Work:
+def tsne(
+    n: int, d: int, k: int = 2, *, perplexity: float | int = 30.0, max_iter: int = 1000
+) -> Work:
     """Affinities of the near neighbours; then forces along them, and through a grid, each time."""
     near = min(3.0 * perplexity, n - 1.0)
     edges = 2.0 * n * near * 0.75  # those of both ends, where they are not the same
