@@ -27,7 +27,7 @@ NAMES = (
     *(name for name in LAST if name in FOUND),
 )
 MINUTES = 25.0  # that a whole run may take on two cores, with the rounds that then fit
-ROUNDS = 8.0  # seconds for the rounds of one comparison then
+ROUNDS = 6.0  # seconds for the rounds of one comparison then
 # A shell's settings for other work must not take a contender's threads away.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

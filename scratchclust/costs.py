@@ -196,7 +196,7 @@ def agglomerative(n: int, d: int, k: int = 0, *, linkage: str = "ward") -> Work:
             memory=DOUBLE * pairs,
             calls=3.0 * n,
         )
-    searches = 2.5  # of the nearest among all again, in float64, by products and some passes
+    searches = 1.7  # of the nearest among all again, in float64, by products and some passes
     return neighbors(n, d, 2) + Work(
         exact=2.0 * pairs * d * searches,
         elements=12.0 * ON_ONE_CORE * pairs * searches,
@@ -273,6 +273,7 @@ def kernel_pca(
     )
     product = Work(
         products=2.0 * pairs * block,
+        elements=pairs,
         bytes=FLOAT * pairs,
         exact=8.0 * n * block * block * n_products + EIGH * (block * n_products / 2.0) ** 3,
         calls=4,
