@@ -18,11 +18,11 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import sklearn.cluster
 
-from benchmarks.harness import Contender, compare, mixture
+from benchmarks.harness import Contender, compare, mixture, placed
+from benchmarks.peers import kmeans_rivals
 from scratchclust import KMeans
 
 SIZES = [
@@ -68,11 +68,14 @@ def _compare(
         "max_iter": max_iter,
         "tol": 0,
     }
+    on_device, moving = placed(X)
     contenders = [
         Contender("scratchclust", partial(_fit, KMeans(**settings), X)),
-        Contender("scratchclust, on device", partial(_fit, KMeans(**settings), jnp.asarray(X))),
+        Contender("scratchclust, on device", partial(_fit, KMeans(**settings), on_device), moving),
         Contender("scikit-learn", partial(_fit, sklearn.cluster.KMeans(**settings), X)),
     ]
+    if max_iter == ITERATIONS:
+        contenders[-1:-1] = kmeans_rivals(X, start, max_iter)
     if max_iter > ITERATIONS:
         settings["algorithm"] = "elkan"
         contenders.insert(2, Contender("scratchclust, elkan", partial(_fit, KMeans(**settings), X)))

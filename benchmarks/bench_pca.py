@@ -8,10 +8,9 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import sklearn.decomposition
 
-from benchmarks.harness import Contender, compare, mixture
+from benchmarks.harness import Contender, compare, mixture, placed
 from scratchclust import PCA
 
 SIZES = [(10_000, 1_024), (60_000, 784), (60_000, 128)]
@@ -26,9 +25,10 @@ def main(*, quick: bool, repeats: int) -> list[dict[str, Any]]:
 def _compare(n: int, d: int, repeats: int) -> dict[str, Any]:
     X = mixture(n, d, 20)
     peer = partial(sklearn.decomposition.PCA, 50, random_state=0)
+    on_device, moving = placed(X)
     contenders = [
         Contender("scratchclust", partial(_fit, PCA(50), X)),
-        Contender("scratchclust, on device", partial(_fit, PCA(50), jnp.asarray(X))),
+        Contender("scratchclust, on device", partial(_fit, PCA(50), on_device), moving),
         Contender(
             "scratchclust, randomized",
             partial(_fit, PCA(50, svd_solver="randomized", random_state=0), X),

@@ -3,11 +3,10 @@
 from functools import partial
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import sklearn.metrics
 
-from benchmarks.harness import Contender, compare, mixture
+from benchmarks.harness import Contender, compare, mixture, placed
 from scratchclust import metrics
 
 SIZES = [(10_000, 1_024, 10), (10_000, 64, 10), (20_000, 784, 10), (8_000, 64, 4_000)]
@@ -21,11 +20,13 @@ def main(*, quick: bool, repeats: int) -> list[dict[str, Any]]:
 
 def _compare(n: int, d: int, k: int, repeats: int) -> dict[str, Any]:
     X, labels = mixture(n, d, 5), np.random.default_rng(1).integers(k, size=n)
+    on_device, moving = placed(X)
     contenders = [
         Contender("scratchclust", partial(_score, metrics.silhouette_score, X, labels)),
         Contender(
             "scratchclust, on device",
-            partial(_score, metrics.silhouette_score, jnp.asarray(X), labels),
+            partial(_score, metrics.silhouette_score, on_device, labels),
+            moving,
         ),
         Contender("scratchclust, Dunn as well", partial(_both, X, labels)),
         Contender("scikit-learn", partial(_score, sklearn.metrics.silhouette_score, X, labels)),

@@ -1,19 +1,43 @@
-"""Run contenders in turn on the same problem; print times, ratios and quality side by side."""
+"""Run contenders in turn on the same problem; print times, ratios and quality side by side.
 
-import importlib.metadata
-import json
-import os
-import platform
+One that is ours is called "scratchclust..."; "products alone" and the like are floors; all others
+are rivals. A ratio says how many times faster a contender is than the last one, the peer; that to
+the best rival is made from the same samples by `benchmarks.report`.
+"""
+
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from benchmarks.environment import environment
+from benchmarks.result_file import write_study
+
+__all__ = ["PACE", "Contender", "compare", "environment", "mixture", "placed", "write"]
+
 PAUSE = 0.2  # seconds between runs, so that one contender's spinning threads do not slow the next
+OURS, FLOORS = "scratchclust", ("products alone", "copy alone")
+write = write_study
+
+
+@dataclass
+class Pace:
+    """How long comparisons may take; `python -m benchmarks --budget` sets it.
+
+    Attributes:
+        rounds: seconds that the rounds of one comparison may take, beyond the first round.
+        long: seconds of a first call beyond which a rival, which compiles nothing, need not run
+            again: that call is its sample.
+    """
+
+    rounds: float = 8.0
+    long: float = 8.0
+
+
+PACE = Pace()
 
 
 @dataclass
@@ -24,9 +48,17 @@ class Contender:
 
     name: str
     run: Callable[[], dict[str, Any]]
+    transfer: float | None = None  # seconds that moving its data to the device took beforehand
     first: float = 0.0  # seconds of the first call, compilation included
     seconds: list[float] = field(default_factory=list)
     quality: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """ "ours", "floor" or "rival"."""
+        if self.name.startswith(OURS):
+            return "ours"
+        return "floor" if self.name.startswith(FLOORS) else "rival"
 
 
 def compare(
@@ -35,38 +67,48 @@ def compare(
     """Time the contenders in turn; the last one is the peer that the ratios refer to.
 
     Args:
-        problem: what is solved, for people.
-        contenders: at least two; each is run `warm_ups` times more than `repeats`, first to warm
-            up.
-        repeats: rounds, in each of which every contender runs once; 0: the first run counts,
-            compilation and all.
+        problem: what is solved, for people; it names the sizes, as "60,000 x 784, k = 10".
+        contenders: at least two; each is run `warm_ups` times more than it is timed, first to warm
+            up. A rival whose first call is long is run once.
+        repeats: rounds at most, in each of which every contender runs once, as far as `PACE`
+            allows; 0: the first run counts, compilation and all.
         warm_ups: runs before the rounds, for a contender that still compiles in its second.
 
     Returns:
         A record of everything, for the result file.
     """
+    print(f"\n{problem}", flush=True)
     for contender in contenders:
         contender.first, contender.quality = _timed(contender.run)
-        if repeats == 0:
-            contender.seconds.append(contender.first)
-    for _ in range(warm_ups - 1 if repeats else 0):
-        for contender in contenders:
-            contender.run()
-    for _ in range(repeats):
+        print(f"  {contender.name:<28} first {contender.first:8.3f} s", flush=True)
+    once = [each for each in contenders if repeats == 0 or _is_long(each)]
+    for contender in once:
+        contender.seconds.append(contender.first)
+    repeated = [each for each in contenders if each not in once]
+    for contender in repeated * (warm_ups - 1):
+        contender.run()
+    _run_rounds(repeated, repeats)
+    rows = [_row(contender, contenders[-1]) for contender in contenders]
+    for row in rows:
+        print(_line(row), flush=True)
+    return {"problem": problem, "contenders": rows}
+
+
+def _is_long(contender: Contender) -> bool:
+    return contender.kind != "ours" and contender.first > PACE.long
+
+
+def _run_rounds(contenders: list[Contender], repeats: int) -> None:
+    """Rounds, until there are enough or the next would take longer than is left."""
+    began = time.perf_counter()
+    for done in range(repeats):
+        spent = time.perf_counter() - began
+        if done and spent * (done + 1) / done > PACE.rounds:
+            return
         for contender in contenders:
             time.sleep(PAUSE)
             seconds, contender.quality = _timed(contender.run)
             contender.seconds.append(seconds)
-    print(f"\n{problem}")
-    rows = [_row(contender, contenders[-1]) for contender in contenders]
-    for row in rows:
-        quality = "  ".join(f"{name} {_short(value)}" for name, value in row["quality"].items())
-        low, high = row["ratio_range"]
-        print(
-            f"  {row['name']:<28} median {row['median']:8.4f} s  first {row['first']:7.3f} s  "
-            f"faster than peer {row['ratio']:6.2f} x ({low:.2f} to {high:.2f})  {quality}"
-        )
-    return {"problem": problem, "contenders": rows}
 
 
 def _timed(run: Callable[[], dict[str, Any]]) -> tuple[float, dict[str, Any]]:
@@ -75,52 +117,59 @@ def _timed(run: Callable[[], dict[str, Any]]) -> tuple[float, dict[str, Any]]:
     return time.perf_counter() - began, quality
 
 
+def ratios_of(ours: list[float], theirs: list[float]) -> tuple[float, float, float]:
+    """How many times faster ours is: the median of the ratios, the least and the greatest.
+
+    Round by round; where one of them ran once, its time is that of every round.
+    """
+    n = max(len(ours), len(theirs))
+    pairs = zip(_n_times(ours, n), _n_times(theirs, n), strict=True)
+    ratios = [theirs / ours for ours, theirs in pairs]
+    return statistics.median(ratios), min(ratios), max(ratios)
+
+
+def _n_times(seconds: list[float], n: int) -> list[float]:
+    return seconds if len(seconds) == n else [statistics.median(seconds)] * n
+
+
 def _row(contender: Contender, peer: Contender) -> dict[str, Any]:
-    ratios = [theirs / ours for ours, theirs in zip(contender.seconds, peer.seconds, strict=True)]
-    record = {key: value for key, value in asdict(contender).items() if key != "run"}
-    median, ratio = statistics.median(contender.seconds), statistics.median(ratios)
-    return record | {"median": median, "ratio": ratio, "ratio_range": [min(ratios), max(ratios)]}
+    ratio, low, high = ratios_of(contender.seconds, peer.seconds)
+    return {
+        "name": contender.name,
+        "kind": contender.kind,
+        "first": contender.first,
+        "transfer": contender.transfer,
+        "seconds": contender.seconds,
+        "median": statistics.median(contender.seconds),
+        "ratio": ratio,
+        "ratio_range": [low, high],
+        "quality": contender.quality,
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    quality = "  ".join(f"{name} {_short(value)}" for name, value in row["quality"].items())
+    low, high = row["ratio_range"]
+    moved = "" if row["transfer"] is None else f"moved {row['transfer']:6.3f} s  "
+    return (
+        f"  {row['name']:<28} median {row['median']:8.4f} s  {moved}"
+        f"faster than peer {row['ratio']:6.2f} x ({low:.2f} to {high:.2f})  {quality}"
+    )
 
 
 def _short(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def environment() -> dict[str, Any]:
-    """Device, cores and versions, for the record."""
+def placed(X: np.ndarray) -> tuple[Any, float]:
+    """X on the first device, and the seconds of moving it there, the second time."""
     import jax
 
-    names = ("scratchclust", "jax", "jaxlib", "numpy", "scipy", "scikit-learn", "openTSNE", "torch")
-    devices = jax.local_devices()
-    return {
-        "device": devices[0].device_kind,
-        "platform": devices[0].platform,
-        "n_devices": len(devices),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "versions": {name: _version(name) for name in names},
-    }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None  # run from a checkout that is not installed
-
-
-def write(name: str, results: dict[str, Any], folder: Path) -> Path:
-    """Write the results of one benchmark to a file named after it and the device, and return its
-    path.
-    """
-    device = results["environment"]["device"].lower().replace(" ", "-")
-    path = folder / f"{name}-{device}-{results['environment']['cores']}-cores.json"
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(results, indent=1, default=float) + "\n", encoding="utf-8")
-    return path
+    for _ in range(2):
+        began = time.perf_counter()
+        moved = jax.block_until_ready(jax.device_put(X))
+        seconds = time.perf_counter() - began
+    return moved, seconds
 
 
 def mixture(n: int, d: int, n_clusters: int, seed: int = 0) -> np.ndarray:

@@ -128,6 +128,24 @@ def _clouds(n: int, seed: int = 0) -> np.ndarray:
     )
 
 
+def peak(work: Callable[[np.ndarray], Any], X: np.ndarray) -> int | None:
+    """Bytes that the work takes at most at a time, beyond those before it: of this process, or of
+    the accelerator that JAX computes on; None where nobody tells.
+
+    An accelerator's peak is that of the whole process, so of several pieces of work the larger must
+    come later.
+    """
+    import jax
+
+    device = jax.local_devices()[0]
+    if device.platform != "cpu":
+        before = (device.memory_stats() or {}).get("bytes_in_use", 0)
+        work(X)
+        found = (device.memory_stats() or {}).get("peak_bytes_in_use")
+        return None if found is None else found - before
+    return _peak(work, X) if CLEAR.exists() else None
+
+
 def _peak(work: Callable[[np.ndarray], Any], X: np.ndarray) -> int:
     """Bytes that the process holds at most during the work, beyond those before it."""
     gc.collect()

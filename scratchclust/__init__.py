@@ -43,11 +43,13 @@ SPECS = {  # frozen dataclasses that say a network, an optimiser or a schedule
     "CosineSpec": "train.schedules",
     "StepSpec": "train.schedules",
 }
+FUNCTIONS = {"estimate": "estimates"}
 _MODULES = (
     "cluster",
     "data",
     "devices",
     "errors",
+    "estimates",
     "experiment",
     "estimators",
     "features",
@@ -65,7 +67,7 @@ _MODULES = (
     "train",
 )
 
-__all__ = ["__version__", *ESTIMATORS, *SPECS, *_MODULES]
+__all__ = ["__version__", *ESTIMATORS, *SPECS, *FUNCTIONS, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
@@ -73,6 +75,8 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(f"scratchclust.estimators.{ESTIMATORS[name]}"), name)
     if name in SPECS:
         return getattr(importlib.import_module(f"scratchclust.{SPECS[name]}"), name)
+    if name in FUNCTIONS:
+        return getattr(importlib.import_module(f"scratchclust.{FUNCTIONS[name]}"), name)
     if name in _MODULES:
         return importlib.import_module(f"scratchclust.{name}")
     raise AttributeError(f"module 'scratchclust' has no attribute {name!r}")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scratchclust.commands.computing import computing
+from scratchclust.commands.computing import computing, rates_of
 from scratchclust.commands.options import Debug, Device, FitOption, Precision, size_of
 from scratchclust.commands.terminal import print_path
 from scratchclust.errors import InputError, escaped
@@ -90,7 +90,7 @@ def cluster_images(
 
     with computing(device, debug=debug, quiet=quiet) as (tell, begin):
         planned = experiment.plan_cluster(asked, tell=tell)
-        coming = lines_of(planned.plan, planned.look)
+        coming = lines_of(planned.plan, planned.look, rates_of(device))
         if not quiet:
             typer.echo("\n".join(map(escaped, coming)), err=True)
         outcome = experiment.run(

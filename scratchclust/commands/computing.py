@@ -3,10 +3,13 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from scratchclust.commands.options import Device
 from scratchclust.commands.terminal import libraries_silenced, spinner
+
+if TYPE_CHECKING:
+    from scratchclust.rates import Rates
 
 
 class Computing(NamedTuple):
@@ -14,6 +17,17 @@ class Computing(NamedTuple):
 
     tell: Callable[[str], None]
     begin: Callable[[], None]
+
+
+def rates_of(device: Device | None) -> "Rates | None":
+    """Rates of a device that was asked for, and is there, since JAX was started for it; None where
+    JAX is started later.
+    """
+    if device is None:
+        return None
+    from scratchclust.rates import device_rates
+
+    return device_rates()
 
 
 @contextmanager

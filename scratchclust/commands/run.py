@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from scratchclust.commands.computing import computing
+from scratchclust.commands.computing import computing, rates_of
 from scratchclust.commands.options import (
     Debug,
     Device,
@@ -19,6 +19,7 @@ from scratchclust.commands.options import (
     size_of,
 )
 from scratchclust.commands.terminal import print_path
+from scratchclust.errors import escaped
 from scratchclust.recipes.words import method_words, reduction_words
 
 
@@ -112,9 +113,13 @@ def run_recipe(
     )
     planned = plan(recipe, settings)
     from scratchclust import experiment  # loads scikit-learn: not before all that can be refused is
+    from scratchclust.experiment.coming import lines_of_recipe
     from scratchclust.experiment.show import lines_of
 
     with computing(device, debug=debug, quiet=quiet) as (tell, begin):
+        coming = lines_of_recipe(planned, rates_of(device))
+        if not quiet and coming:
+            typer.echo("\n".join(map(escaped, coming)), err=True)
         outcome = experiment.run(
             planned,
             output=output,
@@ -123,6 +128,7 @@ def run_recipe(
             command=shlex.join(["scratchclust", *sys.argv[1:]]),
             tell=tell,
             begin=begin,
+            coming=coming,
         )
     if not quiet:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None

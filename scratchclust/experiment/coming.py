@@ -1,83 +1,148 @@
-"""What is said before a person's images are clustered: how many, what is picked, and what it takes.
+"""What is said before long work: of a person's own images how many, what is picked, and what it
+takes; of a recipe how long.
 
-The time is rough: from rates measured on two cores of 2026, taken to fall with the number of
-cores. Nobody should plan by it; it tells a minute from an hour.
+Clusterings, reductions, scores and maps are counted by `scratchclust.costs`; here stands what only
+an experiment does: reading, features, checks, the suggestion of a number, the page. All is divided
+by the rates of this device. It is rough: it tells a minute from an hour.
 """
 
-import os
+from collections.abc import Iterable
 from typing import Any
 
+from scratchclust.costs import Work
+from scratchclust.estimates import seconds_of, work_of
+from scratchclust.experiment.cluster import MOST_ON_A_MAP
+from scratchclust.rates import Rates, host_rates
+from scratchclust.recipes.known_sets import known_set
 from scratchclust.recipes.lengths import Known, n_features
 from scratchclust.recipes.plan import Plan
-from scratchclust.recipes.recipe import Step
+from scratchclust.recipes.recipe import Spec, Step, Variant
+from scratchclust.recipes.words import REDUCTIONS, method_of, n_clusters_of
 
-CORES = 2  # on which the rates were measured
-READING = 4e7  # pixels of files in a second
-SECONDS = {  # for an image
-    "PixelFeatures": 2e-5,
-    "GradientFeatures": 4e-4,
-    "PatchFeatures": 5e-3,
-    "AutoencoderFeatures": 1.5e-2,  # its training with it
-    "PretrainedFeatures": 1.2e-2,  # of 128 x 128 pixels
+# Steps of arithmetic, at the rate of `Rates.elements`:
+READING = 600.0  # for a pixel of a file
+FEATURES = {  # for an image; patches are looked for, networks are deep
+    "PixelFeatures": 5e5,
+    "GradientFeatures": 1e7,
+    "PatchFeatures": 1.2e8,
+    "PretrainedFeatures": 3e8,
 }
-MAPPING = 1.5e-3  # seconds for an image on a map of t-SNE
-PAIRS = 4e10  # products and sums of pairs of images in a second
-PASSES = 3  # over all pairs: neighbours, scores, near-duplicates
-SUGGESTING = 15.0  # seconds: of a suggestion of the number of clusters
-ALWAYS = 25.0  # seconds: start, compilation, figures and page
+DRAWING = 5e6  # for an image: its checks, its line, its thumbnail
+SUGGESTING = 3.5e11  # 19 numbers of clusters of ten samples, twice
+ALWAYS = 5e11  # start, compiling, figures and page
+PAIRS = 64.0  # for a pair of images, to find near-duplicates
+# Work of a training beside that of the convolutional autoencoder's:
+NETWORKS = {"unet": 6.0, "UNetSpec": 6.0, "ResNetSpec": 8.0}
+TRAINED = ("AutoencoderFeatures", "ClassLossFeatures", "ClassifierFeatures")
 PROGRAM = 1 << 30  # bytes of the program itself
-MOST_ON_A_MAP = 20_000  # images, as in `cluster`
 MAPPED = 1 << 30  # bytes of pixels above which they lie on the disk
 PER_IMAGE_ON_DISK = 3_000  # bytes of a thumbnail and a line of the table
 TYPICAL = 1_000  # numbers of an image, where the features do not say how many they make
+USUAL_AXES = 50  # of what is mapped
+USUAL_CLUSTERS = 10  # where the number is still to be found
+LONG = 60.0  # seconds from which on a recipe's time is said
 
 
-def lines_of(plan: Plan, look: Any) -> list[str]:
-    """Say what is coming.
+def lines_of(plan: Plan, look: Any, rates: Rates | None = None) -> list[str]:
+    """Say what is coming, of a person's own images.
 
     Args:
         plan: of `recipes.cluster`.
         look: a `scratchclust.data.Look` at the images.
+        rates: of the device; None: of the host's cores, where JAX has not been started yet.
     """
     n = min(look.n, plan.settings.limit or look.n)
     size = plan.source.size if isinstance(plan.source.size, tuple) else look.median_size
     kind = "grey" if look.is_grey else "colour"
-    cores = _n_cores()
     (variant,) = plan.variants
-    d = _n_numbers(variant.features, look, n, size)
+    shape = (size[0], size[1], 1 if look.is_grey else 3)
+    work = _of_variant(variant, n, n, shape) + _of_page(variant, n, shape)
+    if look.kind == "pictures":
+        height, width = look.median_size
+        work += Work(elements=READING * n * height * width)
+    if plan.cluster is not None and plan.cluster.suggests:
+        work += Work(elements=SUGGESTING)
+    d = _n_numbers(variant.features, n, shape)
     pixels = look.n_bytes(size) * n / max(1, look.n)
-    memory = PROGRAM + min(pixels, MAPPED) + 4 * 4 * n * d
+    memory = PROGRAM + min(pixels, MAPPED) + 4.0 * n * d + work.memory
     disk = max(0.0, pixels - MAPPED) + n * (PER_IMAGE_ON_DISK + 2 * 4 * d)
-    seconds = ALWAYS + _seconds(plan, look, n, d) * CORES / cores
+    seconds = seconds_of(work, rates or host_rates())
     described = f"{n:,} images of {size[0]}x{size[1]}, {kind}: {variant.name}"
     lines = [f"{described}; about {_bytes(memory)} of memory, {_bytes(disk)} of disk, "]
-    lines[0] += f"{_duration(seconds)} on {cores} core{'' if cores == 1 else 's'}"
+    lines[0] += f"{_duration(seconds)} on this machine"
     if plan.cluster is not None and plan.cluster.choice is not None:
         lines.append(plan.cluster.choice)
     return lines
 
 
-def _seconds(plan: Plan, look: Any, n: int, d: int) -> float:
-    (variant,) = plan.variants
-    height, width = look.median_size
-    reading = n * height * width / READING if look.kind == "pictures" else 0.0
-    features = n * SECONDS.get(variant.features.estimator, 1e-3)
-    reduced = variant.reduce.parameters.get("n_components", 2) if variant.reduce else d
-    pairs = PASSES * n * n * reduced / PAIRS
-    suggests = plan.cluster is not None and plan.cluster.suggests
-    mapped = n * MAPPING if n <= MOST_ON_A_MAP else 0.0
-    return reading + features + pairs + mapped + (SUGGESTING if suggests else 0.0)
+def lines_of_recipe(plan: Plan, rates: Rates | None = None) -> list[str]:
+    """Say what is coming, of a recipe: nothing where it is short, or not known before images are
+    read.
+
+    Args:
+        plan: of `recipes.plan`.
+        rates: of the device; None: of the host's cores, where JAX has not been started yet.
+    """
+    known = plan.source.known
+    if known.n is None or known.shape is None:
+        return []
+    n = known.n
+    shape = known.shape
+    of_set = known_set(plan.source.name)
+    fitted = None if of_set is None else of_set.n_of(plan.source.fit_split or plan.source.split)
+    n_fitted = min(fitted or n, plan.source.limit or fitted or n)
+    work = _of_page(plan.variants[0], n, shape)
+    for variant in plan.variants:
+        work += _of_variant(variant, n, n_fitted, shape)
+    seconds = seconds_of(work, rates or host_rates())
+    if seconds < LONG:
+        return []
+    memory = PROGRAM + 2.0 * n * shape[0] * shape[1] * shape[2] + work.memory
+    described = f"{n:,} images of {shape[0]}x{shape[1]}, {_number_of(plan.variants)}"
+    return [f"{described}; about {_bytes(memory)} of memory, {_duration(seconds)} on this machine"]
 
 
-def _n_numbers(step: Step, look: Any, n: int, size: tuple[int, int]) -> int:
-    known = Known(n, (*size, 1 if look.is_grey else 3))
-    return n_features(step, known) or TYPICAL
+def _number_of(variants: Iterable[Variant]) -> str:
+    n = len(list(variants))
+    return f"{n} variant{'' if n == 1 else 's'}"
 
 
-def _n_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _of_page(variant: Variant, n: int, shape: tuple[int, int, int]) -> Work:
+    """What every run does, and what it does for each image: checks, thumbnails, near-duplicates, a
+    place on the map of the first variant.
+    """
+    work = Work(elements=ALWAYS + DRAWING * n + PAIRS * float(n) * n)
+    return work + work_of("tsne", n, USUAL_AXES, 2) if n <= MOST_ON_A_MAP else work
+
+
+def _of_variant(variant: Variant, n: int, n_fitted: int, shape: tuple[int, int, int]) -> Work:
+    """Features, reduction, clustering and scores of n images; networks learn from n_fitted."""
+    d = _n_numbers(variant.features, n, shape)
+    work = _of_features(variant.features, n, n_fitted, shape, d)
+    for step in (variant.reduce, variant.embed):
+        if step is not None:
+            word = next(each.word for each in REDUCTIONS if each.estimator == step.estimator)
+            axes = step.parameters.get("n_components", 2)
+            work += work_of(word, n, d, axes)
+            d = axes
+    k = n_clusters_of(variant) or USUAL_CLUSTERS
+    work += work_of(method_of(variant.cluster).word, n, d, k).times(variant.n_repeats)
+    return work + work_of("silhouette", n, d, k).times(variant.n_repeats)
+
+
+def _of_features(step: Step, n: int, n_fitted: int, shape: tuple[int, int, int], d: int) -> Work:
+    if step.estimator not in TRAINED:
+        return Work(elements=FEATURES.get(step.estimator, TYPICAL * 1e4) * n)
+    epochs = step.parameters.get("epochs", 1)
+    model = step.parameters.get("model", "conv")
+    of_network = NETWORKS.get(model.name if isinstance(model, Spec) else model, 1.0)
+    n_numbers = shape[0] * shape[1] * shape[2]
+    settings = {"epochs": epochs, "channels": shape[2]}
+    return work_of("autoencoder", n_fitted, n_numbers, d, **settings).times(of_network)
+
+
+def _n_numbers(step: Step, n: int, shape: tuple[int, int, int]) -> int:
+    return n_features(step, Known(n, shape)) or TYPICAL
 
 
 def _bytes(number: float) -> str:

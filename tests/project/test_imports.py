@@ -23,7 +23,7 @@ ALGORITHM = {"rows", "streams", "distances", "exact_pairs", "neighbors"}
 ALLOWED = {
     "__main__": {"cli"},
     "cli": {"commands", "interrupts"},
-    "commands": {"recipes", "experiment", "runs", "report", "data", "devices", "curation"},
+    "commands": {"recipes", "experiment", "runs", "report", "data", "devices", "curation", "rates"},
     "recipes": {"data", "features.weights"},
     "experiment": {
         "recipes",
@@ -34,7 +34,12 @@ ALLOWED = {
         "report",
         "runs",
         "curation",
+        "costs",
+        "estimates",
+        "rates",
     },
+    "estimates": {"costs", "rates", "rows"},
+    "rates": {"rows", "distances"},
     "curation": ALGORITHM | {"data.preprocessing"},
     "estimators": {
         "features",
