@@ -76,8 +76,10 @@ class VAE(nnx.Module):
         n_features = math.prod(spec.code_grid(image_shape))
         self.spec = spec
         self.encoder = Encoder(spec, image_shape, rngs=rngs)
-        self.to_mean = nnx.Linear(n_features, spec.latent_dim, rngs=rngs)
-        self.to_log_var = nnx.Linear(n_features, spec.latent_dim, rngs=rngs)
+        self.to_mean = nnx.Linear(n_features, spec.latent_dim, kernel_init=LECUN_NORMAL, rngs=rngs)
+        self.to_log_var = nnx.Linear(
+            n_features, spec.latent_dim, kernel_init=LECUN_NORMAL, rngs=rngs
+        )
         self.decoder = Decoder(spec, image_shape, rngs=rngs)
 
     def encode(
