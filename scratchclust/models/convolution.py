@@ -35,9 +35,11 @@ def convolve(
     """
     sides = kernel.shape[:2]
     size = pictures.shape[1:3]
-    pads = padding
-    if isinstance(padding, str):
-        pads = lax.padtype_to_pads(size, sides, strides, padding)
+    pads: Pads = (
+        [*lax.padtype_to_pads(size, sides, strides, padding)]
+        if isinstance(padding, str)
+        else padding
+    )
     outputs = _output_size(size, sides, strides, pads)
     if all(length >= side for length, side in zip(outputs, sides, strict=True)):
         return lax.conv_general_dilated(pictures, kernel, strides, padding, **settings)

@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from scratchclust.errors import InputError
 from scratchclust.models import checks
 from scratchclust.models.encoder_decoder import Decoder, Encoder, EncoderDecoderSpec, flat
+from scratchclust.models.layers import LECUN_NORMAL
 
 LIKELIHOODS = ("bernoulli", "gaussian")
 """Of each pixel given the code; the mean is the sigmoid of the logit in both."""

@@ -1,5 +1,7 @@
 """Convolution as a product of patches, and parameters from draws of fixed length."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -81,8 +83,9 @@ def test_long_draws_are_those_of_jax(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_program_draws_all_shapes() -> None:
-    draws._numbers.clear_cache()
+    numbers: Any = draws._numbers
+    numbers.clear_cache()
     for shape in ((3, 3, 1, 8), (20, 7), (1, 1)):
         HE_NORMAL(jax.random.key(0), shape, jnp.float32)
         LECUN_NORMAL(jax.random.key(0), shape, jnp.float32)
-    assert draws._numbers._cache_size() == 1
+    assert numbers._cache_size() == 1
