@@ -20,11 +20,11 @@ def convolve(
     """y[p] = sum_ij x[s p + (i, j) - before] w[i, j]: `lax.conv_general_dilated` to the rounding,
     for `flax.nnx.Conv(..., conv_general_dilated=convolve)` without groups and dilation.
 
-    XLA:CPU leaves a convolution to its library only where the picture is at least as large as the
-    kernel (jaxlib 0.10 to 0.12); otherwise, and for the gradient where what comes out is smaller,
-    it writes plain loops. Those of 128 pictures of 2x2 from 64 to 128 channels took 8 ms forward
-    and as long backward, 16 of the 20 ms of a step of the autoencoder on 8x8 pictures. A product
-    of the patches with the kernel takes 0.4.
+    Where the kernel is larger than the picture XLA exchanges the two and reverses, which the
+    library of its CPU backend does not do, so that it writes plain loops (jaxlib 0.10 and 0.12);
+    so it does for the gradient where what comes out is smaller. Those of 128 pictures of 2x2 from
+    64 to 128 channels took 8 ms forward and as long backward, 16 of the 20 ms of a step of the
+    autoencoder on 8x8 pictures. A product of the patches with the kernel takes 0.4.
 
     Args:
         pictures: channels last.
