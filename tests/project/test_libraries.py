@@ -1,5 +1,5 @@
 """Which library XLA leaves the products and convolutions of each hot program to, on one CPU device
-as users have it: what it writes as loops of its own is 10 to 40 times slower.
+as users have it: what it writes as loops of its own is many times slower.
 
 Read from the compiled text, the same under jaxlib 0.10 and 0.12:
 
