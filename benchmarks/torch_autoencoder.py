@@ -49,6 +49,7 @@ def runs(
 ) -> dict[str, Callable[[], dict[str, Any]]]:
     """The functions "steps" and "epoch", each of which trains anew from the parameters of ours."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.backends.cudnn.allow_tf32 = False  # float32, as ours and as its linear layers
     layout = torch.channels_last if channels_last else torch.contiguous_format
     stored = (
         torch.from_numpy(images.transpose(0, 3, 1, 2)).to(device).contiguous(memory_format=layout)

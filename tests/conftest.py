@@ -1,5 +1,8 @@
 """Every test runs on simulated CPU devices, with rank promotion an error and shapes checked by
 beartype.
+
+SCRATCHCLUST_TEST_PLATFORM=gpu (or tpu) runs them on an accelerator instead, without `-n`: one
+process has the device. The tolerances stay: float32 means float32 on every device, in networks too.
 """
 
 import itertools
@@ -33,7 +36,13 @@ import jax
 import pytest
 
 jax.config.update("jax_num_cpu_devices", 4)
-jax.config.update("jax_platforms", "cpu")
+PLATFORM = os.environ.get("SCRATCHCLUST_TEST_PLATFORM", "cpu")
+# "gpu" is CUDA or ROCm, which JAX takes by itself where it is there
+jax.config.update("jax_platforms", None if PLATFORM == "gpu" else PLATFORM)
+if PLATFORM != "cpu" and jax.default_backend() != PLATFORM:
+    raise pytest.UsageError(
+        f"SCRATCHCLUST_TEST_PLATFORM={PLATFORM}, but JAX finds {jax.default_backend()}"
+    )
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 

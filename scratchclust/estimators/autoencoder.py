@@ -42,7 +42,8 @@ class AutoencoderFeatures(NetworkFeatures):
             seen to end in black pictures on MNIST (the sigmoid saturates); "bernoulli" does not.
         loss: "mse" or "bernoulli" (cross-entropy of pixels in [0, 1]); for "vae" the likelihood of
             a pixel, which a `VAESpec` says itself.
-        precision: "float32", or "bfloat16" for the computation with float32 parameters.
+        precision: "float32", on every device; "bfloat16" with float32 parameters; or "tf32",
+            float32 with the products that a GPU or TPU does fastest.
         checkpoint_dir: a folder for about ten checkpoints; where it has some of this very training,
             fit goes on from the newest, so that a killed fit loses little and, at a constant
             learning rate, one of more epochs repeats none. Needs a `random_state`.

@@ -115,6 +115,7 @@ def in_batches(
 
 
 @partial(jax.jit, static_argnames=("graphdef", "f", "prepare"))
+@jax.default_matmul_precision("highest")  # the same codes on every device
 def _apply(
     graphdef: Any, state: Any, batch: Any, f: Callable[..., Any], prepare: Callable[..., Any]
 ) -> Any:

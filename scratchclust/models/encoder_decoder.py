@@ -16,6 +16,7 @@ from scratchclust.models import checks
 from scratchclust.models.layers import (
     ACTIVATIONS,
     HE_NORMAL,
+    LECUN_NORMAL,
     UPSAMPLING,
     BatchNorm,
     ConvLayer,
@@ -223,7 +224,7 @@ def dense_to_code(
     """Make the layer from the encoder's last features to the code; None where that is spatial."""
     if spec.latent_dim is None:
         return None
-    return nnx.Linear(math.prod(grid), spec.latent_dim, rngs=rngs)
+    return nnx.Linear(math.prod(grid), spec.latent_dim, kernel_init=LECUN_NORMAL, rngs=rngs)
 
 
 def dense_from_code(

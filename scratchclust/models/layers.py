@@ -12,11 +12,16 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from scratchclust.models.convolution import convolve
+from scratchclust.models.draws import truncated_normal
+
 ACTIVATIONS = {"relu": nnx.relu, "leaky_relu": nnx.leaky_relu, "gelu": nnx.gelu, "tanh": jnp.tanh}
 OUTPUTS = {"sigmoid": nnx.sigmoid, "tanh": jnp.tanh, "linear": lambda logits: logits}
 UPSAMPLING = ("depth_to_space", "resize", "transposed")
-HE_NORMAL = jax.nn.initializers.he_normal()
+HE_NORMAL = truncated_normal(2)
 """Keeps the spread of features through a layer with ReLU: variance 2 / (number of inputs)."""
+LECUN_NORMAL = truncated_normal(1)
+"""The same through a layer without activation; flax's own choice."""
 
 
 def count_parameters(model: nnx.Module) -> int:
@@ -132,6 +137,7 @@ class ConvLayer(nnx.Module):
             strides=stride,
             use_bias=not batch_norm,  # the normalisation has one of its own
             kernel_init=HE_NORMAL,
+            conv_general_dilated=convolve,
             rngs=rngs,
         )
         self.norm = BatchNorm(c_out, rngs=rngs) if batch_norm else None
@@ -177,7 +183,11 @@ class Upsample(nnx.Module):
             self.conv = nnx.ConvTranspose(c_in, c_out, kernel, padding="VALID", **settings)
         else:
             self.conv = nnx.Conv(
-                c_in, 4 * c_out if kind == "depth_to_space" else c_out, kernel, **settings
+                c_in,
+                4 * c_out if kind == "depth_to_space" else c_out,
+                kernel,
+                conv_general_dilated=convolve,
+                **settings,
             )
 
     def __call__(

@@ -25,6 +25,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from scratchclust.errors import InputError
 from scratchclust.models import checks
+from scratchclust.models.convolution import convolve
 from scratchclust.models.layers import BatchNorm
 
 IMAGENET_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
@@ -101,6 +102,7 @@ class ConvNorm(nnx.Module):
             padding=kernel_size // 2,
             use_bias=False,
             kernel_init=variance_scaling(2.0, "fan_out", "normal"),
+            conv_general_dilated=convolve,
             rngs=rngs,
         )
         self.norm = BatchNorm(c_out, rngs=rngs)

@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from scratchclust.errors import InputError
 from scratchclust.models import checks
 from scratchclust.models.encoder_decoder import Decoder, Encoder, EncoderDecoderSpec, flat
+from scratchclust.models.layers import LECUN_NORMAL
 
 LIKELIHOODS = ("bernoulli", "gaussian")
 """Of each pixel given the code; the mean is the sigmoid of the logit in both."""
@@ -76,8 +77,10 @@ class VAE(nnx.Module):
         n_features = math.prod(spec.code_grid(image_shape))
         self.spec = spec
         self.encoder = Encoder(spec, image_shape, rngs=rngs)
-        self.to_mean = nnx.Linear(n_features, spec.latent_dim, rngs=rngs)
-        self.to_log_var = nnx.Linear(n_features, spec.latent_dim, rngs=rngs)
+        self.to_mean = nnx.Linear(n_features, spec.latent_dim, kernel_init=LECUN_NORMAL, rngs=rngs)
+        self.to_log_var = nnx.Linear(
+            n_features, spec.latent_dim, kernel_init=LECUN_NORMAL, rngs=rngs
+        )
         self.decoder = Decoder(spec, image_shape, rngs=rngs)
 
     def encode(

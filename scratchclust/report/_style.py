@@ -204,7 +204,7 @@ def png_bytes(figure: Figure, *, dpi: int) -> bytes:
         if layout is not None:
             layout.execute(figure)
             layout.execute(figure)
-            figure.set_layout_engine("none")
+            figure.set_layout_engine(None)  # not "none", for which it would be drawn twice
         figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
 

@@ -73,8 +73,9 @@ def train(
         key: decides the shuffles and all that `prepare` and the loss draw.
         prepare: makes float32 of a batch of stored images: `prepare(images, key)`, inside of the
             compiled step.
-        precision: in which the model computes, "float32" or "bfloat16"; parameters and losses are
-            float32.
+        precision: in which the model computes: "float32", on every device; "bfloat16"; or "tf32",
+            float32 whose products are as a GPU or TPU does them fastest (TF32, one pass of
+            bfloat16). Parameters and losses are float32.
         callbacks: functions (epoch, model, history) -> numbers by name, or None; the numbers enter
             the history. One that returns `STOP` ends the training after this epoch, once all have
             been called; no checkpoint of it is written, so that a resumed run comes to the same

@@ -22,7 +22,21 @@ from scratchclust.errors import InputError
 from scratchclust.train.losses import Batch, Loss
 from scratchclust.train.state import State
 
-PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+
+class Precision(NamedTuple):
+    """In which numbers a model computes, and what of them a product keeps."""
+
+    dtype: Any
+    products: str  # as `jax.default_matmul_precision` has it
+
+
+# A GPU multiplies float32 in TF32 (10 bits of 23), a TPU in bfloat16 (7 bits), unless told to
+# keep them all. On a CPU all three precisions of float32 are the same.
+PRECISIONS = {
+    "float32": Precision(jnp.float32, "highest"),
+    "bfloat16": Precision(jnp.bfloat16, "default"),
+    "tf32": Precision(jnp.float32, "default"),
+}
 Prepare = Callable[[Any, Any], Any]
 
 # By default XLA:CPU leaves products of matrices, sums and some convolutions to YNNPACK. On one
@@ -67,10 +81,12 @@ def make_train_step(
         loss: see `losses`.
         optimizer: ours or optax's.
         prepare: what turns the stored images of a batch into float32, `prepare(images, key)`.
-        precision: "float32" or "bfloat16".
+        precision: a name of `PRECISIONS`.
     """
-    rounded = partial(jnp.asarray, dtype=PRECISIONS[precision])
+    dtype, products = PRECISIONS[precision]
+    rounded = partial(jnp.asarray, dtype=dtype)
 
+    @jax.default_matmul_precision(products)
     def train_step(
         params: Any, rest: Any, opt_state: Any, batch: Batch, key: Any
     ) -> tuple[Any, Any, Any, Any]:

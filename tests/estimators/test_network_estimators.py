@@ -75,7 +75,7 @@ class TestEach:
             ),
             (
                 {"precision": "half"},
-                "expected precision to be one of 'float32', 'bfloat16', got 'half'",
+                "expected precision to be one of 'float32', 'bfloat16', 'tf32', got 'half'",
             ),
             ({"color": "sepia"}, "expected color to be one of 'rgb', 'luma', 'mean', got 'sepia'"),
             ({"optimizer": "lion"}, "expected optimizer to be one of 'sgd', .* got 'lion'"),

@@ -291,7 +291,7 @@ class TestSettings:
             ({"batch_size": 0}, "expected batch_size to be a whole number of at least 1, got 0"),
             (
                 {"precision": "float16"},
-                "expected precision to be one of 'float32', 'bfloat16', got 'float16'",
+                "expected precision to be one of 'float32', 'bfloat16', 'tf32', got 'float16'",
             ),
             (
                 {"optimizer": "adagrad"},
