@@ -138,7 +138,7 @@ class CompiledText:
             return self._cost_of(one.called()[0])
         touched = self._bytes(one, around)
         seconds = max(touched / self._bandwidth, self._launch)
-        return Cost((1.0, 1.0), (seconds, seconds))
+        return Cost((1.0, 1.0), (seconds, seconds)).times(_passes(one))
 
     def _bytes(self, one: Instruction, around: dict[str, Instruction]) -> int:
         """What an instruction reads and writes: of what it slices, only the slice."""
@@ -150,6 +150,15 @@ class CompiledText:
         if one.kind == "dynamic-update-slice":
             return 2 * sizes[1]
         return size_of(one.result) + sum(sizes)
+
+
+def _passes(one: Instruction) -> int:
+    """How often the arrays pass: a sort merges ever longer runs."""
+    if one.kind != "sort":
+        return 1
+    along = int(re.search(r"dimensions=\{(\d+)", one.text)[1])  # pyright: ignore[reportOptionalSubscript]
+    shape = BITS.search(one.result)[3].split(",")  # pyright: ignore[reportOptionalSubscript]
+    return max(math.ceil(math.log2(max(int(shape[along]), 2))), 1)
 
 
 def _bytes_of_fusion(inside: dict[str, Instruction], fusion: Instruction) -> int:

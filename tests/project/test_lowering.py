@@ -96,6 +96,7 @@ def test_a_product_that_may_be_rounded_is_seen() -> None:
     full = Program(
         "full", jax.jit(lambda a: jax.numpy.matmul(a, a, precision="highest")), (ones,), {}
     )
+    assert not wrong_with(full, is_network=False)
     assert len(wrong_with(plain, is_network=False)) == 3
     assert not wrong_with(plain, is_network=True)
     assert not rounded_products("stablehlo.dot_general %1, %2 : (tensor<3xi32>, tensor<3xi32>)")
@@ -185,9 +186,9 @@ THUNKS = """
 def test_the_text_of_a_compiled_program_is_read() -> None:
     text = ahead_of_time_text.CompiledText(COMPILED, bandwidth=1e9, launch=1e-6)
     cost = text.cost()
-    assert cost.launches == (100, 102)
+    assert cost.launches == (100, 111)  # 1,024 numbers are sorted in ten passes
     few, whole = 1e-6, 2 * 4 * 1024 * 8 / 1e9  # a row is nothing beside a launch
-    np.testing.assert_allclose(cost.seconds, (100 * few, 100 * few + 2 * whole))
+    np.testing.assert_allclose(cost.seconds, (100 * few, 100 * few + 11 * whole))
     assert text.loops_of_unknown_length() == 0
     assert text.slow(2**20) == ["loop of 100 steps of at most 32 bytes", "sort of f32[1024,8]"]
     assert ahead_of_time_text.predicates_read(THUNKS) == 1
