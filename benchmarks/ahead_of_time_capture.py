@@ -113,8 +113,8 @@ def _for_shapes(f: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if isinstance(kwargs.get("device"), jax.sharding.Sharding):
-            place = kwargs.pop("device")
+        if (place := kwargs.pop("device", None)) is not None:
+            place = place if isinstance(place, jax.sharding.NamedSharding) else rows.whole()
             return on_device(jax.eval_shape(lambda: f(*args, **kwargs)), place)
         leaves, tree = jax.tree.flatten((args, kwargs))
         which = [i for i, leaf in enumerate(leaves) if isinstance(leaf, OnDevice)]
@@ -184,6 +184,8 @@ def first_call(name: str, drive: Callable[[], Any]) -> Program:
         stack.enter_context(_instead_of_programs(traced, lambda: rows.whole()))
         stack.enter_context(mock.patch.object(jax, "device_put", put))
         stack.enter_context(mock.patch.object(jax, "make_array_from_callback", _made))
+        joined = "make_array_from_single_device_arrays"
+        stack.enter_context(mock.patch.object(jax, joined, _made_of_parts))
         for function, f in list(vars(jax.numpy).items()):
             if isinstance(f, FunctionType | Jitted):
                 stack.enter_context(mock.patch.object(jax.numpy, function, _for_shapes(f)))
@@ -231,6 +233,10 @@ def _placed(value: Any, sharding: Any) -> Any:
 def _made(shape: tuple[int, ...], sharding: Any, data: Callable[..., Any], **_: Any) -> OnDevice:
     part = data(tuple(slice(0, 1) for _ in shape))
     return _placed(np.broadcast_to(np.zeros((), part.dtype), shape), sharding)
+
+
+def _made_of_parts(shape: tuple[int, ...], sharding: Any, parts: list[Any], **_: Any) -> OnDevice:
+    return OnDevice(shape, parts[0].dtype, sharding)
 
 
 def _joined(blocks: Any, n: int) -> Any:

@@ -237,6 +237,13 @@ CASES = [
     ),
     Case("assignment", "nearest_centroid._assign_surely", assign, (60_000, 784, 10), (600, 20, 3)),
     Case(
+        "X from the host, a piece",
+        "shipping._with_piece",
+        assign,
+        (10_000_000, 64, 10),
+        (1_100_000, 16, 3),
+    ),
+    Case(
         "k-means++, a centroid",
         "kmeans_starts._choose",
         partial(start, "k-means++"),

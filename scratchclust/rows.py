@@ -31,6 +31,7 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from scratchclust import shipping
 from scratchclust.errors import InputError
 
 AXIS = "rows"
@@ -275,6 +276,9 @@ def split(
                 _split_on_device(X, offset, group, n_blocks, block, dtype), sharding
             )
         X = np.asarray(X)
+    if platform() != "cpu" and shipping.is_worth_it(X, dtype):
+        shift = None if offset is None else np.asarray(offset).astype(offset_type(X))
+        return shipping.in_blocks(X, shift, group, n_blocks=n_blocks, block=block, mesh=mesh())
     filled = aligned((n_blocks * block, *X.shape[1:]), dtype)
     filled[len(X) :] = 0
     if offset is None:

@@ -46,6 +46,7 @@ ALLOWED = {
         "arrays",
         "distances",
     },
+    "rows": {"shipping"},
     "distances": {"rows"},
     "runs": {"persist", "estimators", "cluster.nearness"},
     "features": {"models", "train", "data.preprocessing", "rows"},
