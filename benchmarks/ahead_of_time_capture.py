@@ -75,6 +75,9 @@ class OnDevice:
         one = np.zeros if self.dtype == np.bool_ else np.ones
         return np.broadcast_to(one((), dtype or self.dtype), self.shape)
 
+    def copy_to_host_async(self) -> None:
+        """Nothing to copy."""
+
     def __len__(self) -> int:
         return self.shape[0]
 
@@ -189,7 +192,9 @@ def first_call(name: str, drive: Callable[[], Any]) -> Program:
         for function, f in list(vars(jax.numpy).items()):
             if isinstance(f, FunctionType | Jitted):
                 stack.enter_context(mock.patch.object(jax.numpy, function, _for_shapes(f)))
-        stack.enter_context(mock.patch.object(rows, "platform", return_value="gpu"))
+        # a CPU stands for an accelerator: what is lowered is what one would run
+        platform = "gpu" if rows.platform() == "cpu" else rows.platform()
+        stack.enter_context(mock.patch.object(rows, "platform", return_value=platform))
         stack.enter_context(mock.patch.object(rows, "join", _joined))
         try:
             drive()

@@ -11,7 +11,8 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-BITS = re.compile(r"\b(pred|[a-z]+?(\d+)\w*)\[([\d,]*)\]")
+BITS = re.compile(r"\b(pred|[a-z]+?(\d+)\w*)\[([\d,]*)\](\{[^{}]*\})?")
+IN_VECTOR_MEMORY = "S(1)"  # in the layout of what a TPU keeps beside its units
 HEADER = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\{$")
 CALLED = re.compile(r"\b(?:calls|to_apply|body|condition)=%?([\w.\-]+)")
 TRIPS = re.compile(r'"known_trip_count":\{"n":"(\d+)"\}')
@@ -19,7 +20,7 @@ TRIPS = re.compile(r'"known_trip_count":\{"n":"(\d+)"\}')
 # fmt: off
 FREE = {
     "parameter", "constant", "get-tuple-element", "tuple", "bitcast", "after-all", "partition-id",
-    "replica-id", "opt-barrier", "copy-done", "all-reduce-done", "async-done", "slice-done",
+    "replica-id", "opt-barrier",
 }
 # fmt: on
 LARGE = 2**24  # bytes of an array of which a copy is told
@@ -114,7 +115,8 @@ class CompiledText:
         )
 
     def _started(self, computation: str) -> list[Instruction]:
-        return [i for i in self._computations[computation].values() if i.kind not in FREE]
+        instructions = self._computations[computation].values()
+        return [i for i in instructions if i.kind not in FREE and not i.kind.endswith("-done")]
 
     def _cost_of_computation(self, name: str) -> Cost:
         total = Cost()
@@ -145,6 +147,10 @@ class CompiledText:
         if one.kind == "fusion" and one.called("calls"):
             return _bytes_of_fusion(self._computations[one.called("calls")[0]], one)
         sizes = [size_of(around[name].result) for name in one.operands if name in around]
+        if one.kind == "copy-start":  # its result names what it reads, too
+            return size_of(one.result)
+        if one.kind.endswith("-start"):
+            return 2 * max(size_of(one.result) - sum(sizes), 0)
         if one.kind in ("dynamic-slice", "gather", "slice"):
             return 2 * size_of(one.result)
         if one.kind == "dynamic-update-slice":
@@ -172,7 +178,7 @@ def _bytes_of_fusion(inside: dict[str, Instruction], fusion: Instruction) -> int
     for one in inside.values():
         if one.kind != "parameter" or one.name in updated:
             continue
-        users = [user for user in inside.values() if one.name in user.operands]
+        users = _users(inside, one.name)
         if users and all(user.kind in ("dynamic-slice", "gather", "slice") for user in users):
             total += sum(size_of(user.result) for user in users)
         else:
@@ -180,17 +186,27 @@ def _bytes_of_fusion(inside: dict[str, Instruction], fusion: Instruction) -> int
     return total + max(written, 0)
 
 
+def _users(inside: dict[str, Instruction], name: str) -> list[Instruction]:
+    """What computes with a value, also where it is only seen in another shape."""
+    users = []
+    for user in inside.values():
+        if name in user.operands:
+            users += _users(inside, user.name) if user.kind == "bitcast" else [user]
+    return users
+
+
 def size_of(shapes: str) -> int:
-    """Bytes of all arrays in a shape's text."""
+    """Bytes of all arrays in a shape's text, but for those in a TPU's vector memory."""
     total = 0
-    for name, bits, dimensions in BITS.findall(shapes):
+    for name, bits, dimensions, layout in BITS.findall(shapes):
         n = math.prod(int(d) for d in dimensions.split(",") if d)
-        total += n * (8 if name == "pred" else int(bits)) // 8
+        if IN_VECTOR_MEMORY not in layout:
+            total += n * (8 if name == "pred" else int(bits)) // 8
     return total
 
 
 def _short(shapes: str) -> str:
-    return ", ".join(f"{name}[{dims}]" for name, _, dims in BITS.findall(shapes)[:2])
+    return ", ".join(f"{name}[{dims}]" for name, _, dims, _ in BITS.findall(shapes)[:2])
 
 
 def _parse(text: str) -> tuple[dict[str, dict[str, Instruction]], str]:
