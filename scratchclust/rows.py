@@ -31,6 +31,7 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from scratchclust import shipping
 from scratchclust.errors import InputError
 
 AXIS = "rows"
@@ -47,11 +48,17 @@ class Limits(NamedTuple):
 
     block_rows: int  # of a block, at most
     # of the widest intermediate of a block, at most. On a CPU 1 MB in float32, which stays in a
-    # core's cache (measured from 128 to 4,096 rows); elsewhere 256 MB, a little of its memory
+    # core's cache (measured from 128 to 4,096 rows). On a GPU 512 MB: the passes over a block are
+    # some 30 kernels of 2 microseconds, in each of which 7 MB could have been read, so that blocks
+    # for a second-level cache of 50 MB, which is 1.6 times as fast as memory, would cost more in
+    # starting than they gain; and what is a single block is not copied out of an array of them. On
+    # a TPU 32 MB: XLA keeps what fits into a quarter of its 128 MB of vector memory there, and
+    # starts nothing from outside
     block_elements: int
     block_multiple: int  # rows of a block come in multiples of so many, for an accelerator's tiles
     # rows and columns of two sets of points that meet: on a CPU 1 MB of distances, which stay in a
-    # core's cache; elsewhere 64 MB, so that 70,000 points are 18 tiles and not 137
+    # core's cache; on a GPU 64 MB, so that 70,000 points are 18 tiles and not 137; on a TPU 16 MB,
+    # for its vector memory
     tile: int
     # multiplications that one compiled call may have, so that Ctrl-C ends the program and progress
     # shows, since none can be interrupted: at about 100 GFLOP/s of a CPU's core, and 50 TFLOP/s in
@@ -65,8 +72,8 @@ class Limits(NamedTuple):
 
 LIMITS = {
     "cpu": Limits(2**11, 2**18, 1, 2**9, 2e10, 2**20),
-    "gpu": Limits(2**16, 2**26, 2**7, 2**12, 1e13, 2**26),
-    "tpu": Limits(2**16, 2**26, 2**7, 2**12, 1e13, 2**26),
+    "gpu": Limits(2**17, 2**27, 2**7, 2**12, 1e13, 2**26),
+    "tpu": Limits(2**15, 2**23, 2**7, 2**11, 1e13, 2**26),
 }
 # A block off the CPU is a multiple of such a part of the power of two below it: so few shapes are
 # compiled, and no more than an eighth of it is filling.
@@ -275,6 +282,9 @@ def split(
                 _split_on_device(X, offset, group, n_blocks, block, dtype), sharding
             )
         X = np.asarray(X)
+    if platform() != "cpu" and shipping.is_worth_it(X, dtype):
+        shift = None if offset is None else np.asarray(offset).astype(offset_type(X))
+        return shipping.in_blocks(X, shift, group, n_blocks=n_blocks, block=block, mesh=mesh())
     filled = aligned((n_blocks * block, *X.shape[1:]), dtype)
     filled[len(X) :] = 0
     if offset is None:

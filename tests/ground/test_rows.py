@@ -9,7 +9,7 @@ import jaxtyping
 import numpy as np
 import pytest
 
-from scratchclust import distances, rows
+from scratchclust import distances, rows, shipping
 from scratchclust.errors import InputError
 from scratchclust.reference.distances import squared_distances
 
@@ -76,6 +76,43 @@ def test_split_keeps_the_digits_of_far_groups():
     X = 1e9 + np.array([[0.25], [0.5], [-1e9 - 3.0]])
     blocks = rows.split(X, block=1, offset=np.array([[1e9], [0.0]]), group=np.array([0, 0, 1]))
     np.testing.assert_array_equal(rows.join(blocks, 3), [[0.25], [0.5], [-3.0]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.float16, np.int16])
+@pytest.mark.parametrize("how", ["as it is", "one offset", "an offset for each group"])
+@pytest.mark.parametrize("n", [7, 21, 24])  # the last of three devices gets nothing, part, or all
+def test_accelerators_centre_to_the_bits_of_the_host(dtype, how, n, monkeypatch):
+    rng = np.random.default_rng(n)
+    X = (100 * rng.random((n, 5))).astype(dtype)
+    group = rng.integers(-1, 3, n) if "group" in how else None
+    offset = None if how == "as it is" else rng.normal(size=(3, 5) if "group" in how else 5)
+    given = {"block": 4, "offset": offset, "group": group}
+    with rows.on(jax.local_devices()[:3]):
+        on_host = rows.split(X, **given)
+        monkeypatch.setattr(rows, "platform", lambda: "gpu")
+        monkeypatch.setattr(shipping, "LEAST_NUMBERS", 0)
+        monkeypatch.setattr(shipping, "NUMBERS_IN_PIECE", 15)  # three rows
+        monkeypatch.setattr(rows, "aligned", None)  # nothing is made on the host
+        there = rows.split(X, **given)
+    assert there.sharding == on_host.sharding
+    assert there.dtype == on_host.dtype == np.float32
+    np.testing.assert_array_equal(there, on_host)
+
+
+def test_accelerators_get_numbers_that_float32_cannot_hold_centred(monkeypatch):
+    monkeypatch.setattr(rows, "platform", lambda: "gpu")
+    monkeypatch.setattr(shipping, "LEAST_NUMBERS", 0)
+    monkeypatch.setattr(shipping, "in_blocks", None)
+    X = 1e9 + np.array([[0.25], [0.5]])
+    np.testing.assert_array_equal(
+        rows.join(rows.split(X, block=1, offset=[1e9]), 2), [[0.25], [0.5]]
+    )
+    whole = np.array([[2**30], [2**30 + 1]])
+    np.testing.assert_array_equal(
+        rows.join(rows.split(whole, block=1, offset=[2**30]), 2), [[0], [1]]
+    )
+    labels = np.arange(3, dtype=np.int16)
+    assert rows.split(labels, block=1, dtype=np.int32).dtype == np.int32
 
 
 def test_split_subtracts_before_it_rounds():

@@ -52,6 +52,7 @@ ALLOWED = {
         "distances",
         "streams",
     },
+    "rows": {"shipping"},
     "streams": {"rows"},
     "distances": {"rows"},
     "runs": {"persist", "estimators", "cluster.nearness"},

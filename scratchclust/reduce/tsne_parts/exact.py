@@ -51,7 +51,8 @@ class AllPairs:
             w = jnp.where(i[:, None] == jnp.arange(self.n)[None, :], 0, w)
             # every point has a neighbour, rows of the filling have none
             real = (p.sum(axis=1) > 0).astype(w.dtype)
-            return (real @ w.sum(axis=1), logs), (_pull(p * w, y, Y), _pull(jnp.square(w), y, Y))
+            total = jnp.matmul(real, w.sum(axis=1), precision=PRECISION)
+            return (total, logs), (_pull(p * w, y, Y), _pull(jnp.square(w), y, Y))
 
         (normaliser, log_student), sums = rows.map_sum(block, self.affinities, Y)
         attraction, repulsion = (part.reshape(-1, Y.shape[1])[: self.n] for part in sums)

@@ -1,0 +1,69 @@
+"""What can be told of each hot program without any plugin.
+
+python -m benchmarks.ahead_of_time_check [--only REGEX] [--networks]
+
+Each program of `ahead_of_time_cases.py`, at small size, must be called by the package, and have a
+form on CUDA, ROCm and TPU (JAX lowers for a platform that is not there); and every product outside
+the networks must be asked for in full precision.
+"""
+
+import argparse
+import os
+import re
+import sys
+from typing import Any
+
+PLATFORMS = ("cuda", "rocm", "tpu")
+# the networks' products are float32 or bfloat16 as the user says, and TF32 where the chip likes
+OF_NETWORKS = ("scratchclust.train.", "scratchclust.features.networks.")
+
+
+def wrong_with(program: Any, *, is_network: bool) -> list[str]:
+    """What is wrong with a `Program` on some platform, in words."""
+    found = []
+    for platform in PLATFORMS:
+        try:
+            text = program.lowered(platform).as_text()
+        except Exception as error:  # whatever a missing rule raises
+            reason = str(error).splitlines()[0]
+            found.append(f"{program.name} has no form on {platform}: {reason}")
+            continue
+        if not is_network:
+            found += [f"{program.name} on {platform}: {line}" for line in rounded_products(text)]
+    return found
+
+
+def rounded_products(text: str) -> list[str]:
+    """The lines of a program's StableHLO with a product of floats that a chip may round."""
+    products = re.findall(r".*stablehlo\.(?:dot_general|convolution).*", text)
+    return [
+        line.strip()
+        for line in products
+        if "HIGHEST, HIGHEST" not in line and "algorithm" not in line and "xf" in line
+    ]
+
+
+def main() -> int:
+    """Look at all of them, and say which are wrong."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ahead_of_time_check")
+    parser.add_argument("--only", default="", metavar="REGEX", help="programs by their names")
+    parser.add_argument("--networks", action="store_true", help="those of networks, no others")
+    options = parser.parse_args()
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    from benchmarks.ahead_of_time_cases import CASES
+
+    n_wrong = 0
+    for case in CASES:
+        if case.is_network != options.networks or not re.search(options.only, case.name):
+            continue
+        try:
+            wrong = wrong_with(case.find(small=True), is_network=case.is_network)
+        except LookupError as error:
+            wrong = [str(error)]
+        n_wrong += bool(wrong)
+        print(f"{case.title}: {'; '.join(wrong) or 'CUDA, ROCm, TPU'}", flush=True)
+    return 1 if n_wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
