@@ -6,16 +6,16 @@ of the definition are:
 
     m, and what is refused             `_finite_mean`
     Z = X - m                          `sums.in_blocks`; on the host `_centre`
-    Z^T Z, Z Z^T                       `sums.scatter`, `sums.gram`
-    their eigenvectors                 `axes.leading`, over `leading_eigenpairs.largest_eigenpairs`
+    Z^T Z, Z Z^T                       `sums.scatter` (by BLAS in `on_host`), `sums.gram`
+    their eigenvectors                 `axes.leading`, of large ones by `leading_eigenpairs.py`
     Z^T (Z Q), (Z Q)^T (Z Q)           `sums.scatter_times`, `sums.project_scatter`
     eigenvalues that are rounding      `axes.negligible`
     v_q = Z^T u_q / |.|                `axes.unit_or_zero`
     the sign of v_q, shares, lengths   `_result_of`
     (x - m) . v_q and back             `sums.project`
 
-with `sums` and `axes` in `pca_parts/`. `arpack_pca` has no definition of its own: it finds what
-`svd_pca` finds. The rows decide the digits:
+with `sums`, `on_host` and `axes` in `pca_parts/`. `arpack_pca` has no definition of its own: it
+finds what `svd_pca` finds. The rows decide the digits:
 
 - float32 (and small integers): products in float32. Axes and coordinates are JAX arrays, the
   variances float64 NumPy arrays; so is the mean of a NumPy array, and far from zero it keeps all
@@ -32,14 +32,14 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 import scipy.sparse.linalg
-from jaxtyping import Float, PRNGKeyArray, Real
+from jaxtyping import Array, Float, PRNGKeyArray, Real
 
 from scratchclust import rows
 from scratchclust.checks import finite
 from scratchclust.constants import SIGN_TIE
 from scratchclust.distances import check_range, mean_of
 from scratchclust.errors import InputError
-from scratchclust.reduce.pca_parts import sums
+from scratchclust.reduce.pca_parts import on_host, sums
 from scratchclust.reduce.pca_parts.axes import FLOAT64_EPS, leading, negligible, unit_or_zero
 from scratchclust.reduce.precision import in_precision_of, is_double
 from scratchclust.results import PCAResult
@@ -65,6 +65,13 @@ def pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCAResult:
         InputError: fewer than two points, NaN or infinity among them, numbers whose squares leave
             the range of the products, or a q that is not within 1..min(n, d).
     """
+    return pca_and_blocks(X, n_components)[0]
+
+
+def pca_and_blocks(
+    X: Real[AnyArray, "n d"], n_components: int | None = None
+) -> tuple[PCAResult, rows.Rows]:
+    """As `pca`, and the centred points in blocks, for `transform_blocks`."""
     n, d = X.shape
     q = min(n, d) if n_components is None else n_components
     mean = _finite_mean(X, q)
@@ -84,7 +91,8 @@ def pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCAResult:
             axes = vectors.T @ np.asarray(whole, np.float64)
             components = unit_or_zero(axes, negligible(eigenvalues, d, dtype))
         total = float(total)
-    return _result_of(X, mean, components.astype(dtype), eigenvalues / (n - 1), total / (n - 1))
+    components = components.astype(dtype)
+    return _result_of(X, mean, components, eigenvalues / (n - 1), total / (n - 1)), data
 
 
 def svd_pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCAResult:
@@ -209,13 +217,25 @@ def transform(
         result: from `pca`, `svd_pca`, `arpack_pca` or `randomized_pca`.
         whiten: an axis without variance becomes 0.
     """
+    if is_double(X):
+        return _centre(X, result.mean) @ _axes(result, whiten).T
+    return transform_blocks(sums.in_blocks(X, result.mean), len(X), result, whiten=whiten)
+
+
+def transform_blocks(
+    data: rows.Rows, n: int, result: PCAResult, *, whiten: bool = False
+) -> Float[Array, "n q"]:
+    """As `transform`, of the n points that `pca_and_blocks` centred."""
+    axes = _axes(result, whiten).T.astype(data.arrays[0].dtype)
+    with jax.enable_x64(axes.dtype == np.float64):
+        return sums.project(data, axes, n)
+
+
+def _axes(result: PCAResult, whiten: bool) -> Float[np.ndarray, "q d"]:
+    """The axes in float64, whitened divided by the deviation along each; one without is zero."""
     scale = _scales(result)
     divisor = np.where(scale > 0, scale, np.inf) if whiten else np.ones(len(scale))
-    axes = np.asarray(result.components, np.float64) / divisor[:, None]
-    if is_double(X):
-        return _centre(X, result.mean) @ axes.T
-    data = sums.in_blocks(X, result.mean)
-    return rows.join(sums.project(data, jnp.asarray(axes.T, data.arrays[0].dtype)), len(X))
+    return np.asarray(result.components, np.float64) / divisor[:, None]
 
 
 def inverse_transform(
@@ -232,7 +252,7 @@ def inverse_transform(
         return np.asarray(Y) @ axes + np.asarray(result.mean, np.float64)
     data = rows.Rows((rows.split(Y, block=rows.block_size(len(Y), len(result.mean))),), rows.mesh())
     dtype = data.arrays[0].dtype
-    centred = rows.join(sums.project(data, jnp.asarray(axes, dtype)), len(Y))
+    centred = sums.project(data, axes.astype(dtype), len(Y))
     return centred + jnp.asarray(result.mean, dtype)[None]
 
 
@@ -251,7 +271,7 @@ def _finite_mean(X: AnyArray, n_components: int) -> Float[AnyArray, " d"]:
         )
     # infinity minus infinity, which is what we look for
     with np.errstate(invalid="ignore", over="ignore"):
-        mean = mean_of(X)
+        mean = on_host.mean_of(X) if isinstance(X, np.ndarray) else mean_of(X)
     if not np.isfinite(np.asarray(mean)).all():
         finite(X if is_double(X) else mean, "X")
         _check_range(X, np.inf)

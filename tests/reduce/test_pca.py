@@ -393,11 +393,11 @@ def test_device_counts_agree(shape: tuple[int, int]) -> None:
 
 def test_a_second_call_compiles_nothing() -> None:
     compiled = (
-        sums.scatter,
+        sums.scatter_on_devices,
         sums.gram,
         sums.scatter_times,
         sums.project_scatter,
-        sums.project,
+        sums.project_blocks,
     )
 
     def fit(seed: int) -> list[int]:
