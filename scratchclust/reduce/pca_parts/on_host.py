@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 from scratchclust import rows
 
@@ -25,7 +25,7 @@ def are_on_host(data: rows.Rows) -> bool:
     return rows.platform() == "cpu" and data.arrays[0].is_fully_addressable
 
 
-def mean_of(X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"]:
+def mean_of(X: Real[np.ndarray, "n d"]) -> Float[np.ndarray, " d"]:
     """The mean row in float64, some parts of X at once: NumPy itself takes one core."""
     n_parts = min(max(X.size // NUMBERS_IN_PART, 1), MOST_PARTS, len(X))
     if n_parts == 1:

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from scratchclust import rows
@@ -81,7 +82,7 @@ def project_scatter(data: rows.Rows, basis: AnyArray) -> tuple[Array, Array]:
     return rows.map_sum(block, data, basis)[0]
 
 
-def project(data: rows.Rows, axes: AnyArray, n: int) -> Array:
+def project(data: rows.Rows, axes: Float[np.ndarray, "d q"], n: int) -> Array:
     """Z V [n q], for axes in the columns of V, on one device."""
     if on_host.are_on_host(data):
         return on_host.project(data, axes, n)
