@@ -182,6 +182,22 @@ def test_there_is_a_grid_for_every_width() -> None:
         assert (spacing > tsne_fft.SPACING) == (width == 5000)
 
 
+@pytest.mark.full
+def test_an_accelerator_compiles_few_grids_and_makes_the_same_map(accelerator_road: None) -> None:
+    assert {tsne_fft.settings_for(width)[0] for width in np.geomspace(1e-4, 5000, 99)} == {
+        128,
+        256,
+        512,
+        1024,
+        2048,
+    }
+    X, start = clouds(), spread_out(N, 60.0)  # so wide that the grids differ
+    given = {"perplexity": 20.0, "max_iter": 3, "start": start}
+    found = fast.tsne(X, algorithm="fft", **given)
+    expected = reference.tsne(X.astype(np.float64), **given)
+    assert relative(found.embedding, expected.embedding) < 1e-3
+
+
 def test_host_and_device_draw_the_same_line_between_two_grids() -> None:
     """A map at the width where one ends goes on with the one that it would find if it were resumed
     there.

@@ -43,6 +43,7 @@ from scratchclust.reduce.tsne_parts.exact import Forces
 
 # nodes a side; their FFTs are twice as long, with factors 2 and 3
 SIZES = (128, 256, 384, 512, 768, 1024, 1536, 2048)
+POWERS = (128, 256, 512, 1024, 2048)  # of two, among them
 SPACING = 0.4  # units of the map, at most, but for maps wider than the largest grid
 MARGIN = 6  # nodes that splines need beyond the map
 MOST_HALVINGS = 60  # of the spacing: a map of equal points takes them
@@ -94,24 +95,32 @@ def grid_for(Y: Float[Array, "n 2"]) -> Grid:
     return _grid(*settings_for(float(_width(Y))))
 
 
+def grid_sizes() -> tuple[int, ...]:
+    """The sizes that a grid may have. Off the CPU, where a larger FFT costs less than another
+    program, each is twice the one before.
+    """
+    return SIZES if rows.platform() == "cpu" else POWERS
+
+
 def settings_for(width: float) -> tuple[int, float, float, float]:
     """Size and spacing of the grid for a map so wide, and the widths between which it serves.
 
     These are numbers that float32 has, as the device compares with them: a map that goes on later
     must find the same grid.
     """
-    widths = [float(np.float32((size - MARGIN) * SPACING)) for size in SIZES]
-    place = next((i for i, widest in enumerate(widths) if width <= widest), len(SIZES))
+    sizes = grid_sizes()
+    widths = [float(np.float32((size - MARGIN) * SPACING)) for size in sizes]
+    place = next((i for i, widest in enumerate(widths) if width <= widest), len(sizes))
     if place == 0:
         fitting = math.floor(math.log2(widths[0] / width)) if width > 0 else MOST_HALVINGS
         halvings = min(fitting, MOST_HALVINGS)
         narrowest = -1.0 if halvings == MOST_HALVINGS else widths[0] / 2 ** (halvings + 1)
-        return SIZES[0], SPACING / 2**halvings, narrowest, widths[0] / 2**halvings
-    if place < len(SIZES):
-        return SIZES[place], SPACING, widths[place - 1], widths[place]
+        return sizes[0], SPACING / 2**halvings, narrowest, widths[0] / 2**halvings
+    if place < len(sizes):
+        return sizes[place], SPACING, widths[place - 1], widths[place]
     doublings = math.ceil(math.log2(width / widths[-1]))
     widest = widths[-1] * 2**doublings
-    return SIZES[-1], SPACING * 2**doublings, widest / 2, widest
+    return sizes[-1], SPACING * 2**doublings, widest / 2, widest
 
 
 def attraction_of(

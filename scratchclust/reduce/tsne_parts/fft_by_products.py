@@ -73,7 +73,8 @@ def _complex(a: Array, b: list[Array]) -> Array:
 
 def _waves(rows: int, columns: int, n: int) -> Array:
     """exp(-2 pi i a b / n)."""
-    a = jnp.arange(rows, dtype=jnp.int32)[:, None]
+    # The barrier keeps the compiler from computing the matrix itself, which takes it minutes.
+    a = jax.lax.optimization_barrier(jnp.arange(rows, dtype=jnp.int32))[:, None]
     turns = (a * jnp.arange(columns, dtype=jnp.int32)[None, :]) % n  # no digit is lost
     angle = -2 * jnp.pi * turns.astype(jnp.float32) / n
     return jax.lax.complex(jnp.cos(angle), jnp.sin(angle))
