@@ -13,10 +13,11 @@ from scratchclust.estimators.base import Estimator, check_coordinates, check_mat
 from scratchclust.reduce.pca import (
     arpack_pca,
     inverse_transform,
-    pca,
+    pca_and_blocks,
     randomized_pca,
     svd_pca,
     transform,
+    transform_blocks,
 )
 from scratchclust.reduce.precision import is_double
 from scratchclust.reduce.probabilistic_pca import (
@@ -120,14 +121,30 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         Raises:
             ValueError: a parameter or X cannot be used; the message says what was expected.
         """
+        self._fit(X)
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
+        """As `fit(X).transform(X)`, [n q], with the points centred once where the axes come from
+        their covariance.
+        """
+        X, blocks = self._fit(X)
+        if blocks is None:
+            return self.transform(X)
+        found = transform_blocks(blocks, len(X), self._result(), whiten=self._checked().whiten)
+        return like(X, found, X.dtype)
+
+    def _fit(self, X: Any) -> tuple[Any, Any]:
+        """Fit; X as it was computed with, and its centred blocks if there are any."""
         given = self._checked()
         X = check_matrix(self, X, reset=True, minimum=2, by_parts=True)
+        blocks = None
         n_components = _number_of_axes(given, *X.shape)
         solver = _solver(given.svd_solver, X, n_components)
         if solver == "full":
             result = svd_pca(X, n_components)
         elif solver == "covariance_eigh":
-            result = pca(X, n_components)
+            result, blocks = pca_and_blocks(X, n_components)
         elif solver == "arpack":
             result = arpack_pca(X, n_components, key=key_of(given.random_state), tol=given.tol)
         else:
@@ -140,7 +157,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
                 n_iter=n_iter,
             )
         self._store(X, _leading(result, given.n_components, len(X)))
-        return self
+        return X, None if is_double(X) else blocks
 
     def transform(self, X: Any) -> Any:
         """Coordinates of X [n d] along the axes, [n q]."""

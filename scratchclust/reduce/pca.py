@@ -6,17 +6,17 @@ of the definition are:
 
     m, and what is refused             `_finite_mean`
     Z = X - m                          `sums.in_blocks`; on the host `_centre`
-    Z^T Z, Z Z^T                       `sums.scatter`, `sums.gram`; of rows that memory does not
-                                       hold `streamed.scatter_of_parts`
-    their eigenvectors                 `axes.leading`, over `leading_eigenpairs.largest_eigenpairs`
+    Z^T Z, Z Z^T                       `sums.scatter` (by BLAS in `on_host`), `sums.gram`; of rows
+                                       that memory does not hold `streamed.scatter_of_parts`
+    their eigenvectors                 `axes.leading`, of large ones by `leading_eigenpairs.py`
     Z^T (Z Q), (Z Q)^T (Z Q)           `sums.scatter_times`, `sums.project_scatter`
     eigenvalues that are rounding      `axes.negligible`
     v_q = Z^T u_q / |.|                `axes.unit_or_zero`
     the sign of v_q, shares, lengths   `_result_of`
     (x - m) . v_q and back             `sums.project`
 
-with `sums` and `axes` in `pca_parts/`. `arpack_pca` has no definition of its own: it finds what
-`svd_pca` finds. The rows decide the digits:
+with `sums`, `on_host` and `axes` in `pca_parts/`. `arpack_pca` has no definition of its own: it
+finds what `svd_pca` finds. The rows decide the digits:
 
 - float32 (and small integers): products in float32. Axes and coordinates are JAX arrays, the
   variances float64 NumPy arrays; so is the mean of a NumPy array, and far from zero it keeps all
@@ -33,14 +33,14 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 import scipy.sparse.linalg
-from jaxtyping import Float, PRNGKeyArray, Real
+from jaxtyping import Array, Float, PRNGKeyArray, Real
 
 from scratchclust import rows
 from scratchclust.checks import finite
 from scratchclust.constants import SIGN_TIE
 from scratchclust.distances import check_range, mean_of
 from scratchclust.errors import InputError
-from scratchclust.reduce.pca_parts import sums
+from scratchclust.reduce.pca_parts import on_host, sums
 from scratchclust.reduce.pca_parts.axes import FLOAT64_EPS, leading, negligible, unit_or_zero
 from scratchclust.reduce.pca_parts.streamed import mean_of_parts, scatter_of_parts
 from scratchclust.reduce.precision import in_precision_of, is_double
@@ -68,11 +68,18 @@ def pca(X: Real[AnyRows, "n d"], n_components: int | None = None) -> PCAResult:
         InputError: fewer than two points, NaN or infinity among them, numbers whose squares leave
             the range of the products, or a q that is not within 1..min(n, d).
     """
+    return pca_and_blocks(X, n_components)[0]
+
+
+def pca_and_blocks(
+    X: Real[AnyRows, "n d"], n_components: int | None = None
+) -> tuple[PCAResult, rows.Rows | None]:
+    """As `pca`, and the centred points in blocks, for `transform_blocks`; None of a source."""
     n, d = X.shape
     q = min(n, d) if n_components is None else n_components
     mean = _finite_mean(X, q)
     if isinstance(X, Source):
-        return _pca_by_parts(X, q, mean)
+        return _pca_by_parts(X, q, mean), None
     with in_precision_of(X):
         data = sums.in_blocks(X, mean)
         dtype = data.arrays[0].dtype
@@ -89,7 +96,8 @@ def pca(X: Real[AnyRows, "n d"], n_components: int | None = None) -> PCAResult:
             axes = vectors.T @ np.asarray(whole, np.float64)
             components = unit_or_zero(axes, negligible(eigenvalues, d, dtype))
         total = float(total)
-    return _result_of(X, mean, components.astype(dtype), eigenvalues / (n - 1), total / (n - 1))
+    components = components.astype(dtype)
+    return _result_of(X, mean, components, eigenvalues / (n - 1), total / (n - 1)), data
 
 
 def _pca_by_parts(X: Source, n_components: int, mean: AnyArray) -> PCAResult:
@@ -225,13 +233,25 @@ def transform(
     """
     if isinstance(X, Source):
         return by_parts(lambda part: transform(part, result, whiten=whiten), X)
+    if is_double(X):
+        return _centre(X, result.mean) @ _axes(result, whiten).T
+    return transform_blocks(sums.in_blocks(X, result.mean), len(X), result, whiten=whiten)
+
+
+def transform_blocks(
+    data: rows.Rows, n: int, result: PCAResult, *, whiten: bool = False
+) -> Float[Array, "n q"]:
+    """As `transform`, of the n points that `pca_and_blocks` centred."""
+    axes = _axes(result, whiten).T.astype(data.arrays[0].dtype)
+    with jax.enable_x64(axes.dtype == np.float64):
+        return sums.project(data, axes, n)
+
+
+def _axes(result: PCAResult, whiten: bool) -> Float[np.ndarray, "q d"]:
+    """The axes in float64, whitened divided by the deviation along each; one without is zero."""
     scale = _scales(result)
     divisor = np.where(scale > 0, scale, np.inf) if whiten else np.ones(len(scale))
-    axes = np.asarray(result.components, np.float64) / divisor[:, None]
-    if is_double(X):
-        return _centre(X, result.mean) @ axes.T
-    data = sums.in_blocks(X, result.mean)
-    return rows.join(sums.project(data, jnp.asarray(axes.T, data.arrays[0].dtype)), len(X))
+    return np.asarray(result.components, np.float64) / divisor[:, None]
 
 
 def inverse_transform(
@@ -248,7 +268,7 @@ def inverse_transform(
         return np.asarray(Y) @ axes + np.asarray(result.mean, np.float64)
     data = rows.Rows((rows.split(Y, block=rows.block_size(len(Y), len(result.mean))),), rows.mesh())
     dtype = data.arrays[0].dtype
-    centred = rows.join(sums.project(data, jnp.asarray(axes, dtype)), len(Y))
+    centred = sums.project(data, axes.astype(dtype), len(Y))
     return centred + jnp.asarray(result.mean, dtype)[None]
 
 
@@ -267,7 +287,10 @@ def _finite_mean(X: AnyRows, n_components: int) -> Float[AnyArray, " d"]:
         )
     # infinity minus infinity, which is what we look for
     with np.errstate(invalid="ignore", over="ignore"):
-        mean = mean_of_parts(X) if isinstance(X, Source) else mean_of(X)
+        if isinstance(X, Source):
+            mean = mean_of_parts(X)
+        else:
+            mean = on_host.mean_of(X) if isinstance(X, np.ndarray) else mean_of(X)
     if not np.isfinite(np.asarray(mean)).all():
         finite(X if is_double(X) else mean, "X")
         _check_range(X, np.inf)

@@ -2,8 +2,9 @@
 
 The mathematics is explained there. Here small maps take all pairs of points in each iteration;
 large ones attract between neighbours alone and repel through a grid, in time linear in the number
-of points. Neighbours and affinities are found on all devices, the iterations run on the first
-alone. Where the steps of the definition are, in `tsne_parts/`:
+of points. Neighbours and affinities are found on all devices; the iterations run on the first
+alone, or, through the grid, on all cores of a CPU (`together.py`). Where the steps of the
+definition are, in `tsne_parts/`:
 
     p_j|i                         `conditional_affinities` in `affinities.py`: `_scale`, `_bisect`
     p_ij                          `joint_affinities`, of neighbours `sparse_affinities`, there
@@ -37,6 +38,7 @@ from scratchclust.constants import (
 from scratchclust.errors import InputError
 from scratchclust.reduce.pca import pca
 from scratchclust.reduce.pca import transform as coordinates
+from scratchclust.reduce.tsne_parts import together
 from scratchclust.reduce.tsne_parts.affinities import (
     check,
     conditional_affinities,
@@ -44,8 +46,8 @@ from scratchclust.reduce.tsne_parts.affinities import (
     sparse_affinities,
 )
 from scratchclust.reduce.tsne_parts.checkpoint import Checkpoint, Reached, sha256_of
-from scratchclust.reduce.tsne_parts.descent import Descent, descend, gradient_of, judge
-from scratchclust.reduce.tsne_parts.exact import AllPairs, all_pairs
+from scratchclust.reduce.tsne_parts.descent import AnyForces, Descent, descend, gradient_of, judge
+from scratchclust.reduce.tsne_parts.exact import all_pairs
 from scratchclust.reduce.tsne_parts.fft import OnGrid, grid_for
 from scratchclust.reduce.tsne_parts.new_points import transform
 from scratchclust.results import TSNEHistory, TSNEResult
@@ -207,8 +209,8 @@ def tsne(
             n_iter_without_progress=n_iter_without_progress,
             min_grad_norm=min_grad_norm,
         )
-        forces_for = _forces(X, perplexity, metric, algorithm)
-        with rows.on([rows.first_device()]):
+        devices, forces_for = _forces(X, perplexity, metric, algorithm)
+        with rows.on(devices):
             reached = descend(reached, forces_for, descent, record)
     iterations, divergences = np.array(reached.history).T
     history = TSNEHistory(iterations.astype(np.int32), divergences)
@@ -218,18 +220,26 @@ def tsne(
 
 def _forces(
     X: Any, perplexity: float, metric: str, algorithm: str
-) -> Callable[[Array], AllPairs | OnGrid]:
-    """The forces for a map, on the first device.
+) -> tuple[list[Any], Callable[[Array], AnyForces]]:
+    """The devices of the descent, and the forces for a map there.
 
-    Several devices, which each wait for others inside FFTs, were seen to lock up.
+    That is the first device, but for a map through the grid that is worth several CPU cores.
     """
+    alone = [rows.first_device()]
     if algorithm == "fft":
         edges = sparse_affinities(X, perplexity, metric=metric)
-        return lambda Y: OnGrid(edges, grid_for(Y))
+        devices = (
+            rows.worthwhile(edges.pieces.arrays[1].size) if rows.platform() == "cpu" else alone
+        )
+        if len(devices) == 1:
+            return alone, lambda Y: OnGrid(edges, grid_for(Y))
+        with rows.on(devices):
+            everywhere = together.on_every_device(edges)
+        return devices, lambda Y: together.forces_for(everywhere, Y)
     P = joint_affinities(X, perplexity, metric=metric)
-    with rows.on([rows.first_device()]):
+    with rows.on(alone):
         pairs = all_pairs(P)
-    return lambda _Y: pairs
+    return alone, lambda _Y: pairs
 
 
 def _algorithm_for(algorithm: str, n: int, n_components: int) -> str:

@@ -660,3 +660,19 @@ def test_the_factors_of_both_twins_are_those_of_the_covariances(covariance_type:
     scales = np.sqrt(variances[:, :, None] * variances[:, None, :])
     conditions = [np.linalg.cond(m, 1) for m in full / scales]
     assert quick.rcond(S, P) == pytest.approx(1 / max(conditions), rel=1e-9)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied"])
+def test_an_accelerator_finds_the_same_mixture(
+    covariance_type: str, accelerator_road: None
+) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3)) @ rng.normal(size=(3, 3)) + 4 * rng.integers(2, size=(200, 1))
+    r = rng.dirichlet([1, 1], size=200)
+    given: dict[str, Any] = {"covariance_type": covariance_type}
+    found = fast.em(X, fast.m_step(X, r, **given), **given, max_iter=5, tol=0.0)
+    expected = reference.em(X, reference.m_step(X, r, **given), **given, max_iter=5, tol=0.0)
+    np.testing.assert_allclose(found.mixture.covariances, expected.mixture.covariances, rtol=1e-6)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    with pytest.raises(InputError, match="a covariance is not positive definite"):
+        fast.m_step(np.ones((9, 2)), np.ones((9, 1)), **given, reg_covar=0.0)

@@ -16,7 +16,7 @@ from sklearn.decomposition import PCA
 from scratchclust import rows
 from scratchclust.errors import InputError
 from scratchclust.reduce import pca as fast
-from scratchclust.reduce.pca_parts import sums
+from scratchclust.reduce.pca_parts import on_host, sums
 from scratchclust.reference import pca as reference
 from scratchclust.results import PCAResult
 
@@ -391,13 +391,43 @@ def test_device_counts_agree(shape: tuple[int, int]) -> None:
             )
 
 
+@pytest.mark.parametrize("shape", [TALL, WIDE, (300, 200), (700, 520)])
+def test_an_accelerator_finds_the_same_axes(shape: tuple[int, int], accelerator_road: None) -> None:
+    X = points(5, shape).astype(np.float32)
+    expected = reference.pca(X.astype(np.float64), 3)
+    result = fast.pca(X, 3)
+    for ours, theirs in zip(result, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+    projected = reference.transform(X.astype(np.float64), expected)
+    np.testing.assert_allclose(fast.transform(X, result), projected, atol=1e-4)
+
+
+@pytest.mark.parametrize("d", [6, 128, 129, 200, 520, 784])
+def test_the_scatter_by_strips_is_whole(d: int) -> None:
+    X = np.random.default_rng(d).normal(size=(50, d)).astype(np.float32)
+    data = sums.in_blocks(X, np.zeros(d))
+    scatter, total = sums.scatter_on_devices(data)
+    np.testing.assert_allclose(scatter, X.T @ X, atol=1e-4)
+    np.testing.assert_allclose(total, np.square(X).sum(), rtol=1e-5)
+    of_host, total = sums.scatter(data)
+    np.testing.assert_allclose(of_host, X.T @ X, atol=1e-4)
+    np.testing.assert_allclose(total, np.square(X).sum(), rtol=1e-5)
+
+
+def test_the_mean_of_many_parts_is_the_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = np.random.default_rng(0).normal(size=(101, 7)).astype(np.float32) + 1e4
+    for numbers in (1, 100, 1000):
+        monkeypatch.setattr(on_host, "NUMBERS_IN_PART", numbers)
+        np.testing.assert_allclose(on_host.mean_of(X), X.mean(axis=0, dtype=np.float64), rtol=1e-14)
+
+
 def test_a_second_call_compiles_nothing() -> None:
     compiled = (
-        sums.scatter,
+        sums.scatter_on_devices,
         sums.gram,
         sums.scatter_times,
         sums.project_scatter,
-        sums.project,
+        sums.project_blocks,
     )
 
     def fit(seed: int) -> list[int]:

@@ -4,6 +4,7 @@ scikit-learn.
 
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +16,9 @@ from scratchclust import TSNE, persist, rows
 from scratchclust.data import load
 from scratchclust.errors import InputError
 from scratchclust.reduce import tsne as fast
-from scratchclust.reduce.tsne_parts import descent
+from scratchclust.reduce.tsne_parts import descent, together
 from scratchclust.reduce.tsne_parts import fft as tsne_fft
+from scratchclust.reduce.tsne_parts import fft_by_products as by_products
 from scratchclust.reduce.tsne_parts import new_points as tsne_new_points
 from scratchclust.reduce.tsne_parts.affinities import sparse_affinities
 from scratchclust.reference import tsne as reference
@@ -159,6 +161,17 @@ def test_repulsion_through_the_grid_on_many_points() -> None:
     np.testing.assert_allclose(normaliser, w.sum() - 3000, rtol=1e-4)
 
 
+def test_a_grid_of_products_is_that_of_ffts() -> None:
+    Y = jnp.asarray(spread_out(N, 10.0))
+    grid = tsne_fft.grid_for(Y)
+    transform, forces = jax.jit(tsne_fft._convolve)(grid, Y)
+    found, pulled = jax.jit(tsne_fft._convolve_by_products)(grid, Y)
+    assert relative(found, np.asarray(transform)) < 1e-5
+    assert relative(pulled, np.asarray(forces)) < 1e-4
+    values = jax.random.normal(jax.random.key(0), (12, 12))
+    np.testing.assert_allclose(by_products.rfft2(values, 12), jnp.fft.rfft2(values), atol=1e-5)
+
+
 def test_there_is_a_grid_for_every_width() -> None:
     """Each map belongs to one grid, which holds it; only the widest have a coarser spacing."""
     for width in (0.0, 1e-25, 1e-12, 1e-4, 3.0, 48.7, 48.9, 200.0, 700.0, 5000.0):
@@ -167,6 +180,22 @@ def test_there_is_a_grid_for_every_width() -> None:
         assert size <= 2048
         assert size == 128 or spacing >= tsne_fft.SPACING
         assert (spacing > tsne_fft.SPACING) == (width == 5000)
+
+
+@pytest.mark.full
+def test_an_accelerator_compiles_few_grids_and_makes_the_same_map(accelerator_road: None) -> None:
+    assert {tsne_fft.settings_for(width)[0] for width in np.geomspace(1e-4, 5000, 99)} == {
+        128,
+        256,
+        512,
+        1024,
+        2048,
+    }
+    X, start = clouds(), spread_out(N, 60.0)  # so wide that the grids differ
+    given = {"perplexity": 20.0, "max_iter": 3, "start": start}
+    found = fast.tsne(X, algorithm="fft", **given)
+    expected = reference.tsne(X.astype(np.float64), **given)
+    assert relative(found.embedding, expected.embedding) < 1e-3
 
 
 def test_host_and_device_draw_the_same_line_between_two_grids() -> None:
@@ -262,8 +291,43 @@ def test_device_counts_agree(algorithm: str, n_devices: int) -> None:
     )
 
 
+@pytest.mark.parametrize("n_devices", [2, 3])
+def test_cores_together_find_the_same_bits(n_devices: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = rows.LIMITS["cpu"]._replace(alone=0, block_rows=64)  # many blocks, all worth all cores
+    monkeypatch.setitem(rows.LIMITS, "cpu", small)
+    given = {"perplexity": 20.0, "max_iter": 20, "start": spread_out(N, 1.0), "algorithm": "fft"}
+    with rows.on(jax.local_devices()[:1]):
+        expected = fast.tsne(clouds(), **given)
+    repelling = []
+    monkeypatch.setattr(together, "ends_of", _noted(together.ends_of, repelling))
+    with rows.on(jax.local_devices()[:n_devices]):
+        found = fast.tsne(clouds(), **given)
+    np.testing.assert_array_equal(found.embedding, expected.embedding)
+    np.testing.assert_allclose(found.kl_divergence, expected.kl_divergence, rtol=1e-6)
+    assert repelling
+    assert all(len(ends) == n_devices + 1 for ends in repelling)
+
+
+def _noted(f: Any, results: list[Any]) -> Any:
+    def call(*given: Any) -> Any:
+        results.append(f(*given))
+        return results[-1]
+
+    return call
+
+
+def test_every_device_has_its_share_of_an_iteration() -> None:
+    first, other = np.diff(together.ends_of((100, 2048), 70_000, 256, 2))
+    assert first + other == 100
+    assert 0 < first < other  # the first also repels
+    even = np.diff(together.ends_of((100, 2048), 70_000, 256, 5)[1:])
+    assert even.sum() == 100
+    assert np.ptp(even) <= 1
+    np.testing.assert_array_equal(together.ends_of((2, 64), 1000, 2048, 2), [0, 0, 2])
+
+
 def test_the_same_shapes_compile_once() -> None:
-    compiled = (descent.iterate, descent.divergence_and_norm)
+    compiled: Any = (descent.iterate, descent.divergence_and_norm)
     for algorithm in ("exact", "fft"):
         fast.tsne(clouds(), perplexity=20.0, max_iter=60, algorithm=algorithm)
         before = [f._cache_size() for f in compiled]

@@ -1,7 +1,8 @@
 """What is asked of a type of covariances, and what follows from their shape alone.
 
-The mathematics is that of `scratchclust/reference/covariances.py`, on the host in float64; the
-passes over the points of each type are in `cluster/covariances.py`.
+The mathematics is that of `scratchclust/reference/covariances.py`, in float64 on the host (on a GPU
+the factors of matrices are found there); the passes over the points of each type are in
+`cluster/covariances.py`.
 """
 
 from abc import ABC, abstractmethod
@@ -10,9 +11,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from scratchclust import rows
+from scratchclust.distances import PRECISION
 from scratchclust.errors import InputError
 
 Numbers = Float[np.ndarray, "..."]  # in the shape of the type
@@ -141,6 +145,8 @@ class Matrices(CovarianceType):
         return np.eye(d)
 
     def factor_covariances(self, S: Numbers) -> Numbers:
+        if rows.platform() == "gpu":
+            return _factor_on_device(S)
         try:
             return np.swapaxes(np.linalg.inv(np.linalg.cholesky(S)), -1, -2).copy()
         except np.linalg.LinAlgError:
@@ -171,7 +177,9 @@ class Matrices(CovarianceType):
         deviations = np.sqrt(_diagonals(S))
         scales = deviations[..., :, None] * deviations[..., None, :]
         correlations = S / scales
-        inverse = self.precisions_of(P) * scales
+        inverse = (
+            _precisions_on_device(P) if rows.platform() == "gpu" else self.precisions_of(P)
+        ) * scales
         norms = _largest_row_sums(correlations) * _largest_row_sums(inverse)
         return float(1 / np.max(norms))
 
@@ -200,6 +208,35 @@ class Variances(CovarianceType):
 
     def rcond(self, S: Numbers, P: Numbers) -> float:
         return 1.0
+
+
+def _factor_on_device(S: Numbers) -> Numbers:
+    """P by the first device in float64, which a GPU for scientific work has: there k matrices of
+    784 rows take milliseconds, on the host a second.
+    """
+    with jax.enable_x64(True), jax.default_device(rows.first_device()):
+        P = np.array(_inverse_factors(S))
+    if not np.isfinite(P).all():
+        raise _not_definite()
+    return P
+
+
+@jax.jit
+def _inverse_factors(S: Array) -> Array:
+    """L^-T of S = L L^T; NaN where S is not positive definite."""
+    L = jnp.linalg.cholesky(S)
+    unit = jnp.broadcast_to(jnp.eye(S.shape[-1], dtype=S.dtype), S.shape)
+    return jax.lax.linalg.triangular_solve(L, unit, left_side=True, lower=True).mT
+
+
+def _precisions_on_device(P: Numbers) -> Numbers:
+    with jax.enable_x64(True), jax.default_device(rows.first_device()):
+        return np.asarray(_times_transpose(P))
+
+
+@jax.jit
+def _times_transpose(P: Array) -> Array:
+    return jnp.matmul(P, P.mT, precision=PRECISION)
 
 
 def _diagonals(matrices: Numbers) -> Numbers:

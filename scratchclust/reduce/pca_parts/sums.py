@@ -4,13 +4,22 @@ projections.
 Z are the points less their mean, in blocks (`in_blocks`).
 """
 
+import itertools
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from scratchclust import rows
 from scratchclust.distances import PRECISION
+from scratchclust.reduce.pca_parts import on_host
 from scratchclust.rows import AnyArray
+
+STRIPS = 4  # of the columns of Z: of their products with each other ten of sixteen are computed
+LEAST_COLUMNS = 128  # of a strip, for the tiles of an accelerator
+COLUMNS_MULTIPLE = 32
 
 
 def in_blocks(X: AnyArray, mean: Float[AnyArray, " d"]) -> rows.Rows:
@@ -23,10 +32,30 @@ def _times(a: Array, b: Array) -> Array:
     return jnp.matmul(a, b, precision=PRECISION)
 
 
+def scatter(data: rows.Rows) -> tuple[AnyArray, Any]:
+    """Z^T Z [d d], and its trace: by BLAS where the host reads the blocks, else on the devices."""
+    return on_host.scatter(data) if on_host.are_on_host(data) else scatter_on_devices(data)
+
+
 @jax.jit
-def scatter(data: rows.Rows) -> tuple[Array, Array]:
-    """Z^T Z [d d], and its trace."""
-    return rows.map_sum(lambda z: ((_times(z.T, z), (z * z).sum()), None), data)[0]
+def scatter_on_devices(data: rows.Rows) -> tuple[Array, Array]:
+    """Z^T Z [d d], and its trace. What lies below the diagonal is taken from above it."""
+    ends = _strips(data.arrays[0].shape[-1])
+
+    def block(z: Array) -> tuple[tuple[list[Array], Array], None]:
+        strips = [_times(z[:, a:b].T, z[:, a:]) for a, b in itertools.pairwise(ends)]
+        return (strips, (z * z).sum()), None
+
+    (strips, total), _ = rows.map_sum(block, data)
+    padded = [jnp.pad(s, ((0, 0), (a, 0))) for s, a in zip(strips, ends, strict=False)]
+    upper = jnp.triu(jnp.concatenate(padded))
+    return upper + jnp.triu(upper, 1).T, total
+
+
+def _strips(d: int) -> list[int]:
+    """Where strips of columns begin, and where the last ends."""
+    width = rows.ceil_div(rows.ceil_div(d, STRIPS), COLUMNS_MULTIPLE) * COLUMNS_MULTIPLE
+    return [*range(0, d, max(width, LEAST_COLUMNS)), d]
 
 
 @jax.jit
@@ -53,7 +82,14 @@ def project_scatter(data: rows.Rows, basis: AnyArray) -> tuple[Array, Array]:
     return rows.map_sum(block, data, basis)[0]
 
 
+def project(data: rows.Rows, axes: Float[np.ndarray, "d q"], n: int) -> Array:
+    """Z V [n q], for axes in the columns of V, on one device."""
+    if on_host.are_on_host(data):
+        return on_host.project(data, axes, n)
+    return rows.join(project_blocks(data, jnp.asarray(axes)), n)
+
+
 @jax.jit
-def project(data: rows.Rows, axes: Array) -> Array:
-    """Z V, block by block [n_blocks block q], for axes in the columns of V."""
+def project_blocks(data: rows.Rows, axes: Array) -> Array:
+    """Z V, block by block [n_blocks block q]."""
     return rows.map_sum(lambda z, axes: (None, _times(z, axes)), data, axes)[1]

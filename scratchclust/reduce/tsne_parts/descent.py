@@ -1,4 +1,4 @@
-"""The descent of t-SNE on one device: iterations in calls of about half a second.
+"""The descent of t-SNE: iterations in calls of about half a second.
 
 Between the calls the host records the divergence, changes the grid, and can be interrupted.
 """
@@ -24,6 +24,9 @@ from scratchclust.errors import InputError
 from scratchclust.reduce.tsne_parts.checkpoint import Reached
 from scratchclust.reduce.tsne_parts.exact import AllPairs
 from scratchclust.reduce.tsne_parts.fft import OnGrid
+from scratchclust.reduce.tsne_parts.together import OnGridTogether
+
+AnyForces = AllPairs | OnGrid | OnGridTogether
 
 
 class Descent(NamedTuple):
@@ -53,7 +56,7 @@ class MapState(NamedTuple):
 
 def descend(
     reached: Reached,
-    forces_for: Callable[[Array], AllPairs | OnGrid],
+    forces_for: Callable[[Array], AnyForces],
     descent: Descent,
     record: Callable[[Reached, bool], None],
 ) -> Reached:
@@ -82,8 +85,9 @@ def descend(
         next_record = (done // RECORD_EVERY + 1) * RECORD_EVERY
         until = min(done + pace.steps, next_record, descent.max_iter)
         with pace.timed() as call:
+            run = iterate_together if forces.together else iterate
             state = rows.finished(
-                iterate(state, forces, until, descent.exaggeration, descent.learning_rate)
+                run(state, forces, until, descent.exaggeration, descent.learning_rate)
             )
             # fewer than were asked for where the map has outgrown its grid
             call.steps = int(state.iteration) - done
@@ -112,9 +116,8 @@ def _reach(state: MapState, done: int, history: list[tuple[int, float]]) -> Reac
     return Reached(state.embedding, state.step, state.gains, done, history)
 
 
-@jax.jit
-def iterate(
-    state: MapState, forces: AllPairs | OnGrid, until: Any, exaggeration: Any, rate: Any
+def _iterate(
+    state: MapState, forces: AnyForces, until: Any, exaggeration: Any, rate: Any
 ) -> MapState:
     """Iterations up to `until`, or up to a map that the forces do not hold."""
 
@@ -134,6 +137,14 @@ def iterate(
     return jax.lax.while_loop(going_on, one, state)
 
 
+# Several CPU devices wait for each other inside the threads that they share, and an FFT that waits
+# for one of these would wait for ever. So its program has one thread.
+ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}
+
+iterate = jax.jit(_iterate)
+iterate_together = jax.jit(_iterate, compiler_options=ONE_THREAD)
+
+
 def _move(state: MapState, slope: Array, momentum: Any, rate: Any) -> MapState:
     """One step: the gains, the step that they allow, and the map after it."""
     gains = state.gains
@@ -143,24 +154,26 @@ def _move(state: MapState, slope: Array, momentum: Any, rate: Any) -> MapState:
     return MapState(state.embedding + step, step, gains, state.iteration + 1)
 
 
-def judge(forces: AllPairs | OnGrid, Y: Array) -> tuple[float, float]:
+def judge(forces: AnyForces, Y: Array) -> tuple[float, float]:
     """The divergence of a map, and the length of its gradient."""
-    divergence, norm = rows.finished(divergence_and_norm(forces, Y))
+    run = divergence_and_norm_together if forces.together else divergence_and_norm
+    divergence, norm = rows.finished(run(forces, Y))
     return float(divergence), float(norm)
 
 
-@jax.jit
-def divergence_and_norm(forces: AllPairs | OnGrid, Y: Array) -> tuple[Array, Array]:
+def _divergence_and_norm(forces: AnyForces, Y: Array) -> tuple[Array, Array]:
     """KL(P || Q), and |dKL/dY|."""
     found = forces.forces(Y)
     divergence = found.kl_divergence(forces.negative_entropy)
     return divergence, jnp.sqrt(jnp.square(found.gradient()).sum())
 
 
+divergence_and_norm = jax.jit(_divergence_and_norm)
+divergence_and_norm_together = jax.jit(_divergence_and_norm, compiler_options=ONE_THREAD)
+
+
 @jax.jit
-def gradient_of(
-    forces: AllPairs | OnGrid, Y: Array, exaggeration: Any = 1.0
-) -> Float[Array, "n q"]:
+def gradient_of(forces: AnyForces, Y: Array, exaggeration: Any = 1.0) -> Float[Array, "n q"]:
     """dKL/dY, the affinities multiplied by the exaggeration."""
     return forces.forces(Y).gradient(exaggeration)
 

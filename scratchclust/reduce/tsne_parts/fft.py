@@ -34,14 +34,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from scratchclust import rows
+from scratchclust.reduce.tsne_parts import fft_by_products as by_products
 from scratchclust.reduce.tsne_parts.affinities import Edges
 from scratchclust.reduce.tsne_parts.exact import Forces
 
 # nodes a side; their FFTs are twice as long, with factors 2 and 3
 SIZES = (128, 256, 384, 512, 768, 1024, 1536, 2048)
+POWERS = (128, 256, 512, 1024, 2048)  # of two, among them
 SPACING = 0.4  # units of the map, at most, but for maps wider than the largest grid
 MARGIN = 6  # nodes that splines need beyond the map
 MOST_HALVINGS = 60  # of the spacing: a map of equal points takes them
@@ -69,6 +71,7 @@ class OnGrid:
 
     edges: Edges
     grid: Grid
+    together: bool = field(default=False, metadata={"static": True})  # several devices
 
     def forces(self, Y: Float[Array, "n 2"]) -> Forces:
         """The forces of a map that the grid holds. Cost O(n perplexity + G^2 log G) time."""
@@ -92,24 +95,32 @@ def grid_for(Y: Float[Array, "n 2"]) -> Grid:
     return _grid(*settings_for(float(_width(Y))))
 
 
+def grid_sizes() -> tuple[int, ...]:
+    """The sizes that a grid may have. Off the CPU, where a larger FFT costs less than another
+    program, each is twice the one before.
+    """
+    return SIZES if rows.platform() == "cpu" else POWERS
+
+
 def settings_for(width: float) -> tuple[int, float, float, float]:
     """Size and spacing of the grid for a map so wide, and the widths between which it serves.
 
     These are numbers that float32 has, as the device compares with them: a map that goes on later
     must find the same grid.
     """
-    widths = [float(np.float32((size - MARGIN) * SPACING)) for size in SIZES]
-    place = next((i for i, widest in enumerate(widths) if width <= widest), len(SIZES))
+    sizes = grid_sizes()
+    widths = [float(np.float32((size - MARGIN) * SPACING)) for size in sizes]
+    place = next((i for i, widest in enumerate(widths) if width <= widest), len(sizes))
     if place == 0:
         fitting = math.floor(math.log2(widths[0] / width)) if width > 0 else MOST_HALVINGS
         halvings = min(fitting, MOST_HALVINGS)
         narrowest = -1.0 if halvings == MOST_HALVINGS else widths[0] / 2 ** (halvings + 1)
-        return SIZES[0], SPACING / 2**halvings, narrowest, widths[0] / 2**halvings
-    if place < len(SIZES):
-        return SIZES[place], SPACING, widths[place - 1], widths[place]
+        return sizes[0], SPACING / 2**halvings, narrowest, widths[0] / 2**halvings
+    if place < len(sizes):
+        return sizes[place], SPACING, widths[place - 1], widths[place]
     doublings = math.ceil(math.log2(width / widths[-1]))
     widest = widths[-1] * 2**doublings
-    return SIZES[-1], SPACING * 2**doublings, widest / 2, widest
+    return sizes[-1], SPACING * 2**doublings, widest / 2, widest
 
 
 def attraction_of(
@@ -117,23 +128,39 @@ def attraction_of(
 ) -> tuple[Float[Array, "n q"], Float[Array, ""]]:
     """sum_j p_ij w_ij (y_i - y_j), and sum_ij p_ij log w_ij."""
 
-    def block(i: Array, j: Array, p: Array, Y: Array) -> tuple[Array, Array]:
-        columns = [c[i][:, None] - c.at[j].get(mode="promise_in_bounds") for c in Y.T]
-        squares = sum(jnp.square(c) for c in columns)
-        f = p / (1 + squares)
-        sums = jnp.stack([(f * c).sum(axis=1) for c in columns], axis=1)
-        return -(p * jnp.log1p(squares)).sum(), sums
-
-    log_student, sums = rows.map_sum(block, edges.pieces, Y)
+    log_student, sums = rows.map_sum(pull_of_pieces, edges.pieces, Y)
     owners = rows.constrain(edges.pieces.arrays[0], edges.pieces.mesh).reshape(-1)
     sums = rows.constrain(sums, edges.pieces.mesh).reshape(-1, Y.shape[1])
     return jnp.zeros_like(Y).at[owners].add(sums, mode="promise_in_bounds"), log_student
+
+
+def pull_of_pieces(
+    i: Int[Array, " b"], j: Int[Array, "b e"], p: Float[Array, "b e"], Y: Float[Array, "n q"]
+) -> tuple[Float[Array, ""], Float[Array, "b q"]]:
+    """sum p_ij log w_ij over pieces of rows, and sum_j p_ij w_ij (y_i - y_j) of each."""
+    columns = [c[i][:, None] - c.at[j].get(mode="promise_in_bounds") for c in Y.T]
+    squares = sum(jnp.square(c) for c in columns)
+    f = p / (1 + squares)
+    sums = jnp.stack([(f * c).sum(axis=1) for c in columns], axis=1)
+    return -(p * jnp.log1p(squares)).sum(), sums
 
 
 def repulsion_of(
     grid: Grid, Y: Float[Array, "n 2"]
 ) -> tuple[Float[Array, "n 2"], Float[Array, ""]]:
     """sum_j w_ij^2 (y_i - y_j), and sum_i!=j w_ij."""
+    transform, repulsion = jax.lax.platform_dependent(
+        grid, Y, tpu=_convolve_by_products, default=_convolve
+    )
+    # Parseval: sum_ij w_ij, of which half of the transform is stored; w_ii = 1 does not count.
+    power = (jnp.square(transform.real) + jnp.square(transform.imag)) * grid.normaliser
+    total = 2 * power.sum() - power[:, 0].sum() - power[:, -1].sum()
+    normaliser = total / (2 * grid.size) ** 2 - len(Y)
+    return repulsion, jnp.maximum(normaliser, jnp.finfo(Y.dtype).tiny)
+
+
+def _convolve(grid: Grid, Y: Array) -> tuple[Array, Array]:
+    """The transform of the points on the grid, and the forces [n 2]."""
     place, weights = _nodes_of(grid, Y)
     charges = jnp.zeros((grid.size, grid.size), Y.dtype)
     charges = charges.at[place].add(weights, mode="promise_in_bounds")
@@ -142,11 +169,15 @@ def repulsion_of(
     repulsion = [
         (weights * f.at[place].get(mode="promise_in_bounds")).sum(axis=(1, 2)) for f in fields
     ]
-    # Parseval: sum_ij w_ij, of which half of the transform is stored; w_ii = 1 does not count.
-    power = (jnp.square(transform.real) + jnp.square(transform.imag)) * grid.normaliser
-    total = 2 * power.sum() - power[:, 0].sum() - power[:, -1].sum()
-    normaliser = total / (2 * grid.size) ** 2 - len(Y)
-    return jnp.stack(repulsion, axis=1), jnp.maximum(normaliser, jnp.finfo(Y.dtype).tiny)
+    return transform, jnp.stack(repulsion, axis=1)
+
+
+def _convolve_by_products(grid: Grid, Y: Array) -> tuple[Array, Array]:
+    """As `_convolve`, in matrix products."""
+    at = _in_nodes(grid, Y)
+    transform = by_products.rfft2(by_products.spread(at, grid.size), 2 * grid.size)
+    fields = [by_products.irfft2(1j * slope * transform, grid.size) for slope in grid.slopes]
+    return transform, by_products.read(at, jnp.stack(fields))
 
 
 def _width(Y: Array) -> Array:
@@ -155,8 +186,7 @@ def _width(Y: Array) -> Array:
 
 def _nodes_of(grid: Grid, Y: Array) -> tuple[tuple[Array, Array], Array]:
     """The 4 x 4 nodes around each point, and its cubic spline's values there [n 4 4]."""
-    middle = (Y.max(axis=0) + Y.min(axis=0)) / 2
-    at = (Y - middle[None]) / grid.spacing + grid.size / 2
+    at = _in_nodes(grid, Y)
     lower = jnp.floor(at)
     t = (at - lower)[:, None, :]
     s = 1 - t
@@ -165,6 +195,21 @@ def _nodes_of(grid: Grid, Y: Array) -> tuple[tuple[Array, Array], Array]:
     first = lower.astype(jnp.int32) - 1
     nodes = first[:, None, :] + jnp.arange(4, dtype=jnp.int32)[None, :, None]  # [n 4 2]
     return (nodes[:, :, None, 0], nodes[:, None, :, 1]), w[:, :, None, 0] * w[:, None, :, 1]
+
+
+def _in_nodes(grid: Grid, Y: Array) -> Array:
+    """The points in units of nodes, counted from the first one."""
+    middle = (Y.max(axis=0) + Y.min(axis=0)) / 2
+    return (Y - middle[None]) / grid.spacing + grid.size / 2
+
+
+def _transform(values: Array) -> Array:
+    """The transform of values at all displacements [2G 2G], half of it."""
+    return jax.lax.platform_dependent(
+        values,
+        tpu=lambda values: by_products.rfft2(values, len(values)),
+        default=jnp.fft.rfft2,
+    )
 
 
 @partial(jax.jit, static_argnames=("size",))
@@ -183,6 +228,6 @@ def _grid(size: int, spacing: Any, narrowest: Any, widest: Any) -> Grid:
     a, b, c, d = SPLINE_SQUARED
     smoothing = a + 2 * (b * jnp.cos(angle) + c * jnp.cos(2 * angle) + d * jnp.cos(3 * angle))
     smoothing = smoothing[:, None] * smoothing[None, : size + 1]
-    slopes = jnp.stack([jnp.fft.rfft2(slope).imag, jnp.fft.rfft2(slope.T).imag]) / smoothing[None]
-    normaliser = jnp.fft.rfft2(1 / square).real / smoothing
+    slopes = jnp.stack([_transform(slope).imag, _transform(slope.T).imag]) / smoothing[None]
+    normaliser = _transform(1 / square).real / smoothing
     return Grid(spacing, narrowest, widest, normaliser, slopes, size)
