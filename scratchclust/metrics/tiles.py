@@ -219,13 +219,16 @@ def _by_columns(found: Extremes, squared: Array, y_codes: Array, codes: Array) -
     a, b = squared.shape
     few = math.gcd(a, COLUMNS_AT_A_TIME)
 
-    def step(found: Extremes, columns: tuple[Array, Array]) -> tuple[Extremes, None]:
-        for of_column, code in zip(*columns, strict=True):
-            found = _with_column(found, of_column, code, codes)
+    columns = squared.reshape(-1, few, b)
+    their_codes = y_codes.reshape(len(y_codes), -1, few)
+
+    def step(found: Extremes, i: Array) -> tuple[Extremes, None]:
+        for j in range(few):
+            found = _with_column(found, columns[i, j], their_codes[:, i, j], codes)
         return found, None
 
-    columns = squared.reshape(-1, few, b), y_codes.T.reshape(-1, few, len(y_codes))
-    return jax.lax.scan(step, found, columns)[0]
+    # The scan is over numbers: given the columns themselves it takes three times as long.
+    return jax.lax.scan(step, found, jnp.arange(len(columns)))[0]
 
 
 def _with_column(found: Extremes, squared: Array, code: Array, codes: Array) -> Extremes:
