@@ -71,7 +71,7 @@ class HostPoints:
         self, i: Int[np.ndarray, " m"], j: Int[np.ndarray, " m"]
     ) -> Float[np.ndarray, " m"]:
         """|x_i - x_j| by the definition."""
-        step = max(1, MAX_ELEMENTS // self.centred.shape[1])
+        step = max(1, MAX_ELEMENTS // self._X.shape[1])
         X = np.asarray(self._X)
         parts = [
             np.linalg.norm(

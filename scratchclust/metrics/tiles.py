@@ -242,14 +242,19 @@ def _with_column(found: Extremes, squared: Array, code: Array, codes: Array) -> 
 
 
 def _at_once(found: Extremes, squared: Array, y_codes: Array, codes: Array) -> Extremes:
-    nearest = []
-    farthest = []
-    for y_code, code in zip(y_codes, codes, strict=True):
+    """One labeling after the other: all together, XLA would write the distances once for each."""
+
+    def of_one(codes_of: tuple[Array, Array]) -> Extremes:
+        y_code, code = codes_of
         own = y_code[:, None] == code[None, :]
         noise = (y_code < 0)[:, None]
-        nearest.append(jnp.where(own | noise, jnp.inf, squared).min(axis=0))
-        farthest.append(jnp.where(own, squared, 0).max(axis=0))
+        return Extremes(
+            jnp.where(own | noise, jnp.inf, squared).min(axis=0),
+            jnp.where(own, squared, 0).max(axis=0),
+        )
+
+    here = jax.lax.map(of_one, (y_codes, codes))
     return Extremes(
-        jnp.minimum(found.nearest_other, jnp.stack(nearest)),
-        jnp.maximum(found.farthest_own, jnp.stack(farthest)),
+        jnp.minimum(found.nearest_other, here.nearest_other),
+        jnp.maximum(found.farthest_own, here.farthest_own),
     )
