@@ -196,6 +196,6 @@ def _least_pairs(
     for first in range(0, len(search.candidates), step):
         block = search.candidates[first : first + step]
         squared = norms[block][:, None] - 2 * Z[block] @ Z.T + norms[None, :]
-        found = _least_of_both(found, _least_of(search, block, squared, margin), margin)
-        found = tuple(values[:MAX_PAIRS] for values in found)
+        values, i, j = _least_of_both(found, _least_of(search, block, squared, margin), margin)
+        found = values[:MAX_PAIRS], i[:MAX_PAIRS], j[:MAX_PAIRS]
     return found[1], found[2]

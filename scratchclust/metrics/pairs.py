@@ -178,7 +178,7 @@ class _Shapes(NamedTuple):
 def _nothing(devices: rows.Rows, shapes: _Shapes, dtype: Any) -> _Found:
     """Nothing found, on each device."""
 
-    def block(_: Array) -> tuple[None, _Found]:
+    def block(number: Array) -> tuple[None, _Found]:
         n_tiles, _, tile = shapes.codes
         none = jnp.zeros((n_tiles, shapes.n_sums, tile), dtype) if shapes.n_sums else None
         extremes = Extremes(jnp.full(shapes.codes, jnp.inf, dtype), jnp.zeros(shapes.codes, dtype))
@@ -208,7 +208,7 @@ def _all_pairs(
             return _meet(found, pair, tiles, norms, clusters), None
 
         after = jax.lax.scan(meet, begin, meetings)[0]
-        if before.sums is None:
+        if before.sums is None or before.lost is None or after.sums is None:
             return None, after
         part = after.sums - before.lost
         sums = before.sums + part
