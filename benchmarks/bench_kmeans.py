@@ -100,7 +100,8 @@ def _compare_starts(n: int, d: int, k: int, repeats: int) -> dict[str, Any]:
     }
     ours = KMeans(**settings, init=InTurn(starts))
     centre = X.mean(axis=0)  # scikit-learn asks for starts of the points that it has centred
-    theirs = sklearn.cluster.KMeans(**settings, init=InTurn([c - centre for c in starts]))
+    their_starts: Any = InTurn([start - centre for start in starts])
+    theirs = sklearn.cluster.KMeans(**settings, init=their_starts)
     contenders = [
         Contender("scratchclust", partial(_fit, ours, X)),
         Contender("scikit-learn", partial(_fit, theirs, X)),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Real
 
-from scratchclust.metrics.dunn import HostPoints, dunn_of
+from scratchclust.metrics.dunn import dunn_of_each
 from scratchclust.metrics.inputs import details_in_range, points_in_range
 from scratchclust.metrics.labels import Labeling, Labels, encode_for
 from scratchclust.metrics.pairs import PairScores, pair_scores
@@ -41,15 +41,16 @@ def internal_scores(X: Real[AnyArray, "n d"], labelings: Sequence[Labels]) -> li
     defined = [labeling for labeling in encoded if labeling.n_clusters >= 2]
     for labeling in defined:
         X = details_in_range(X, labeling)
-    passed = iter(pair_scores(X, defined) if defined else [])
-    points = HostPoints(X)
+    passed = pair_scores(X, defined) if defined else []
+    found = iter(zip(passed, dunn_of_each(X, defined, passed), strict=True))
     return [
-        _scores(X, points, one, next(passed) if one.n_clusters >= 2 else None) for one in encoded
+        _scores(X, one, *(next(found) if one.n_clusters >= 2 else (None, math.nan)))
+        for one in encoded
     ]
 
 
 def _scores(
-    X: AnyArray, points: HostPoints, labeling: Labeling, scores: PairScores | None
+    X: AnyArray, labeling: Labeling, scores: PairScores | None, dunn: float
 ) -> dict[str, Any]:
     samples = np.full(len(X), np.nan)
     if scores is not None:
@@ -59,7 +60,7 @@ def _scores(
     return {
         "silhouette": math.nan if scores is None else float(np.nanmean(samples)),
         "silhouette_samples": samples,
-        "dunn": math.nan if scores is None else dunn_of(points, labeling, scores),
+        "dunn": dunn,
         "n_clusters": labeling.n_clusters,
         "n_noise": int((labeling.codes < 0).sum()),
     }

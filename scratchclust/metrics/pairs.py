@@ -1,8 +1,7 @@
 """One pass over all distances, from which silhouette and Dunn's index of several labelings follow.
 
-The points are cut into T tiles. Tile i, as rows, meets the tiles i, i + 1, ..., i + T / 2 (counted
-round in a circle), as columns, so that every two tiles meet once and every device has as much to
-do. From each meeting [columns rows] of distances are taken, for all labelings at once,
+The points are cut into T tiles, and every two tiles meet once: one as rows, the other as columns.
+From each meeting [columns rows] of distances are taken, for all labelings at once,
 
     silhouette: the sums of the distances of each row to each cluster, and of each column
     Dunn: the smallest squared distance of each row to another cluster, and the largest to its own
@@ -11,11 +10,14 @@ the sums as products with the one-hot labels. Where the clusters are many, these
 more than the distances: then each distance is computed twice, once for either point, and added to
 the sum of its cluster.
 
-Nothing of size n x n is ever held. What a meeting computes stands in `tiles.py`.
+Nothing of size n x n is ever held. What a meeting computes stands in `tiles.py`. The meetings are
+shared out among the devices, each of which keeps what it found until all are over: nothing is
+fetched in between.
 """
 
+from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,13 +28,19 @@ from scratchclust import rows
 from scratchclust.metrics.inputs import has_far_clusters
 from scratchclust.metrics.labels import Labeling, cluster_sizes
 from scratchclust.metrics.tiles import (
+    Clusters,
+    Extremes,
+    Points,
     Tiles,
     add_to_clusters,
     are_many,
     cluster_sums,
+    clusters_of,
     extremes,
+    members,
     rows_in_block,
     squared_distances,
+    take,
     tiles_of,
 )
 from scratchclust.rows import AnyArray
@@ -46,9 +54,10 @@ class PairScores(NamedTuple):
 
     # [n k] sum of the distances to the points of each cluster; [n 0] unless asked for, or for many
     sums: np.ndarray
-    # over the pairs in which the point was a row:
-    nearest_other: np.ndarray  # [n] smallest squared distance to another cluster, inf without one
-    farthest_own: np.ndarray  # [n] largest squared distance within its own
+    # over the pairs in which the point was a row, of points in clusters; None unless asked for:
+    nearest_other: Any  # [n] smallest squared distance to another cluster, inf without one
+    farthest_own: Any  # [n] largest squared distance within its own
+    tiles: Tiles  # the points, as the pass took them
 
 
 def pair_scores(
@@ -70,34 +79,28 @@ def pair_scores(
     Returns:
         One result for each labeling. Cost O(n^2 d) time; memory O(n (d + sum of k)) and a tile.
     """
-    summed = [
-        labeling if silhouette and not are_many(labeling.n_clusters, X.shape[1]) else None
-        for labeling in labelings
-    ]
-    n_clusters = tuple(labeling.n_clusters if labeling else 0 for labeling in summed)
-    with_rest = any(has_far_clusters(X, labeling) for labeling in summed if labeling)
-    tiles = tiles_of(X, labelings, with_rest)
-    n_tiles, tile, d = tiles.x.shape
-    sums = np.zeros((n_tiles, tile, sum(n_clusters)))  # on the host, where it may be empty
-    nearest = np.zeros((n_tiles, tile, len(labelings)))
-    farthest = np.zeros_like(nearest)
-    order = _balanced_order(n_tiles)
-    calls = rows.calls(n_tiles, n_tiles * tile**2 * (d + ELEMENTWISE) / 2, block=1)
-    for call in calls:
-        numbers = np.zeros(calls[0].stop, np.int32)  # the last call filled up: one program for all
-        numbers[: len(order[call])] = order[call] + 1
-        data = rows.Rows((rows.split(numbers, block=1, dtype=np.int32),), rows.mesh())
-        total, (nearest_found, farthest_found) = _all_pairs(data, tiles, n_clusters, dunn)
-        sums += 0 if total is None else np.asarray(total)
-        nearest[order[call]] = np.asarray(rows.join(nearest_found, len(order[call])))
-        farthest[order[call]] = np.asarray(rows.join(farthest_found, len(order[call])))
+    is_summed = [silhouette and not are_many(one.n_clusters, X.shape[1]) for one in labelings]
+    summed = [labeling for labeling, asked in zip(labelings, is_summed, strict=True) if asked]
+    tiles = tiles_of(X, labelings, any(has_far_clusters(X, labeling) for labeling in summed))
+    n_clusters = np.array([labeling.n_clusters for labeling in labelings]) * is_summed
+    clusters = clusters_of(n_clusters) if n_clusters.any() else None
+    shapes = _Shapes(tiles.codes.shape, 0 if clusters is None else len(clusters.code), dunn)
+    found = _nothing(_one_for_each_device(), shapes, tiles.x.dtype)
+    for meetings in _meetings_in_calls(*tiles.x.shape):
+        found = rows.finished(_all_pairs(meetings, found, tiles, clusters))
     sums, nearest, farthest = (
-        a.reshape(n_tiles * tile, -1)[: len(X)] for a in (sums, nearest, farthest)
+        np.zeros((len(X), 0)) if a is None else np.asarray(a).reshape(-1, a.shape[2])[: len(X)]
+        for a in rows.finished(_joined(found))
     )
-    of_each = zip(
-        np.split(sums, np.cumsum(n_clusters)[:-1], axis=1), nearest.T, farthest.T, strict=True
-    )
-    return [PairScores(*arrays) for arrays in of_each]
+    of_each = np.split(sums, np.cumsum(n_clusters)[:-1], axis=1)
+    if not dunn:
+        return [PairScores(one, None, None, tiles) for one in of_each]
+    return [
+        PairScores(*arrays, tiles)
+        for arrays in zip(
+            of_each, nearest.T.astype(np.float64), farthest.T.astype(np.float64), strict=True
+        )
+    ]
 
 
 def own_and_nearest(
@@ -129,95 +132,128 @@ def own_and_nearest(
     return np.concatenate(own), np.concatenate(nearest)
 
 
-def _balanced_order(n_tiles: int) -> np.ndarray:
-    """The tiles in an order in which any two neighbours together have as many meetings as others.
+def _meetings_in_calls(n_tiles: int, tile: int, n_features: int) -> Iterator[rows.Rows]:
+    """Each two tiles i <= j, in compiled calls of the same size, a share [1 meetings 2] of them for
+    each device.
 
-    Of an even number T the first half meet one tile more than the others: those that are T / 2
-    further.
+    What fills them up is the tile of number T, which is none.
     """
-    if n_tiles % 2:
-        return np.arange(n_tiles)
-    return np.arange(n_tiles).reshape(2, -1).T.ravel()
+    n_devices = rows.mesh().size
+    first = np.arange(n_tiles, dtype=np.int64)
+    begins = first * n_tiles - first * (first - 1) // 2  # of the meetings of tile i
+    n = n_tiles * (n_tiles + 1) // 2
+    n_calls = rows.ceil_div(n, rows.items_per_call(tile**2 * (n_features + ELEMENTWISE), 1))
+    share = rows.ceil_div(n, n_calls * n_devices)
+    for begin in range(0, n, share * n_devices):
+        numbers = np.arange(begin, begin + share * n_devices)
+        i = np.searchsorted(begins, numbers, side="right") - 1
+        pairs = np.stack([i, i + numbers - begins[i]], axis=1)
+        pairs[numbers >= n] = n_tiles
+        yield rows.Rows((rows.split(pairs, block=share, dtype=np.int32),), rows.mesh())
+
+
+def _one_for_each_device() -> rows.Rows:
+    """As many blocks as devices, which say nothing else."""
+    numbers = np.arange(rows.mesh().size)
+    return rows.Rows((rows.split(numbers, block=1, dtype=np.int32),), rows.mesh())
 
 
 class _Found(NamedTuple):
-    """What the rows of a tile have found so far."""
+    """What the meetings of a device have found so far; None for what nobody asks."""
 
-    # [sum(k) tile]; None where nobody asks: an array without elements would end jaxlib 0.11.2
-    sums: Array | None
-    nearest_other: Array  # [labelings tile]
-    farthest_own: Array  # [labelings tile]
+    sums: Array | None  # [T K tile]
+    lost: Array | None  # [T K tile], what rounding took from the sums of the calls
+    extremes: Extremes | None  # [T labelings tile]
 
 
-@partial(jax.jit, static_argnames=("n_clusters", "dunn"))
+class _Shapes(NamedTuple):
+    """What is asked."""
+
+    codes: tuple[int, ...]  # T, labelings, tile
+    n_sums: int  # K
+    dunn: bool
+
+
+@partial(jax.jit, static_argnames=("shapes", "dtype"))
+def _nothing(devices: rows.Rows, shapes: _Shapes, dtype: Any) -> _Found:
+    """Nothing found, on each device."""
+
+    def block(number: Array) -> tuple[None, _Found]:
+        n_tiles, _, tile = shapes.codes
+        none = jnp.zeros((n_tiles, shapes.n_sums, tile), dtype) if shapes.n_sums else None
+        extremes = Extremes(jnp.full(shapes.codes, jnp.inf, dtype), jnp.zeros(shapes.codes, dtype))
+        return None, _Found(none, none, extremes if shapes.dunn else None)
+
+    return rows.map_sum(block, devices)[1]
+
+
+@partial(jax.jit, donate_argnums=1)
 def _all_pairs(
-    numbers: rows.Rows, tiles: Tiles, n_clusters: tuple[int, ...], dunn: bool
-) -> tuple[Array | None, tuple[Array, Array]]:
-    """The tiles of these numbers (+ 1; 0 is filling) meet those that follow them.
+    meetings: rows.Rows, found: _Found, tiles: Tiles, clusters: Clusters | None
+) -> _Found:
+    """What was found, and what these meetings find.
 
-    Returns:
-        sums [T tile sum(k)], also of the tiles that were met, or None for no k; nearest_other and
-        farthest_own [n_blocks 1 tile labelings].
+    Within a call the sums are of few numbers; those of all calls carry what rounding takes from
+    them (Kahan's summation).
     """
-    n_tiles, tile, n_labelings = tiles.codes.shape
-    dtype = tiles.x.dtype
-    none = jnp.zeros((sum(n_clusters), tile), dtype) if sum(n_clusters) else None
-    nothing = _Found(
-        none, jnp.full((n_labelings, tile), jnp.inf, dtype), jnp.zeros((n_labelings, tile), dtype)
-    )
+    arrays, structure = jax.tree.flatten(found)
 
-    def block(number: Array, tiles: Tiles) -> tuple[Array | None, tuple[Array, Array]]:
-        i = number[0] - 1
+    def block(meetings: Array, *given: Any) -> tuple[None, _Found]:
+        *arrays, tiles, clusters = given
+        before = structure.unflatten(arrays)
+        begin = before._replace(sums=jax.tree.map(jnp.zeros_like, before.sums))
+        norms = tiles.norms()
 
-        def step(found: _Found, distance: Array) -> tuple[_Found, Array | None]:
-            # Half way round the circle two tiles would meet twice, once from either side.
-            is_new = (i >= 0) & ((2 * distance < n_tiles) | (i < n_tiles // 2))
-            meet = partial(_meet, tiles, i, n_clusters=n_clusters, dunn=dunn)
-            return jax.lax.cond(
-                is_new, meet, lambda distance, found: (found, none), distance, found
-            )
+        def meet(found: _Found, pair: Array) -> tuple[_Found, None]:
+            return _meet(found, pair, tiles, norms, clusters), None
 
-        found, theirs = jax.lax.scan(step, nothing, jnp.arange(n_tiles // 2 + 1))
-        of_rows = found.nearest_other.T[None], found.farthest_own.T[None]
-        if theirs is None:
-            return None, of_rows
-        # theirs is of tile i + distance; itself the tile has met as rows already
-        theirs = theirs.at[0].set(found.sums)
-        theirs = jnp.pad(theirs, ((0, n_tiles - len(theirs)), (0, 0), (0, 0)))
-        return jnp.roll(theirs, i, axis=0), of_rows
+        after = jax.lax.scan(meet, begin, meetings)[0]
+        if before.sums is None or before.lost is None or after.sums is None:
+            return None, after
+        part = after.sums - before.lost
+        sums = before.sums + part
+        return None, after._replace(sums=sums, lost=(sums - before.sums) - part)
 
-    total, of_rows = rows.map_sum(block, numbers, tiles)
-    return None if total is None else total.transpose(0, 2, 1), of_rows
+    return rows.map_sum(block, meetings.beside(*arrays), tiles, clusters)[1]
 
 
 def _meet(
-    tiles: Tiles,
-    i: Array,
-    distance: Array,
-    found: _Found,
-    *,
-    n_clusters: tuple[int, ...],
-    dunn: bool,
-) -> tuple[_Found, Array | None]:
-    """Tile i, as rows, after the one at this distance; and the latter's sums [sum(k) tile]."""
-    j = (i + distance) % len(tiles.x)
-    codes = tiles.codes[i]
-    y_codes = tiles.codes[j]
-    itself = (distance == 0) & jnp.eye(len(codes), dtype=bool)
-    squared = squared_distances(tiles.points(j), tiles.points(i), itself)
+    found: _Found, pair: Array, tiles: Tiles, norms: Array, clusters: Clusters | None
+) -> _Found:
+    """Tile i, as rows, meets tile j. A tile that meets itself does so as rows alone."""
+    i, j = pair
+    n_tiles, tile, _ = tiles.x.shape
+    codes = take(tiles.codes, i)
+    y_codes = take(tiles.codes, j)
+    itself = (i == j) & jnp.eye(tile, dtype=bool)
+    squared = squared_distances(
+        lambda: tiles.points(j, norms), lambda: tiles.points(i, norms), itself
+    )
     sums = found.sums
-    theirs = None
-    if sums is not None:
+    seen = found.extremes
+    if sums is not None and clusters is not None:
         distances = jnp.sqrt(squared)
-        sums = sums + cluster_sums(y_codes, distances, n_clusters, axis=0)
-        theirs = cluster_sums(codes, distances, n_clusters, axis=1)
-    nearest = found.nearest_other
-    farthest = found.farthest_own
-    if dunn:
-        nearest_here, farthest_here = extremes(squared, y_codes, codes)
-        nearest = jnp.minimum(nearest, nearest_here)
-        farthest = jnp.maximum(farthest, farthest_here)
-    return _Found(sums, nearest, farthest), theirs
+        ours = cluster_sums(members(y_codes, clusters), distances)
+        theirs = cluster_sums(members(codes, clusters), distances, axis=1)
+        sums = sums.at[i].add(ours, mode="drop")
+        sums = sums.at[jnp.where(i == j, n_tiles, j)].add(theirs, mode="drop")
+    if seen is not None:
+        of_rows = Extremes(take(seen.nearest_other, i), take(seen.farthest_own, i))
+        of_rows = extremes(of_rows, squared, y_codes, codes)
+        seen = jax.tree.map(lambda all, one: all.at[i].set(one, mode="drop"), seen, of_rows)
+    return _Found(sums, found.lost, seen)
+
+
+@jax.jit
+def _joined(found: _Found) -> tuple[Array | None, Array | None, Array | None]:
+    """What all devices have found, of each point: [T tile K] sums, [T tile labelings] extremes."""
+    sums = nearest = farthest = None
+    if found.sums is not None and found.lost is not None:
+        sums = (found.sums - found.lost).sum(axis=0).swapaxes(1, 2)
+    if found.extremes is not None:
+        nearest = found.extremes.nearest_other.min(axis=0).swapaxes(1, 2)
+        farthest = found.extremes.farthest_own.max(axis=0).swapaxes(1, 2)
+    return sums, nearest, farthest
 
 
 @jax.jit
@@ -230,13 +266,15 @@ def _rows_with_all(index: rows.Rows, tiles: Tiles, sizes: Array) -> tuple[Array,
 
     def block(index: Array, tiles: Tiles, sizes: Array) -> tuple[None, tuple[Array, Array]]:
         n_tiles, b, d = tiles.x.shape
+        norms = tiles.norms()
         x = tiles.x.reshape(-1, d)[index]
         rest = None if tiles.rest is None else tiles.rest.reshape(-1, d)[index]
+        ours = Points(x, norms.reshape(-1)[index], rest)
 
         def meet(sums: Array, i: Array) -> tuple[Array, None]:
             same = (i * b + jnp.arange(b))[:, None] == index[None, :]
-            distances = jnp.sqrt(squared_distances(tiles.points(i), (x, rest), same))
-            return add_to_clusters(sums, tiles.codes[i, :, 0], distances), None
+            squared = squared_distances(lambda: tiles.points(i, norms), lambda: ours, same)
+            return add_to_clusters(sums, tiles.codes[i, 0], jnp.sqrt(squared)), None
 
         sums = jax.lax.scan(
             meet, jnp.zeros((len(sizes), len(index)), x.dtype), jnp.arange(n_tiles)

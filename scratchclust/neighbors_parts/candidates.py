@@ -5,6 +5,8 @@
 Blocks of queries meet tiles of all points, one matrix product each, and keep the few best so far.
 """
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,6 +21,7 @@ from scratchclust.distances import centre_of, product
 from scratchclust.rows import AnyArray
 
 TILES = 4  # of `rows.limits()` side by side: that many points a block of queries meets at a time
+AT_ONCE = 16  # entries of a loop off the CPU
 COST_BY_DEFINITION = 8  # of a distance, relative to one of a product
 
 
@@ -56,13 +59,23 @@ class Candidates(NamedTuple):
 def in_tiles(X: AnyArray, count: int) -> tuple[SearchedPoints, float]:
     """The points in tiles of at least `count`, and their largest squared norm."""
     n = len(X)
-    tile = min(
-        max(TILES * rows.limits().tile, 1 << (count - 1).bit_length()), rows.ceil_div(n, 8) * 8
-    )
+    tile = _tile_size(n, count)
     offset = centre_of(X)
     spread = rows.on_every_device(rows.split(X, block=tile, offset=offset), rows.mesh())
     x, norms, largest = _with_norms(spread, n, rows.ceil_div(n, tile))
     return SearchedPoints(x, norms, np.asarray(offset)), float(largest)
+
+
+def _tile_size(n: int, count: int) -> int:
+    """Points that a block of queries meets at a time; off the CPU the last tile is as full as the
+    others.
+    """
+    here = rows.limits()
+    most = max(TILES * here.tile, 1 << (count - 1).bit_length())
+    if here.block_multiple == 1:
+        return min(most, rows.ceil_div(n, 8) * 8)
+    of_each = max(rows.ceil_div(n, rows.ceil_div(n, most)), count)
+    return rows.ceil_div(of_each, here.block_multiple) * here.block_multiple
 
 
 @partial(jax.jit, static_argnames="n_tiles")
@@ -123,7 +136,7 @@ def _find_candidates(
             else:
                 scores = norms[None, :] - 2 * product(q, y)
             scores = jnp.where(first + jnp.arange(tile)[None, :] == own[:, None], jnp.inf, scores)
-            nearest, place = jax.lax.top_k(-scores, count)
+            nearest, place = largest(-scores, count)
             nearest = jnp.concatenate([best[0], nearest], axis=1)
             indices = jnp.concatenate([best[1], first + place], axis=1)
             nearest, place = jax.lax.top_k(nearest, count)
@@ -136,7 +149,7 @@ def _find_candidates(
         firsts = jnp.arange(len(x), dtype=jnp.int32) * tile
         (nearest, indices), _ = jax.lax.scan(meet, nothing, (x, norms, firsts))
         flat = x.reshape(-1, x.shape[2])
-        squares = jax.lax.map(lambda column: jnp.square(q - flat[column]).sum(axis=1), indices.T).T
+        squares = _for_each(lambda column: jnp.square(q - flat[column]).sum(axis=1), indices.T).T
         of_query = (q * q).sum(axis=1)
         reached = -nearest[:, -1] + (0 if by_definition else of_query)
         return None, Candidates(indices, squares, reached, of_query)
@@ -144,8 +157,56 @@ def _find_candidates(
     return rows.map_sum(block, data, x, norms)[1]
 
 
+def largest(
+    values: Float[Array, "b m"], count: int
+) -> tuple[Float[Array, "b count"], Int[Array, "b count"]]:
+    """What `jax.lax.top_k` gives: the largest of each row and their places, the lower of equal
+    ones first.
+
+    Off the CPU `top_k` sorts whole rows where more than 16 are asked for. So there the rows are cut
+    into groups: the `count` groups with the largest maxima hold the `count` largest values, since
+    the maximum of every other group has that many before it; and only the maxima, and then what
+    these groups hold, are sorted. The groups keep their order, so that of equal values the lower
+    place still comes first. (On a CPU, where `top_k` sorts nothing, that is no faster.)
+    """
+    m = values.shape[1]
+    group = math.gcd(m, 1 << (math.isqrt(m // count)).bit_length())
+    if group * count >= m:
+        return _largest_of_rows(values, count)
+    return jax.lax.platform_dependent(
+        values,
+        cpu=partial(_largest_of_rows, count=count),
+        default=partial(_largest_of_groups, count=count, group=group),
+    )
+
+
+def _largest_of_rows(values: Array, count: int) -> tuple[Array, Array]:
+    found, places = jax.lax.top_k(values, count)  # a list, of which the branches must be equal
+    return found, places
+
+
+def _largest_of_groups(values: Array, count: int, group: int) -> tuple[Array, Array]:
+    in_groups = values.reshape(len(values), -1, group)
+    chosen = jnp.sort(jax.lax.top_k(in_groups.max(axis=2), count)[1], axis=1)
+    candidates = jnp.take_along_axis(in_groups, chosen[:, :, None], axis=1)
+    found, place = jax.lax.top_k(candidates.reshape(len(values), -1), count)
+    places = jnp.take_along_axis(chosen, place // group, axis=1) * group + place % group
+    return found, places
+
+
+def _for_each(f: Callable[[Array], Array], values: Array) -> Array:
+    """f of each entry along the first axis: off the CPU of several at once, since each step of a
+    loop starts kernels there.
+    """
+    return jax.lax.platform_dependent(
+        values,
+        cpu=partial(jax.lax.map, f),
+        default=partial(jax.lax.map, f, batch_size=AT_ONCE),
+    )
+
+
 def _by_definition(
     q: Float[Array, "b d"], y: Float[Array, "tile d"], norms: Float[Array, " tile"]
 ) -> Array:
-    squares = jax.lax.map(lambda one: jnp.square(one[None, :] - y).sum(axis=1), q)
+    squares = _for_each(lambda one: jnp.square(one[None, :] - y).sum(axis=1), q)
     return jnp.where(jnp.isinf(norms)[None, :], jnp.inf, squares)

@@ -192,7 +192,8 @@ def test_when_every_pair_ties(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fast.dunn_index(X, labels) == brute_force(X, labels)
     candidates = np.arange(40)
     i, j = fast._least_pairs(
-        fast.HostPoints(np.eye(40)), labels.astype(np.int32), candidates, fast._between
+        fast.HostPoints(np.eye(40)),
+        fast._Search(labels.astype(np.int32), candidates, fast._between),
     )
     assert len(i) == len(j) == 10
 
