@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Real
 
-from scratchclust import checks
+from scratchclust import checks, rows, shares
 from scratchclust.errors import InputError
 from scratchclust.rows import AnyArray, ceil_div
 
@@ -48,6 +48,9 @@ def mean_of(X: Any) -> Any:
     It is float64 for a NumPy array. A float32 sum over many rows far from zero stops growing, so a
     JAX array is summed relative to its first row.
     """
+    if rows.is_shared():
+        sums = np.asarray(X.mean(axis=0, dtype=np.float64), np.float64) * len(X)
+        return shares.summed(sums) / shares.total(len(X))
     return X.mean(axis=0, dtype=np.float64) if isinstance(X, np.ndarray) else _mean_from_first(X)
 
 
@@ -64,9 +67,10 @@ def centre_of(X: Any) -> Any:
     Any point among the data keeps as many digits as the mean would, and a median no outlier can
     drag away (the lower one: it is a value of the data, not half way between two of them).
     """
-    rows_in_between = X[:: ceil_div(len(X), FEW_ROWS)]
+    every = slice(None, None, ceil_div(shares.total(len(X)), FEW_ROWS))
+    rows_in_between = shares.picked(X, every)
     middle = (len(rows_in_between) - 1) // 2
-    if isinstance(X, np.ndarray):
+    if isinstance(rows_in_between, np.ndarray):
         return np.sort(rows_in_between, axis=0)[middle]
     return _sorted_row(rows_in_between, middle)
 

@@ -36,7 +36,7 @@ The points of all steps are `KMeansPoints` (points.py), made once; the starts st
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray, Real
 
-from scratchclust import rows
+from scratchclust import rows, shares
 from scratchclust.cluster.kmeans_parts.cluster_means import update_in_blocks
 from scratchclust.cluster.kmeans_parts.float64_on_host import is_float64, means_in_float64
 from scratchclust.cluster.kmeans_parts.nearest_centroid import assign_by_definition
@@ -77,10 +77,11 @@ def assign(
         labels [n] int32, and the squared distance [n] of each point to its nearest centroid. Cost
         O(n k d).
     """
-    offset = centre_of(centroids)  # not that of X, which costs more where it is large
-    points = points_in_blocks(X, offset=offset, n_clusters=len(centroids))
-    labels, squares = assign_by_definition(X, points, centroids)
-    return as_jax(labels), as_jax(squares)
+    with shares.alone():  # no other process need be asked
+        offset = centre_of(centroids)  # not that of X, which costs more where it is large
+        points = points_in_blocks(X, offset=offset, n_clusters=len(centroids))
+        labels, squares = assign_by_definition(X, points, centroids)
+        return as_jax(labels), as_jax(squares)
 
 
 def update_centroids(

@@ -33,6 +33,28 @@ def libraries_silenced(debug: bool) -> Iterator[None]:
 
 
 @contextmanager
+def output_silenced() -> Iterator[None]:
+    """Inside, descriptor 1 leads nowhere, and Python's own sys.stdout has another one.
+
+    gloo tells its connections there, between the lines that a program may want to read.
+    """
+    stdout = sys.stdout
+    stdout.flush()
+    kept = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    sys.stdout = os.fdopen(os.dup(kept), "w", encoding=stdout.encoding, errors=stdout.errors)
+    try:
+        yield
+    finally:
+        sys.stdout.close()
+        sys.stdout = stdout
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
+
+
+@contextmanager
 def spinner(quiet: bool) -> Iterator[Callable[[str], None]]:
     """What to tell each step to: it stands with its time on standard error.
 

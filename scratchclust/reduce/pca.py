@@ -34,7 +34,7 @@ import scipy.linalg
 import scipy.sparse.linalg
 from jaxtyping import Float, PRNGKeyArray, Real
 
-from scratchclust import rows
+from scratchclust import rows, shares
 from scratchclust.checks import finite
 from scratchclust.constants import SIGN_TIE
 from scratchclust.distances import check_range, mean_of
@@ -65,9 +65,11 @@ def pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCAResult:
         InputError: fewer than two points, NaN or infinity among them, numbers whose squares leave
             the range of the products, or a q that is not within 1..min(n, d).
     """
-    n, d = X.shape
+    n, d = shares.total(len(X)), X.shape[1]
     q = min(n, d) if n_components is None else n_components
     mean = _finite_mean(X, q)
+    if d > n and rows.is_shared():  # so few are soon gathered
+        return _of_all_in_one(shares.whole(X), n_components)
     with in_precision_of(X):
         data = sums.in_blocks(X, mean)
         dtype = data.arrays[0].dtype
@@ -104,6 +106,7 @@ def svd_pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCARes
         InputError: as for `pca`.
     """
     n, d = X.shape
+    shares.refuse("the singular value decomposition")
     q = min(n, d) if n_components is None else n_components
     mean = _finite_mean(X, q)
     _, lengths, components = scipy.linalg.svd(_centre(X, mean), full_matrices=False)
@@ -134,6 +137,7 @@ def arpack_pca(
         InputError: as for `pca`, and if all axes are wanted.
     """
     n, d = X.shape
+    shares.refuse("ARPACK")
     mean = _finite_mean(X, n_components)
     if n_components == min(n, d):
         raise InputError(
@@ -177,7 +181,7 @@ def randomized_pca(
     Raises:
         InputError: as for `pca`.
     """
-    n, d = X.shape
+    n, d = shares.total(len(X)), X.shape[1]
     mean = _finite_mean(X, n_components)
     with in_precision_of(X):
         data = sums.in_blocks(X, mean)
@@ -214,8 +218,9 @@ def transform(
     axes = np.asarray(result.components, np.float64) / divisor[:, None]
     if is_double(X):
         return _centre(X, result.mean) @ axes.T
-    data = sums.in_blocks(X, result.mean)
-    return rows.join(sums.project(data, jnp.asarray(axes.T, data.arrays[0].dtype)), len(X))
+    with shares.alone():  # no other process need be asked
+        data = sums.in_blocks(X, result.mean)
+        return rows.join(sums.project(data, jnp.asarray(axes.T, data.arrays[0].dtype)), len(X))
 
 
 def inverse_transform(
@@ -236,13 +241,23 @@ def inverse_transform(
     return centred + jnp.asarray(result.mean, dtype)[None]
 
 
+def _of_all_in_one(X: Float[np.ndarray, "n d"], n_components: int | None) -> PCAResult:
+    """`pca` of the points of all processes, by process 0."""
+
+    def find() -> PCAResult:
+        with shares.alone():
+            return pca(X, n_components)
+
+    return shares.agreed(find)
+
+
 def _finite_mean(X: AnyArray, n_components: int) -> Float[AnyArray, " d"]:
     """The mean row, which is finite just if all rows are.
 
     Raises:
         InputError: X or the number of axes cannot be used.
     """
-    n, d = X.shape
+    n, d = shares.total(len(X)), X.shape[1]
     if n < 2:
         raise InputError(f"expected at least two points, got {n}: a single one does not vary")
     if not 1 <= n_components <= min(n, d):
@@ -297,7 +312,7 @@ def _result_of(
     variance = np.maximum(eigenvalues, 0)
     ratio = variance / total if total > 0 else np.zeros_like(variance)
     axes = components * signs[:, None].astype(components.dtype)
-    lengths = np.sqrt((len(X) - 1) * variance)
+    lengths = np.sqrt((shares.total(len(X)) - 1) * variance)
     return PCAResult(
         mean, axes if is_double(X) else jnp.asarray(axes), variance, ratio, lengths, total
     )

@@ -19,11 +19,20 @@ ROOMS = {
     if path.suffix == ".py" or (path / "__init__.py").exists()
 }
 
-ALGORITHM = {"rows", "distances", "exact_pairs", "neighbors"}
+ALGORITHM = {"rows", "shares", "processes", "distances", "exact_pairs", "neighbors"}
 ALLOWED = {
     "__main__": {"cli"},
     "cli": {"commands", "interrupts"},
-    "commands": {"recipes", "experiment", "runs", "report", "data", "devices", "curation"},
+    "commands": {
+        "recipes",
+        "experiment",
+        "runs",
+        "report",
+        "data",
+        "devices",
+        "curation",
+        "processes",
+    },
     "recipes": {"data", "features.weights"},
     "experiment": {
         "recipes",
@@ -34,6 +43,8 @@ ALLOWED = {
         "report",
         "runs",
         "curation",
+        "processes",
+        "rows",
     },
     "curation": ALGORITHM | {"data.preprocessing"},
     "estimators": {
@@ -45,11 +56,15 @@ ALLOWED = {
         "persist",
         "arrays",
         "distances",
+        "rows",
+        "shares",
     },
-    "distances": {"rows"},
+    "rows": {"processes"},
+    "shares": {"processes", "rows"},
+    "distances": {"rows", "shares"},
     "runs": {"persist", "estimators", "cluster.nearness"},
-    "features": {"models", "train", "data.preprocessing", "rows"},
-    "train": {"models", "rows"},
+    "features": {"models", "train", "data.preprocessing", "rows", "shares"},
+    "train": {"models", "rows", "shares", "processes"},
     "reduce": ALGORITHM,
     "cluster": ALGORITHM,
     "metrics": (ALGORITHM - {"neighbors"}) | {"arrays"},

@@ -6,6 +6,7 @@ its loop, and the labels at its end.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +30,7 @@ NUMBERS_IN_MEMORY = 2**24  # of X, that are there at a time for the labels at th
 
 
 def best_start(
-    X: AnyArray,
+    X: Any,
     n_clusters: int,
     *,
     rng: np.random.Generator,
@@ -74,7 +75,7 @@ def _some_positive(weights: np.ndarray | None, index: np.ndarray) -> np.ndarray 
 
 
 def gather_batches(
-    X: AnyArray, index: np.ndarray, weights: np.ndarray | None, sample: KMeansPoints
+    X: Any, index: np.ndarray, weights: np.ndarray | None, sample: KMeansPoints
 ) -> rows.Rows:
     """The points at `index` [steps b] as blocks [n_blocks steps block d] on all devices, and their
     weights.

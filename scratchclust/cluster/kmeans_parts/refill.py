@@ -11,12 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, ScalarLike
 
-from scratchclust import rows
+from scratchclust import rows, shares
 from scratchclust.cluster.kmeans_parts.cluster_means import update_in_blocks
 from scratchclust.cluster.kmeans_parts.lloyd_steps import LloydState
 from scratchclust.cluster.kmeans_parts.nearest_centroid import assign_in_blocks
 from scratchclust.cluster.kmeans_parts.points import KMeansPoints
 from scratchclust.constants import ON_CENTROID_ULPS
+from scratchclust.rows import AnyArray
 
 
 @partial(jax.jit, static_argnames="n_clusters")
@@ -73,13 +74,14 @@ def refill_in_blocks(
     on_centroid = (ON_CENTROID_ULPS * jnp.finfo(norms.dtype).eps) ** 2 * norms
     apart = jnp.where(squares > on_centroid, squares, 0)
     labels, apart, weights = (rows.join(blocks, points.n) for blocks in (labels, apart, weights))
-    refilled = refill_empty(labels, apart, len(state.before), sample_weight=weights)
+    refilled = _refilled(labels, apart, weights, len(state.before))
     in_blocks = rows.split(refilled, block=points.block, dtype=np.int32)
     centroids = rows.finished(update_in_blocks(points.rows, in_blocks, state.before, unit))
     last = state.n_iter - 1
     shift = ((centroids - state.before) ** 2).sum()
     # as Python's: one is on all devices, the other on the first
-    nothing_changed = bool(state.history.n_moved[last] == 0) and bool((refilled == labels).all())
+    n_changed = int(shares.summed((refilled != labels).sum()))
+    nothing_changed = bool(state.history.n_moved[last] == 0) and n_changed == 0
     refilled_state = state._replace(
         centroids=centroids,
         n_empty=jnp.zeros_like(state.n_empty),
@@ -97,8 +99,19 @@ def refill_in_float64(
     n_clusters: int,
 ) -> Int[np.ndarray, " n"]:
     """`refill_empty` on the host, where a cluster is empty."""
-    if np.bincount(labels, weights > 0, n_clusters).min() > 0:
+    if shares.summed(np.bincount(labels, weights > 0, n_clusters)).min() > 0:
         return labels
     on_centroid = (ON_CENTROID_ULPS * np.finfo(np.float64).eps) ** 2 * (X**2).sum(axis=1)
     apart = np.where(squares > on_centroid, squares, 0)
-    return np.asarray(refill_empty(labels, apart, n_clusters, sample_weight=weights))
+    return np.asarray(_refilled(labels, apart, weights, n_clusters))
+
+
+def _refilled(labels: AnyArray, apart: AnyArray, weights: AnyArray, n_clusters: int) -> AnyArray:
+    """`refill_empty`; of several processes with the points of all, from which each takes its own.
+
+    Rare, and so each may hold three numbers of every point for once.
+    """
+    all_points = map(shares.whole, (labels, apart, weights))
+    labels_of_all, apart_of_all, weights_of_all = all_points
+    refilled = refill_empty(labels_of_all, apart_of_all, n_clusters, sample_weight=weights_of_all)
+    return shares.own(refilled, len(labels))

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from scratchclust import checks, rows
+from scratchclust import checks, rows, shares
 from scratchclust.cluster.kmeans_parts.cluster_means import unit_or_kept
 from scratchclust.cluster.kmeans_parts.elkan_bounds import nothing_known, where_needed
 from scratchclust.cluster.kmeans_parts.float64_on_host import is_float64, means_in_float64
@@ -118,7 +118,7 @@ def best_run(
     init = checks.one_of(*STARTS)("init", init)
     n_init = checks.whole(1)("n_init", n_init)
     checks.weights(sample_weight)
-    check_n_clusters(n_clusters, len(X))
+    check_n_clusters(n_clusters, shares.total(len(X)))
     X = unit_rows(X) if settings.metric == "cosine" else X
     with rows.on(rows.worthwhile(X.size)):
         points = points_in_blocks(
@@ -136,8 +136,9 @@ def warn_of_empty(
     result: KMeansResult, message: str = "", category: type[Warning] = UserWarning
 ) -> None:
     """Say so when clusters ended without points."""
-    n_found = len(np.unique(np.asarray(result.labels)))
     n_clusters = len(result.centroids)
+    sizes = np.bincount(np.asarray(result.labels), minlength=n_clusters)
+    n_found = np.count_nonzero(shares.summed(sizes))
     if n_found < n_clusters:
         warnings.warn(
             f"{message.format(n_found, n_clusters)}only {n_found} of {n_clusters} clusters have "
@@ -218,7 +219,7 @@ def _finish(
         centroids = points.uncentred(run.state.centroids)
         labels, squares = assign_by_definition(X, points, centroids)
         converged = bool(run.state.stable)
-    inertia = float(weights @ squares.astype(np.float64))
+    inertia = float(shares.summed(weights @ squares.astype(np.float64)))
     labels = jax.device_put(labels, rows.first_device())
     return KMeansResult(centroids, labels, inertia, len(history.shift), converged, history)
 
@@ -265,11 +266,11 @@ def _iterate_in_float64(
         if later:
             later[-1] = later[-1][0], shift, later[-1][2]
         found, squares = assign_by_definition(X, points, centroids)
-        n_moved = int(((found != labels) & (weights > 0)).sum())
+        n_moved = int(shares.summed(((found != labels) & (weights > 0)).sum()))
         stable = bool(run.state.stable) and (n_moved == 0 or shift <= run.threshold)
         if stable or len(later) >= left:
             history = KMeansHistory(*np.array(later).reshape(-1, 3).T)
             return _End(centroids, found, squares, history, stable)
-        later.append((float(weights @ squares), 0.0, n_moved))
+        later.append((float(shares.summed(weights @ squares)), 0.0, n_moved))
         before = centroids
         labels = refill_in_float64(X, found, squares, weights, len(centroids))

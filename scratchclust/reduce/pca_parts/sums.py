@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from scratchclust import rows
+from scratchclust import rows, shares
 from scratchclust.distances import PRECISION
 from scratchclust.rows import AnyArray
 
 
 def in_blocks(X: AnyArray, mean: Float[AnyArray, " d"]) -> rows.Rows:
     """X less the mean, on all devices."""
-    block = rows.block_size(len(X), X.shape[1])
+    block = rows.block_size(shares.total(len(X)), X.shape[1])
     return rows.Rows((rows.split(X, block=block, offset=mean),), rows.mesh())
 
 
