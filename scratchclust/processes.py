@@ -17,7 +17,7 @@ import pickle
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -56,11 +56,14 @@ def start(
         index: which of them this one is, from 0; None: as above.
         seconds: to wait for the others.
 
+    Where the others do not come in time, or one of the same index has come, JAX aborts the process:
+    `end_with_the_others` makes a line of it.
+
     Raises:
-        InputError: no coordinator is given or found, an index that cannot be, or the others did
-            not come in time.
+        InputError: no coordinator is given or found, or an index that cannot be.
     """
     _check(coordinator, n_processes, index)
+    _meeting.append(_Meeting(coordinator, index, seconds))
     try:
         jax.distributed.initialize(
             coordinator,
@@ -74,12 +77,7 @@ def start(
             f"the cluster's environment tells not all of coordinator, processes and process "
             f"({error}): give all three"
         ) from error
-    except RuntimeError as error:
-        where = coordinator or "the coordinator"
-        raise InputError(
-            f"not all processes met at {where} in {seconds} s ({_first_line(error)}): start all of "
-            "them, each with an index of its own, and see that they reach that address"
-        ) from error
+    _meeting.clear()
     if sys.platform != "win32":
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # JAX only takes note of it
 
@@ -255,21 +253,44 @@ def share(n: int, i: int | None = None) -> slice:
 # --- a process that dies
 
 
-def end_with_the_others(last_words: Callable[[str], None]) -> None:
-    """Let the death of another process end this one, after it has said why.
+class _Meeting(NamedTuple):
+    """Where this process is about to meet the others."""
+
+    coordinator: str | None
+    index: int | None
+    seconds: int
+
+    def why_not(self, told: str) -> str:
+        """Why they did not meet, by what JAX has written of it."""
+        where = self.coordinator or "the coordinator"
+        if "ALREADY_EXISTS" in told:
+            return f"another process with the index {self.index} has come to {where}"
+        if "INVALID_ARGUMENT" in told:
+            return f"{where} knows no process {self.index}: its number of processes is another"
+        return (
+            f"not all processes met at {where} in {self.seconds} seconds: start all of them, each "
+            "with an index of its own, and see that they reach that address"
+        )
+
+
+def end_with_the_others(
+    last_words: Callable[[str], None], told: Callable[[], str] = lambda: ""
+) -> None:
+    """Let the death of another process end this one, after it has said why. Call it before `start`.
 
     When a process sends no sign of life for `HEARTBEAT_SECONDS`, and at once where process 0 is
-    gone, JAX's coordination service aborts all others with a trace of C++. Here that signal is
-    caught: what remains is one line, and exit code 1. For a program of our own only, since nothing
-    is unwound.
+    gone or the processes cannot meet, JAX's coordination service aborts with a trace of C++. Here
+    that signal is caught: what remains is one line, and exit code 1. For a program of our own only,
+    since nothing is unwound.
 
     Args:
         last_words: writes the line; what it is given says what happened.
+        told: what JAX has written to standard error, if someone has kept it.
     """
 
     def end(number: int) -> None:
         try:
-            last_words(LOST)
+            last_words(_meeting[0].why_not(told()) if _meeting else LOST)
         finally:
             os._exit(LOST_CODE)
 
@@ -282,6 +303,7 @@ def end_with_the_others(last_words: Callable[[str], None]) -> None:
 
 
 LOST = "another process has ended, or cannot be reached any more"
+_meeting: list[_Meeting] = []  # while it lasts
 _kept: list[Any] = []  # C holds the address of a handler that Python must not forget
 
 
@@ -289,7 +311,3 @@ def is_of_a_loss(error: BaseException) -> bool:
     """Whether the error is that of a collective whose other end is gone."""
     text = str(error)
     return any(word in text for word in ("Gloo", "NCCL", "coordination", "CoordinationService"))
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0][:120]

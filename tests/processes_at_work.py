@@ -57,10 +57,10 @@ def all_kmeans(index: int, count: int) -> Arrays:
     for init in ("random", "k-means++", "k-means||"):
         for algorithm in ("lloyd", "elkan"):
             key = jax.random.key(1)
-            result = kmeans(X, 12, key=key, init=init, algorithm=algorithm, tol=0)
+            result = kmeans(X, 12, key=key, init=init, algorithm=algorithm, tol=0.0)
             found |= _found(result, f"{init}_{algorithm}")
-    found |= _found(lloyd(X, start, tol=0), "refill")
-    found |= _found(lloyd(X.astype(float), start.astype(float), tol=0), "refill64")
+    found |= _found(lloyd(X, start, tol=0.0), "refill")
+    found |= _found(lloyd(X.astype(float), start.astype(float), tol=0.0), "refill64")
     key = jax.random.key(2)
     found |= _found(kmeans(X, 12, key=key, metric="cosine"), "cosine")
     found |= _found(kmeans(X, 12, key=key, sample_weight=weights, init="random"), "weights")

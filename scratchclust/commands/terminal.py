@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import typer
 
 from scratchclust.errors import escaped
+
+MOST_READ = 2**16  # bytes of what libraries have written
 
 
 @contextmanager
@@ -30,6 +33,22 @@ def libraries_silenced(debug: bool) -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+@contextmanager
+def errors_kept(debug: bool) -> Iterator[Callable[[], str]]:
+    """`libraries_silenced`, and a function that tells what they have written."""
+    if debug:
+        yield lambda: ""
+        return
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as written:
+        os.dup2(written.fileno(), 2)
+        try:
+            yield lambda: os.pread(written.fileno(), MOST_READ, 0).decode(errors="replace")
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 @contextmanager

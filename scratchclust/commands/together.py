@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from scratchclust.commands.options import Device
-from scratchclust.commands.terminal import libraries_silenced, output_silenced
+from scratchclust.commands.terminal import errors_kept, output_silenced
 from scratchclust.errors import InputError, LostProcessError, escaped
 
 CURE = "the same command with --resume continues the run"
@@ -53,10 +53,10 @@ def take_part(
     """
     from scratchclust import processes
 
-    with libraries_silenced(debug), output_silenced():  # JAX's service and gloo tell a lot
-        _set_up(device)
+    with errors_kept(debug) as told, output_silenced():  # JAX's service and gloo tell a lot
+        _set_up()
+        processes.end_with_the_others(_say_lost, told)
         processes.start(*meeting)
-        processes.end_with_the_others(_say_lost)
         try:
             _work(arguments, device, lead)
         except Exception as error:
@@ -65,7 +65,7 @@ def take_part(
             raise LostProcessError(f"{processes.LOST}: {CURE}") from error
 
 
-def _set_up(device: Device | None) -> None:
+def _set_up() -> None:
     """What of JAX must be chosen before the processes meet; the device is looked for after it."""
     from scratchclust.devices import keep_compiled_programs, use_all_cores
 
@@ -88,4 +88,7 @@ def _work(arguments: dict[str, Any], device: Device | None, lead: Callable[[], N
 
 
 def _say_lost(what: str) -> None:
-    print("scratchclust: failed:", escaped(f"{what}: {CURE}"), file=sys.stderr, flush=True)
+    from scratchclust import processes
+
+    line = f"{what}: {CURE}" if what == processes.LOST else what
+    print("scratchclust: failed:", escaped(line), file=sys.stderr, flush=True)

@@ -11,6 +11,7 @@ Everything else (other clusterings, scores, the map, the page) process 0 does al
 vectors of all images, which it has. Where no others follow, each function here is the plain call.
 """
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -71,7 +72,8 @@ def follow() -> None:
     from scratchclust import processes
 
     images = X = None
-    with TemporaryDirectory() as place:
+    with TemporaryDirectory() as place, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # process 0 says it
         while (step := processes.from_first(lambda: None)) is not None:
             if step.name == "load":
                 images = _load(step.plan, Path(place) / PIXELS)
