@@ -44,7 +44,7 @@ from scratchclust.cluster.kmeans_parts.points import as_jax, points_in_blocks
 from scratchclust.cluster.kmeans_parts.refill import refill_empty
 from scratchclust.cluster.kmeans_parts.runs import Settings, best_run, run_from, warn_of_empty
 from scratchclust.cluster.kmeans_starts import plus_plus, random_points, scalable_plus_plus
-from scratchclust.distances import centre_of
+from scratchclust.distances import centre_of, centre_of_all
 from scratchclust.results import KMeansResult
 from scratchclust.rows import AnyArray
 
@@ -104,7 +104,7 @@ def update_centroids(
         on_host = np.asarray(X), np.asarray(centroids), np.asarray(labels)
         return means_in_float64(*on_host, weights)[0]
     points = points_in_blocks(
-        X, offset=centre_of(X), n_clusters=len(centroids), sample_weight=sample_weight
+        X, offset=centre_of_all(X), n_clusters=len(centroids), sample_weight=sample_weight
     )
     in_blocks = rows.split(labels, block=points.block, dtype=np.int32)
     means = update_in_blocks(points.rows, in_blocks, points.centred(centroids))

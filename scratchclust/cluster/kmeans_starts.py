@@ -27,7 +27,7 @@ from scratchclust import checks, rows, shares
 from scratchclust.cluster.kmeans_parts.nearest_centroid import nearest
 from scratchclust.cluster.kmeans_parts.points import KMeansPoints, as_jax, points_in_blocks
 from scratchclust.constants import OVERSAMPLING_ROUNDS
-from scratchclust.distances import NEAR, PRECISION, centre_of, product, squared_norms
+from scratchclust.distances import NEAR, PRECISION, centre_of, centre_of_all, product, squared_norms
 from scratchclust.rows import AnyArray
 
 LEAST_LOOKED_AT = 64  # rows at first, to find distinct ones among random points
@@ -113,7 +113,7 @@ def _points(
     """The points [k d] of X that a start chooses."""
     check_n_clusters(n_clusters, shares.total(len(X)))
     points = points_in_blocks(
-        X, offset=centre_of(X), n_clusters=n_clusters, sample_weight=sample_weight
+        X, offset=centre_of_all(X), n_clusters=n_clusters, sample_weight=sample_weight
     )
     chosen = np.asarray(start(points, n_clusters, key))
     return as_jax(shares.picked(X, shares.numbers(chosen, points.n, points.block)))

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Int
 
 from scratchclust import processes, rows, shares
 from scratchclust.arrays import as_points
-from scratchclust.distances import centre_of, exponent_of, scaled
+from scratchclust.distances import centre_of, centre_of_all, exponent_of, scaled
 from scratchclust.metrics.inputs import has_far_clusters
 from scratchclust.metrics.labels import (
     Labeling,
@@ -66,7 +66,7 @@ def _in_range(X: np.ndarray) -> np.ndarray:
     few = X[:: rows.ceil_div(len(X), 33)]
     alike = shares.whole(np.concatenate([X.min(axis=0)[None], X.max(axis=0)[None], few]))
     exponent = shares.agreed(lambda: _exponent_of(alike))
-    return np.asarray(scaled(X, centre_of(X), exponent)) if exponent else X
+    return np.asarray(scaled(X, centre_of_all(X), exponent)) if exponent else X
 
 
 def _exponent_of(X: np.ndarray) -> int:
@@ -82,7 +82,7 @@ def _own_and_nearest(
     own_codes = shares.own(labeling.codes, len(X))
     first = sum(processes.numbers_of_all(len(X))[: processes.index()])
     is_far = bool(shares.most(float(_has_far_clusters(X, own_codes))))
-    centre = np.asarray(centre_of(X))
+    centre = np.asarray(centre_of_all(X))
     with shares.alone():
         here = _sums_here(
             X - centre,

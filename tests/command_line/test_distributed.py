@@ -16,7 +16,7 @@ from tests.processes_at_work import free_port
 
 CLI = [sys.executable, "-m", "scratchclust.cli", "cluster"]
 SECONDS_TO_END = 60
-SECONDS = 240
+SECONDS = 100
 # meets, or says why not, in five seconds
 MEET = """
 import sys
@@ -43,9 +43,7 @@ class Started:
     def ended(self, seconds: float = SECONDS) -> list[tuple[int, str, str]]:
         """Exit code, output and errors of each."""
         told = [process.communicate(timeout=seconds) for process in self.all]
-        return [
-            (process.returncode, *words) for process, words in zip(self.all, told, strict=True)
-        ]
+        return [(process.returncode, *words) for process, words in zip(self.all, told, strict=True)]
 
     def kill(self, index: int, when: Callable[[], bool]) -> None:
         """Kill one as soon as that is so."""

@@ -23,7 +23,7 @@ from scratchclust.cluster.kmeans_parts.points import (
     unit_of_weights,
 )
 from scratchclust.cluster.kmeans_starts import STARTS, draw_start
-from scratchclust.distances import centre_of
+from scratchclust.distances import FEW_ROWS, centre_of
 from scratchclust.rows import AnyArray
 
 NUMBERS_IN_MEMORY = 2**24  # of X, that are there at a time for the labels at the end
@@ -44,7 +44,7 @@ def best_start(
     another sample.
     """
     size = min(size, len(X))
-    offset = centre_of(X)
+    offset = centre_of(X[:: rows.ceil_div(len(X), FEW_ROWS)])
     trial = np.sort(rng.integers(len(X), size=size))
     found: list[tuple[float, KMeansPoints, AnyArray]] = []
     for start_key in jax.random.split(key, n_init):

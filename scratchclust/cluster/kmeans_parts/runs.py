@@ -41,7 +41,7 @@ from scratchclust.cluster.kmeans_parts.nearest_centroid import (
 from scratchclust.cluster.kmeans_parts.points import KMeansPoints, points_in_blocks
 from scratchclust.cluster.kmeans_parts.refill import refill_in_blocks, refill_in_float64
 from scratchclust.cluster.kmeans_starts import STARTS, check_n_clusters, draw_start
-from scratchclust.distances import centre_of, unit_rows
+from scratchclust.distances import centre_of_all, unit_rows
 from scratchclust.results import KMeansHistory, KMeansResult
 from scratchclust.rows import AnyArray
 
@@ -97,7 +97,7 @@ def run_from(
         centroids = unit_rows(centroids, "starting centroid")
     with rows.on(rows.worthwhile(X.size)):
         points = points_in_blocks(
-            X, offset=centre_of(X), n_clusters=len(centroids), sample_weight=sample_weight
+            X, offset=centre_of_all(X), n_clusters=len(centroids), sample_weight=sample_weight
         )
         run = _iterate(points, points.centred(centroids), settings)
         return _finish(X, points, run, sample_weight, settings)
@@ -122,7 +122,7 @@ def best_run(
     X = unit_rows(X) if settings.metric == "cosine" else X
     with rows.on(rows.worthwhile(X.size)):
         points = points_in_blocks(
-            X, offset=centre_of(X), n_clusters=n_clusters, sample_weight=sample_weight
+            X, offset=centre_of_all(X), n_clusters=n_clusters, sample_weight=sample_weight
         )
         runs = (
             _iterate(points, draw_start(STARTS[init], points, n_clusters, start_key), settings)
