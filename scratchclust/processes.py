@@ -42,8 +42,8 @@ _n_waits = 0  # a name for each wait: all processes count alike
 
 def start(
     coordinator: str | None = None,
-    n_processes: int | None = None,
-    index: int | None = None,
+    processes: int | None = None,
+    process: int | None = None,
     *,
     seconds: int = START_SECONDS,
 ) -> None:
@@ -52,8 +52,8 @@ def start(
     Args:
         coordinator: HOST:PORT, where process 0 listens; None: what the cluster's environment says
             (Slurm, Open MPI, Kubernetes, TPU pods: as `jax.distributed.initialize` knows them).
-        n_processes: how many there are; None: as above.
-        index: which of them this one is, from 0; None: as above.
+        processes: how many there are; None: as above.
+        process: which of them this one is, from 0; None: as above.
         seconds: to wait for the others.
 
     Where the others do not come in time, or one of the same index has come, JAX aborts the process:
@@ -62,41 +62,41 @@ def start(
     Raises:
         InputError: no coordinator is given or found, or an index that cannot be.
     """
-    _check(coordinator, n_processes, index)
-    _meeting.append(_Meeting(coordinator, index, seconds))
+    _check(coordinator, processes, process)
+    _meeting.append(_Meeting(coordinator, process, seconds))
     try:
         jax.distributed.initialize(
             coordinator,
-            n_processes,
-            index,
+            processes,
+            process,
             initialization_timeout=seconds,
             heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
         )
     except (ValueError, TypeError) as error:
         raise InputError(
-            f"the cluster's environment tells not all of coordinator, processes and process "
-            f"({error}): give all three"
+            f"the cluster's environment tells not all of these "
+            f"({error}): give coordinator=, processes= and process="
         ) from error
     _meeting.clear()
     if sys.platform != "win32":
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # JAX only takes note of it
 
 
-def _check(coordinator: str | None, n_processes: int | None, index: int | None) -> None:
-    given = [coordinator, n_processes, index]
+def _check(coordinator: str | None, processes: int | None, process: int | None) -> None:
+    given = [coordinator, processes, process]
     if any(value is None for value in given) and any(value is not None for value in given):
         raise InputError(
-            "expected coordinator, processes and process together, or none of them where the "
+            "expected coordinator=, processes= and process= together, or none of them where the "
             "cluster's environment tells: give all three"
         )
     if coordinator is not None and not coordinator.rpartition(":")[2].isdecimal():
-        raise InputError(f"coordinator expects HOST:PORT, but is {coordinator!r}")
-    if n_processes is not None and n_processes < 1:
-        raise InputError(f"expected processes to be 1 or more, got {n_processes}")
-    if index is not None and n_processes is not None and not 0 <= index < n_processes:
+        raise InputError(f"expected coordinator= to be HOST:PORT, got {coordinator!r}")
+    if processes is not None and processes < 1:
+        raise InputError(f"expected processes= to be 1 or more, got {processes}")
+    if process is not None and processes is not None and not 0 <= process < processes:
         raise InputError(
-            f"expected process to be from 0 to {n_processes - 1}, since there are {n_processes} "
-            f"processes, got {index}"
+            f"expected process= to be from 0 to {processes - 1}, since there are {processes} "
+            f"processes, got {process}"
         )
 
 
@@ -264,7 +264,9 @@ class _Meeting(NamedTuple):
         """Why they did not meet, by what JAX has written of it."""
         where = self.coordinator or "the coordinator"
         if "ALREADY_EXISTS" in told:
-            return f"another process with the index {self.index} has come to {where}"
+            return (
+                f"another process {self.index} has come to {where}: give each a number of its own"
+            )
         if "INVALID_ARGUMENT" in told:
             return f"{where} knows no process {self.index}: its number of processes is another"
         return (

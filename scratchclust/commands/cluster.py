@@ -56,14 +56,11 @@ def cluster_images(
         Precision, _valued("WORD", "bfloat16 trains an autoencoder in that.")
     ] = Precision.float32,
     distributed: Annotated[
-        bool,
-        typer.Option("--distributed", help="As one of several processes: see the three below."),
+        bool, typer.Option("--distributed", help="Run as one of several processes.")
     ] = False,
-    coordinator: Annotated[
-        str | None, _valued("HOST:PORT", "Where process 0 listens (default: the cluster tells).")
-    ] = None,
-    processes: Annotated[int | None, _valued("N", "How many processes there are.")] = None,
-    process: Annotated[int | None, _valued("I", "Which this one is, from 0.")] = None,
+    coordinator: Annotated[str | None, typer.Option(metavar="HOST:PORT", hidden=True)] = None,
+    processes: Annotated[int | None, typer.Option(metavar="N", hidden=True)] = None,
+    process: Annotated[int | None, typer.Option(metavar="I", hidden=True)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a folder that is there.")

@@ -89,10 +89,10 @@ def test_one_process_is_the_first_of_one():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (("host:1", 2, None), "expected coordinator, processes and process together"),
-        (("host", 2, 0), "coordinator expects HOST:PORT, but is 'host'"),
-        (("host:1", 0, 0), "expected processes to be 1 or more, got 0"),
-        (("host:1", 2, 2), "expected process to be from 0 to 1, since there are 2 processes, got"),
+        (("host:1", 2, None), "expected coordinator=, processes= and process= together"),
+        (("host", 2, 0), "expected coordinator= to be HOST:PORT, got 'host'"),
+        (("host:1", 0, 0), "expected processes= to be 1 or more, got 0"),
+        (("host:1", 2, 2), "expected process= to be from 0 to 1, since there are 2 processes, got"),
     ],
 )
 def test_where_processes_meet_must_be_told_whole(given: tuple, message: str):
