@@ -1,6 +1,17 @@
 """Several processes, on one machine or many, as one program: `jax.distributed` is the engine.
 
-Every process runs the same lines on rows of its own, and what they have in common is agreed here.
+Every process runs the same lines on rows of its own, and what they have in common is agreed here:
+
+    processes.start("host0:1234", 8, process)      # or start(), where the cluster tells
+    with rows.on(processes.devices()):
+        kmeans = KMeans(10, init="k-means||", random_state=0).fit(own_rows)
+
+Labels are then those of the own rows, centroids the same everywhere: those of one process with all
+rows, but for the order of sums, and so labels but for ties. PCA, MiniBatchKMeans, the networks and
+`metrics.silhouette_estimate` take rows in the same way; what needs all points in one process says
+so. Each process has at least one row; numbers that are random come from a `random_state` that is
+the same for all.
+
 With `start` the processes find each other; then, in the order in which every process calls them,
 
     from_first      what process 0 found, or the error that it met
@@ -16,6 +27,7 @@ import os
 import pickle
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -78,7 +90,7 @@ def start(
             f"({error}): give coordinator=, processes= and process="
         ) from error
     _meeting.clear()
-    if sys.platform != "win32":
+    if sys.platform != "win32" and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # JAX only takes note of it
 
 

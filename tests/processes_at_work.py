@@ -51,8 +51,9 @@ def all_kmeans(index: int, count: int) -> Arrays:
     """Every start, both algorithms, a refill, cosine, weights, float64."""
     X = blobs(index, count)
     weights = np.linspace(0.5, 2, N)[share(CUTS, index, count)]
-    # the last centroid has no point: it must be refilled
-    start = np.concatenate([blobs(0, 1)[:11], np.full((1, 20), 1e3, np.float32)])
+    # the last three centroids have no point: they must be refilled
+    far = np.arange(1e3, 4e3, 1e3, np.float32)[:, None] * np.ones(20, np.float32)
+    start = np.concatenate([blobs(0, 1)[:9], far])
     found: Arrays = {}
     for init in ("random", "k-means++", "k-means||"):
         for algorithm in ("lloyd", "elkan"):

@@ -50,14 +50,23 @@ def refill_empty(
     of_members = jnp.where(members, jnp.asarray(squared_distances), 0)
     farthest, candidates = jax.lax.top_k(of_members, min(len(labels), 2 * n_clusters))
 
+    new_labels = _spared(counts, farthest, labels[candidates])
+    return labels.at[candidates].set(new_labels.astype(jnp.int32))
+
+
+@jax.jit
+def _spared(counts: Array, farthest: Array, labels: Array) -> Int[Array, " m"]:
+    """The new labels of candidates, the farthest first: that of an empty cluster where one can be
+    spared.
+    """
+
     def offer(counts: Array, candidate: tuple[Array, Array]) -> tuple[Array, Array]:
         distance, label = candidate
         spare = (counts.min() == 0) & (distance > 0) & (counts[label] > 1)
         new_label = jnp.where(spare, counts.argmin(), label)  # argmin: the first empty cluster
         return counts.at[label].add(-1).at[new_label].add(1), new_label
 
-    _, new_labels = jax.lax.scan(offer, counts, (farthest, labels[candidates]))
-    return labels.at[candidates].set(new_labels.astype(jnp.int32))
+    return jax.lax.scan(offer, counts, (farthest, labels))[1]
 
 
 def refill_in_blocks(
@@ -107,11 +116,24 @@ def refill_in_float64(
 
 
 def _refilled(labels: AnyArray, apart: AnyArray, weights: AnyArray, n_clusters: int) -> AnyArray:
-    """`refill_empty`; of several processes with the points of all, from which each takes its own.
-
-    Rare, and so each may hold three numbers of every point for once.
+    """`refill_empty`; of several processes each offers its 2 k farthest points, and takes back its
+    own.
     """
-    all_points = map(shares.whole, (labels, apart, weights))
-    labels_of_all, apart_of_all, weights_of_all = all_points
-    refilled = refill_empty(labels_of_all, apart_of_all, n_clusters, sample_weight=weights_of_all)
-    return shares.own(refilled, len(labels))
+    if not rows.is_shared():
+        return refill_empty(labels, apart, n_clusters, sample_weight=weights)
+    labels = np.array(labels)
+    members = (labels >= 0) & (np.asarray(weights) > 0)
+    counts = shares.summed(np.bincount(labels[members], minlength=n_clusters))
+    of_members = np.where(members, apart, 0)
+    offered = np.argsort(-of_members, kind="stable")[: 2 * n_clusters]
+    distances = shares.whole(of_members[offered])
+    new_labels = shares.whole(labels[offered])
+    # among equally far ones the first of all, as `top_k` has them
+    farthest = np.argsort(-distances, kind="stable")[: 2 * n_clusters]
+    new_labels[farthest] = shares.agreed(
+        lambda: np.asarray(
+            _spared(counts.astype(np.int32), distances[farthest], new_labels[farthest])
+        )
+    )
+    labels[offered] = shares.own(new_labels, len(offered))
+    return labels
