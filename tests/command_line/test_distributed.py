@@ -90,9 +90,8 @@ def test_a_process_that_dies_ends_the_others_and_the_run_can_go_on(
     started = Started(2, *given)
     checkpoints = run.with_name("run.partial") / "checkpoints"
     started.kill(killed, lambda: any(checkpoints.glob("*/epoch-*")))
-    other = started.all[1 - killed]
-    out, err = other.communicate(timeout=SECONDS_TO_END)
-    assert other.returncode == 1
+    code, out, err = started.ended(SECONDS_TO_END)[1 - killed]
+    assert code == 1
     assert out == ""
     assert err.splitlines()[-1] == (
         "scratchclust: failed: another process has ended, or cannot be reached any more: the same "
