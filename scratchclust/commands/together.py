@@ -77,6 +77,7 @@ def _work(arguments: dict[str, Any], device: Device | None, lead: Callable[[], N
     from scratchclust import processes
     from scratchclust.devices import use_device
     from scratchclust.experiment import together
+    from scratchclust.experiment.images import load_clustered
 
     use_device(device and device.value)
     processes.check_same(arguments, "arguments")
@@ -84,7 +85,7 @@ def _work(arguments: dict[str, Any], device: Device | None, lead: Callable[[], N
         with together.leading():
             lead()
     else:
-        together.follow()
+        together.follow(load_clustered)
 
 
 def _say_lost(what: str) -> None:

@@ -12,7 +12,7 @@ vectors of all images, which it has. Where no others follow, each function here 
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -63,8 +63,11 @@ def leading() -> Iterator[None]:
     processes.from_first(lambda: None)
 
 
-def follow() -> None:
+def follow(load: Callable[[Any, Path], Any]) -> None:
     """On another process: do what process 0 says until it has ended.
+
+    Args:
+        load: of a plan and a file for the pixels, the images (`images.load_clustered`).
 
     Raises:
         InputError: process 0 has met it, or this process: the images are not the same for both.
@@ -76,7 +79,10 @@ def follow() -> None:
         warnings.simplefilter("ignore")  # process 0 says it
         while (step := processes.from_first(lambda: None)) is not None:
             if step.name == "load":
-                images = _load(step.plan, Path(place) / PIXELS)
+                with _shared_decoding():
+                    dataset = load(step.plan, Path(place) / PIXELS)
+                _check(dataset)
+                images = dataset.images
                 continue
             if step.sends:
                 X = processes.array_from_first(None)
@@ -162,15 +168,6 @@ def _transform_share(estimator: Any, X: np.ndarray) -> np.ndarray:
     from scratchclust import processes
 
     return processes.gathered(np.asarray(estimator.transform(X[processes.share(len(X))])))
-
-
-def _load(plan: Any, memory_map: Path) -> Any:
-    from scratchclust.experiment.images import load_clustered
-
-    with _shared_decoding():
-        dataset = load_clustered(plan, memory_map)
-    _check(dataset)
-    return dataset.images
 
 
 def _check(dataset: Any) -> None:
