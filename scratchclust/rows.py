@@ -115,7 +115,8 @@ def first_device() -> jax.Device:  # pyright: ignore[reportInvalidTypeForm]
 
 def is_shared() -> bool:
     """Whether the mesh is that of several processes, each of which has rows of its own."""
-    return mesh().is_multi_process
+    chosen = _devices.get() or ()  # asked for without a device being looked for
+    return len({device.process_index for device in chosen}) > 1
 
 
 def platform() -> str:
