@@ -46,12 +46,16 @@ def main() -> None:
             traceback.print_exc()
         code = _explain(error)
     die_of_ctrl_c()
+    if code and "--distributed" in sys.argv:  # JAX would wait at its end for the other processes
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 
 def _explain(error: BaseException) -> int:
     """Print the error in one line; give the exit code for it."""
-    from scratchclust.errors import FULL, InputError
+    from scratchclust.errors import FULL, InputError, LostProcessError
 
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 0
@@ -61,6 +65,9 @@ def _explain(error: BaseException) -> int:
     if isinstance(error, InputError):
         _say(_in_options(str(error)))
         return WRONG_INPUT
+    if isinstance(error, LostProcessError):
+        _say(f"failed: {error}")
+        return FAILED
     if usage is not None:
         _say(f"{usage()} (`scratchclust --help` and `scratchclust COMMAND --help` tell more)")
         return WRONG_INPUT

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Real
 
-from scratchclust import checks
+from scratchclust import checks, rows, shares
 from scratchclust.errors import InputError
 from scratchclust.rows import AnyArray, ceil_div
 
@@ -48,6 +48,9 @@ def mean_of(X: Any) -> Any:
     It is float64 for a NumPy array. A float32 sum over many rows far from zero stops growing, so a
     JAX array is summed relative to its first row.
     """
+    if rows.is_shared():
+        sums = np.asarray(X.mean(axis=0, dtype=np.float64), np.float64) * len(X)
+        return shares.summed(sums) / shares.total(len(X))
     return X.mean(axis=0, dtype=np.float64) if isinstance(X, np.ndarray) else _mean_from_first(X)
 
 
@@ -69,6 +72,14 @@ def centre_of(X: Any) -> Any:
     if isinstance(rows_in_between, np.ndarray):
         return np.sort(rows_in_between, axis=0)[middle]
     return _sorted_row(rows_in_between, middle)
+
+
+def centre_of_all(X: Any) -> Any:
+    """`centre_of` the rows of all processes, where they are shared out."""
+    if not rows.is_shared():
+        return centre_of(X)
+    of_all = shares.AllRows(X)
+    return centre_of(of_all[:: ceil_div(len(of_all), FEW_ROWS)])
 
 
 @partial(jax.jit, static_argnums=1)

@@ -55,6 +55,10 @@ def _number_of(error: Exception) -> int | None:
     return None
 
 
+class LostProcessError(RuntimeError):
+    """Another of several processes has ended, so that this one cannot go on."""
+
+
 class InputError(ValueError):
     """A file, an argument or a combination of arguments that cannot be used.
 

@@ -11,6 +11,11 @@ device each), and on eight GPUs.
 
 The last block is filled up with zeros, and every `Rows` carries a weight for each row that is zero
 in the filling.
+
+On a mesh of several processes (`rows.on(processes.devices())`) X are the rows of this process, the
+others have theirs, and all of them call the same functions: every process gets as many blocks, so
+that the filling stands at the end of each one's, `join` gives back its own rows, and a total is the
+same everywhere. What else they must agree in stands in `shares.py`.
 """
 
 import itertools
@@ -31,7 +36,7 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from scratchclust import shipping
+from scratchclust import processes, shipping
 from scratchclust.errors import InputError
 
 AXIS = "rows"
@@ -110,8 +115,14 @@ def all_devices() -> list[jax.Device]:  # pyright: ignore[reportInvalidTypeForm]
 
 
 def first_device() -> jax.Device:  # pyright: ignore[reportInvalidTypeForm]
-    """The first device of the mesh: where what is not spread lives."""
-    return all_devices()[0]
+    """The first device of the mesh that is this process's: where what is not spread lives."""
+    return mesh().local_devices[0]
+
+
+def is_shared() -> bool:
+    """Whether the mesh is that of several processes, each of which has rows of its own."""
+    chosen = _devices.get() or ()  # asked for without a device being looked for
+    return len({device.process_index for device in chosen}) > 1
 
 
 def platform() -> str:
@@ -131,9 +142,10 @@ def is_on_host(X: Any) -> bool:
 
 def worthwhile(n_elements: int) -> list[jax.Device]:  # pyright: ignore[reportInvalidTypeForm]
     """The devices for many passes over so many elements: one alone where joining the sums of
-    several takes longer.
+    several takes longer. Of a mesh of several processes always all of them.
     """
-    return all_devices()[: 1 if n_elements < limits().alone else None]
+    alone = n_elements < limits().alone and not is_shared()
+    return all_devices()[: 1 if alone else None]
 
 
 @jax.tree_util.register_dataclass
@@ -214,6 +226,8 @@ class Pace:
         yield call
         seconds = max(time.perf_counter() - began, 1e-9)
         fitting = round(SECONDS_PER_CALL / seconds * call.steps)
+        if is_shared():  # every process has a clock of its own, and must take as many steps
+            fitting = processes.numbers_of_all(fitting)[0]
         self.steps = max(1, min(2 * self.steps, fitting, self._longest or fitting))
 
 
@@ -273,16 +287,15 @@ def split(
     is, as a NumPy array would be).
     """
     dtype = np.dtype(dtype or float_type(X))
-    n_devices = mesh().size
-    n_blocks = ceil_div(max(len(X), 1), block * n_devices) * n_devices
+    n_blocks = _blocks_of_a_process(len(X), block)
     sharding = NamedSharding(mesh(), PartitionSpec(AXIS))
     if isinstance(X, jax.Array):
-        if X.dtype != dtype or not is_on_host(X):
+        if not is_shared() and (X.dtype != dtype or not is_on_host(X)):
             return jax.device_put(
                 _split_on_device(X, offset, group, n_blocks, block, dtype), sharding
             )
         X = np.asarray(X)
-    if platform() != "cpu" and shipping.is_worth_it(X, dtype):
+    if platform() != "cpu" and not is_shared() and shipping.is_worth_it(X, dtype):
         shift = None if offset is None else np.asarray(offset).astype(offset_type(X))
         return shipping.in_blocks(X, shift, group, n_blocks=n_blocks, block=block, mesh=mesh())
     filled = aligned((n_blocks * block, *X.shape[1:]), dtype)
@@ -298,7 +311,28 @@ def split(
             ),
             X,
         )
-    return jax.device_put(filled.reshape(n_blocks, block, *X.shape[1:]), sharding)
+    return _put_own(filled.reshape(n_blocks, block, *X.shape[1:]), sharding)
+
+
+def _blocks_of_a_process(n: int, block: int) -> int:
+    """The blocks that hold n rows, as many on each device, and as many in each process."""
+    n_devices = len(mesh().local_devices)
+    most = max(processes.numbers_of_all(n)) if is_shared() else n
+    return ceil_div(max(most, 1), block * n_devices) * n_devices
+
+
+def _put_own(blocks: np.ndarray, sharding: NamedSharding) -> jax.Array:
+    """The blocks of this process on its devices, between those of the others."""
+    if sharding.is_fully_addressable:
+        return jax.device_put(blocks, sharding)
+    return jax.make_array_from_process_local_data(sharding, blocks)
+
+
+def put(values: np.ndarray, sharding: NamedSharding) -> jax.Array:
+    """An array that every process has whole, on the mesh: each gives its own devices their part."""
+    if sharding.is_fully_addressable:
+        return jax.device_put(values, sharding)
+    return jax.make_array_from_callback(values.shape, sharding, lambda index: values[index])
 
 
 def _subtract(X: np.ndarray, shift: np.ndarray, group: np.ndarray | None, out: np.ndarray) -> None:
@@ -324,7 +358,7 @@ def on_every_device(array: Any, mesh: Mesh) -> jax.Array:
         shared = aligned(array.shape, jax.dtypes.canonicalize_dtype(array.dtype))
         shared[...] = np.asarray(array)
         array = shared
-    return jax.device_put(array, NamedSharding(mesh, PartitionSpec()))
+    return put(array, NamedSharding(mesh, PartitionSpec()))
 
 
 def _in_threads(f: Callable[[slice], Any], X: np.ndarray) -> None:
@@ -358,24 +392,31 @@ def _split_on_device(
 
 def join(blocks: jax.Array, n: int) -> jax.Array:
     """The first n rows of [n_blocks block ...] as one array on one device: the way back from
-    `split`.
+    `split`. Of several processes each gets the first n of its own.
 
     Raises:
-        InputError: some of the blocks lie on devices of another process, which this one cannot
-            read.
+        InputError: some of the blocks lie on devices of another process, and the mesh is not that
+            of several: nothing says whose rows are wanted.
     """
-    if not blocks.is_fully_addressable:
+    if not blocks.is_fully_addressable and not is_shared():
         raise InputError(
             "expected blocks on devices of this process, got some that only other processes can "
             "read: use rows.on(jax.local_devices())"
         )
-    device = blocks.sharding.mesh.devices.flat[0]  # pyright: ignore[reportAttributeAccessIssue]
-    shape = blocks.shape[0] * blocks.shape[1], *blocks.shape[2:]
-    if device.platform != "cpu":
+    local = jax.local_devices()[0] if not blocks.is_fully_addressable else None
+    device = local or blocks.sharding.mesh.devices.flat[0]  # pyright: ignore[reportAttributeAccessIssue]
+    if local is None and device.platform != "cpu":
+        shape = blocks.shape[0] * blocks.shape[1], *blocks.shape[2:]
         return jax.device_put(blocks, device).reshape(shape)[:n]
-    filled = aligned(blocks.shape, blocks.dtype)  # on the host there is nothing to compile
-    for shard in blocks.addressable_shards:
-        filled[shard.index] = np.asarray(shard.data)
+    # on the host there is nothing to compile
+    shards = sorted(blocks.addressable_shards, key=lambda shard: shard.index[0].start or 0)
+    n_blocks = sum(len(shard.data) for shard in shards)
+    filled = aligned((n_blocks, *blocks.shape[1:]), blocks.dtype)
+    begin = 0
+    for shard in shards:
+        filled[begin : begin + len(shard.data)] = np.asarray(shard.data)
+        begin += len(shard.data)
+    shape = n_blocks * blocks.shape[1], *blocks.shape[2:]
     return jax.device_put(filled.reshape(shape)[:n], device)
 
 

@@ -39,7 +39,7 @@ The points of all steps are `KMeansPoints` (points.py), made once; the starts st
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray, Real
 
-from scratchclust import rows
+from scratchclust import rows, shares
 from scratchclust.cluster.kmeans_parts.cluster_means import update_in_blocks
 from scratchclust.cluster.kmeans_parts.float64_on_host import is_float64, means_in_float64
 from scratchclust.cluster.kmeans_parts.iterations import Settings
@@ -49,7 +49,7 @@ from scratchclust.cluster.kmeans_parts.refill import refill_empty
 from scratchclust.cluster.kmeans_parts.runs import best_run, run_from, warn_of_empty
 from scratchclust.cluster.kmeans_parts.streamed import assign_parts
 from scratchclust.cluster.kmeans_starts import plus_plus, random_points, scalable_plus_plus
-from scratchclust.distances import centre_of
+from scratchclust.distances import centre_of, centre_of_all
 from scratchclust.results import KMeansResult
 from scratchclust.rows import AnyArray
 from scratchclust.streams import AnyRows, Source
@@ -85,10 +85,11 @@ def assign(
     """
     if isinstance(X, Source):
         return assign_parts(X, centroids)
-    offset = centre_of(centroids)  # not that of X, which costs more where it is large
-    points = points_in_blocks(X, offset=offset, n_clusters=len(centroids))
-    labels, squares = assign_by_definition(X, points, centroids)
-    return as_jax(labels), as_jax(squares)
+    with shares.alone():  # no other process need be asked
+        offset = centre_of(centroids)  # not that of X, which costs more where it is large
+        points = points_in_blocks(X, offset=offset, n_clusters=len(centroids))
+        labels, squares = assign_by_definition(X, points, centroids)
+        return as_jax(labels), as_jax(squares)
 
 
 def update_centroids(
@@ -111,7 +112,7 @@ def update_centroids(
         on_host = np.asarray(X), np.asarray(centroids), np.asarray(labels)
         return means_in_float64(*on_host, weights)[0]
     points = points_in_blocks(
-        X, offset=centre_of(X), n_clusters=len(centroids), sample_weight=sample_weight
+        X, offset=centre_of_all(X), n_clusters=len(centroids), sample_weight=sample_weight
     )
     in_blocks = rows.split(labels, block=points.block, dtype=np.int32)
     means = update_in_blocks(points.rows, in_blocks, points.centred(centroids))

@@ -23,11 +23,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Real, ScalarLike
 
-from scratchclust import checks, rows
+from scratchclust import checks, rows, shares
 from scratchclust.cluster.kmeans_parts.nearest_centroid import nearest
 from scratchclust.cluster.kmeans_parts.points import KMeansPoints, as_jax, points_in_blocks
 from scratchclust.constants import OVERSAMPLING_ROUNDS
-from scratchclust.distances import NEAR, PRECISION, centre_of, product, squared_norms
+from scratchclust.distances import NEAR, PRECISION, centre_of, centre_of_all, product, squared_norms
 from scratchclust.rows import AnyArray
 
 LEAST_LOOKED_AT = 64  # rows at first, to find distinct ones among random points
@@ -111,11 +111,12 @@ def _points(
     start: Callable, X: AnyArray, n_clusters: int, key: Array, sample_weight: AnyArray | None
 ) -> AnyArray:
     """The points [k d] of X that a start chooses."""
-    check_n_clusters(n_clusters, len(X))
+    check_n_clusters(n_clusters, shares.total(len(X)))
     points = points_in_blocks(
-        X, offset=centre_of(X), n_clusters=n_clusters, sample_weight=sample_weight
+        X, offset=centre_of_all(X), n_clusters=n_clusters, sample_weight=sample_weight
     )
-    return as_jax(X[np.asarray(start(points, n_clusters, key))])
+    chosen = np.asarray(start(points, n_clusters, key))
+    return as_jax(shares.picked(X, shares.numbers(chosen, points.n, points.block)))
 
 
 def draw_start(start: Callable, points: KMeansPoints, n_clusters: int, key: Array) -> Array:
@@ -125,10 +126,15 @@ def draw_start(start: Callable, points: KMeansPoints, n_clusters: int, key: Arra
 
 def random_indices(points: KMeansPoints, n_clusters: int, key: Array) -> Int[np.ndarray, " k"]:
     """Indices of k random points, distinct in value as far as possible."""
-    weights = rows.join(points.rows.arrays[2], points.n)
+    weights = shares.whole(rows.join(points.rows.arrays[2], points.n))
     on_host = rows.is_on_host(weights)
-    order: Any = _race(key, weights)
-    order = np.asarray(order) if on_host else order  # of a GPU's only the first come, as a rule
+
+    def draw() -> Any:
+        order = _race(key, weights)
+        # of a GPU's only the first come, as a rule
+        return np.asarray(order) if on_host or rows.is_shared() else order
+
+    order = shares.places(shares.agreed(draw), points.n, points.block)
     n_with_weight = int((np if on_host else jnp).count_nonzero(weights))
     found: dict[bytes, int] = {}
     begin = 0
@@ -177,13 +183,20 @@ def scalable_plus_plus_indices(
         )
         candidates = jnp.concatenate([candidates, drawn])
     centroids = rows.finished(_take(points.rows, candidates))
-    few = points_in_blocks(
-        centroids,
-        offset=centre_of(centroids),
-        n_clusters=n_clusters,
-        sample_weight=rows.finished(_weight_nearest(points.rows, centroids, n_clusters)),
-    )
-    return np.asarray(candidates)[np.asarray(plus_plus_indices(few, n_clusters, keys[-1]))]
+    weights = shares.on_host(rows.finished(_weight_nearest(points.rows, centroids, n_clusters)))
+    centroids = shares.on_host(centroids)
+
+    def choose() -> np.ndarray:
+        with shares.alone():
+            few = points_in_blocks(
+                centroids,
+                offset=centre_of(centroids),
+                n_clusters=n_clusters,
+                sample_weight=weights,
+            )
+            return np.asarray(plus_plus_indices(few, n_clusters, keys[-1]))
+
+    return np.asarray(candidates)[shares.agreed(choose)]
 
 
 class _Chosen(NamedTuple):
@@ -242,8 +255,8 @@ def _nothing_chosen(data: rows.Rows, n_clusters: int) -> _Chosen:
     """No index yet, and every point infinitely far from the centroids."""
     weights = data.arrays[2]
     infinite = np.full(weights.shape, np.inf, weights.dtype)
-    nothing = _Chosen(np.zeros(n_clusters, np.int32), infinite)
-    return jax.device_put(nothing, _Chosen(rows.whole(), weights.sharding))
+    index = np.zeros(n_clusters, np.int32)
+    return _Chosen(rows.put(index, rows.whole()), rows.put(infinite, weights.sharding))
 
 
 def _mass(data: rows.Rows, remaining: Array) -> Array:

@@ -31,7 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray, Real
 
-from scratchclust import checks, rows
+from scratchclust import checks, rows, shares
 from scratchclust.cluster.kmeans import assign
 from scratchclust.cluster.kmeans_parts.float64_on_host import is_float64, means_in_float64
 from scratchclust.cluster.kmeans_parts.minibatch_data import (
@@ -183,7 +183,11 @@ def minibatch_kmeans(
         InputError: an argument that cannot be used; NaN, infinity, or numbers whose squares leave
             the range of float32.
     """
-    n = len(X)
+    all_rows = shares.AllRows(X) if rows.is_shared() else X
+    own_weights = None if sample_weight is None else np.asarray(sample_weight)
+    if own_weights is not None:
+        sample_weight = shares.whole(own_weights)
+    n = len(all_rows)
     given = _check_arguments(
         n,
         n_clusters,
@@ -204,9 +208,11 @@ def minibatch_kmeans(
     # the start and the reassignments, too: NumPy hashes its seed (SeedSequence), and that has
     # nothing in common with JAX's Threefry, by which the other draws come from the same bits.
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
-    with rows.on(rows.worthwhile(given.batch_size * X.shape[1])):
+    # Several processes take the same steps, each with all of a batch: so much time as joining the
+    # sums of a batch would take, it takes to send its points.
+    with shares.alone(), rows.on(rows.worthwhile(given.batch_size * X.shape[1])):
         sample, start = best_start(
-            X,
+            all_rows,
             n_clusters,
             rng=rng,
             key=key_start,
@@ -216,13 +222,14 @@ def minibatch_kmeans(
             size=given.init_size or INIT_SIZE_BATCHES * max(given.batch_size, n_clusters),
         )
         progress = first_progress(start, key_steps, given.batch_size, n)
-        progress, inertias = _iterate(X, sample, progress, given, weights=weights, rng=rng)
-    state = _uncentred(progress.state, sample)
+        progress, inertias = _iterate(all_rows, sample, progress, given, weights=weights, rng=rng)
+    state = shares.agreed(lambda: _uncentred(progress.state, sample))
     average = float(progress.average) * sample.unit / given.batch_size
     labels = None
     inertia = n * (average if len(inertias) > 1 else inertias[0])
     if compute_labels:
-        labels, inertia = assign_in_parts(X, state.centroids, weights)
+        labels, inertia = assign_in_parts(X, state.centroids, own_weights)
+        inertia = float(shares.summed(inertia))
     return MiniBatchKMeansResult(
         state,
         labels,
@@ -288,7 +295,7 @@ def _uncentred(state: MiniBatchState, sample: KMeansPoints) -> MiniBatchState:
 
 
 def _iterate(
-    X: AnyRows,
+    X: Any,
     sample: KMeansPoints,
     progress: MiniBatchProgress,
     given: SimpleNamespace,
@@ -313,7 +320,7 @@ def _iterate(
         "reassignment_ratio": given.reassignment_ratio,
     }
     inertias: list[float] = []
-    while not progress.settled and len(inertias) < most:
+    while not shares.first_of(X, bool(progress.settled)) and len(inertias) < most:
         index = rng.integers(n, size=(per_call, given.batch_size))
         batches = gather_batches(X, index, weights, sample)
         limit = min(per_call, most - len(inertias))

@@ -4,6 +4,8 @@ import os
 import shlex
 import shutil
 import sys
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +14,7 @@ import typer
 from scratchclust.commands.computing import computing, rates_of
 from scratchclust.commands.options import Debug, Device, FitOption, Precision, size_of
 from scratchclust.commands.terminal import print_path
+from scratchclust.commands.together import Meeting, take_part
 from scratchclust.errors import InputError, escaped
 from scratchclust.recipes.feature_words import feature_list
 from scratchclust.recipes.words import OFFERED, reduction_words
@@ -52,6 +55,12 @@ def cluster_images(
     precision: Annotated[
         Precision, _valued("WORD", "bfloat16 trains an autoencoder in that.")
     ] = Precision.float32,
+    distributed: Annotated[
+        bool, typer.Option("--distributed", help="Run as one of several processes.")
+    ] = False,
+    coordinator: Annotated[str | None, typer.Option(metavar="HOST:PORT", hidden=True)] = None,
+    processes: Annotated[int | None, typer.Option(metavar="N", hidden=True)] = None,
+    process: Annotated[int | None, typer.Option(metavar="I", hidden=True)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a folder that is there.")
@@ -84,6 +93,36 @@ def cluster_images(
     check_asked(asked)
     final = output or Path("runs") / name_of(images)
     check_apart(sort_into, final)
+    meeting = Meeting(coordinator, processes, process)
+    meeting.check(distributed=distributed)
+    run = partial(
+        _run,
+        asked,
+        final,
+        device=device,
+        resume=resume,
+        overwrite=overwrite,
+        debug=debug,
+        quiet=quiet,
+    )
+    if not distributed:
+        run()
+        return
+    arguments = {**asdict(asked), "resume": resume, "overwrite": overwrite, "device": device}
+    take_part(meeting, arguments, device=device, debug=debug, lead=run)
+
+
+def _run(
+    asked: Any,
+    final: Path,
+    *,
+    device: Device | None,
+    resume: bool,
+    overwrite: bool,
+    debug: bool,
+    quiet: bool,
+) -> None:
+    """The command, once its words are found to be good."""
     _check_output(final, resume=resume, overwrite=overwrite)
     from scratchclust import experiment  # loads scikit-learn: not before all that can be refused is
     from scratchclust.experiment.coming import lines_of

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import typer
 
 from scratchclust.errors import escaped
+
+MOST_READ = 2**16  # bytes of what libraries have written
 
 
 @contextmanager
@@ -28,6 +31,44 @@ def libraries_silenced(debug: bool) -> Iterator[None]:
         yield
     finally:
         os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+@contextmanager
+def errors_kept(debug: bool) -> Iterator[Callable[[], str]]:
+    """`libraries_silenced`, and a function that tells what they have written."""
+    if debug:
+        yield lambda: ""
+        return
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as written:
+        os.dup2(written.fileno(), 2)
+        try:
+            yield lambda: os.pread(written.fileno(), MOST_READ, 0).decode(errors="replace")
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+@contextmanager
+def output_silenced() -> Iterator[None]:
+    """Inside, descriptor 1 leads nowhere, and Python's own sys.stdout has another one.
+
+    gloo tells its connections there, between the lines that a program may want to read.
+    """
+    stdout = sys.stdout
+    stdout.flush()
+    kept = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    sys.stdout = os.fdopen(os.dup(kept), "w", encoding=stdout.encoding, errors=stdout.errors)
+    try:
+        yield
+    finally:
+        sys.stdout.close()
+        sys.stdout = stdout
+        os.dup2(kept, 1)
         os.close(kept)
         os.close(nowhere)
 

@@ -31,6 +31,9 @@ OPTIONS = {  # an argument of the library -> the option that sets it
     "resume": "--resume",
     "overwrite": "--overwrite",
     "device": "--device",
+    "coordinator": "--coordinator",
+    "processes": "--processes",
+    "process": "--process",
 }
 _MORE_IMAGES = "give more images, or take --method dbscan, which finds the number of clusters"
 CURES = {  # of the library's calls, which have no place on a command line

@@ -12,7 +12,7 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_feature_names, _check_n_features
 
-from scratchclust import checks, persist, streams
+from scratchclust import checks, persist, shares, streams
 from scratchclust.arrays import as_points, kept, like, own
 from scratchclust.checks import Rule
 from scratchclust.errors import InputError
@@ -37,16 +37,22 @@ class Estimator(BaseEstimator):
 
     Attributes:
         parameter_rules: what each parameter of `__init__` may be; a test sees that none is missing.
+        learns_from_shares: whether fit works where each of several processes has rows of its own.
     """
 
     parameter_rules: ClassVar[dict[str, Rule]] = {}
+    # whether fit may be given the rows of one process of several, on the mesh of all
+    learns_from_shares: ClassVar[bool] = False
 
     def _checked(self) -> SimpleNamespace:
         """The parameters by name, each as Python's own type: what `fit` computes with.
 
         Raises:
-            InputError: the first that its rule refuses.
+            InputError: the first that its rule refuses; or the points are shared out among
+                processes, and it needs all of them.
         """
+        if not self.learns_from_shares:
+            shares.refuse(type(self).__name__)
         return checks.checked(self.parameter_rules, vars(self))
 
     def save(self, path: str | Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from scratchclust import checks
+from scratchclust import checks, shares
 from scratchclust.checks import Rule, array, function, number, one_of, seed, verbosity, whole
 from scratchclust.cluster.kmeans import assign
 from scratchclust.cluster.kmeans_parts.distances_to_centroids import distances_to_centroids
@@ -28,6 +28,7 @@ START: tuple[str, ...] = tuple(STARTS)
 class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Estimator):
     """An estimator whose fit ends in `cluster_centers_` [k d] and `labels_` [n]."""
 
+    learns_from_shares = True
     common_rules: ClassVar[dict[str, Rule]] = {
         "n_clusters": whole(1),
         "init": one_of(*START) | function | array,
@@ -72,7 +73,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         """Minus the inertia of X with the fitted centroids; y is ignored."""
         X = self._points(X)
         squares = assign(X, self.cluster_centers_)[1]
-        return -inertia_of(squares, checked_weights(sample_weight, X))
+        return -shares.summed(inertia_of(squares, checked_weights(sample_weight, X)))
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "cluster_centers_")
@@ -87,7 +88,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         """What every fit begins with: the parameters, the points and the weights, all checked."""
         given = self._checked()
         X = check_matrix(self, X, reset=True, by_parts=True)
-        checks.enough_samples(len(X), given.n_clusters)
+        checks.enough_samples(shares.total(len(X)), given.n_clusters)
         return given, X, checked_weights(sample_weight, X)
 
     def _points(self, X: Any) -> Any:
@@ -129,6 +130,7 @@ def checked_weights(sample_weight: Any, X: Any) -> np.ndarray | None:
 
 def start_by_function(given: SimpleNamespace, X: Any, random_state: Any) -> Any:
     """The starting centroids [k d] that the function `init` finds in X."""
+    shares.refuse("a start by a function")
     start = given.init(X, given.n_clusters, random_state=random_state)
     return checked_start(start, given.n_clusters, X)
 

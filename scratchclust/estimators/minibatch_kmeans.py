@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from sklearn.utils import check_random_state
 
-from scratchclust import checks
+from scratchclust import checks, shares
 from scratchclust.checks import Rule, flag, nothing, number, whole
 from scratchclust.cluster.kmeans import assign
 from scratchclust.cluster.kmeans_parts.nearest_centroid import inertia_of
@@ -163,6 +163,7 @@ class MiniBatchKMeans(CentroidEstimator):
         Raises:
             ValueError: as for `fit`.
         """
+        shares.refuse("partial_fit")
         given = self._checked()
         first = not hasattr(self, "cluster_centers_")
         X = check_matrix(self, X, reset=first)

@@ -57,6 +57,7 @@ class NetworkFeatures(TellsProgress, ImageFeatures):
     `_prepare` has seen.
     """
 
+    learns_from_shares = True
     color: str
     epochs: int
     batch_size: int

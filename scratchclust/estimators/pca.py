@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from scratchclust import rows, shares
 from scratchclust.checks import Rule, flag, nothing, number, one_of, seed, whole
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import Estimator, check_coordinates, check_matrix, key_of, like
@@ -79,6 +80,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     scikit-learn scales the axes once more.
     """
 
+    learns_from_shares = True
     parameter_rules: ClassVar[dict[str, Rule]] = {
         "n_components": whole(1) | number(above=0, below=1) | one_of("mle") | nothing,
         "copy": flag,
@@ -137,9 +139,10 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     def _fit(self, X: Any) -> tuple[Any, Any]:
         """Fit; X as it was computed with, and its centred blocks if there are any."""
         given = self._checked()
-        X = check_matrix(self, X, reset=True, minimum=2, by_parts=True)
+        n = shares.total(len(X))
+        X = check_matrix(self, X, reset=True, minimum=1 if n > len(X) else 2, by_parts=True)
         blocks = None
-        n_components = _number_of_axes(given, *X.shape)
+        n_components = _number_of_axes(given, n, X.shape[1])
         solver = _solver(given.svd_solver, X, n_components)
         if solver == "full":
             result = svd_pca(X, n_components)
@@ -156,8 +159,8 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
                 n_oversamples=given.n_oversamples,
                 n_iter=n_iter,
             )
-        self._store(X, _leading(result, given.n_components, len(X)))
-        return X, None if is_double(X) else blocks
+        self._store(X, n, _leading(result, given.n_components, n))
+        return X, None if is_double(X) or rows.is_shared() else blocks
 
     def transform(self, X: Any) -> Any:
         """Coordinates of X [n d] along the axes, [n q]."""
@@ -216,15 +219,15 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     def _n_features_out(self) -> int:
         return self.n_components_
 
-    def _store(self, X: Any, result: PCAResult) -> None:
-        self.n_samples_ = len(X)
+    def _store(self, X: Any, n: int, result: PCAResult) -> None:
+        self.n_samples_ = n
         self.n_components_ = len(result.components)
         self.mean_ = like(X, result.mean, X.dtype)
         self.components_ = like(X, result.components, X.dtype)
         self.explained_variance_ = like(X, result.explained_variance, X.dtype)
         self.explained_variance_ratio_ = like(X, result.explained_variance_ratio, X.dtype)
         self.singular_values_ = like(X, result.singular_values, X.dtype)
-        left_out = min(X.shape) - self.n_components_
+        left_out = min(n, X.shape[1]) - self.n_components_
         rest = result.total_variance - float(np.sum(result.explained_variance))
         is_rounding = rest <= (ROUNDING * result.total_variance if is_double(X) else 0)
         self.noise_variance_ = 0.0 if is_rounding or not left_out else rest / left_out
@@ -259,9 +262,10 @@ def solver_for(X: Any, n_components: int) -> str:
     """The solver that "auto" means."""
     if isinstance(X, Source):
         return "covariance_eigh"
-    if is_double(X) and max(X.shape) <= FEW:
+    if is_double(X) and max(X.shape) <= FEW and not rows.is_shared():
         return "full"
-    few_of_many = min(X.shape) > MANY and n_components < min(X.shape) / 10
+    smaller = min(shares.total(len(X)), X.shape[1])
+    few_of_many = smaller > MANY and n_components < smaller / 10
     return "randomized" if few_of_many else "covariance_eigh"
 
 

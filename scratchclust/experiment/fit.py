@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from scratchclust.experiment import together
 from scratchclust.experiment.build import build, build_pipeline, seeded
 from scratchclust.experiment.images import Images
 from scratchclust.experiment.scores import (
@@ -237,11 +238,11 @@ def _vectors(
         if name == "features":
             with looked_on(estimator, teller, watcher):
                 _learn(estimator, learning)
-            X = np.asarray(estimator.transform(X))
+            X = together.transform(estimator, X, on_images=True)
         else:
             folder = learning.checkpoints and learning.checkpoints / _named_by(X)
             with _keeping_checkpoints(estimator, folder), looked_on(estimator, teller):
-                X = np.asarray(estimator.fit_transform(X))
+                X = together.fit_transform(estimator, X)
         phase = PHASES[name]
         seconds[phase] = seconds.get(phase, 0.0) + perf_counter() - start
     return X, seconds
@@ -263,7 +264,7 @@ def _learn(features: Any, learning: _Learning) -> None:
         if learning.labels_used:
             features.fit(source.images, source.labels)
         else:
-            features.fit(source.images)
+            together.fit(features, source.images, on_images=True)
 
 
 def _named_by(X: Float[np.ndarray, "n d"]) -> str:
@@ -297,7 +298,7 @@ def _repeated(
     fitted: list[Any] = [seeded(clone(estimator), (seed + i) % 2**32) for i in range(n_repeats)]
     for copy in fitted:
         with looked_on(copy, teller):
-            copy.fit(X)
+            together.fit(copy, X)
     told = [ask_clustering(copy) for copy in fitted]
     by_inertia = sorted(range(n_repeats), key=lambda i: told[i].inertia or 0.0)
     return fitted[by_inertia[(n_repeats - 1) // 2]], [one.labels for one in told]

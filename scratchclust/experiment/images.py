@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scratchclust.errors import InputError
+from scratchclust.experiment import together
 from scratchclust.recipes.cluster import check_number
 from scratchclust.recipes.lengths import Known
 from scratchclust.recipes.plan import Plan, Tell
@@ -40,7 +41,9 @@ def load(plan: Plan, *, tell: Tell, memory_map: Path | None = None) -> Images:
             images, or too small ones.
     """
     source = plan.source
-    clustered = _read(plan, source.split, tell, memory_map)
+    with together.loading(plan):
+        clustered = _read(plan, source.split, tell, memory_map)
+    together.check_loaded(clustered)
     if plan.cluster is not None:
         check_number(source.name, len(clustered.images), suggests=plan.cluster.suggests)
     if plan.cluster is not None and plan.cluster.labels is not None:
@@ -64,6 +67,11 @@ def load(plan: Plan, *, tell: Tell, memory_map: Path | None = None) -> Images:
     if source.applied is not None:
         images = images._replace(applied=_applied(plan, source.applied, tell))
     return images if source.groups is None else _all_in_groups(images, source.groups)
+
+
+def load_clustered(plan: Plan, memory_map: Path) -> Any:
+    """Read the images that are clustered, as `load` does, for a process that only helps."""
+    return _read(plan, plan.source.split, lambda line: None, memory_map)
 
 
 def _labelled_by(file: str, dataset: Any) -> Any:

@@ -12,7 +12,7 @@ from flax import nnx
 from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Num, Shaped
 
-from scratchclust import rows
+from scratchclust import rows, shares
 from scratchclust.errors import InputError
 from scratchclust.train.steps import unit_scale
 
@@ -95,6 +95,9 @@ def in_batches(
         prepare: applied to each batch on the device; bytes become floats in [0, 1].
         batch_size: values at a time, rounded up to a multiple of the number of devices.
     """
+    if rows.is_shared():  # each process has images of its own, and need ask no other
+        with shares.alone():
+            return in_batches(model, f, values, prepare=prepare, batch_size=batch_size)
     mesh = rows.mesh()
     spread = NamedSharding(mesh, PartitionSpec(rows.AXIS))
     size = rows.ceil_div(min(batch_size, len(values)), mesh.size) * mesh.size

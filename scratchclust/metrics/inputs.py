@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array
 from scipy.spatial import KDTree
 
+from scratchclust import shares
 from scratchclust.arrays import as_points
 from scratchclust.distances import LEAST_DETAIL, centre_of, exponent_of, scaled
 from scratchclust.errors import InputError
@@ -35,6 +36,7 @@ def points_in_range(X: Any, *, finite: bool = True) -> AnyArray:
     Raises:
         InputError: not two-dimensional, no real numbers, not finite, sparse, no rows.
     """
+    shares.refuse("this score")
     X = as_points(X, finite=finite)
     if finite:
         exponent = exponent_of(X)

@@ -32,6 +32,7 @@ from scratchclust.metrics.centroids import (
 from scratchclust.metrics.inputs import details_in_range, points_in_range
 from scratchclust.metrics.labels import Labeling, Labels, cluster_sizes, encode_clusters
 from scratchclust.metrics.pairs import own_and_nearest, pair_scores
+from scratchclust.metrics.silhouette_of_shares import of_all_processes
 from scratchclust.metrics.tiles import FEW_SUMS, are_many
 from scratchclust.results import SilhouetteEstimate
 from scratchclust.rows import AnyArray
@@ -107,15 +108,20 @@ def silhouette_estimate(
     Raises:
         InputError: a sample of less than two points, and what `silhouette_samples` raises.
     """
-    X = points_in_range(X)
-    labeling = encode_clusters(X, labels)
-    X = details_in_range(X, labeling)
+    if rows.is_shared():
+        found = of_all_processes(X, labels)
+    else:
+        X = points_in_range(X)
+        labeling = encode_clusters(X, labels)
+        X = details_in_range(X, labeling)
+        found = partial(own_and_nearest, X, labeling), labeling
+    compare, labeling = found
     # one point has no spread to judge the error by
     sample_size = whole(2)("sample_size", sample_size)
     clustered = np.flatnonzero(labeling.codes >= 0)
     m = min(sample_size, len(clustered))
     sample = np.sort(np.random.default_rng(random_state).choice(clustered, size=m, replace=False))
-    scores = silhouettes(*own_and_nearest(X, labeling, sample), labeling, sample)
+    scores = silhouettes(*compare(sample), labeling, sample)
     error = np.sqrt((1 - m / len(clustered)) * scores.var(ddof=1) / m)
     return SilhouetteEstimate(float(scores.mean()), float(error))
 

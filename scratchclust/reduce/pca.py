@@ -35,7 +35,7 @@ import scipy.linalg
 import scipy.sparse.linalg
 from jaxtyping import Array, Float, PRNGKeyArray, Real
 
-from scratchclust import rows
+from scratchclust import rows, shares
 from scratchclust.checks import finite
 from scratchclust.constants import SIGN_TIE
 from scratchclust.distances import check_range, mean_of
@@ -75,11 +75,13 @@ def pca_and_blocks(
     X: Real[AnyRows, "n d"], n_components: int | None = None
 ) -> tuple[PCAResult, rows.Rows | None]:
     """As `pca`, and the centred points in blocks, for `transform_blocks`; None of a source."""
-    n, d = X.shape
+    n, d = shares.total(len(X)), X.shape[1]
     q = min(n, d) if n_components is None else n_components
     mean = _finite_mean(X, q)
     if isinstance(X, Source):
         return _pca_by_parts(X, q, mean), None
+    if d > n and rows.is_shared():  # so few are soon gathered
+        return _of_all_in_one(shares.whole(X), n_components), None
     with in_precision_of(X):
         data = sums.in_blocks(X, mean)
         dtype = data.arrays[0].dtype
@@ -126,6 +128,7 @@ def svd_pca(X: Real[AnyArray, "n d"], n_components: int | None = None) -> PCARes
         InputError: as for `pca`.
     """
     n, d = X.shape
+    shares.refuse("the singular value decomposition")
     q = min(n, d) if n_components is None else n_components
     mean = _finite_mean(X, q)
     _, lengths, components = scipy.linalg.svd(_centre(X, mean), full_matrices=False)
@@ -156,6 +159,7 @@ def arpack_pca(
         InputError: as for `pca`, and if all axes are wanted.
     """
     n, d = X.shape
+    shares.refuse("ARPACK")
     mean = _finite_mean(X, n_components)
     if n_components == min(n, d):
         raise InputError(
@@ -199,7 +203,7 @@ def randomized_pca(
     Raises:
         InputError: as for `pca`.
     """
-    n, d = X.shape
+    n, d = shares.total(len(X)), X.shape[1]
     mean = _finite_mean(X, n_components)
     with in_precision_of(X):
         data = sums.in_blocks(X, mean)
@@ -235,7 +239,8 @@ def transform(
         return by_parts(lambda part: transform(part, result, whiten=whiten), X)
     if is_double(X):
         return _centre(X, result.mean) @ _axes(result, whiten).T
-    return transform_blocks(sums.in_blocks(X, result.mean), len(X), result, whiten=whiten)
+    with shares.alone():  # no other process need be asked
+        return transform_blocks(sums.in_blocks(X, result.mean), len(X), result, whiten=whiten)
 
 
 def transform_blocks(
@@ -272,13 +277,23 @@ def inverse_transform(
     return centred + jnp.asarray(result.mean, dtype)[None]
 
 
+def _of_all_in_one(X: Float[np.ndarray, "n d"], n_components: int | None) -> PCAResult:
+    """`pca` of the points of all processes, by process 0."""
+
+    def find() -> PCAResult:
+        with shares.alone():
+            return pca(X, n_components)
+
+    return shares.agreed(find)
+
+
 def _finite_mean(X: AnyRows, n_components: int) -> Float[AnyArray, " d"]:
     """The mean row, which is finite just if all rows are.
 
     Raises:
         InputError: X or the number of axes cannot be used.
     """
-    n, d = X.shape
+    n, d = shares.total(len(X)), X.shape[1]
     if n < 2:
         raise InputError(f"expected at least two points, got {n}: a single one does not vary")
     if not 1 <= n_components <= min(n, d):
@@ -289,8 +304,10 @@ def _finite_mean(X: AnyRows, n_components: int) -> Float[AnyArray, " d"]:
     with np.errstate(invalid="ignore", over="ignore"):
         if isinstance(X, Source):
             mean = mean_of_parts(X)
+        elif isinstance(X, np.ndarray) and not rows.is_shared():
+            mean = on_host.mean_of(X)
         else:
-            mean = on_host.mean_of(X) if isinstance(X, np.ndarray) else mean_of(X)
+            mean = mean_of(X)
     if not np.isfinite(np.asarray(mean)).all():
         finite(X if is_double(X) else mean, "X")
         _check_range(X, np.inf)
@@ -336,7 +353,7 @@ def _result_of(
     variance = np.maximum(eigenvalues, 0)
     ratio = variance / total if total > 0 else np.zeros_like(variance)
     axes = components * signs[:, None].astype(components.dtype)
-    lengths = np.sqrt((len(X) - 1) * variance)
+    lengths = np.sqrt((shares.total(len(X)) - 1) * variance)
     return PCAResult(
         mean, axes if is_double(X) else jnp.asarray(axes), variance, ratio, lengths, total
     )

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from scratchclust import processes
 from scratchclust.checks import whole
 from scratchclust.errors import InputError, TrainingError
 from scratchclust.files import sha256_of_file, sha256_of_tree, whole_folder
@@ -200,10 +201,22 @@ def _orbax() -> Iterator[Any]:
     level = log.level
     log.setLevel(logging.CRITICAL + 1)
     try:
-        with ocp.PyTreeCheckpointer() as checkpointer:
+        with _checkpointer(ocp) as checkpointer:
             yield checkpointer
     finally:
         log.setLevel(level)
+
+
+def _checkpointer(ocp: Any) -> Any:
+    """Orbax's; of several processes the one that writes waits for no other."""
+    if processes.count() == 1:
+        return ocp.PyTreeCheckpointer()
+    here = processes.index()
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=here, active_processes={here}, barrier_sync_key_prefix=f"of-{here}"
+    )
+    handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=alone)
+    return ocp.Checkpointer(handler, multiprocessing_options=alone)
 
 
 def _damage(path: Path) -> str:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Array, Int, Num
 
+from scratchclust import processes, rows, shares
 from scratchclust.errors import InputError, TrainingError
 from scratchclust.progress import Progress
 from scratchclust.train.checkpoint import Checkpoints, History, Record
@@ -142,7 +143,11 @@ def fit(model: Any, data: Batch, *, loss: Loss, key: Any, training: Training) ->
             _append(history, epoch, {name: float(values.mean()) for name, values in terms.items()})
             if _call_back(training, epoch, partial(runner.model, arrays), history):
                 break
-            if checkpoints and (epoch % checkpoints.every == 0 or epoch == training.epochs):
+            if (
+                checkpoints
+                and _writes()
+                and (epoch % checkpoints.every == 0 or epoch == training.epochs)
+            ):
                 checkpoints.save(
                     Record(epoch, arrays, history, runner.key_numbers, runner.configuration)
                 )
@@ -163,7 +168,8 @@ def _begin(runner: Runner, training: Training) -> tuple[int, dict[str, np.ndarra
             f"{checkpoints.folder} holds checkpoints of an earlier training: "
             "go on with resume=True, choose another folder, or remove it"
         )
-    record = checkpoints.load(runner.configuration) if training.resume else None
+    load = partial(checkpoints.load, runner.configuration)
+    record = shares.agreed(load) if training.resume else None
     if record is None:
         return 0, runner.start, {}
     if record.epoch > training.epochs:
@@ -188,6 +194,11 @@ def _run_epoch(
         _stop_at_nan(terms["loss"], epoch, runner.n_steps)
         clock.report(epoch, len(terms["loss"]), float(terms["loss"][-1]))
     return state, terms
+
+
+def _writes() -> bool:
+    """Whether this process keeps the checkpoints: of several that train as one, process 0."""
+    return processes.is_first() or not rows.is_shared()
 
 
 def _stop_at_nan(losses: np.ndarray, epoch: int, n_steps: int) -> None:

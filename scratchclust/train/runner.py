@@ -16,7 +16,7 @@ from flax import nnx
 from jax.sharding import Mesh
 from jaxtyping import Array
 
-from scratchclust import rows
+from scratchclust import rows, shares
 from scratchclust.errors import InputError
 from scratchclust.files import sha256_of_array
 from scratchclust.train.losses import Batch, Loss
@@ -60,6 +60,8 @@ class Runner:
     def __init__(
         self, model: Any, data: Batch, *, loss: Loss, key: Any, training: Training
     ) -> None:
+        # every device draws its part of any batch: so each holds all images
+        data = Batch(*(None if array is None else shares.whole(array) for array in data))
         _check(data)
         _check_classes(data.labels, getattr(getattr(model, "spec", None), "n_classes", None))
         self.n = len(data.images)
@@ -91,7 +93,9 @@ class Runner:
         self._data = Batch(
             *(None if array is None else rows.on_every_device(array, self._mesh) for array in data)
         )
-        self._key = jax.device_put(key, self._whole)
+        # what every process has alike goes into a program as it is
+        shared = not self._whole.is_fully_addressable
+        self._key = key if shared else jax.device_put(key, self._whole)
         self._steps_per_call = 1
         self._n_calls = 0
 
@@ -153,6 +157,7 @@ class Runner:
         self._n_calls += 1
         if self._n_calls != MEASURED_CALL or self._stepwise:
             return
+        seconds = shares.most(seconds)  # every process must take as many
         fitting = min(max(rows.SECONDS_PER_CALL / seconds, 1), MOST_STEPS_PER_CALL)
         most = 1 << int(math.log2(fitting))
         self._steps_per_call = self.n_steps // rows.ceil_div(self.n_steps, most)

@@ -46,7 +46,9 @@ class Layout:
         """Make the state of these arrays as buffers of their own, which a compiled step may take
         over (donation).
         """
-        state = jax.device_put(self.from_host(arrays), sharding)
+        state = self.from_host(arrays)
+        if sharding.is_fully_addressable:  # elsewhere the copy does it: every process has it alike
+            state = jax.device_put(state, sharding)
         return _copy(state, sharding)
 
 

@@ -17,7 +17,7 @@ from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
-from scratchclust import rows
+from scratchclust import processes, rows
 from scratchclust.errors import InputError
 from scratchclust.train.losses import Batch, Loss
 from scratchclust.train.state import State
@@ -183,5 +183,24 @@ def take_batch(data: Batch, order: Array, t: Any, *, batch_size: int, mesh: Mesh
 def devices_for(batch_size: int) -> list[jax.Device]:  # pyright: ignore[reportInvalidTypeForm]
     """Choose as many of the devices of `rows.mesh()` as divide the batch evenly."""
     devices = rows.all_devices()
+    if rows.is_shared():
+        return _devices_of_processes_for(batch_size)
     n_devices = max(d for d in range(1, len(devices) + 1) if batch_size % d == 0)
     return devices[:n_devices]
+
+
+def _devices_of_processes_for(batch_size: int) -> list[jax.Device]:  # pyright: ignore[reportInvalidTypeForm]
+    """As many of each process, or, where the processes cannot divide the batch, those of this one:
+    then each trains alone, and all come to the same.
+    """
+    n = processes.count()
+    here = jax.local_devices()
+    if batch_size % n:
+        with rows.on(here):
+            return devices_for(batch_size)
+    of_each = max(d for d in range(1, len(here) + 1) if batch_size % (d * n) == 0)
+    return [
+        device
+        for i in range(n)
+        for device in [d for d in processes.devices() if d.process_index == i][:of_each]
+    ]

@@ -606,11 +606,13 @@ def test_each_type_is_one_object_in_both_twins() -> None:
 
 def test_nothing_outside_the_tables_asks_which_type_it_is() -> None:
     """No file that knows covariance types compares one with a word, or has a dict with such words
-    for keys but the table.
+    for keys but the tables.
     """
     found = []
     for path in sorted(Path(scratchclust.__file__).parent.rglob("*.py")):
         text = path.read_text()
+        if path.name == "costs.py":  # the table of what each costs
+            continue
         if "covariance_type" not in text and "CovarianceType" not in text:
             continue
         for node in ast.walk(ast.parse(text)):

@@ -19,11 +19,21 @@ ROOMS = {
     if path.suffix == ".py" or (path / "__init__.py").exists()
 }
 
-ALGORITHM = {"rows", "streams", "distances", "exact_pairs", "neighbors"}
+ALGORITHM = {"rows", "shares", "processes", "streams", "distances", "exact_pairs", "neighbors"}
 ALLOWED = {
     "__main__": {"cli"},
     "cli": {"commands", "interrupts"},
-    "commands": {"recipes", "experiment", "runs", "report", "data", "devices", "curation", "rates"},
+    "commands": {
+        "recipes",
+        "experiment",
+        "runs",
+        "report",
+        "data",
+        "devices",
+        "curation",
+        "processes",
+        "rates",
+    },
     "recipes": {"data", "features.weights"},
     "experiment": {
         "recipes",
@@ -37,6 +47,8 @@ ALLOWED = {
         "costs",
         "estimates",
         "rates",
+        "processes",
+        "rows",
     },
     "estimates": {"costs", "rates", "rows"},
     "rates": {"rows", "distances"},
@@ -50,14 +62,17 @@ ALLOWED = {
         "persist",
         "arrays",
         "distances",
+        "rows",
+        "shares",
         "streams",
     },
-    "rows": {"shipping"},
+    "rows": {"processes", "shipping"},
+    "shares": {"processes", "rows"},
     "streams": {"rows"},
-    "distances": {"rows"},
+    "distances": {"rows", "shares"},
     "runs": {"persist", "estimators", "cluster.nearness"},
-    "features": {"models", "train", "data.preprocessing", "rows"},
-    "train": {"models", "rows"},
+    "features": {"models", "train", "data.preprocessing", "rows", "shares"},
+    "train": {"models", "rows", "shares", "processes"},
     "reduce": ALGORITHM,
     "cluster": ALGORITHM,
     "metrics": (ALGORITHM - {"neighbors"}) | {"arrays"},

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Real
 
-from scratchclust import rows
+from scratchclust import rows, shares
 from scratchclust.cluster.kmeans_parts.float64_on_host import distances_in_float64, is_float64
 from scratchclust.cluster.kmeans_parts.points import points_in_blocks
 from scratchclust.distances import centre_of, squared_distances, squared_norms
@@ -26,8 +26,9 @@ def distances_to_centroids(
     """
     if is_float64(X):
         return distances_in_float64(np.asarray(X), np.asarray(centroids))
-    points = points_in_blocks(X, offset=centre_of(centroids), n_clusters=len(centroids))
-    return rows.join(_distances(points.rows, points.centred(centroids)), len(X))
+    with shares.alone():  # no other process need be asked
+        points = points_in_blocks(X, offset=centre_of(centroids), n_clusters=len(centroids))
+        return rows.join(_distances(points.rows, points.centred(centroids)), len(X))
 
 
 @jax.jit

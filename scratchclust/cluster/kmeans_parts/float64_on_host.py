@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Float, Int, Real
 
-from scratchclust import rows
+from scratchclust import rows, shares
 from scratchclust.distances import centre_of, error_bound
 from scratchclust.rows import AnyArray
 
@@ -102,7 +102,8 @@ def means_in_float64(
             shape=(k, len(differences)),
         )
         sums += of_clusters @ differences
-    total = np.bincount(labels, weights, k) + (0 if counts is None else counts)
+    sums = shares.summed(sums)
+    total = shares.summed(np.bincount(labels, weights, k)) + (0 if counts is None else counts)
     return centroids + sums / np.where(total > 0, total, 1)[:, None], total
 
 

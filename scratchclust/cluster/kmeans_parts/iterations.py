@@ -5,7 +5,7 @@ iterations each, between which a person can interrupt, and by hand the rare one 
 cluster empty (`refill.py`). Two compiled loops do the same work:
 
     on a CPU             several starts at a time (`stacked_steps.py`, driven by `stacks.py`)
-    elsewhere, and
+    elsewhere, over several processes, and
     algorithm="elkan"    one start after the other (`lloyd_steps.py`)
 """
 
@@ -62,7 +62,7 @@ def iterate_each(
     """Run from every start, each a function that draws centred centroids [k d]; in their order."""
     # the variance costs a pass over the data
     threshold = settings.tol * points.mean_variance if settings.tol else 0.0
-    if settings.algorithm != "lloyd" or rows.platform() != "cpu":
+    if settings.algorithm != "lloyd" or rows.platform() != "cpu" or rows.is_shared():
         for start in starts:
             yield _iterate(points, start(), settings, threshold)
         return

@@ -6,6 +6,7 @@ its loop, and the labels at its end.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +23,7 @@ from scratchclust.cluster.kmeans_parts.points import (
     unit_of_weights,
 )
 from scratchclust.cluster.kmeans_starts import STARTS, draw_start
-from scratchclust.distances import centre_of
+from scratchclust.distances import FEW_ROWS, centre_of
 from scratchclust.rows import AnyArray
 from scratchclust.streams import AnyRows
 
@@ -30,7 +31,7 @@ NUMBERS_IN_MEMORY = 2**24  # of X, that are there at a time for the labels at th
 
 
 def best_start(
-    X: AnyRows,
+    X: Any,
     n_clusters: int,
     *,
     rng: np.random.Generator,
@@ -44,7 +45,7 @@ def best_start(
     another sample.
     """
     size = min(size, len(X))
-    offset = centre_of(X)
+    offset = centre_of(X[:: rows.ceil_div(len(X), FEW_ROWS)])
     trial = np.sort(rng.integers(len(X), size=size))
     found: list[tuple[float, KMeansPoints, AnyArray]] = []
     for start_key in jax.random.split(key, n_init):
@@ -75,7 +76,7 @@ def _some_positive(weights: np.ndarray | None, index: np.ndarray) -> np.ndarray 
 
 
 def gather_batches(
-    X: AnyRows, index: np.ndarray, weights: np.ndarray | None, sample: KMeansPoints
+    X: Any, index: np.ndarray, weights: np.ndarray | None, sample: KMeansPoints
 ) -> rows.Rows:
     """The points at `index` [steps b] as blocks [n_blocks steps block d] on all devices, and their
     weights.

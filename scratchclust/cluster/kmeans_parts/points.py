@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Real, ScalarLike, Shaped
 
-from scratchclust import rows
+from scratchclust import rows, shares
 from scratchclust.distances import check_range
 from scratchclust.rows import AnyArray
-from scratchclust.streams import AnyRows, Source
+from scratchclust.streams import Source
 
 CHUNKS_PER_BLOCK = 16  # chosen rows are gathered one such part of a block at a time
 
@@ -27,7 +27,7 @@ class KMeansPoints:
         rows: x [n_blocks block d], |x|^2 [n_blocks block], and w / unit [n_blocks block], which is
             0 in the filling.
         offset: [d], what was subtracted from every point, in the precision in which it was.
-        n: number of points.
+        n: number of points, of a process of several its own.
         dtype: of the points as they came, or float32 if they were integers.
         unit: in which the weights are held (`unit_of_weights`).
     """
@@ -59,7 +59,8 @@ class KMeansPoints:
     def mean_variance(self) -> float:
         """The mean over the features of their variance, by which `tol` is scaled."""
         sums, squares = map(np.asarray, rows.finished(_moments(self.rows)))
-        n, d = self.n, len(sums)
+        n = shares.total(self.n)
+        d = len(sums)
         return max(float(squares) / n - float((sums / n) @ (sums / n)), 0.0) / d
 
 
@@ -82,14 +83,14 @@ def points_in_blocks(
         InputError: X cannot be computed with in float32.
     """
     n, d = X.shape
-    block = rows.block_size(n, max(d, n_clusters))
+    block = rows.block_size(shares.total(n), max(d, n_clusters))
     # The offset as `split` subtracts it: the points and the centroids must move by the same bits.
     offset = np.asarray(offset).astype(rows.offset_type(X))
     x = rows.split(X, block=block, offset=offset)
     norms = _squared_norms(x)
-    on_host = rows.platform() == "cpu"
-    # of norms on a GPU only their maximum comes, and ones are made there
-    check_range(X, float((np.asarray(norms) if on_host else norms).max()))
+    on_host = rows.platform() == "cpu" and not rows.is_shared()
+    # of norms elsewhere only their maximum comes, and ones are made there
+    check_range(X, float((np.asarray(norms) if on_host else _largest(norms)).max()))
     unit = unit_of_weights(sample_weight)
     if sample_weight is None:
         weights: Any = (np if on_host else jnp).ones(n, x.dtype)
@@ -103,6 +104,7 @@ def points_in_blocks(
 def unit_of_weights(sample_weight: Float[AnyArray, " n"] | None) -> float:
     """A power of two near the largest weight: in this unit tiny weights do not become 0."""
     heaviest = 1.0 if sample_weight is None else float(np.asarray(sample_weight).max())
+    heaviest = shares.most(heaviest)
     return float(2 ** np.floor(np.log2(heaviest))) if heaviest > 0 else 1.0
 
 
@@ -112,9 +114,9 @@ def as_jax(values: Shaped[AnyArray, "..."]) -> Shaped[AnyArray, "..."]:
     return values if rounded else jnp.asarray(values)
 
 
-def rows_on_host(X: Real[AnyRows, "n d"], index: np.ndarray) -> np.ndarray:
+def rows_on_host(X: Any, index: np.ndarray) -> np.ndarray:
     """X[index] on the host: of an array on a GPU only these rows come."""
-    if isinstance(X, Source):
+    if isinstance(X, Source | shares.AllRows):
         return X[index]
     if rows.is_on_host(X):
         return np.asarray(X)[index]
@@ -172,6 +174,11 @@ class Chunk(NamedTuple):
 @jax.jit
 def _squared_norms(x: Array) -> Array:
     return (x * x).sum(axis=-1)
+
+
+@jax.jit
+def _largest(norms: Array) -> Array:
+    return norms.max()
 
 
 @jax.jit

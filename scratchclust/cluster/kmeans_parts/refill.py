@@ -11,12 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, ScalarLike
 
-from scratchclust import rows
+from scratchclust import rows, shares
 from scratchclust.cluster.kmeans_parts.cluster_means import update_in_blocks
 from scratchclust.cluster.kmeans_parts.lloyd_steps import LloydState
 from scratchclust.cluster.kmeans_parts.nearest_centroid import assign_in_blocks
 from scratchclust.cluster.kmeans_parts.points import KMeansPoints
 from scratchclust.constants import ON_CENTROID_ULPS
+from scratchclust.rows import AnyArray
 
 
 @partial(jax.jit, static_argnames="n_clusters")
@@ -49,14 +50,23 @@ def refill_empty(
     of_members = jnp.where(members, jnp.asarray(squared_distances), 0)
     farthest, candidates = jax.lax.top_k(of_members, min(len(labels), 2 * n_clusters))
 
+    new_labels = _spared(counts, farthest, labels[candidates])
+    return labels.at[candidates].set(new_labels.astype(jnp.int32))
+
+
+@jax.jit
+def _spared(counts: Array, farthest: Array, labels: Array) -> Int[Array, " m"]:
+    """The new labels of candidates, the farthest first: that of an empty cluster where one can be
+    spared.
+    """
+
     def offer(counts: Array, candidate: tuple[Array, Array]) -> tuple[Array, Array]:
         distance, label = candidate
         spare = (counts.min() == 0) & (distance > 0) & (counts[label] > 1)
         new_label = jnp.where(spare, counts.argmin(), label)  # argmin: the first empty cluster
         return counts.at[label].add(-1).at[new_label].add(1), new_label
 
-    _, new_labels = jax.lax.scan(offer, counts, (farthest, labels[candidates]))
-    return labels.at[candidates].set(new_labels.astype(jnp.int32))
+    return jax.lax.scan(offer, counts, (farthest, labels))[1]
 
 
 def refill_in_blocks(
@@ -73,13 +83,14 @@ def refill_in_blocks(
     on_centroid = (ON_CENTROID_ULPS * jnp.finfo(norms.dtype).eps) ** 2 * norms
     apart = jnp.where(squares > on_centroid, squares, 0)
     labels, apart, weights = (rows.join(blocks, points.n) for blocks in (labels, apart, weights))
-    refilled = refill_empty(labels, apart, len(state.before), sample_weight=weights)
+    refilled = _refilled(labels, apart, weights, len(state.before))
     in_blocks = rows.split(refilled, block=points.block, dtype=np.int32)
     centroids = rows.finished(update_in_blocks(points.rows, in_blocks, state.before, unit))
     last = state.n_iter - 1
     shift = ((centroids - state.before) ** 2).sum()
     # as Python's: one is on all devices, the other on the first
-    nothing_changed = bool(state.history.n_moved[last] == 0) and bool((refilled == labels).all())
+    n_changed = int(shares.summed((refilled != labels).sum()))
+    nothing_changed = bool(state.history.n_moved[last] == 0) and n_changed == 0
     refilled_state = state._replace(
         centroids=centroids,
         n_empty=jnp.zeros_like(state.n_empty),
@@ -97,8 +108,32 @@ def refill_in_float64(
     n_clusters: int,
 ) -> Int[np.ndarray, " n"]:
     """`refill_empty` on the host, where a cluster is empty."""
-    if np.bincount(labels, weights > 0, n_clusters).min() > 0:
+    if shares.summed(np.bincount(labels, weights > 0, n_clusters)).min() > 0:
         return labels
     on_centroid = (ON_CENTROID_ULPS * np.finfo(np.float64).eps) ** 2 * (X**2).sum(axis=1)
     apart = np.where(squares > on_centroid, squares, 0)
-    return np.asarray(refill_empty(labels, apart, n_clusters, sample_weight=weights))
+    return np.asarray(_refilled(labels, apart, weights, n_clusters))
+
+
+def _refilled(labels: AnyArray, apart: AnyArray, weights: AnyArray, n_clusters: int) -> AnyArray:
+    """`refill_empty`; of several processes each offers its 2 k farthest points, and takes back its
+    own.
+    """
+    if not rows.is_shared():
+        return refill_empty(labels, apart, n_clusters, sample_weight=weights)
+    labels = np.array(labels)
+    members = (labels >= 0) & (np.asarray(weights) > 0)
+    counts = shares.summed(np.bincount(labels[members], minlength=n_clusters))
+    of_members = np.where(members, apart, 0)
+    offered = np.argsort(-of_members, kind="stable")[: 2 * n_clusters]
+    distances = shares.whole(of_members[offered])
+    new_labels = shares.whole(labels[offered])
+    # among equally far ones the first of all, as `top_k` has them
+    farthest = np.argsort(-distances, kind="stable")[: 2 * n_clusters]
+    new_labels[farthest] = shares.agreed(
+        lambda: np.asarray(
+            _spared(counts.astype(np.int32), distances[farthest], new_labels[farthest])
+        )
+    )
+    labels[offered] = shares.own(new_labels, len(offered))
+    return labels

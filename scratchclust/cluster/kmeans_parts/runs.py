@@ -22,7 +22,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from scratchclust import checks, rows
+from scratchclust import checks, rows, shares
 from scratchclust.cluster.kmeans_parts import streamed
 from scratchclust.cluster.kmeans_parts.cluster_means import unit_or_kept
 from scratchclust.cluster.kmeans_parts.float64_on_host import is_float64, means_in_float64
@@ -36,7 +36,7 @@ from scratchclust.cluster.kmeans_parts.refill import refill_in_float64
 from scratchclust.cluster.kmeans_parts.stacked_steps import inertias_of
 from scratchclust.cluster.kmeans_parts.stacks import MOST_COLUMNS, Run
 from scratchclust.cluster.kmeans_starts import STARTS, check_n_clusters, draw_start
-from scratchclust.distances import centre_of, unit_rows
+from scratchclust.distances import centre_of_all, unit_rows
 from scratchclust.results import KMeansHistory, KMeansResult
 from scratchclust.rows import AnyArray
 from scratchclust.streams import AnyRows, Source
@@ -68,7 +68,7 @@ def best_run_from(
         starts = [unit_rows(centroids, "starting centroid") for centroids in starts]
     with rows.on(rows.worthwhile(X.size)):
         points = points_in_blocks(
-            X, offset=centre_of(X), n_clusters=len(starts[0]), sample_weight=sample_weight
+            X, offset=centre_of_all(X), n_clusters=len(starts[0]), sample_weight=sample_weight
         )
         centred = [partial(points.centred, centroids) for centroids in starts]
         runs = list(iterate_each(points, centred, settings))
@@ -90,7 +90,7 @@ def best_run(
     init = checks.one_of(*STARTS)("init", init)
     n_init = checks.whole(1)("n_init", n_init)
     checks.weights(sample_weight)
-    check_n_clusters(n_clusters, len(X))
+    check_n_clusters(n_clusters, shares.total(len(X)))
     if isinstance(X, Source):
         return streamed.best_run(
             X, n_clusters, sample_weight, settings, key=key, init=init, n_init=n_init
@@ -98,7 +98,7 @@ def best_run(
     X = unit_rows(X) if settings.metric == "cosine" else X
     with rows.on(rows.worthwhile(X.size)):
         points = points_in_blocks(
-            X, offset=centre_of(X), n_clusters=n_clusters, sample_weight=sample_weight
+            X, offset=centre_of_all(X), n_clusters=n_clusters, sample_weight=sample_weight
         )
         starts = [
             partial(draw_start, STARTS[init], points, n_clusters, start_key)
@@ -113,7 +113,8 @@ def warn_of_empty(
 ) -> None:
     """Say so when clusters ended without points."""
     n_clusters = len(result.centroids)
-    n_found = np.count_nonzero(np.bincount(np.asarray(result.labels), minlength=n_clusters))
+    sizes = np.bincount(np.asarray(result.labels), minlength=n_clusters)
+    n_found = np.count_nonzero(shares.summed(sizes))
     if n_found < n_clusters:
         warnings.warn(
             f"{message.format(n_found, n_clusters)}only {n_found} of {n_clusters} clusters have "
@@ -129,7 +130,7 @@ def _best_of(points: KMeansPoints, runs: list[Run]) -> Run:
 
     On a CPU one pass over the points for all runs tells which of them can be the best.
     """
-    if len(runs) > 1 and rows.platform() == "cpu":
+    if len(runs) > 1 and rows.platform() == "cpu" and not rows.is_shared():
         at_a_time = max(MOST_COLUMNS // len(runs[0].state.centroids), 1)
         parts = [runs[i : i + at_a_time] for i in range(0, len(runs), at_a_time)]
         found = [
@@ -170,7 +171,7 @@ def _finish(
         centroids = points.uncentred(run.state.centroids)
         labels, squares = assign_by_definition(X, points, centroids)
         converged = bool(run.state.stable)
-    inertia = float(weights @ squares.astype(np.float64))
+    inertia = float(shares.summed(weights @ squares.astype(np.float64)))
     labels = jax.device_put(labels, rows.first_device())
     return KMeansResult(centroids, labels, inertia, len(history.shift), converged, history)
 
@@ -217,11 +218,11 @@ def _iterate_in_float64(
         if later:
             later[-1] = later[-1][0], shift, later[-1][2]
         found, squares = assign_by_definition(X, points, centroids)
-        n_moved = int(((found != labels) & (weights > 0)).sum())
+        n_moved = int(shares.summed(((found != labels) & (weights > 0)).sum()))
         stable = bool(run.state.stable) and (n_moved == 0 or shift <= run.threshold)
         if stable or len(later) >= left:
             history = KMeansHistory(*np.array(later).reshape(-1, 3).T)
             return _End(centroids, found, squares, history, stable)
-        later.append((float(weights @ squares), 0.0, n_moved))
+        later.append((float(shares.summed(weights @ squares)), 0.0, n_moved))
         before = centroids
         labels = refill_in_float64(X, found, squares, weights, len(centroids))

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from scratchclust import rows
+from scratchclust import rows, shares
 from scratchclust.distances import PRECISION
 from scratchclust.reduce.pca_parts import on_host
 from scratchclust.rows import AnyArray
@@ -24,7 +24,7 @@ COLUMNS_MULTIPLE = 32
 
 def in_blocks(X: AnyArray, mean: Float[AnyArray, " d"]) -> rows.Rows:
     """X less the mean, on all devices."""
-    block = rows.block_size(len(X), X.shape[1])
+    block = rows.block_size(shares.total(len(X)), X.shape[1])
     return rows.Rows((rows.split(X, block=block, offset=mean),), rows.mesh())
 
 
