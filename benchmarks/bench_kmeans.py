@@ -95,7 +95,8 @@ def _compare_starts(n: int, d: int, k: int, repeats: int) -> dict[str, Any]:
         "max_iter": 1000,
         "tol": 0,
     }
-    ours = KMeans(**settings, init=InTurn(starts))
+    init: Any = InTurn(starts)
+    ours = KMeans(**settings, init=init)
     centre = X.mean(axis=0)  # scikit-learn asks for starts of the points that it has centred
     theirs = sklearn.cluster.KMeans(**settings, init=InTurn([c - centre for c in starts]))
     contenders = [
