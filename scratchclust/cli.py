@@ -7,7 +7,6 @@ imported late: Ctrl-C comes first.
 
 import os
 import sys
-from typing import Any
 
 from scratchclust.interrupts import die_of_ctrl_c, end_at_ctrl_c
 
@@ -37,7 +36,7 @@ def main() -> None:
             os.dup(2), "w", encoding=sys.stderr.encoding, errors="backslashreplace", buffering=1
         )
         warnings.showwarning = _show_warning
-        logging.lastResort = _handler_of_others()
+        _pass_on_lines_of_others()
     try:
         from scratchclust.commands import app
 
@@ -102,12 +101,18 @@ def _is_run() -> bool:
 
 def _last_words() -> str:
     """What Ctrl-C leaves on the terminal."""
+    line = "scratchclust: interrupted"
     if _is_run():
-        return "scratchclust: interrupted: the same command with --resume continues the run"
-    return "scratchclust: interrupted"
+        line += ": the same command with --resume continues the run"
+    sorting = sys.modules.get("scratchclust.curation.sorting")  # if it is at work, it is there
+    for draft in sorting.drafts if sorting else ():
+        line += f"; {draft} holds what was sorted so far, and the next sort clears it"
+    return line
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+def _show_warning(
+    message: Warning | str, category: type[Warning], *_: object, **__: object
+) -> None:
     """Show a warning of our own, once; those of other libraries go to log.txt."""
     import logging
 
@@ -129,8 +134,8 @@ def _who_warns() -> str:
     return frame.f_globals.get("__name__", "")
 
 
-def _handler_of_others() -> Any:
-    """What takes the log lines of other libraries: to log.txt, but JAX's of devices to the user."""
+def _pass_on_lines_of_others() -> None:
+    """Send the log lines of other libraries to log.txt, but JAX's of devices to the user."""
     import logging
 
     def pass_on(record: logging.LogRecord) -> None:
@@ -142,7 +147,7 @@ def _handler_of_others() -> Any:
 
     passing = logging.Handler(logging.WARNING)
     passing.emit = pass_on
-    return passing
+    logging.lastResort = passing
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 # NumPy's linear algebra on the host is of small matrices here. Its threads wait for each other in
 # circles: on a machine whose cores are busy with other workers an eigh of 648 x 648 took 4 s with
@@ -116,6 +117,28 @@ def room_for_programs() -> Iterator[None]:
         and MAPS.read_text().count("\n") > int(MOST_MAPS.read_text()) // 2
     ):
         jax.clear_caches()
+
+
+@pytest.fixture
+def accelerator_road(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """On one device of this CPU, the road that a GPU would take: in programs the branch of
+    `platform_dependent` that is CUDA's or everybody's, in Python what `rows.platform` decides, and
+    JAX arrays that NumPy must not read where they are.
+
+    One device: several CPU devices lock up where nobody waits, and on an accelerator nobody does.
+    """
+    from scratchclust import rows
+
+    def of_gpu(*args: Any, default: Any = None, **of_platform: Any) -> Any:
+        return of_platform.get("cuda", default)(*args)
+
+    monkeypatch.setattr(jax.lax, "platform_dependent", of_gpu)
+    monkeypatch.setattr(rows, "platform", lambda: "gpu")
+    monkeypatch.setattr(rows, "is_on_host", lambda X: not isinstance(X, jax.Array))
+    jax.clear_caches()  # what is compiled has taken the other road, and would be taken again
+    with rows.on(jax.local_devices()[:1]):
+        yield
+    jax.clear_caches()
 
 
 @pytest.fixture(scope="session")

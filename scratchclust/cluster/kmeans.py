@@ -23,7 +23,7 @@ Where each step of the definition is done, in `kmeans_parts/` behind this door:
     refill_empty                    `refill_empty` in refill.py
                       iterating     `refill_in_blocks` there, after the rare iteration that needs it
     update_centroids                `update_in_blocks` in cluster_means.py
-                      iterating     `change_of_sums` and `means_of_sums` there
+                      iterating     `part_of_sums` and `means_of_sums` there
     lloyd                           `run_from` in runs.py
                       its loop      `iterate_each` in iterations.py, by calls of `run_iterations`
                                     in lloyd_steps.py (on a CPU: of `run_stack`, from stacks.py)

@@ -126,20 +126,25 @@ def draw_start(start: Callable, points: KMeansPoints, n_clusters: int, key: Arra
 def random_indices(points: KMeansPoints, n_clusters: int, key: Array) -> Int[np.ndarray, " k"]:
     """Indices of k random points, distinct in value as far as possible."""
     weights = rows.join(points.rows.arrays[2], points.n)
-    order = np.asarray(_race(key, weights))
-    n_with_weight = np.count_nonzero(weights)
+    on_host = rows.is_on_host(weights)
+    order: Any = _race(key, weights)
+    order = np.asarray(order) if on_host else order  # of a GPU's only the first come, as a rule
+    n_with_weight = int((np if on_host else jnp).count_nonzero(weights))
     found: dict[bytes, int] = {}
     begin = 0
     end = max(n_clusters, LEAST_LOOKED_AT)
     while len(found) < n_clusters and begin < n_with_weight:
-        index = order[begin : min(end, n_with_weight)]
+        index = np.asarray(order[begin : min(end, n_with_weight)])
         values = np.asarray(_take(points.rows, index)) + 0.0  # -0.0 is 0.0
         for i, row in zip(index, values, strict=True):
             found.setdefault(row.tobytes(), i)
         begin = end
         end = 2 * end
     distinct = np.array(list(found.values()))
-    return np.concatenate([distinct, order[~np.isin(order, distinct)]])[:n_clusters]
+    if len(distinct) < n_clusters:
+        order = np.asarray(order)
+        distinct = np.concatenate([distinct, order[~np.isin(order, distinct)]])
+    return distinct[:n_clusters]
 
 
 def plus_plus_indices(points: KMeansPoints, n_clusters: int, key: Array) -> Int[Array, " k"]:

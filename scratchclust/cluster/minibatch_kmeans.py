@@ -55,6 +55,8 @@ from scratchclust.results import MiniBatchKMeansResult, MiniBatchState
 from scratchclust.rows import AnyArray
 
 NUMBERS_PER_CALL = 2**20  # in the batches of one compiled call
+# and on an accelerator: 256 MB, so that a call has many steps between two questions of the host
+NUMBERS_PER_CALL_ON_ACCELERATOR = 2**26
 MOST_STEPS_PER_CALL = 32
 
 RULES = {
@@ -300,7 +302,9 @@ def _iterate(
     """
     n = len(X)
     most = max(given.max_iter * n // given.batch_size, 1)
-    in_memory = NUMBERS_PER_CALL // (given.batch_size * X.shape[1])
+    on_host = rows.platform() == "cpu"
+    numbers = NUMBERS_PER_CALL if on_host else NUMBERS_PER_CALL_ON_ACCELERATOR
+    in_memory = numbers // (given.batch_size * X.shape[1])
     per_call = int(np.clip(in_memory, 1, MOST_STEPS_PER_CALL))
     rule = {
         "threshold": given.tol * sample.mean_variance if given.tol else -1.0,

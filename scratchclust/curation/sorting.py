@@ -18,7 +18,8 @@ import os
 import shutil
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ from scratchclust.files import whole_folder
 LONGEST_NAME = 240  # bytes; most file systems take 255
 NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)
 NO_LINKS_ON_WINDOWS = (1, 50, 1314)  # not a function, not supported, a privilege that is not held
+drafts: list[Path] = []  # that are being filled: what an end without warning leaves behind
 
 
 class LeftOut(NamedTuple):
@@ -86,7 +88,7 @@ def sort_into(
     folders = _folder_names(np.unique(clusters).tolist(), names or {})
     skipped: list[LeftOut] = []
     counts: dict[str, int] = {}
-    with whole_folder(target) as draft:
+    with whole_folder(target) as draft, _noted(draft):
         for cluster, folder in folders.items():
             if tell is not None:
                 tell(f"sorting into {folder}")
@@ -98,6 +100,16 @@ def sort_into(
         if target.exists():
             target.rmdir()  # an error if it has been filled meanwhile
     return Sorted(counts, tuple(skipped))
+
+
+@contextmanager
+def _noted(draft: Path) -> Iterator[None]:
+    """Inside, the draft is among `drafts`."""
+    drafts.append(draft)
+    try:
+        yield
+    finally:
+        drafts.remove(draft)
 
 
 def _fill(

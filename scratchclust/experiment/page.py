@@ -4,7 +4,6 @@ assignments.csv, findings.json, figures/ and thumbnails/; `scratchclust.report.h
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -41,6 +40,19 @@ def write_page(folder: Path) -> Path:
     return folder / PAGE
 
 
+def images_shown(folder: Path) -> list[int]:
+    """The images that a run's page shows one by one: on contact sheets, among the near-duplicates
+    and the outliers.
+    """
+    page = _page_of(read(folder))
+    shown = set(page.outliers)
+    for cluster in page.clusters:
+        shown.update(*(row.images for row in cluster.rows))
+    for group in page.duplicates:
+        shown.update(group.images)
+    return sorted(shown)
+
+
 # --- the map
 
 
@@ -51,6 +63,7 @@ def _explorer_of(there: Folder) -> html.Explorer:
     names = there.names
     numbered = names == [str(i) for i in range(len(names))]
     thumbnails = there.thumbnails
+    larger = thumbnails and thumbnails.larger
     return html.Explorer(
         names=None if numbered else names,
         x=columns["x"],
@@ -60,21 +73,17 @@ def _explorer_of(there: Folder) -> html.Explorer:
         colourings=_colourings(columns),
         palette=PALETTE,
         noise_color=NOISE_COLOR,
-        thumbnails=thumbnails and _layout_of(thumbnails),
-        sheets=() if thumbnails is None else thumbnails.sheets,
+        thumbnails=thumbnails and _small_pictures(thumbnails),
+        larger=larger and _small_pictures(larger.thumbnails),
+        larger_of=larger.images if larger else (),
     )
 
 
-def _layout_of(thumbnails: Thumbnails) -> dict[str, Any]:
-    """Give how the pictures lie on their sheets, without these."""
-    return {
-        "n": thumbnails.n,
-        "height": thumbnails.height,
-        "width": thumbnails.width,
-        "columns": thumbnails.columns,
-        "rows": thumbnails.rows,
-        "media_type": thumbnails.media_type,
-    }
+def _small_pictures(thumbnails: Thumbnails) -> html.SmallPictures:
+    names = ("n", "height", "width", "columns", "rows", "media_type")
+    return html.SmallPictures(
+        {name: getattr(thumbnails, name) for name in names}, thumbnails.sheets
+    )
 
 
 def _colourings(columns: Mapping[str, np.ndarray]) -> list[html.Colouring]:

@@ -68,10 +68,10 @@ def write_nearness(folder: Path, stage: runs.Stage) -> None:
 
 def write_page_of(folder: Path, dataset: Any, *, tell: Tell) -> None:
     """Write the thumbnails of all images, and the page; the rest of the folder is there."""
-    from scratchclust.experiment.page import write_page
+    from scratchclust.experiment.page import images_shown, write_page
 
     tell("writing the page: thumbnails")
-    write_thumbnails(folder, dataset.images)
+    write_thumbnails(folder, dataset.images, larger=images_shown(folder))
     tell("writing the page")
     write_page(folder)
 

@@ -5,7 +5,7 @@ escapes them in the markup; the explorer's data are JSON in an element that no b
 what could end that element escaped. A Content-Security-Policy forbids every request, and every
 script and style but the two of this package, by their SHA-256.
 
-The dots of the map are drawn by 90 lines of WebGL in page.js, or on a plain canvas. A library for
+The dots of the map are drawn by 90 lines of WebGL in dots.js, or on a plain canvas. A library for
 that (regl-scatterplot) stands on regl, which compiles programs from strings: the policy would have
 to allow 'unsafe-eval'.
 """
@@ -28,6 +28,8 @@ from PIL import Image
 BUDGET = 15_000_000  # bytes of the page
 _LEAST_FOR_FIGURES = 1_000_000
 _FOLDER = Path(__file__).parent / "page"
+# the page's program, in this order
+_SCRIPTS = ("data.js", "pictures.js", "map.js", "dots.js", "tiles.js", "events.js")
 _NARROWEST = 400  # pixels; a figure is not shrunk below
 
 
@@ -167,9 +169,20 @@ class Explorer:
     colourings: Sequence[Colouring]  # the first by cluster
     palette: Sequence[str]
     noise_color: str
-    # of `runs.thumbnails`: n, height, width, columns, rows, media_type; None: no small pictures
-    thumbnails: Mapping[str, Any] | None
+    thumbnails: "SmallPictures | None"
+    larger: "SmallPictures | None" = None  # of some images, for the contact sheets
+    larger_of: Sequence[int] = ()  # the images of `larger`
+
+
+class SmallPictures(NamedTuple):
+    """Sheets of them, as `runs.thumbnails` makes them."""
+
+    layout: Mapping[str, Any]  # n, height, width, columns, rows, media_type
     sheets: Sequence[bytes]
+
+    def to_json(self) -> dict[str, Any]:
+        """The layout, and where each sheet ends among the bytes of all."""
+        return {**self.layout, "sizes": [len(sheet) for sheet in self.sheets]}
 
 
 def render(page: Page, explorer: Explorer, *, budget: int = BUDGET) -> str:
@@ -182,8 +195,11 @@ def render(page: Page, explorer: Explorer, *, budget: int = BUDGET) -> str:
             then smaller. The page tells. What is not a figure is never left out.
     """
     style = _read("page.css")
-    script = _read("page.js")
-    sprites = base64.b64encode(b"".join(explorer.sheets)).decode()
+    script = _script()
+    all_sheets = [
+        sheet for one in (explorer.thumbnails, explorer.larger) if one for sheet in one.sheets
+    ]
+    sprites = base64.b64encode(b"".join(all_sheets)).decode()
     data = _in_script(_data_of(explorer))
     taken = sum(map(len, (style, script, sprites, data.encode()))) + 100_000
     figures = _fitting(page.figures, max(budget - taken, _LEAST_FOR_FIGURES))
@@ -231,6 +247,13 @@ def _read(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8").replace("\r\n", "\n")
 
 
+@functools.cache
+def _script() -> str:
+    """The page's program: its parts share one scope, which nobody else sees."""
+    parts = "\n".join(_read(name) for name in _SCRIPTS)
+    return f'"use strict";\n(() => {{\n{parts}}})();\n'
+
+
 def _policy(script: str, style: str) -> str:
     """What the browser may do: run this script, use this style, show pictures that are in here."""
     hashes = [
@@ -249,6 +272,7 @@ def _policy(script: str, style: str) -> str:
 def _data_of(explorer: Explorer) -> dict[str, Any]:
     folders, folder_of, names = _split_names(explorer.names)
     thumbnails = explorer.thumbnails
+    larger = explorer.larger
     x, y = _in_unit_square(explorer.x, explorer.y)
     return {
         "n": len(explorer.x),
@@ -270,7 +294,9 @@ def _data_of(explorer: Explorer) -> dict[str, Any]:
         ],
         "palette": list(explorer.palette),
         "noise_color": explorer.noise_color,
-        "thumbnails": thumbnails and {**thumbnails, "sizes": [len(one) for one in explorer.sheets]},
+        "thumbnails": thumbnails and thumbnails.to_json(),
+        "larger": larger
+        and {**larger.to_json(), "images": _base64(np.array(explorer.larger_of), "<i4")},
     }
 
 

@@ -3,15 +3,18 @@
 A sheet is one picture with `rows` x `columns` cells. Image i lies on sheet
 i // (rows * columns), in row (i // columns) % rows, in column i % columns. One file for many saves
 the head that each of them would have, and a browser decodes it at once.
+
+Where the images are so many that these are tiny, those that the page shows one by one (on contact
+sheets, among duplicates and outliers) lie on sheets of their own once more, larger.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
@@ -21,8 +24,10 @@ from scratchclust.errors import InputError, writing
 from scratchclust.files import whole_folder, write_json
 
 THUMBNAILS = "thumbnails"
-SCHEMA = 1
+SCHEMA = 2
+_READ = (1, SCHEMA)  # 1 had no larger ones
 BUDGET = 5_500_000  # bytes of all sheets; base64 makes 7.3 million letters of them
+_LARGER_SHARE = 0.2  # of the budget, where there are larger ones
 _INDEX = "thumbnails.json"
 _SHEET_SIDE = 1024  # pixels at most: 4 MB once decoded
 _SAMPLE = 512  # images by which the bytes of all are estimated
@@ -45,11 +50,20 @@ class Thumbnails:
     rows: int
     media_type: str  # "image/webp"
     sheets: Sequence[bytes]
+    larger: "Larger | None" = None
 
     def place(self, image: int) -> tuple[int, int, int]:
         """Find an image: its sheet, row and column."""
         sheet, cell = divmod(image, self.rows * self.columns)
         return (sheet, *divmod(cell, self.columns))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Larger:
+    """Some of the images once more: the i-th of `images` is the i-th on these sheets."""
+
+    images: Sequence[int]
+    thumbnails: Thumbnails
 
 
 class _Look(NamedTuple):
@@ -63,7 +77,11 @@ class _Look(NamedTuple):
 
 
 def write_thumbnails(
-    folder: Path, images: UInt8[np.ndarray, "n h w c"], *, budget: int = BUDGET
+    folder: Path,
+    images: UInt8[np.ndarray, "n h w c"],
+    *,
+    larger: Collection[int] = (),
+    budget: int = BUDGET,
 ) -> None:
     """Write thumbnails/ of a run's folder as a whole: sheets in WebP (JPEG where Pillow has none).
 
@@ -71,33 +89,64 @@ def write_thumbnails(
         folder: the run's.
         images: in the order of assignments.csv; one channel stays grey, of more than three the
             first three are taken. They are read a sheet at a time.
+        larger: the numbers of images that are to be had larger, where the others are small.
         budget: bytes of all sheets together: it decides their size and quality. The smallest look
             is taken where none keeps to it.
     """
-    choices = _looks(images.shape[1], images.shape[2])
+    of_all = _sheets_within(budget, images)
+    sheet_sets = {"": of_all}
+    best = _looks(images.shape[1], images.shape[2])[0]
+    chosen = np.unique(np.array(list(larger), int))
+    if len(chosen) and of_all.look.height < best.height:
+        of_some = _sheets_within(budget * _LARGER_SHARE, images[chosen])
+        if of_some.look.height > of_all.look.height:  # else there are too many of them
+            sheet_sets[""] = _sheets_within(budget * (1 - _LARGER_SHARE), images)
+            sheet_sets["larger-"] = of_some
+    written = {prefix: one.written_as(prefix) for prefix, one in sheet_sets.items()}
+    index = {"schema": SCHEMA, **written[""], "larger": None}
+    if "larger-" in written:
+        index["larger"] = {"images": chosen.tolist(), **written["larger-"]}
+    with whole_folder(folder / THUMBNAILS) as draft:
+        for prefix, one in sheet_sets.items():
+            for name, sheet in zip(written[prefix]["sheets"], one.sheets, strict=True):
+                with writing(draft / name):
+                    (draft / name).write_bytes(sheet)
+        write_json(draft / _INDEX, index)
+
+
+class _Sheets(NamedTuple):
+    """The sheets of n images."""
+
+    n: int
+    look: _Look
+    kind: str
+    sheets: list[bytes]
+
+    def written_as(self, prefix: str) -> dict[str, Any]:
+        """What the index says of them: how the images lie on them, and what they are called."""
+        rows, columns = self.look.cells()
+        return {
+            "n": self.n,
+            "height": self.look.height,
+            "width": self.look.width,
+            "columns": columns,
+            "rows": rows,
+            "media_type": f"image/{self.kind}",
+            "sheets": [f"{prefix}{i:04}.{self.kind}" for i in range(len(self.sheets))],
+            "sha256": [hashlib.sha256(sheet).hexdigest() for sheet in self.sheets],
+        }
+
+
+def _sheets_within(budget: int | float, images: UInt8[np.ndarray, "n h w c"]) -> _Sheets:
+    """The sheets of the best look that keeps to so many bytes; of the smallest where none does."""
     kind = "webp" if features.check("webp") else "jpeg"
+    choices = _looks(images.shape[1], images.shape[2])
     fitting = [look for look in choices if _estimate(images, look, kind) <= budget]
     for look in fitting or choices[-1:]:
         sheets = [_encode(sheet, look.quality, kind) for sheet in _sheets(images, look)]
         if sum(map(len, sheets)) <= budget:
             break
-    rows, columns = look.cells()
-    index = {
-        "schema": SCHEMA,
-        "n": len(images),
-        "height": look.height,
-        "width": look.width,
-        "columns": columns,
-        "rows": rows,
-        "media_type": f"image/{kind}",
-        "sheets": [f"{number:04}.{kind}" for number in range(len(sheets))],
-        "sha256": [hashlib.sha256(sheet).hexdigest() for sheet in sheets],
-    }
-    with whole_folder(folder / THUMBNAILS) as draft:
-        for name, sheet in zip(index["sheets"], sheets, strict=True):
-            with writing(draft / name):
-                (draft / name).write_bytes(sheet)
-        write_json(draft / _INDEX, index)
+    return _Sheets(len(images), look, kind, sheets)
 
 
 def read_thumbnails(folder: Path) -> Thumbnails | None:
@@ -112,22 +161,34 @@ def read_thumbnails(folder: Path) -> Thumbnails | None:
     try:
         index = json.loads(path.read_text(encoding="utf-8"))
         schema = index.pop("schema")
-        if schema == SCHEMA:
-            names = [Path(name).name for name in index.pop("sheets")]  # none from elsewhere
-            sheets = [(path.parent / name).read_bytes() for name in names]
-            if index.pop("sha256") != [hashlib.sha256(sheet).hexdigest() for sheet in sheets]:
-                raise ValueError("a sheet was changed")
-            found = Thumbnails(**index, sheets=sheets)
-            _check(found)
-            return found
+        if schema in _READ:
+            larger = index.pop("larger", None)
+            return _read(path.parent, index, larger and _read_larger(path.parent, larger, index))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path.parent} is damaged: run the recipe again with overwrite="
         ) from error
     raise InputError(
-        f"{path} has schema {schema!r}, this version of scratchclust reads {SCHEMA}: use the "
+        f"{path} has schema {schema!r}, this version of scratchclust reads up to {SCHEMA}: use the "
         "version that made it, or run again"
     )
+
+
+def _read(folder: Path, index: dict[str, Any], larger: Larger | None = None) -> Thumbnails:
+    names = [Path(name).name for name in index.pop("sheets")]  # none from elsewhere
+    sheets = [(folder / name).read_bytes() for name in names]
+    if index.pop("sha256") != [hashlib.sha256(sheet).hexdigest() for sheet in sheets]:
+        raise ValueError("a sheet was changed")
+    found = Thumbnails(**index, sheets=sheets, larger=larger)
+    _check(found)
+    return found
+
+
+def _read_larger(folder: Path, index: dict[str, Any], of_all: dict[str, Any]) -> Larger:
+    images = index.pop("images")
+    if index["n"] != len(images) or not all(0 <= image < of_all["n"] for image in images):
+        raise ValueError("images that there are not")
+    return Larger(images=images, thumbnails=_read(folder, index))
 
 
 def _check(found: Thumbnails) -> None:

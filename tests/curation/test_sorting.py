@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scratchclust import cli
 from scratchclust.curation import sorting
 from scratchclust.curation.sorting import LeftOut, Sorted, distinct_names, sort_into
 from scratchclust.errors import InputError
@@ -330,3 +331,18 @@ def test_no_original_is_opened_for_links(tmp_path, source):
         sort_into(tmp_path / "sorted", source, paths, clusters(0), how="link")
     assert opened
     assert os.path.realpath(source / "a.png") not in opened
+
+
+def test_last_words_name_the_draft(tmp_path, source):
+    """Ctrl-C ends the program where it stands: the draft stays, hidden, until the next sort."""
+    paths = write(source, "a.png", "b.png")
+    said = []
+    target = tmp_path / "sorted"
+
+    def note(line: str) -> None:
+        said.append(cli._last_words())
+
+    sort_into(target, source, paths, clusters(0, 1), how="copy", tell=note)
+    assert said
+    assert all(f"{tmp_path / '.sorted.draft'} holds what was sorted so far" in one for one in said)
+    assert "draft" not in cli._last_words()

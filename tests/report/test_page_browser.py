@@ -1,5 +1,6 @@
 """The page of a run in a real browser, without a head: what it shows, and what it never does."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from scratchclust.experiment.page import write_page
-from tests.report.run_folders import EVIL, EVIL_LABEL, color_of, make_run, names_of
+from scratchclust.runs.thumbnails import write_thumbnails
+from tests.report.run_folders import EVIL, EVIL_LABEL, color_of, images_of, make_run, names_of
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -17,6 +19,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
+N = 900  # images: so many that they are dots until one zooms
 SOFTWARE_GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
 
 
@@ -57,7 +60,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_page(make_run(tmp_path_factory.mktemp("runs") / "run"))
+    return write_page(make_run(tmp_path_factory.mktemp("runs") / "run", N))
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +141,7 @@ def middle_of(page: Any, canvas: str) -> np.ndarray:
 def test_opens_from_a_file_without_a_word(watched: Watched) -> None:
     watched.assert_quiet()
     assert watched.page.get_attribute("#map", "data-painter") == "webgl"
-    assert watched.page.title() == "600 images of pictures in 3 clusters"
+    assert watched.page.title() == f"{N} images of pictures in 3 clusters"
 
 
 def test_dots_have_the_colours_of_their_clusters(page: Any) -> None:
@@ -173,7 +176,7 @@ def test_hovering_shows_the_right_picture(page: Any, image: int) -> None:
     )
     np.testing.assert_allclose(middle_of(page, "#tip-picture"), color_of(image), atol=14)
     shown = page.inner_text("#tip")
-    assert names_of(600)[image][:12] in shown
+    assert names_of(N)[image][:12] in shown
     assert f"cluster {image % 3}" in shown
 
 
@@ -182,7 +185,7 @@ def test_near_enough_dots_become_pictures(page: Any) -> None:
     for _ in range(4):
         page.click("#zoom-in")
     until(page, "Number(document.getElementById('map').dataset.pictures) > 3")
-    image = 312  # in the middle of the map
+    image = 462  # in the middle of the map
     x, y = place(page, image)
     page.wait_for_timeout(150)  # until the sheet is decoded and drawn
     color = page.evaluate(
@@ -216,7 +219,7 @@ def test_wheel_zooms_and_a_drag_moves(page: Any) -> None:
 def test_clicking_a_cluster_shows_its_members_alone(page: Any) -> None:
     page.click("#legend .group >> nth=1")
     assert page.get_attribute("#map", "data-only") == "1"
-    assert page.inner_text("#member-title") == "Cluster 1: 200"
+    assert page.inner_text("#member-title") == "Cluster 1: 300"
     shown = members(page)
     assert shown[:3] == [1, 4, 7]  # the surest first
     assert {image % 3 for image in shown} == {1}
@@ -231,7 +234,34 @@ def test_clicking_a_cluster_shows_its_members_alone(page: Any) -> None:
 
 def test_a_contact_sheet_leads_to_the_map(page: Any) -> None:
     page.click("[data-show='2']")
-    assert page.inner_text("#member-title") == "Cluster 2: 200"
+    assert page.inner_text("#member-title") == "Cluster 2: 300"
+
+
+def test_contact_sheets_show_larger_pictures_where_there_are_some(
+    browser: Any, tmp_path: Path
+) -> None:
+    """The larger ones are of other colours here, so that they can be told."""
+    run = make_run(tmp_path / "run", N)
+    other = tmp_path / "other"
+    for folder, images in ((run, images_of(N, 64)), (other, 255 - images_of(N, 64))):
+        write_thumbnails(folder, images, larger=[0, 3], budget=6000)
+    of_run, of_other = (folder / "thumbnails" / "thumbnails.json" for folder in (run, other))
+    larger = json.loads(of_other.read_text())["larger"]
+    assert larger["height"] > 16
+    of_run.write_text(json.dumps(json.loads(of_run.read_text()) | {"larger": larger}))
+    for name in larger["sheets"]:
+        shutil.copy(of_other.parent / name, of_run.parent / name)
+    watched = Watched(browser.new_page(viewport={"width": 1280, "height": 900}))
+    page = watched.open(write_page(run))
+    page.locator("#clusters").scroll_into_view_if_needed()
+    page.wait_for_selector("#clusters .tile[data-image='6']")
+    page.wait_for_timeout(200)  # until the sheets are decoded and drawn
+    shown = middle_of(page, "#clusters .tile[data-image='3'] canvas")
+    np.testing.assert_allclose(shown, np.subtract(255, color_of(3)), atol=14)
+    shown = middle_of(page, "#clusters .tile[data-image='6'] canvas")
+    np.testing.assert_allclose(shown, color_of(6), atol=14)
+    watched.assert_quiet()
+    page.close()
 
 
 def test_colour_by_label(page: Any) -> None:
@@ -257,7 +287,7 @@ def test_search_finds_by_a_part_of_the_name(page: Any) -> None:
 def test_chosen_names_are_listed_as_they_are(page: Any) -> None:
     for image in (0, 9):
         page.mouse.click(*place(page, image))
-    assert page.input_value("#names").split("\n") == [EVIL[0], names_of(600)[9]]
+    assert page.input_value("#names").split("\n") == [EVIL[0], names_of(N)[9]]
     page.mouse.click(*place(page, 0))  # a second click takes it back
     assert page.inner_text("#chosen-count") == "1"
     page.click("#clear")
@@ -280,7 +310,7 @@ def test_lasso_chooses_what_is_inside(page: Any) -> None:
         page.mouse.move(*corner, steps=3)
     page.mouse.up()
     inside = [*range(230, 233), *range(255, 258), *range(280, 283)]  # three rows of three
-    expected = {names_of(600)[image] for image in inside}
+    expected = {names_of(N)[image] for image in inside}
     assert set(page.input_value("#names").split("\n")) == expected
     page.keyboard.press("Escape")
     assert page.get_attribute("#lasso", "aria-pressed") == "false"
@@ -376,7 +406,7 @@ def test_phone_has_no_horizontal_scroll_and_a_tap_chooses(browser: Any, path: Pa
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.evaluate("document.getElementById('explore').scrollIntoView({behavior: 'instant'})")
     page.touchscreen.tap(*place(page, 300))
-    assert page.input_value("#names") == names_of(600)[300]
+    assert page.input_value("#names") == names_of(N)[300]
     page.click("#legend .group >> nth=1")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -395,7 +425,7 @@ def test_without_webgl_a_canvas_does(chromium: Any, path: Path) -> None:
     page.mouse.move(*place(page, 301))
     assert page.get_attribute("#map", "data-hover") == "301"
     page.click("#legend .group >> nth=1")
-    assert page.inner_text("#member-title") == "Cluster 1: 200"
+    assert page.inner_text("#member-title") == "Cluster 1: 300"
     x, y = place(page, 300)
     shown = page.evaluate(
         """([x, y]) => {

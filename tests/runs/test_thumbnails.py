@@ -3,6 +3,7 @@
 import json
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from scratchclust.errors import InputError
 from scratchclust.runs.thumbnails import BUDGET, Thumbnails, read_thumbnails, write_thumbnails
 
 
-def made(folder: Path, images: np.ndarray, **more: int) -> Thumbnails:
+def made(folder: Path, images: np.ndarray, **more: Any) -> Thumbnails:
     write_thumbnails(folder, images, **more)
     found = read_thumbnails(folder)
     assert found is not None
@@ -105,6 +106,49 @@ def test_a_flipped_bit_of_a_sheet_is_refused(tmp_path: Path, place: int) -> None
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     write_thumbnails(tmp_path, np.zeros((3, 8, 8, 1), np.uint8))
     path = tmp_path / "thumbnails" / "thumbnails.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": 2}))
-    with pytest.raises(InputError, match="has schema 2"):
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": 3}))
+    with pytest.raises(InputError, match="has schema 3"):
         read_thumbnails(tmp_path)
+
+
+def test_some_images_lie_on_larger_sheets_where_the_others_are_tiny(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (300, 64, 64, 3), dtype=np.uint8)
+    images[:] = images.mean(axis=(1, 2), keepdims=True).astype(np.uint8) // 2 + images // 2
+    chosen = [7, 299, 0]
+    found = made(tmp_path, images, larger=chosen, budget=60_000)
+    assert found.larger is not None
+    larger = found.larger.thumbnails
+    assert found.larger.images == sorted(chosen)
+    assert (larger.n, found.n) == (3, 300)
+    assert found.height < larger.height <= 64
+    assert sum(map(len, [*found.sheets, *larger.sheets])) <= 60_000
+    for at, image in enumerate(found.larger.images):
+        difference = cell_of(larger, at).mean(axis=(0, 1)) - images[image].mean(axis=(0, 1))
+        assert abs(difference).max() < 8
+
+
+def test_larger_sheets_are_left_out_where_they_would_not_be_larger(tmp_path: Path) -> None:
+    images = np.zeros((10, 20, 20, 3), np.uint8)
+    assert made(tmp_path, images, larger=[3]).larger is None
+
+
+def test_larger_images_that_there_are_not_are_refused(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (300, 64, 64, 3), dtype=np.uint8)
+    write_thumbnails(tmp_path, images, larger=[7], budget=60_000)
+    path = tmp_path / "thumbnails" / "thumbnails.json"
+    index = json.loads(path.read_text())
+    index["larger"]["images"] = [300]
+    path.write_text(json.dumps(index))
+    with pytest.raises(InputError, match="damaged"):
+        read_thumbnails(tmp_path)
+
+
+def test_thumbnails_without_larger_ones_are_read(tmp_path: Path) -> None:
+    write_thumbnails(tmp_path, np.zeros((10, 20, 20, 3), np.uint8))
+    path = tmp_path / "thumbnails" / "thumbnails.json"
+    index = json.loads(path.read_text())
+    del index["larger"]
+    path.write_text(json.dumps({**index, "schema": 1}))
+    found = read_thumbnails(tmp_path)
+    assert found is not None
+    assert found.n == 10

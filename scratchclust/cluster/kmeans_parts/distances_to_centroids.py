@@ -38,12 +38,21 @@ def _distances(data: rows.Rows, centroids: Array) -> Array:
         is_near = (squared < NEAR_CENTROID * norms) & (weights > 0)[:, None]  # not in the filling
         near = is_near.any()
 
-        def to_one(centroid: Array) -> Array:
-            return ((x - centroid[None]) ** 2).sum(axis=1)
-
         def by_definition() -> Array:
-            return jax.lax.map(to_one, centroids).T
+            return jax.lax.platform_dependent(x, centroids, cpu=_one_by_one, default=_all_at_once)
 
         return None, jnp.sqrt(jax.lax.cond(near, by_definition, lambda: squared))
 
     return rows.map_sum(block, data, centroids)[1]
+
+
+def _one_by_one(x: Float[Array, "m d"], centroids: Float[Array, "k d"]) -> Float[Array, "m k"]:
+    """|x_i - c_j|^2 by the definition, one centroid after the other."""
+    return jax.lax.map(lambda centroid: ((x - centroid[None]) ** 2).sum(axis=1), centroids).T
+
+
+def _all_at_once(x: Float[Array, "m d"], centroids: Float[Array, "k d"]) -> Float[Array, "m k"]:
+    """The same on an accelerator, where k small steps take longer; the differences [m k d] are
+    computed where they are summed, and never written.
+    """
+    return ((x[:, None] - centroids[None]) ** 2).sum(axis=2)

@@ -18,7 +18,9 @@ Rounding: distances come from the expanded square, whose error is a few units in
 (|x| + |c|)^2. The bounds are set apart by that much, so labels can differ from Lloyd's only where
 his own choice is a matter of rounding.
 
-Memory: n x k bounds. The definition is `lloyd` in `scratchclust/reference/kmeans.py`.
+Memory: n x k bounds. On an accelerator the pass is Lloyd's: to gather rows in a loop costs more
+there than all products (each turn asks the host), and the bounds are read as often as the points.
+The definition is `lloyd` in `scratchclust/reference/kmeans.py`.
 
 Source: Elkan, "Using the triangle inequality to accelerate k-means", ICML 2003; without its bounds
 between centroids, which seldom decide when there are many features.
@@ -32,12 +34,9 @@ from jaxtyping import Array
 
 from scratchclust import rows
 from scratchclust.cluster.kmeans_parts.cluster_means import signed_sums, weights_of_clusters
-from scratchclust.cluster.kmeans_parts.lloyd_steps import LloydPass, LloydState
-from scratchclust.cluster.kmeans_parts.nearest_centroid import (
-    SQUARE_ERROR_ULPS,
-    least_score,
-    square_error,
-)
+from scratchclust.cluster.kmeans_parts.least_score import least_score
+from scratchclust.cluster.kmeans_parts.lloyd_steps import LloydPass, LloydState, every_distance
+from scratchclust.cluster.kmeans_parts.nearest_centroid import SQUARE_ERROR_ULPS, square_error
 from scratchclust.cluster.kmeans_parts.points import Chunk, chosen_first, n_chunks
 from scratchclust.distances import product, squared_norms
 
@@ -63,8 +62,10 @@ class _Block(NamedTuple):
     lower: Array  # [k block]
 
 
-def nothing_known(data: rows.Rows, n_clusters: int) -> Bounds:
-    """Bounds that hold for any centroids."""
+def nothing_known(data: rows.Rows, n_clusters: int) -> Bounds | None:
+    """Bounds that hold for any centroids; None on an accelerator, where none are kept."""
+    if rows.platform() != "cpu":
+        return None
     norms = data.arrays[1]
     n_blocks, block = norms.shape
     lower = jnp.zeros((n_blocks, n_clusters, block), norms.dtype, device=norms.sharding)
@@ -72,7 +73,12 @@ def nothing_known(data: rows.Rows, n_clusters: int) -> Bounds:
 
 
 def where_needed(data: rows.Rows, state: LloydState) -> LloydPass:
-    """Elkan's pass: only points whose bounds cross are compared with the centroids."""
+    """Elkan's pass: only points whose bounds cross are compared with the centroids.
+
+    Without bounds it is Lloyd's.
+    """
+    if state.bounds is None:
+        return every_distance(data, state)
     moves = jnp.sqrt(((state.centroids - state.before) ** 2).sum(axis=1))
     moves = moves * (1 + SQUARE_ERROR_ULPS * jnp.finfo(moves.dtype).eps)
 
@@ -85,10 +91,11 @@ def where_needed(data: rows.Rows, state: LloydState) -> LloydPass:
     )
     change, weights, squares, n_moved = in_sum
     # sum w |x - c|^2, multiplied out: the distances themselves are not known
-    products = ((state.sums + change) * state.centroids).sum(axis=1)
+    sums = state.sums + change
+    products = (sums * state.centroids).sum(axis=1)
     by_cluster = weights * squared_norms(state.centroids) - 2 * products
     inertia = jnp.maximum(squares + by_cluster.sum(), 0)
-    return LloydPass(change, weights, inertia, n_moved, labels, Bounds(*bounds))
+    return LloydPass(sums, weights, inertia, n_moved, labels, Bounds(*bounds))
 
 
 def _assign_where_needed(

@@ -5,13 +5,15 @@ The definition is the loop of `lloyd` in `scratchclust/reference/kmeans.py`; `ru
 file drives it. An iteration (`run_iterations`) is
 
     assign              `nearest` of every block (`nearest_centroid.py`), in `every_distance`
-    update_centroids    `change_of_sums` in the same pass, then `means_of_sums` (`cluster_means.py`)
+    update_centroids    `part_of_sums` in the same pass, then `means_of_sums` (`cluster_means.py`)
 
 and `refill_empty` is not in it: it is rare, so that the loop ends where a cluster is empty.
 
 The sums of the points of each cluster are carried from iteration to iteration, and only what moved
 is added and taken away (`cluster_means.py`). The rounding of such a sum is that of the largest
-value it had; so all of it is summed anew when a cluster has shrunk to half of what it weighed.
+value it had; so all of it is summed anew when a cluster has shrunk to half of what it weighed. An
+accelerator sums all of it anew each time: it would read the moved rows in a loop that asks the host
+after each turn.
 """
 
 from collections.abc import Callable
@@ -24,9 +26,10 @@ from jaxtyping import Array, ScalarLike
 
 from scratchclust import rows
 from scratchclust.cluster.kmeans_parts.cluster_means import (
-    change_of_sums,
     means_of_sums,
-    sums_by_label,
+    part_of_sums,
+    renewed_if_carried,
+    sums_from_parts,
     weights_of_clusters,
 )
 from scratchclust.cluster.kmeans_parts.nearest_centroid import nearest
@@ -53,7 +56,7 @@ class LloydState(NamedTuple):
 class LloydPass(NamedTuple):
     """What one pass over the data found."""
 
-    change: Array  # [k d], by which the sums change
+    sums: Array  # [k d], sum of w x over the points of each cluster
     weights: Array  # [k], sum of w over the points of each cluster
     inertia: Array
     n_moved: Array
@@ -114,11 +117,7 @@ def run_iterations(
     def iterate(state: LloydState) -> LloydState:
         found = one_pass(data, state)
         shrunk = (2 * found.weights < state.heaviest).any()
-        sums = jax.lax.cond(
-            shrunk,
-            lambda: sums_by_label(data, found.labels, len(state.sums))[0],
-            lambda: state.sums + found.change,
-        )
+        sums = renewed_if_carried(data, found.labels, found.sums, shrunk)
         updated = means_of_sums(sums, found.weights, state.centroids, unit)
         shift = ((updated - state.centroids) ** 2).sum()
         return LloydState(
@@ -141,7 +140,8 @@ def run_iterations(
 def every_distance(data: rows.Rows, state: LloydState) -> LloydPass:
     """Lloyd's pass: every point is compared with every centroid."""
     in_sum, labels = rows.map_sum(_assign_and_sum, data.beside(state.labels), state.centroids)
-    return LloydPass(*in_sum, labels=labels, bounds=None)
+    parts, *of_clusters = in_sum
+    return LloydPass(sums_from_parts(state.sums, parts), *of_clusters, labels=labels, bounds=None)
 
 
 def _assign_and_sum(
@@ -150,10 +150,10 @@ def _assign_and_sum(
     """Both steps of Lloyd's algorithm on a block: what the update needs in sum, and the labels."""
     n_clusters = len(centroids)
     labels, distances = nearest(x, x_norms, centroids)
-    change = change_of_sums(x, weights, labels, previous, n_clusters)
+    part = part_of_sums(x, weights, labels, previous, n_clusters)
     n_moved = ((labels != previous) & (weights > 0)).sum(dtype=jnp.int32)
     of_clusters = weights_of_clusters(weights, labels, n_clusters)
-    return (change, of_clusters, (weights * distances).sum(), n_moved), labels
+    return (part, of_clusters, (weights * distances).sum(), n_moved), labels
 
 
 def _no_history() -> KMeansHistory:

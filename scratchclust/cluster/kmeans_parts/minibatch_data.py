@@ -95,6 +95,9 @@ def gather_batches(
     index, given = (
         array.reshape(steps, n_blocks, block).swapaxes(0, 1) for array in (index, given)
     )
+    if not rows.is_on_host(X):
+        x = _gather_on_device(X, index, sample.offset.astype(dtype))
+        return rows.Rows(jax.device_put((x, given), rows.by_blocks()), rows.mesh())
     x = rows.aligned((*index.shape, d), dtype)
     if isinstance(X, np.ndarray) and X.dtype == dtype == sample.offset.dtype:
         # in place, and so without another copy: no index is outside
@@ -105,6 +108,12 @@ def gather_batches(
     return rows.Rows(
         jax.device_put((x, np.ascontiguousarray(given)), rows.by_blocks()), rows.mesh()
     )
+
+
+@jax.jit
+def _gather_on_device(X: Array, index: Array, offset: Array) -> Array:
+    """X[index] - offset where X is: of data on a GPU only the indices come from the host."""
+    return X[index].astype(offset.dtype) - offset[None, None, None]
 
 
 def assign_in_parts(

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, ScalarLike
 
 from scratchclust import rows
-from scratchclust.cluster.kmeans_parts.cluster_means import signed_sums, weights_of_clusters
+from scratchclust.cluster.kmeans_parts.cluster_means import sums_of_block, weights_of_clusters
 from scratchclust.cluster.kmeans_parts.nearest_centroid import nearest
 from scratchclust.constants import MOST_REASSIGNED_SHARE, REASSIGNED_AFTER_POINTS
 from scratchclust.distances import squared_norms
@@ -163,7 +163,7 @@ def step_in_blocks(batch: rows.Rows, centroids: Array, counts: Array) -> tuple[A
         x: Array, weights: Array, centroids: Array
     ) -> tuple[tuple[Array, Array, Array], None]:
         labels, distances = nearest(x, squared_norms(x), centroids)
-        sums = signed_sums(x, weights, labels, jnp.full_like(labels, -1), k)
+        sums = sums_of_block(x, weights, labels, k)
         return (sums, weights_of_clusters(weights, labels, k), (weights * distances).sum()), None
 
     sums, won, inertia = rows.map_sum(block, batch, centroids)[0]

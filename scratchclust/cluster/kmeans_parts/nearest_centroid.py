@@ -22,13 +22,8 @@ from scratchclust.cluster.kmeans_parts.float64_on_host import (
     nearest_in_float64,
     squares_in_float64,
 )
-from scratchclust.cluster.kmeans_parts.points import (
-    Chunk,
-    KMeansPoints,
-    chosen_first,
-    n_chunks,
-    rows_on_host,
-)
+from scratchclust.cluster.kmeans_parts.least_score import least_score
+from scratchclust.cluster.kmeans_parts.points import KMeansPoints, rows_on_host
 from scratchclust.distances import centre_of, product, squared_norms
 from scratchclust.rows import AnyArray
 
@@ -176,47 +171,3 @@ def square_error(
 ) -> Float[Array, " block"]:
     """How far an expanded square |x - c|^2 of each point can be from the true one."""
     return SQUARE_ERROR_ULPS * jnp.finfo(x_norms.dtype).eps * (x_norms + norms.max())
-
-
-def least_score(
-    scores: Float[Array, "k block"],
-    x: Float[Array, "block d"],
-    error: Float[Array, " block"],
-    centroids: Array,
-) -> tuple[Int[Array, " block"], Float[Array, " block"]]:
-    """argmin_j and min_j of the scores |c_j|^2 / 2 - x.c_j of each point.
-
-    They are laid out [k block], where the minimum runs along the vector units, and the label is
-    looked up by comparison: XLA's argmin is slow on CPU. It is the sum of k + j over the scores
-    that are least but for the error, less k. Where that is no label, there are two of them: then
-    the distances of the point are computed by the definition, and decide.
-    """
-    n_clusters = len(centroids)
-    least = scores.min(axis=0)
-    index = jnp.arange(n_clusters, dtype=jnp.int32)[:, None]
-    of_least = jnp.where(scores <= (least + error)[None, :], n_clusters + index, 0)
-    labels = of_least.sum(axis=0, dtype=jnp.int32) - n_clusters
-    doubtful = (labels < 0) | (labels >= n_clusters)
-
-    def decide_doubtful() -> Array:
-        order = chosen_first(doubtful)
-
-        def decide(i: Array, labels: Array) -> Array:
-            chunk = Chunk.of(order, i)
-            return chunk.put(labels, _nearest_by_definition(chunk.take(x), centroids))
-
-        return jax.lax.fori_loop(0, n_chunks(doubtful), decide, labels)
-
-    return jax.lax.cond(doubtful.any(), decide_doubtful, lambda: labels), least
-
-
-def _nearest_by_definition(
-    x: Float[Array, "m d"], centroids: Float[Array, "k d"]
-) -> Int[Array, " m"]:
-    def compare(j: Array, best: tuple[Array, Array]) -> tuple[Array, Array]:
-        squared = ((x - centroids[j][None]) ** 2).sum(axis=1)
-        nearer = squared < best[1]
-        return jnp.where(nearer, j, best[0]), jnp.where(nearer, squared, best[1])
-
-    start = jnp.zeros(len(x), jnp.int32), jnp.full(len(x), jnp.inf, x.dtype)
-    return jax.lax.fori_loop(0, len(centroids), compare, start)[0]

@@ -86,9 +86,14 @@ def points_in_blocks(
     offset = np.asarray(offset).astype(rows.offset_type(X))
     x = rows.split(X, block=block, offset=offset)
     norms = _squared_norms(x)
-    check_range(X, float(np.asarray(norms).max()))
+    on_host = rows.platform() == "cpu"
+    # of norms on a GPU only their maximum comes, and ones are made there
+    check_range(X, float((np.asarray(norms) if on_host else norms).max()))
     unit = unit_of_weights(sample_weight)
-    weights = np.ones(n, np.float32) if sample_weight is None else np.asarray(sample_weight) / unit
+    if sample_weight is None:
+        weights: Any = (np if on_host else jnp).ones(n, x.dtype)
+    else:
+        weights = np.asarray(sample_weight) / unit
     weights = rows.split(weights, block=block, dtype=x.dtype)
     dtype = np.dtype(X.dtype) if X.dtype in (np.float32, np.float64) else x.dtype
     return KMeansPoints(rows.Rows((x, norms, weights), rows.mesh()), offset, n, dtype, unit)

@@ -104,8 +104,8 @@ def warn_of_empty(
     result: KMeansResult, message: str = "", category: type[Warning] = UserWarning
 ) -> None:
     """Say so when clusters ended without points."""
-    n_found = len(np.unique(np.asarray(result.labels)))
     n_clusters = len(result.centroids)
+    n_found = np.count_nonzero(np.bincount(np.asarray(result.labels), minlength=n_clusters))
     if n_found < n_clusters:
         warnings.warn(
             f"{message.format(n_found, n_clusters)}only {n_found} of {n_clusters} clusters have "

@@ -1,0 +1,141 @@
+"""k-means on the road that an accelerator takes, walked here on a CPU."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from scratchclust import KMeans, MiniBatchKMeans, rows
+from scratchclust.cluster import kmeans as fast
+from scratchclust.cluster.kmeans_parts.cluster_means import (
+    part_of_sums,
+    sums_of_block,
+    weights_of_clusters,
+)
+from scratchclust.cluster.kmeans_parts.distances_to_centroids import distances_to_centroids
+from scratchclust.cluster.kmeans_parts.least_score import (
+    DECIDED_AT_ONCE,
+    _decide_at_once,
+    _decide_by_chunks,
+)
+from scratchclust.cluster.kmeans_parts.minibatch_data import gather_batches
+from scratchclust.cluster.kmeans_parts.points import points_in_blocks
+from scratchclust.reference import kmeans as reference
+from tests.cluster.kmeans_cases import blobs
+
+# ------------------------------------------------------------------------------------------
+# All of it
+
+
+def test_the_road_is_that_of_a_gpu(accelerator_road):
+    here = jax.jit(lambda x: jax.lax.platform_dependent(x, cpu=jnp.sin, default=jnp.cos))(0.0)
+    assert float(here) == 1
+    assert rows.limits() == rows.LIMITS["gpu"]
+    assert rows.mesh().size == 1
+    assert not rows.is_on_host(jnp.zeros(3))
+
+
+def test_without_the_fixture_it_is_that_of_a_cpu():
+    here = jax.jit(lambda x: jax.lax.platform_dependent(x, cpu=jnp.sin, default=jnp.cos))(0.0)
+    assert float(here) == 0
+
+
+@pytest.mark.parametrize("algorithm", ["lloyd", "elkan"])
+@pytest.mark.parametrize("asarray", [np.asarray, jnp.asarray], ids=["numpy", "jax"])
+def test_kmeans_finds_the_labels_of_the_definition(accelerator_road, algorithm, asarray):
+    X = blobs(0)
+    start = X[:5]
+    found = KMeans(5, init=start, n_init=1, algorithm=algorithm, tol=0.0).fit(asarray(X))
+    expected = reference.lloyd(X, start, tol=0.0)
+    np.testing.assert_array_equal(found.labels_, expected.labels)
+    np.testing.assert_allclose(found.inertia_, expected.inertia, rtol=1e-5)
+
+
+@pytest.mark.parametrize("asarray", [np.asarray, jnp.asarray], ids=["numpy", "jax"])
+def test_minibatch_kmeans_labels_by_the_definition(accelerator_road, asarray):
+    X = blobs(0)
+    model = MiniBatchKMeans(5, random_state=0, batch_size=64).fit(asarray(X))
+    labels, _ = reference.assign(X, np.asarray(model.cluster_centers_))
+    np.testing.assert_array_equal(model.labels_, labels)
+
+
+# ------------------------------------------------------------------------------------------
+# Its parts, against those of a CPU
+
+
+@pytest.mark.parametrize(
+    ("n", "k", "copies"), [(500, 9, 0), (90, 4, 0), (700, 40, 8), (256, 1, 0)], ids=str
+)
+def test_ties_are_decided_alike(n, k, copies):
+    """Few small whole numbers: many points are equally near to two centroids. With copies of
+    centroids every point is in doubt, more than are decided at once.
+    """
+    rng = np.random.default_rng(n + k)
+    x = rng.integers(0, 3, (n, 4)).astype(np.float32)
+    centroids = x[rng.choice(n, k, replace=False)]
+    centroids[k - copies :] = centroids[:copies]
+    squared = ((x[:, None].astype(float) - centroids[None]) ** 2).sum(axis=2)
+    doubtful = (squared == squared.min(axis=1, keepdims=True)).sum(axis=1) > 1
+    assert (doubtful.sum() > DECIDED_AT_ONCE) == (copies > 0)
+    labels = np.where(doubtful, -5, squared.argmin(axis=1)).astype(np.int32)
+    arguments = [jnp.asarray(a) for a in (labels, doubtful, x, centroids)]
+    for decide in (_decide_at_once, _decide_by_chunks):
+        np.testing.assert_array_equal(decide(*arguments), squared.argmin(axis=1))
+
+
+@pytest.mark.parametrize("k", [3, 40, 100])
+def test_sums_are_alike(accelerator_road, k):
+    """In each of the ways: a product, a product where a CPU scatters, scattering."""
+    rng = np.random.default_rng(k)
+    x, weights = rng.normal(size=(256, 5)).astype(np.float32), rng.random(256).astype(np.float32)
+    labels, previous = rng.integers(-1, k, (2, 256)).astype(np.int32)
+    one_hot = (labels[:, None] == np.arange(k)).astype(float) * weights[:, None]
+    expected = one_hot.T @ x
+    x, weights, labels, previous = map(jnp.asarray, (x, weights, labels, previous))
+    assert_near = partial(np.testing.assert_allclose, atol=1e-5, rtol=1e-5)
+    assert_near(sums_of_block(x, weights, labels, k), expected)
+    assert_near(part_of_sums(x, weights, labels, previous, k), expected)
+    assert_near(weights_of_clusters(weights, labels, k), one_hot.sum(0))
+
+
+@pytest.mark.filterwarnings("ignore:only")  # fewer points than clusters are distinct
+def test_clusters_that_coincide_and_many_equal_points(accelerator_road):
+    rng = np.random.default_rng(1)
+    X = rng.integers(0, 3, (300, 3)).astype(np.float32)
+    start = X[rng.choice(300, 70)]  # many are equal, and cannot all be refilled
+    found = fast.lloyd(X, start, tol=0.0, max_iter=50)
+    labels, squares = reference.assign(X, np.asarray(found.centroids))
+    np.testing.assert_array_equal(found.labels, labels)
+    assert found.inertia == pytest.approx(squares.sum(), rel=1e-5, abs=1e-4)
+
+
+def test_distances_by_the_definition_are_alike(accelerator_road):
+    X = blobs(2)
+    found = distances_to_centroids(X, X[:7])  # some points are centroids
+    expected = np.linalg.norm(X[:, None].astype(float) - X[None, :7], axis=2)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_random_points_are_the_same_by_either_road(request):
+    X = blobs(3)
+    X[100:] = X[0]  # fewer distinct ones than are looked at first
+    weights = (np.arange(len(X)) % 3 > 0).astype(np.float32)
+    chosen = [fast.random_points(X, 90, key=jax.random.key(1), sample_weight=weights)]
+    request.getfixturevalue("accelerator_road")
+    chosen.append(fast.random_points(X, 90, key=jax.random.key(1), sample_weight=weights))
+    np.testing.assert_array_equal(chosen[0], chosen[1])
+
+
+def test_batches_gathered_on_the_device_are_those_of_the_host(accelerator_road):
+    X = blobs(4)
+    sample = points_in_blocks(X, offset=X[0], n_clusters=3)
+    index = np.random.default_rng(0).integers(len(X), size=(3, 50))
+    weights = np.arange(len(X)) / 7
+    for of_device, of_host in zip(
+        gather_batches(jnp.asarray(X), index, weights, sample).arrays,
+        gather_batches(X, index, weights, sample).arrays,
+        strict=True,
+    ):
+        np.testing.assert_array_equal(of_device, of_host)
