@@ -95,8 +95,7 @@ def _compare_starts(n: int, d: int, k: int, repeats: int) -> dict[str, Any]:
         "max_iter": 1000,
         "tol": 0,
     }
-    init: Any = InTurn(starts)
-    ours = KMeans(**settings, init=init)
+    ours = KMeans(**settings | {"init": InTurn(starts)})
     centre = X.mean(axis=0)  # scikit-learn asks for starts of the points that it has centred
     theirs = sklearn.cluster.KMeans(**settings, init=InTurn([c - centre for c in starts]))
     contenders = [
