@@ -97,7 +97,8 @@ def _compare_starts(n: int, d: int, k: int, repeats: int) -> dict[str, Any]:
     }
     ours = KMeans(**settings | {"init": InTurn(starts)})
     centre = X.mean(axis=0)  # scikit-learn asks for starts of the points that it has centred
-    theirs = sklearn.cluster.KMeans(**settings, init=InTurn([c - centre for c in starts]))
+    settings["init"] = InTurn([c - centre for c in starts])
+    theirs = sklearn.cluster.KMeans(**settings)
     contenders = [
         Contender("scratchclust", partial(_fit, ours, X)),
         Contender("scikit-learn", partial(_fit, theirs, X)),
