@@ -18,11 +18,11 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import sklearn.cluster
 
-from benchmarks.harness import Contender, compare, mixture, placed
-from benchmarks.peers import kmeans_rivals
+from benchmarks.harness import Contender, compare, mixture
 from scratchclust import KMeans
 
 SIZES = [
@@ -68,14 +68,11 @@ def _compare(
         "max_iter": max_iter,
         "tol": 0,
     }
-    on_device, moving = placed(X)
     contenders = [
         Contender("scratchclust", partial(_fit, KMeans(**settings), X)),
-        Contender("scratchclust, on device", partial(_fit, KMeans(**settings), on_device), moving),
+        Contender("scratchclust, on device", partial(_fit, KMeans(**settings), jnp.asarray(X))),
         Contender("scikit-learn", partial(_fit, sklearn.cluster.KMeans(**settings), X)),
     ]
-    if max_iter == ITERATIONS:
-        contenders[-1:-1] = kmeans_rivals(X, start, max_iter)
     if max_iter > ITERATIONS:
         settings["algorithm"] = "elkan"
         contenders.insert(2, Contender("scratchclust, elkan", partial(_fit, KMeans(**settings), X)))
@@ -98,10 +95,10 @@ def _compare_starts(n: int, d: int, k: int, repeats: int) -> dict[str, Any]:
         "max_iter": 1000,
         "tol": 0,
     }
-    ours = KMeans(**settings, init=InTurn(starts))
+    ours = KMeans(**settings | {"init": InTurn(starts)})
     centre = X.mean(axis=0)  # scikit-learn asks for starts of the points that it has centred
-    their_starts: Any = InTurn([start - centre for start in starts])
-    theirs = sklearn.cluster.KMeans(**settings, init=their_starts)
+    settings["init"] = InTurn([c - centre for c in starts])
+    theirs = sklearn.cluster.KMeans(**settings)
     contenders = [
         Contender("scratchclust", partial(_fit, ours, X)),
         Contender("scikit-learn", partial(_fit, theirs, X)),
