@@ -53,38 +53,30 @@ def with_results(text: str) -> str:
 
 
 def summary() -> Iterator[str]:
-    """For each device, how much faster ours is than the best rival, and where it loses."""
+    """For each device, how much faster ours is than the best rival, part by part, and where it
+    loses.
+    """
     for path in result_file.result_files():
         found = result_file.read(path)
-        duels = list(duels_of(found))
         yield f"\n{device_line(found)}\n"
         yield from table(
-            ("problem", "best rival", "its time over ours", "ours, seconds", "quality: ours, its"),
+            ("part", "problems", "best rivals", "least of its time over ours", "greatest"),
             (
-                (
-                    duel.problem,
-                    duel.rival["name"],
-                    _times(duel),
-                    _number(duel.ours["median"]),
-                    _qualities(duel),
-                )
-                for duel in duels
+                _part_row(name, duels)
+                for name in found["sections"]
+                if (duels := list(duels_of(found, name)))
             ),
         )
-        yield f"\n{_where_we_lose(duels)}\n"
+        yield f"\n{_where_we_lose(list(duels_of(found)))}\n"
         yield from _pictures(path, "benchmarks/results")
 
 
-def _times(duel: Duel) -> str:
-    return f"**{_ratio(duel.ratio)}** ({_ratio(duel.low)} to {_ratio(duel.high)})"
-
-
-def _qualities(duel: Duel) -> str:
-    """Each quality that both have, side by side."""
-    ours, its = duel.ours["quality"], duel.rival["quality"]
-    return "; ".join(
-        f"{name} {_value(ours[name])}, {_value(its[name])}" for name in ours if name in its
-    )
+def _part_row(name: str, duels: list[Duel]) -> tuple[str, ...]:
+    least = min(duels, key=lambda duel: duel.ratio)
+    greatest = max(duels, key=lambda duel: duel.ratio)
+    rivals = sorted({duel.rival["name"].partition(",")[0] for duel in duels})
+    ends = (f"**{_ratio(duel.ratio)}**, {duel.problem}" for duel in (least, greatest))
+    return name, str(len(duels)), ", ".join(rivals), *ends
 
 
 def _value(value: Any) -> str:
@@ -236,9 +228,13 @@ def _pictures(path: Path, folder: str) -> Iterator[str]:
 # --- what is in a file
 
 
-def comparisons_of(found: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Problem and contenders of each comparison, in the file's order."""
-    for section in found["sections"].values():
+def comparisons_of(
+    found: dict[str, Any], part: str | None = None
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Problem and contenders of each comparison of a part (None: of all), in the file's order."""
+    for name, section in found["sections"].items():
+        if part not in (None, name):
+            continue
         for comparison in section.get("comparisons", []):
             if "contenders" in comparison:
                 yield comparison["problem"], comparison["contenders"]
@@ -250,9 +246,9 @@ def best_rival(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     return min(rivals, key=lambda row: row["median"], default=None)
 
 
-def duels_of(found: dict[str, Any]) -> Iterator[Duel]:
+def duels_of(found: dict[str, Any], part: str | None = None) -> Iterator[Duel]:
     """Ours as it stands, on NumPy's arrays, beside the best rival, problem by problem."""
-    for problem, rows in comparisons_of(found):
+    for problem, rows in comparisons_of(found, part):
         rival = best_rival(rows)
         ours = next((row for row in rows if row["kind"] == "ours"), None)
         if rival is not None and ours is not None:

@@ -15,12 +15,12 @@ from benchmarks.environment import device, environment, slug
 
 SCHEMA = 1
 FOLDER = Path(__file__).parent / "results"
-AHEAD_OF_TIME = "ahead"  # such files are another program's
+OTHERS = ("ahead", "weak_scaling", "larger")  # such files are other programs'
 
 
 def result_files(folder: Path = FOLDER) -> list[Path]:
     """The files of results in a folder, those of CPUs first."""
-    found = [path for path in folder.glob("*.json") if not path.stem.startswith(AHEAD_OF_TIME)]
+    found = [path for path in folder.glob("*.json") if not path.stem.startswith(OTHERS)]
     return sorted(found, key=lambda path: (not path.stem.startswith("cpu"), path.stem))
 
 
