@@ -280,10 +280,16 @@ CASES = [
         (70_000, 50, NEIGHBORS),
         (600, 20, 5),
     ),
-    Case("PCA, the scatter", "sums.scatter", principal_axes, (60_000, 784, 50), (600, 20, 3)),
+    Case(
+        "PCA, the scatter",
+        "sums.scatter_on_devices",
+        principal_axes,
+        (60_000, 784, 50),
+        (600, 20, 3),
+    ),
     Case(
         "PCA, the projection",
-        "sums.project",
+        "sums.project_blocks",
         principal_coordinates,
         (60_000, 784, 50),
         (600, 20, 3),
@@ -313,10 +319,12 @@ CASES = [
         (600, 8, 3),
     ),
     Case("t-SNE, the bisection", "affinities._bisect", bisection, (70_000, NEIGHBORS), (600, 15)),
-    Case("t-SNE by all pairs, an iteration", "descent.iterate", all_pairs_descent, (2_000,), (60,)),
+    Case(
+        "t-SNE by all pairs, an iteration", "descent._iterate", all_pairs_descent, (2_000,), (60,)
+    ),
     Case(
         "t-SNE by grid, an iteration",
-        "descent.iterate",
+        "descent._iterate",
         grid_descent,
         (70_000, NEIGHBORS),
         (600, 15),

@@ -134,7 +134,7 @@ class AllRows:
         return found.reshape(*np.shape(index), *self.shape[1:])
 
 
-def places(index: np.ndarray, n: int, block: int) -> np.ndarray:
+def places(index: Any, n: int, block: int) -> Any:
     """Where the rows of these numbers stand in the blocks: between those of two processes is
     filling.
 

@@ -139,8 +139,9 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     def _fit(self, X: Any) -> tuple[Any, Any]:
         """Fit; X as it was computed with, and its centred blocks if there are any."""
         given = self._checked()
+        minimum = 1 if rows.is_shared() else 2
+        X = check_matrix(self, X, reset=True, minimum=minimum, by_parts=True)
         n = shares.total(len(X))
-        X = check_matrix(self, X, reset=True, minimum=1 if n > len(X) else 2, by_parts=True)
         blocks = None
         n_components = _number_of_axes(given, n, X.shape[1])
         solver = _solver(given.svd_solver, X, n_components)

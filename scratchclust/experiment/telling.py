@@ -177,3 +177,23 @@ def _of(estimator: Any, attribute: str, as_type: Callable[[Any], Any]) -> Any:
 def _has_spec(features: Any, name: str) -> bool:
     spec = getattr(features, "spec_", None)  # first: the specs load what builds networks
     return spec is not None and isinstance(spec, getattr(scratchclust, name))
+
+
+def state_of(estimator: Any) -> tuple[type, dict[str, Any]]:
+    """The estimator's class and attributes, but for those of one process alone (its callbacks)."""
+    state = {name: value for name, value in vars(estimator).items() if not name.startswith("_")}
+    return type(estimator), state
+
+
+def estimator_of(state: tuple[type, dict[str, Any]]) -> Any:
+    """The estimator of `state_of`."""
+    kind, attributes = state
+    estimator = object.__new__(kind)
+    vars(estimator).update(attributes)
+    return estimator
+
+
+def replace_labels(estimator: Any, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Change the labels of a fitted estimator, if it has some."""
+    if hasattr(estimator, "labels_"):
+        estimator.labels_ = change(np.asarray(estimator.labels_))

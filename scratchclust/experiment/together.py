@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scratchclust.errors import InputError
+from scratchclust.experiment.telling import estimator_of, replace_labels, state_of
 
 PIXELS = "pixels.npy"
 
@@ -86,7 +87,7 @@ def follow(load: Callable[[Any, Path], Any]) -> None:
                 continue
             if step.sends:
                 X = processes.array_from_first(None)
-            estimator = _estimator_of(step.estimator)
+            estimator = estimator_of(step.estimator)
             of_step: Any = images if step.on_images else X
             (_fit_share if step.name == "fit" else _transform_share)(estimator, of_step)
 
@@ -147,7 +148,7 @@ def _tell(name: str, estimator: Any, X: np.ndarray, on_images: bool) -> None:
 
     assert _team is not None
     sends = not on_images and _team.last is not X
-    what = _state_of(estimator)
+    what = state_of(estimator)
     step = _Step(name, estimator=what, on_images=on_images, sends=sends)
     processes.from_first(lambda: step)
     if sends:
@@ -160,8 +161,7 @@ def _fit_share(estimator: Any, X: np.ndarray) -> None:
 
     with rows.on(processes.devices()):
         estimator.fit(X[processes.share(len(X))])
-    if hasattr(estimator, "labels_"):
-        estimator.labels_ = processes.gathered(np.asarray(estimator.labels_))
+    replace_labels(estimator, processes.gathered)
 
 
 def _transform_share(estimator: Any, X: np.ndarray) -> np.ndarray:
@@ -184,19 +184,6 @@ def _shared_decoding() -> Any:
     from scratchclust.data.decoding import Exchange, shared_by
 
     return shared_by(Exchange(processes.index(), processes.count(), processes.of_all))
-
-
-def _state_of(estimator: Any) -> tuple[type, dict[str, Any]]:
-    """The estimator without its callbacks, which stay with process 0."""
-    state = {name: value for name, value in vars(estimator).items() if not name.startswith("_")}
-    return type(estimator), state
-
-
-def _estimator_of(what: tuple[type, dict[str, Any]]) -> Any:
-    kind, state = what
-    estimator = object.__new__(kind)
-    vars(estimator).update(state)
-    return estimator
 
 
 def _raise(error: InputError) -> None:
