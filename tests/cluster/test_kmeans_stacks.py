@@ -56,7 +56,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(1, 4))]
+)
 @pytest.mark.parametrize("case", CASES)
 def test_a_start_comes_to_the_same_bits_in_a_stack_and_alone(one_device, case, seed):
     X = blobs(seed)
@@ -99,6 +101,7 @@ def test_more_clusters_than_distinct_points_end(one_device):
         assert bool(run.state.stable)
 
 
+@pytest.mark.full
 def test_starts_that_have_ended_are_dropped_and_nothing_changes(one_device, monkeypatch):
     X = blobs(1)
     points = _points(X, K)
@@ -149,7 +152,14 @@ def test_blocks_of_the_product_change_no_label(one_device, monkeypatch):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("init", ["random", "k-means++", "k-means||"])
+@pytest.mark.parametrize(
+    "init",
+    [
+        pytest.param("random", marks=pytest.mark.full),
+        "k-means++",
+        pytest.param("k-means||", marks=pytest.mark.full),
+    ],
+)
 def test_the_best_of_ten_is_the_best_of_ten_alone(one_device, init, dtype):
     X = blobs(4).astype(dtype)
     key = jax.random.key(0)

@@ -186,6 +186,7 @@ def test_torch_ends_where_the_definition_does():
         assert centroids.shape == (k, 6)
 
 
+@pytest.mark.full
 def test_the_autoencoder_of_torch_is_the_same_network():
     """Same parameters, same images, same losses over ten steps: the two are comparable."""
     pytest.importorskip("torch", reason='needs torch: pip install -e ".[peers]"')

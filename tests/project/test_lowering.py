@@ -64,6 +64,7 @@ def checked(*options: str) -> None:
     assert len(told) >= 10
 
 
+@pytest.mark.full
 def test_hot_programs_are_called_and_have_a_form_on_accelerators() -> None:
     checked()
 
