@@ -327,7 +327,12 @@ def test_every_device_has_its_share_of_an_iteration() -> None:
 
 
 def test_the_same_shapes_compile_once() -> None:
-    compiled: Any = (descent.iterate, descent.divergence_and_norm)
+    compiled: Any = (
+        descent.iterate,
+        descent.divergence_and_norm,
+        descent.iterate_on_one_thread,
+        descent.divergence_and_norm_on_one_thread,
+    )
     for algorithm in ("exact", "fft"):
         fast.tsne(clouds(), perplexity=20.0, max_iter=60, algorithm=algorithm)
         before = [f._cache_size() for f in compiled]
@@ -339,6 +344,20 @@ def test_the_same_shapes_compile_once() -> None:
             learning_rate=40.0,
         )
         assert [f._cache_size() for f in compiled] == before
+
+
+def test_transforms_take_one_thread_on_a_cpu() -> None:
+    """XLA's threads share a large one out as they are free, and its last bits change with that: the
+    map of one seed was not the same twice, from the first grid of 256 on.
+    """
+    several = descent.iterate, descent.divergence_and_norm
+    one = descent.iterate_on_one_thread, descent.divergence_and_norm_on_one_thread
+    for compiled in (*several, *one):
+        compiled.clear_cache()
+    fast.tsne(clouds(), perplexity=20.0, max_iter=5, algorithm="fft")
+    assert [f._cache_size() for f in several] == [0, 0]
+    assert all(f._cache_size() for f in one)
+    assert descent.ONE_THREAD == {"xla_cpu_multi_thread_eigen": False}
 
 
 def test_how_long_calls_are_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,7 @@ def descend(
         next_record = (done // RECORD_EVERY + 1) * RECORD_EVERY
         until = min(done + pace.steps, next_record, descent.max_iter)
         with pace.timed() as call:
-            run = iterate_together if forces.together else iterate
+            run = iterate_on_one_thread if _needs_one_thread(forces) else iterate
             state = rows.finished(
                 run(state, forces, until, descent.exaggeration, descent.learning_rate)
             )
@@ -137,12 +137,18 @@ def _iterate(
     return jax.lax.while_loop(going_on, one, state)
 
 
-# Several CPU devices wait for each other inside the threads that they share, and an FFT that waits
-# for one of these would wait for ever. So its program has one thread.
+# On a CPU the FFTs of a program take one thread. With several, the last bits of a transform of 512
+# x 512 and more depend on how many threads are free at the moment; and where several CPU devices
+# wait for each other inside the threads that they share, an FFT that waits for one of these would
+# wait for ever.
 ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}
 
 iterate = jax.jit(_iterate)
-iterate_together = jax.jit(_iterate, compiler_options=ONE_THREAD)
+iterate_on_one_thread = jax.jit(_iterate, compiler_options=ONE_THREAD)
+
+
+def _needs_one_thread(forces: AnyForces) -> bool:
+    return forces.has_transforms and rows.platform() == "cpu"
 
 
 def _move(state: MapState, slope: Array, momentum: Any, rate: Any) -> MapState:
@@ -156,7 +162,8 @@ def _move(state: MapState, slope: Array, momentum: Any, rate: Any) -> MapState:
 
 def judge(forces: AnyForces, Y: Array) -> tuple[float, float]:
     """The divergence of a map, and the length of its gradient."""
-    run = divergence_and_norm_together if forces.together else divergence_and_norm
+    is_on_one = _needs_one_thread(forces)
+    run = divergence_and_norm_on_one_thread if is_on_one else divergence_and_norm
     divergence, norm = rows.finished(run(forces, Y))
     return float(divergence), float(norm)
 
@@ -169,7 +176,7 @@ def _divergence_and_norm(forces: AnyForces, Y: Array) -> tuple[Array, Array]:
 
 
 divergence_and_norm = jax.jit(_divergence_and_norm)
-divergence_and_norm_together = jax.jit(_divergence_and_norm, compiler_options=ONE_THREAD)
+divergence_and_norm_on_one_thread = jax.jit(_divergence_and_norm, compiler_options=ONE_THREAD)
 
 
 @jax.jit

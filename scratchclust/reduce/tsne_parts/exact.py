@@ -38,7 +38,7 @@ class AllPairs:
     affinities: rows.Rows  # of (number of the point [.], p [. n])
     negative_entropy: Array  # sum p log p
     n: int = field(metadata={"static": True})
-    together: bool = field(default=False, metadata={"static": True})  # several devices
+    has_transforms: bool = field(default=False, metadata={"static": True})
 
     def forces(self, Y: Float[Array, "n q"]) -> Forces:
         """The forces of a map. Cost O(n^2 q) time, one block of rows of memory."""

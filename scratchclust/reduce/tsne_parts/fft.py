@@ -71,7 +71,7 @@ class OnGrid:
 
     edges: Edges
     grid: Grid
-    together: bool = field(default=False, metadata={"static": True})  # several devices
+    has_transforms: bool = field(default=True, metadata={"static": True})
 
     def forces(self, Y: Float[Array, "n 2"]) -> Forces:
         """The forces of a map that the grid holds. Cost O(n perplexity + G^2 log G) time."""
