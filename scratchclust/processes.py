@@ -29,6 +29,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import jax
@@ -43,6 +44,7 @@ HEARTBEAT_SECONDS = 20
 # Seconds that a process waits for the others to start, and for process 0 to have done its part.
 START_SECONDS = 300
 WAIT_SECONDS = 7 * 24 * 3600
+PART_SECONDS = 10  # that processes wait for each other before they end with an error
 # Bytes of each process that one exchange moves at most: of few sizes, so that few programs are
 # compiled.
 LEAST_AT_ONCE = 2**8
@@ -182,6 +184,15 @@ def wait_for_all(name: str) -> None:
     """Wait until every process has come here."""
     if count() > 1:
         _client().wait_at_barrier(f"scratchclust/{name}", WAIT_SECONDS * 1000)
+
+
+def part() -> None:
+    """Wait, some seconds at most, until every process has heard the last word of process 0, with
+    which the place ends where words are left.
+    """
+    if count() > 1:
+        with suppress(Exception):  # some other may have ended before
+            _client().wait_at_barrier("scratchclust/part", PART_SECONDS * 1000)
 
 
 def _client() -> Any:

@@ -59,6 +59,9 @@ def take_part(
         processes.start(*meeting)
         try:
             _work(arguments, device, lead)
+        except InputError:
+            processes.part()
+            raise
         except Exception as error:
             if debug or not processes.is_of_a_loss(error):
                 raise
