@@ -166,7 +166,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[tuple[int, ...]]
 @pytest.mark.filterwarnings("ignore")  # what converges is no matter here
 def test_every_operand_has_elements(name: str, seen: list[list[tuple[int, ...]]]) -> None:
     TOUR[name]()
-    assert seen or name.startswith(("Agglomerative", "DBSCAN")), "nothing ran on several devices"
+    on_host = ("Agglomerative", "DBSCAN", "PCA")  # on a CPU by the host, PCA by its BLAS
+    assert seen or name.startswith(on_host), "nothing ran on several devices"
     assert not [shape for shapes in seen for shape in shapes]
 
 
