@@ -119,9 +119,10 @@ def _pooled_activations(
     n_columns = w - s + 1
     pixels = [images[:, i : i + n_rows, j : j + n_columns] for i in range(s) for j in range(s)]
     patches = jnp.concatenate(pixels, axis=3).reshape(b * n_rows * n_columns, -1)
-    whitened = (normalise_contrast(patches) - mean[None]) @ matrix
+    centred = normalise_contrast(patches) - mean[None]
+    whitened = jnp.matmul(centred, matrix, precision="highest")
     squared_norms = (centroids**2).sum(axis=1)[None]
-    products = whitened @ centroids.T
+    products = jnp.matmul(whitened, centroids.T, precision="highest")
     squared = (whitened**2).sum(axis=1, keepdims=True) - 2 * products + squared_norms
     z = jnp.sqrt(jnp.maximum(squared, 0))
     f = jnp.maximum(0, z.mean(axis=1, keepdims=True) - z).reshape(b, n_rows, n_columns, -1)

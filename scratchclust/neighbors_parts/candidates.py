@@ -30,8 +30,8 @@ COST_BY_DEFINITION = 8  # of a distance, relative to one of a product
 class SearchedPoints:
     """All points, centred, whole on every device."""
 
-    x: Array  # [T tile d]
-    norms: Array  # [T tile] |x|^2, infinite in the filling
+    x: Any  # [T tile d]
+    norms: Any  # [T tile] |x|^2, infinite in the filling
     offset: Any  # [d], what centred them
 
 

@@ -33,9 +33,10 @@ class TiledPoints:
     . y_j + |y_j|^2 <= eps^2 with g (|x_i|^2 + |y_j|^2) more or less.
     """
 
-    x: Array  # [T tile d]
-    sure: Array  # [T tile], (1 + g) |x|^2 / 2 - eps^2 / 4; infinite in the filling
-    possible: Array  # [T tile], (1 - g) |x|^2 / 2 - eps^2 / 4, likewise
+    # JAX arrays, and what JAX puts in their place where a program is only lowered
+    x: Any  # [T tile d]
+    sure: Any  # [T tile], (1 + g) |x|^2 / 2 - eps^2 / 4; infinite in the filling
+    possible: Any  # [T tile], (1 - g) |x|^2 / 2 - eps^2 / 4, likewise
 
 
 class Search(NamedTuple):

@@ -40,7 +40,7 @@ class Edges:
     """The affinities p_ij > 0, in pieces of rows."""
 
     pieces: rows.Rows  # of (i [.], j [. 32], p [. 32]) for each piece
-    negative_entropy: Array  # sum p log p
+    negative_entropy: Any  # sum p log p
     n: int = field(metadata={"static": True})
 
 

@@ -36,7 +36,7 @@ class AllPairs:
     """The affinities of all pairs, rows spread over the devices."""
 
     affinities: rows.Rows  # of (number of the point [.], p [. n])
-    negative_entropy: Array  # sum p log p
+    negative_entropy: Any  # sum p log p
     n: int = field(metadata={"static": True})
     has_transforms: bool = field(default=False, metadata={"static": True})
 

@@ -55,12 +55,12 @@ SPLINE_SQUARED = (2416 / 5040, 1191 / 5040, 120 / 5040, 1 / 5040)  # order 8, at
 class Grid:
     """A grid, and the transforms of the kernels on it, free of the splines' smoothing."""
 
-    spacing: Array
-    narrowest: Array  # a narrower map belongs to a finer grid,
-    widest: Array  # and a wider one to a larger
-    normaliser: Array  # [2G G+1] transform of k_z, which is real
+    spacing: Any
+    narrowest: Any  # a narrower map belongs to a finer grid,
+    widest: Any  # and a wider one to a larger
+    normaliser: Any  # [2G G+1] transform of k_z, which is real
     # [2 2G G+1] imaginary parts of the transforms of k_x and k_y, which have no real ones
-    slopes: Array
+    slopes: Any
     size: int = field(metadata={"static": True})  # G
 
 

@@ -35,7 +35,7 @@ class OnGridTogether:
 
     edges: Edges
     grid: Grid
-    ends: Array  # int32 [n_devices + 1], where the blocks of pieces of each device begin and end
+    ends: Any  # int32 [n_devices + 1], where the blocks of pieces of each device begin and end
     has_transforms: bool = field(default=True, metadata={"static": True})
 
     def forces(self, Y: Float[Array, "n 2"]) -> Forces:
