@@ -5,7 +5,7 @@ The same functions with the same names, arguments and results, but `key` for `rn
 how they run:
 
 - by blocks of rows on all local devices (`rows.py`), so that memory beyond the data is one block,
-  never n x k;
+  or on a CPU n x k where that is at most a quarter of the data;
 - assignment and the sums for the update in one pass over the data, and whole iterations inside one
   compiled `while_loop`, a fraction of a second a call, between which a person can interrupt;
 - on centred data, in float32 (float64 with `jax_enable_x64`), so that digits are kept far from
@@ -19,7 +19,7 @@ Where each step of the definition is done, in `kmeans_parts/` behind this door:
     assign            handed out    `assign_by_definition` in nearest_centroid.py
                       iterating     `nearest` there, by `every_distance` in lloyd_steps.py
                                     (algorithm="elkan": by `where_needed` in elkan_bounds.py;
-                                    on a CPU: for several starts at once, in stacked_steps.py)
+                                    on a CPU: for several starts at once, in stacked_pass.py)
     refill_empty                    `refill_empty` in refill.py
                       iterating     `refill_in_blocks` there, after the rare iteration that needs it
     update_centroids                `update_in_blocks` in cluster_means.py

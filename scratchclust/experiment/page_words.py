@@ -94,12 +94,15 @@ FEATURES = {
 
 
 def name_of(cluster: int) -> str:
+    """Give the name of a cluster; -1 is noise."""
     return "noise" if cluster < 0 else f"cluster {cluster}"
 
 
 def count(n: int, thing: str) -> str:
+    """Say how many there are of a thing, in the plural but for one."""
     return f"{n:,} {thing}{'' if n == 1 else 's'}"
 
 
 def more(n: int, what: str) -> str:
+    """Say how many more there are; nothing where there are none."""
     return f"{n:,} {what}." if n > 0 else ""

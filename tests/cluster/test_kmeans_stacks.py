@@ -13,7 +13,7 @@ from scratchclust.cluster import kmeans as fast
 from scratchclust.cluster.kmeans_parts import runs, stacks
 from scratchclust.cluster.kmeans_parts.iterations import Settings, iterate_each
 from scratchclust.cluster.kmeans_parts.points import KMeansPoints, points_in_blocks
-from scratchclust.cluster.kmeans_parts.stacked_steps import inertias_of
+from scratchclust.cluster.kmeans_parts.stacked_pass import inertias_of
 from scratchclust.cluster.kmeans_parts.two_least import two_least
 from scratchclust.distances import centre_of, unit_rows
 from scratchclust.reference import kmeans as reference
@@ -144,7 +144,7 @@ def test_blocks_of_the_product_change_no_label(one_device, monkeypatch):
     expected = _runs(points, starts, Settings(tol=0.0))
     jax.clear_caches()
     for name in ("SMALL", "SMALL_SHARE"):
-        monkeypatch.setattr(f"scratchclust.cluster.kmeans_parts.stacked_steps.{name}", 0)
+        monkeypatch.setattr(f"scratchclust.cluster.kmeans_parts.stacked_pass.{name}", 0)
     monkeypatch.setattr(rows, "block_size", lambda n, columns: 32)
     for one, whole in zip(_runs(points, starts, Settings(tol=0.0)), expected, strict=True):
         _assert_same(one, whole)

@@ -33,7 +33,7 @@ from scratchclust.cluster.kmeans_parts.nearest_centroid import (
 )
 from scratchclust.cluster.kmeans_parts.points import KMeansPoints, points_in_blocks
 from scratchclust.cluster.kmeans_parts.refill import refill_in_float64
-from scratchclust.cluster.kmeans_parts.stacked_steps import inertias_of
+from scratchclust.cluster.kmeans_parts.stacked_pass import inertias_of
 from scratchclust.cluster.kmeans_parts.stacks import MOST_COLUMNS, Run
 from scratchclust.cluster.kmeans_starts import STARTS, check_n_clusters, draw_start
 from scratchclust.distances import centre_of_all, unit_rows
