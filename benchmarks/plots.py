@@ -112,6 +112,10 @@ def _draw_iterations(rows: list[dict[str, Any]], place: Path) -> None:
     straight = [slope * each for each in n]
     ax.plot(n, straight, "--", color="0.6", label=f"{1e3 * slope:.2f} microseconds a point")
     ax.set(xscale="log", yscale="log", xlabel="points", ylabel="milliseconds")
+    ax.set_xticks(n, [f"{each:,}" for each in n], fontsize="small", rotation=30)
+    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100, 200) if tick < 2 * max(milliseconds)]
+    ax.set_yticks(ticks, [str(tick) for tick in ticks])
+    ax.minorticks_off()
     ax.set_title("One iteration of t-SNE through the grid")
     ax.grid(alpha=0.3)
     ax.legend(frameon=False)

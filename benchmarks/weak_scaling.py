@@ -176,6 +176,8 @@ def _plot(found: dict[str, Any], path: Path) -> None:
     axes.set_xscale("log", base=2)
     axes.set_yscale("log", base=2)
     axes.set_xticks(n, [str(x) for x in n])
+    axes.set_yticks(n, [str(x) for x in n])
+    axes.set_ylim(0.8, 1.25 * max(n))
     axes.legend()
     figure.savefig(path, dpi=120)
     plt.close(figure)
