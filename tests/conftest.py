@@ -76,8 +76,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what is marked `full`, unless asked for with --all, -m. Tests that share a
-    fixture of their file go to one worker, which builds it once: some take a minute.
+    """Leaves out what is marked `full`, unless asked for with --all, -m.
+
+    With `--dist loadgroup` tests that share a fixture of their file go to one worker, which builds
+    it once: in the full tier some take a minute. (In the quick one handing out tests by groups
+    takes as long as that saves: 3 of 40 s for 1,400 tests.)
     """
     for item in items:
         if _shares_a_fixture(item):
