@@ -108,13 +108,15 @@ def _compare_starts(n: int, d: int, k: int, repeats: int) -> dict[str, Any]:
 
 
 class InTurn:
-    """A function for `init` that gives one start after the other, again and again."""
+    """A function for `init` that gives a copy of one start after the other, again and again:
+    scikit-learn moves the array that it is given.
+    """
 
     def __init__(self, starts: list[np.ndarray]) -> None:
         self.starts = itertools.cycle(starts)
 
     def __call__(self, X: Any, n_clusters: int, random_state: Any) -> np.ndarray:
-        return next(self.starts)
+        return next(self.starts).copy()
 
 
 def _compare_real(n: int, d: int, k: int, repeats: int) -> dict[str, Any] | None:

@@ -54,7 +54,7 @@ def _of_sklearn(X: np.ndarray, n_neighbors: int) -> np.ndarray:
 
 def _of_faiss(X: np.ndarray, n_neighbors: int) -> list[tuple[str, Any]]:
     try:
-        import faiss
+        import faiss  # pyright: ignore[reportMissingImports]
     except ImportError:
         print("faiss is not installed: left out")
         return []

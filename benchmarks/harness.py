@@ -5,6 +5,7 @@ are rivals. A ratio says how many times faster a contender is than the last one,
 the best rival is made from the same samples by `benchmarks.report`.
 """
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from benchmarks.result_file import write_study
 __all__ = ["PACE", "Contender", "compare", "environment", "mixture", "placed", "write"]
 
 PAUSE = 0.2  # seconds between runs, so that one contender's spinning threads do not slow the next
+SAME = 0.01  # qualities of two runs of one contender may differ by this part of them
 OURS, FLOORS = "scratchclust", ("products alone", "copy alone")
 write = write_study
 
@@ -107,8 +109,21 @@ def _run_rounds(contenders: list[Contender], repeats: int) -> None:
             return
         for contender in contenders:
             time.sleep(PAUSE)
-            seconds, contender.quality = _timed(contender.run)
+            seconds, quality = _timed(contender.run)
+            _check_same(contender, quality)
             contender.seconds.append(seconds)
+
+
+def _check_same(contender: Contender, quality: dict[str, Any]) -> None:
+    """A later round that ends elsewhere did other work: its time would say nothing."""
+    for name, first in contender.quality.items():
+        if isinstance(first, int | float) and not math.isclose(
+            first, quality[name], rel_tol=SAME, abs_tol=1e-6
+        ):
+            raise RuntimeError(
+                f"{contender.name}: {name} was {first} in the first run, {quality[name]} in a later"
+                f" one: something is kept from one run to the next"
+            )
 
 
 def _timed(run: Callable[[], dict[str, Any]]) -> tuple[float, dict[str, Any]]:

@@ -9,10 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import __main__ as suite
 from benchmarks import bare, harness, peers, report, result_file
+from benchmarks.bench_kmeans import InTurn
 
 ROOT = Path(__file__).parents[2]
 BARE = [sys.executable, "-m", "tests.project.bare_machine"]
@@ -127,7 +129,7 @@ def test_threads_of_a_shell_are_not_handed_on(monkeypatch):
 def counted(calls, name):
     def run():
         calls[name] = calls.get(name, 0) + 1
-        return {"called": calls[name]}
+        return {}
 
     return harness.Contender(name, run)
 
@@ -154,6 +156,20 @@ def test_rounds_end_where_the_next_would_be_too_long(monkeypatch):
 def test_ratios_are_of_rounds_and_one_time_is_that_of_each():
     assert harness.ratios_of([1.0, 2.0, 4.0], [2.0, 2.0, 2.0]) == (1.0, 0.5, 2.0)
     assert harness.ratios_of([1.0, 2.0], [4.0]) == (3.0, 2.0, 4.0)
+
+
+def test_a_run_that_ends_elsewhere_than_the_first_is_refused():
+    found = iter([7, 7, 1])
+    keeps = harness.Contender("keeps a start", lambda: {"n_iter": next(found)})
+    with pytest.raises(RuntimeError, match=r"keeps a start: n_iter was 7 .* 1 in a later"):
+        harness.compare("p", [keeps, counted({"a": 0}, "a")], repeats=2)
+
+
+def test_starts_are_not_moved_by_who_is_given_them():
+    start = np.zeros((2, 3))
+    given = InTurn([start])
+    given(None, 2, None)[:] = 1.0
+    assert (given(None, 2, None) == 0.0).all()
 
 
 def test_a_missing_rival_is_told_once(monkeypatch, capsys):
