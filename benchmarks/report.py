@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import peers, plots, result_file
+from benchmarks import goals, peers, plots, result_file
 from benchmarks.harness import ratios_of
 
 ROOT = Path(__file__).parents[1]
@@ -45,7 +45,11 @@ def main() -> int:
 
 def with_results(text: str) -> str:
     """The page with what the files of results say between its markers."""
-    makers: dict[str, Callable[[], Iterable[str]]] = {"tables": tables, "summary": summary}
+    makers: dict[str, Callable[[], Iterable[str]]] = {
+        "tables": tables,
+        "summary": summary,
+        "goals": goal_table,
+    }
     return BLOCK.sub(lambda found: found[1] + "\n".join(makers[found[2]]()) + f"\n{found[3]}", text)
 
 
@@ -105,6 +109,28 @@ def device_line(found: dict[str, Any]) -> str:
 
 
 # --- benchmarks/README.md
+
+
+def goal_table() -> Iterator[str]:
+    """For each device, what was wanted of it, what was measured, and why it is not more."""
+    for path in result_file.result_files():
+        found = result_file.read(path)
+        yield f"\n{path.stem}\n"
+        yield from table(
+            ("what", "wanted", "measured", "if missed, why"),
+            (_goal_row(each) for each in goals.measured(found, list(duels_of(found)))),
+        )
+        yield ""
+
+
+def _goal_row(each: goals.Measured) -> tuple[str, ...]:
+    value = _number(each.value)
+    return (
+        each.what,
+        f"{_number(each.goal.wanted)} {each.goal.unit}",
+        f"**{value}**" if each.is_met else value,
+        "" if each.is_met else each.goal.floor,
+    )
 
 
 def tables() -> Iterator[str]:
@@ -189,6 +215,7 @@ def _quality(found: dict[str, Any]) -> str:
 # Other rows that a part may have: columns, each with how its numbers are written.
 ROWS: dict[str, dict[str, Callable[[Any], str]]] = {
     "rates": {"rate": str, "value": str},
+    "startup": {"what": str, "seconds": lambda value: _number(value)},
     "per_iteration": {"n": lambda n: f"{n:,}", "seconds": lambda value: _number(value)},
     "scaling": {
         "algorithm": str,

@@ -13,13 +13,18 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as suite
-from benchmarks import bare, harness, peers, report, result_file
+from benchmarks import bare, goals, harness, peers, report, result_file
 from benchmarks.bench_kmeans import InTurn
 
 ROOT = Path(__file__).parents[2]
 BARE = [sys.executable, "-m", "tests.project.bare_machine"]
 QUICKEST = {"dunn", "rates"}
-TABLES = {"rates": "products", "scaling": "times the floor", "estimate": "estimated"}
+TABLES = {
+    "rates": "products",
+    "scaling": "times the floor",
+    "estimate": "estimated",
+    "startup": "import",
+}
 PEERS = ("scikit-learn", "brute force", "products alone")
 
 
@@ -236,6 +241,20 @@ def test_where_we_lose_is_every_row_below_one():
     (duel,) = report.duels_of(found)
     assert (duel.rival["name"], duel.ratio) == ("fast", 0.5)
     assert report._where_we_lose([duel]) == "Where we lose, 1 of 1 rows: p (fast, 0.50)."
+
+
+def test_goals_are_of_rows_that_there_are():
+    """Each goal finds its row in the file of results, and says by itself whether it is met."""
+    path = next(each for each in result_file.result_files() if each.stem == "cpu-2-cores")
+    found = result_file.read(path)
+    rows = list(goals.measured(found, list(report.duels_of(found))))
+    assert [row.goal for row in rows] == list(goals.GOALS)
+    met = {row.what for row in rows if row.is_met}
+    assert met
+    assert all(row.goal.floor for row in rows if not row.is_met)
+    wanted = goals.Goal("p", "k-means", 2.0)
+    seconds = goals.Goal("p", "start", 2.0, goals.SECONDS)
+    assert [goals.is_met(each, 1.9) for each in (wanted, seconds)] == [False, True]
 
 
 def test_plots_are_drawn_of_what_is_there(tmp_path):
