@@ -165,7 +165,7 @@ def _record(chip: Chip, case: Any, dump: Path) -> dict[str, Any]:
         return {"error": f"{type(error).__name__}: {str(error)[:200]}".replace("\n", " ")}
     text = CompiledText(compiled.as_text(), bandwidth=chip.bandwidth, launch=chip.launch)
     memory = compiled.memory_analysis()
-    products = operations(traced)
+    products = operations(traced, chip.platform)
     cost = text.cost()
     thunks = list(dump.glob("*thunk_sequence_after_thunk_passes.txt"))
     of_graphs = predicates_read(max(thunks, key=os.path.getsize).read_text()) if thunks else 0
