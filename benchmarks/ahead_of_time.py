@@ -7,7 +7,8 @@ For an H100 from its description (`ahead_of_time_h100.txt`) by JAX's CUDA plugin
 libtpu; neither needs the device, and this runs on any machine. The programs are those that the
 package calls (`ahead_of_time_cases.py`), at full size, on one device. Of each the table tells
 
-    compile       seconds of wall clock, and of all cores together
+    compile       seconds of wall clock, and of all cores together: on a machine that is busy, or
+                  stops this program for another, only the second says anything
     arguments, temporaries   MB of the device's memory
     operations    10^9, of products of matrices and convolutions, in one turn: of a loop of unknown
                   length (an iteration of k-means) one turn counts, of a call without one all of it
