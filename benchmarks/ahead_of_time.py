@@ -7,7 +7,8 @@ For an H100 from its description (`ahead_of_time_h100.txt`) by JAX's CUDA plugin
 libtpu; neither needs the device, and this runs on any machine. The programs are those that the
 package calls (`ahead_of_time_cases.py`), at full size, on one device. Of each the table tells
 
-    compile       seconds of wall clock, and of all cores together
+    compile       seconds of wall clock, and of all cores together: on a machine that is busy, or
+                  stops this program for another, only the second says anything
     arguments, temporaries   MB of the device's memory
     operations    10^9, of products of matrices and convolutions, in one turn: of a loop of unknown
                   length (an iteration of k-means) one turn counts, of a call without one all of it
@@ -165,7 +166,7 @@ def _record(chip: Chip, case: Any, dump: Path) -> dict[str, Any]:
         return {"error": f"{type(error).__name__}: {str(error)[:200]}".replace("\n", " ")}
     text = CompiledText(compiled.as_text(), bandwidth=chip.bandwidth, launch=chip.launch)
     memory = compiled.memory_analysis()
-    products = operations(traced)
+    products = operations(traced, chip.platform)
     cost = text.cost()
     thunks = list(dump.glob("*thunk_sequence_after_thunk_passes.txt"))
     of_graphs = predicates_read(max(thunks, key=os.path.getsize).read_text()) if thunks else 0

@@ -14,12 +14,17 @@ ROUNDED = "rounded"  # float32 that TF32 on an H100, or one bfloat16 pass on a T
 HALF = "bfloat16"
 
 
-def operations(traced: Any) -> Counter[str]:
-    """By precision: FULL, ROUNDED or HALF."""
-    return _of(traced.jaxpr.jaxpr)
+def operations(traced: Any, platform: str = "") -> Counter[str]:
+    """By precision: FULL, ROUNDED or HALF.
+
+    Args:
+        traced: the program.
+        platform: of those with a branch each, the one that counts (JAX's name); else the dearest.
+    """
+    return _of(traced.jaxpr.jaxpr, platform)
 
 
-def _of(jaxpr: Any) -> Counter[str]:
+def _of(jaxpr: Any, platform: str) -> Counter[str]:
     total: Counter[str] = Counter()
     for equation in jaxpr.eqns:
         name = equation.primitive.name
@@ -27,15 +32,25 @@ def _of(jaxpr: Any) -> Counter[str]:
         if name in ("dot_general", "conv_general_dilated"):
             total[_precision(equation)] += _operations(equation)
         elif name == "scan":
-            for kind, count in _of(given["jaxpr"].jaxpr).items():
+            for kind, count in _of(given["jaxpr"].jaxpr, platform).items():
                 total[kind] += count * given["length"]
         elif name == "cond":
-            total += max((_of(b.jaxpr) for b in given["branches"]), key=lambda c: c.total())
+            branches = _branches(given, platform)
+            total += max((_of(b.jaxpr, platform) for b in branches), key=lambda c: c.total())
         else:
             for inner in given.values():
                 if hasattr(getattr(inner, "jaxpr", inner), "eqns"):
-                    total += _of(getattr(inner, "jaxpr", inner))
+                    total += _of(getattr(inner, "jaxpr", inner), platform)
     return total
+
+
+def _branches(given: dict[str, Any], platform: str) -> Any:
+    """Of a choice by platform the one of this, of any other all."""
+    platforms = given.get("branches_platforms")
+    if not platforms or not platform:
+        return given["branches"]
+    mine = [b for b, of in zip(given["branches"], platforms, strict=True) if platform in (of or ())]
+    return mine or given["branches"][platforms.index(None) :]
 
 
 def _precision(equation: Any) -> str:

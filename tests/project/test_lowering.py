@@ -127,6 +127,18 @@ def test_operations_are_counted() -> None:
     assert found["rounded"] == 2 * 4 * 6 * 9 * 2 + 2 * 6 * 6 * 4  # a convolution; the dearer branch
 
 
+def test_operations_are_those_of_the_platform() -> None:
+    def product(a: Any) -> Any:
+        return jax.numpy.matmul(a, a, precision="highest")
+
+    def program(a: Any) -> Any:
+        return jax.lax.platform_dependent(a, tpu=product, default=lambda a: a + 1)
+
+    traced = jax.jit(program).trace(np.ones((4, 4), np.float32))
+    found = [operations(traced, platform).total() for platform in ("cuda", "tpu")]
+    assert found == [0, 2 * 4**3]
+
+
 COMPILED = """
 HloModule jit_f, is_scheduled=true
 

@@ -23,7 +23,7 @@ from scratchclust.constants import (
 from scratchclust.errors import InputError
 from scratchclust.reduce.tsne_parts.checkpoint import Reached
 from scratchclust.reduce.tsne_parts.exact import AllPairs
-from scratchclust.reduce.tsne_parts.fft import OnGrid
+from scratchclust.reduce.tsne_parts.fft import ONE_THREAD, OnGrid
 from scratchclust.reduce.tsne_parts.together import OnGridTogether
 
 AnyForces = AllPairs | OnGrid | OnGridTogether
@@ -136,12 +136,6 @@ def _iterate(
 
     return jax.lax.while_loop(going_on, one, state)
 
-
-# On a CPU the FFTs of a program take one thread. With several, the last bits of a transform of 512
-# x 512 and more depend on how many threads are free at the moment; and where several CPU devices
-# wait for each other inside the threads that they share, an FFT that waits for one of these would
-# wait for ever.
-ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}
 
 iterate = jax.jit(_iterate)
 iterate_on_one_thread = jax.jit(_iterate, compiler_options=ONE_THREAD)

@@ -28,7 +28,6 @@ Which one is a function of the map alone.
 
 import math
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import jax
@@ -48,6 +47,13 @@ SPACING = 0.4  # units of the map, at most, but for maps wider than the largest 
 MARGIN = 6  # nodes that splines need beyond the map
 MOST_HALVINGS = 60  # of the spacing: a map of equal points takes them
 SPLINE_SQUARED = (2416 / 5040, 1191 / 5040, 120 / 5040, 1 / 5040)  # order 8, at 0, 1, 2, 3
+
+
+# On a CPU the FFTs of a program take one thread. With several, the last bits of a transform of 512
+# x 512 and more depend on how many threads are free at the moment; and where several CPU devices
+# wait for each other inside the threads that they share, an FFT that waits for one of these would
+# wait for ever.
+ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}
 
 
 @jax.tree_util.register_dataclass
@@ -92,7 +98,8 @@ class OnGrid:
 
 def grid_for(Y: Float[Array, "n 2"]) -> Grid:
     """The grid of a map: the finest of the smallest size, or the smallest of the widest spacing."""
-    return _grid(*settings_for(float(_width(Y))))
+    make = _grid_on_one_thread if rows.platform() == "cpu" else _grid
+    return make(*settings_for(float(_width(Y))))
 
 
 def grid_sizes() -> tuple[int, ...]:
@@ -149,18 +156,15 @@ def repulsion_of(
     grid: Grid, Y: Float[Array, "n 2"]
 ) -> tuple[Float[Array, "n 2"], Float[Array, ""]]:
     """sum_j w_ij^2 (y_i - y_j), and sum_i!=j w_ij."""
-    transform, repulsion = jax.lax.platform_dependent(
+    total, repulsion = jax.lax.platform_dependent(
         grid, Y, tpu=_convolve_by_products, default=_convolve
     )
-    # Parseval: sum_ij w_ij, of which half of the transform is stored; w_ii = 1 does not count.
-    power = (jnp.square(transform.real) + jnp.square(transform.imag)) * grid.normaliser
-    total = 2 * power.sum() - power[:, 0].sum() - power[:, -1].sum()
-    normaliser = total / (2 * grid.size) ** 2 - len(Y)
+    normaliser = total / (2 * grid.size) ** 2 - len(Y)  # w_ii = 1 does not count
     return repulsion, jnp.maximum(normaliser, jnp.finfo(Y.dtype).tiny)
 
 
 def _convolve(grid: Grid, Y: Array) -> tuple[Array, Array]:
-    """The transform of the points on the grid, and the forces [n 2]."""
+    """(2G)^2 sum_ij w_ij, and the forces [n 2]."""
     place, weights = _nodes_of(grid, Y)
     charges = jnp.zeros((grid.size, grid.size), Y.dtype)
     charges = charges.at[place].add(weights, mode="promise_in_bounds")
@@ -169,15 +173,23 @@ def _convolve(grid: Grid, Y: Array) -> tuple[Array, Array]:
     repulsion = [
         (weights * f.at[place].get(mode="promise_in_bounds")).sum(axis=(1, 2)) for f in fields
     ]
-    return transform, jnp.stack(repulsion, axis=1)
+    power = jnp.square(transform.real) + jnp.square(transform.imag)
+    return _by_parseval(grid, power), jnp.stack(repulsion, axis=1)
 
 
 def _convolve_by_products(grid: Grid, Y: Array) -> tuple[Array, Array]:
     """As `_convolve`, in matrix products."""
     at = _in_nodes(grid, Y)
-    transform = by_products.rfft2(by_products.spread(at, grid.size), 2 * grid.size)
-    fields = [by_products.irfft2(1j * slope * transform, grid.size) for slope in grid.slopes]
-    return transform, by_products.read(at, jnp.stack(fields))
+    transform = by_products.transform(by_products.spread(at, grid.size))
+    fields = by_products.slopes_of(transform, grid.slopes)
+    total = _by_parseval(grid, jnp.square(transform[0]) + jnp.square(transform[1]))
+    return total, by_products.read(at, fields)
+
+
+def _by_parseval(grid: Grid, power: Array) -> Array:
+    """(2G)^2 sum_ij w_ij of the squares of a transform, of which half is stored."""
+    power = power * grid.normaliser
+    return 2 * power.sum() - power[:, 0].sum() - power[:, -1].sum()
 
 
 def _width(Y: Array) -> Array:
@@ -203,17 +215,13 @@ def _in_nodes(grid: Grid, Y: Array) -> Array:
     return (Y - middle[None]) / grid.spacing + grid.size / 2
 
 
-def _transform(values: Array) -> Array:
-    """The transform of values at all displacements [2G 2G], half of it."""
-    return jax.lax.platform_dependent(
-        values,
-        tpu=lambda values: by_products.rfft2(values, len(values)),
-        default=jnp.fft.rfft2,
-    )
+def _kernel_transforms(values: Array, slope: Array) -> tuple[Array, Array]:
+    """As `by_products.kernel_transforms`."""
+    slopes = jnp.stack([jnp.fft.rfft2(slope).imag, jnp.fft.rfft2(slope.T).imag])
+    return jnp.fft.rfft2(values).real, slopes
 
 
-@partial(jax.jit, static_argnames=("size",))
-def _grid(size: int, spacing: Any, narrowest: Any, widest: Any) -> Grid:
+def _make_grid(size: int, spacing: Any, narrowest: Any, widest: Any) -> Grid:
     """The kernels at all displacements of nodes, transformed."""
     n = 2 * size
     steps = jnp.arange(n, dtype=jnp.int32)
@@ -227,7 +235,13 @@ def _grid(size: int, spacing: Any, narrowest: Any, widest: Any) -> Grid:
     angle = 2 * jnp.pi * steps.astype(jnp.float32) / n
     a, b, c, d = SPLINE_SQUARED
     smoothing = a + 2 * (b * jnp.cos(angle) + c * jnp.cos(2 * angle) + d * jnp.cos(3 * angle))
+    normaliser, slopes = jax.lax.platform_dependent(
+        1 / square, slope, tpu=by_products.kernel_transforms, default=_kernel_transforms
+    )
     smoothing = smoothing[:, None] * smoothing[None, : size + 1]
-    slopes = jnp.stack([_transform(slope).imag, _transform(slope.T).imag]) / smoothing[None]
-    normaliser = _transform(1 / square).real / smoothing
-    return Grid(spacing, narrowest, widest, normaliser, slopes, size)
+    slopes = slopes / smoothing[None]
+    return Grid(spacing, narrowest, widest, normaliser / smoothing, slopes, size)
+
+
+_grid = jax.jit(_make_grid, static_argnames=("size",))
+_grid_on_one_thread = jax.jit(_make_grid, static_argnames=("size",), compiler_options=ONE_THREAD)
