@@ -104,6 +104,7 @@ def test_resume_redoes_what_is_of_another_configuration(
     assert done.metrics["seed"] == settings.seed
 
 
+@pytest.mark.full
 def test_resume_redoes_when_only_the_labels_differ(
     interrupted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
