@@ -5,6 +5,8 @@ SCRATCHCLUST_TEST_PLATFORM=gpu (or tpu) runs them on an accelerator instead, wit
 process has the device. The tolerances stay: float32 means float32 on every device, in networks too.
 """
 
+import collections
+import gc
 import itertools
 import os
 from collections.abc import Generator, Iterator
@@ -61,7 +63,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # twice on few data. So the quick tier has them compiled with less optimisation, in one piece, and,
 # where XLA still has others, without the emitters of fusions that go through MLIR: in less than
 # half of the time. `--all` and `-m` compile as users' programs are compiled.
-COMPILE_QUICKLY = "--xla_backend_optimization_level=1 --xla_cpu_parallel_codegen_split_count=1"
+COMPILE_QUICKLY = "--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_count=1"
 if jax.__version_info__ < (0, 11):  # a flag that XLA does not know ends the process
     COMPILE_QUICKLY += " --xla_cpu_use_fusion_emitters=false"
 
@@ -70,27 +72,72 @@ def pytest_configure(config: pytest.Config) -> None:
     """Chooses how programs are compiled, here, in the workers and in what tests start: XLA reads
     it at its first program.
     """
-    is_quick = not (config.getoption("--all") or config.getoption("-m"))
-    if is_quick or config.getoption("--compile-quickly"):
+    config.addinivalue_line(
+        "markers",
+        "quick(n, every=1): of the cases of this test, n (or all), every so many, are of the quick "
+        "tier; the others are `full`",
+    )
+    if _is_quick(config) or config.getoption("--compile-quickly"):
         os.environ.setdefault("XLA_FLAGS", COMPILE_QUICKLY)
 
 
+def _is_quick(config: pytest.Config) -> bool:
+    return not (config.getoption("--all") or config.getoption("-m"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hands the tests of the quick tier out by files, unless asked for another `--dist`.
+
+    What a file compiles and what its fixtures build is then traced, compiled and built by one
+    worker, and not by each of them. (Some files of the full tier would keep one worker busy alone.)
+    """
+    if config.getoption("dist") != "load" or not _is_quick(config):
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m full` chooses among the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what is marked `full`, unless asked for with --all, -m.
 
     With `--dist loadgroup` tests that share a fixture of their file go to one worker, which builds
-    it once: in the full tier some take a minute. (In the quick one handing out tests by groups
-    takes as long as that saves: 3 of 40 s for 1,400 tests.)
+    it once: in the full tier some take a minute.
     """
+    _leave_cases_to_the_full_tier(items)
     for item in items:
         if _shares_a_fixture(item):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-    if config.getoption("--all") or config.getoption("-m"):
+    if not _is_quick(config):
         return
     left_out = [item for item in items if item.get_closest_marker("full")]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not item.get_closest_marker("full")]
+
+
+def pytest_collection_finish() -> None:
+    """Leaves what is there by now out of Python's search for circles of objects: JAX, its libraries
+    and thousands of tests, again and again, took a twentieth of the time.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def _leave_cases_to_the_full_tier(items: list[pytest.Item]) -> None:
+    """Marks as `full` the cases of parametrised tests that `quick(n, every)` does not keep."""
+    cases: collections.Counter[str] = collections.Counter()
+    for item in items:
+        quick = item.get_closest_marker("quick")
+        if quick is None:
+            continue
+        name = item.nodeid.partition("[")[0]
+        kept, rest = divmod(cases[name], quick.kwargs.get("every", 1))
+        cases[name] += 1
+        if rest or (quick.args and kept >= quick.args[0]):
+            item.add_marker("full")
 
 
 def _shares_a_fixture(item: pytest.Item) -> bool:

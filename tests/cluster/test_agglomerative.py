@@ -51,6 +51,7 @@ def test_by_hand(twin: ModuleType, linkage: str) -> None:
     assert twin.cut(tree, 2).dtype == np.int32
 
 
+@pytest.mark.quick(8)
 @each_linkage
 @pytest.mark.parametrize(("n", "d"), [(3, 1), (20, 2), (60, 4), (150, 8)])
 def test_twins_and_scipy_agree(n: int, d: int, linkage: str) -> None:
@@ -63,6 +64,7 @@ def test_twins_and_scipy_agree(n: int, d: int, linkage: str) -> None:
             assert hierarchy.is_valid_linkage(matrix)
 
 
+@pytest.mark.quick(1)
 @each_linkage
 def test_larger_trees_equal_scipys(linkage: str) -> None:
     """Many rounds of Ward and of the spanning tree; the chain packs its matrix several times."""
@@ -86,6 +88,7 @@ def test_cuts_equal_scikit_learns(linkage: str, n_clusters: int) -> None:
         assert labels.max() == n_clusters - 1
 
 
+@pytest.mark.quick(20)
 @each_linkage
 @pytest.mark.parametrize("seed", range(20))
 def test_invariants(linkage: str, seed: int) -> None:
@@ -100,6 +103,7 @@ def test_invariants(linkage: str, seed: int) -> None:
     assert adjusted_rand_score(fast.cut(other, 5), fast.cut(tree, 5)[order]) == 1
 
 
+@pytest.mark.quick(5)
 @pytest.mark.parametrize("seed", range(20))
 def test_ties_change_what_is_arbitrary_alone(seed: int) -> None:
     """Whole numbers: single linkage has the same heights and clusters in whatever order of ties."""
@@ -187,6 +191,7 @@ def test_near_duplicates_far_from_zero_are_exact(linkage: str) -> None:
     )
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("n_devices", [1, 2, 4])
 def test_device_counts_agree(n_devices: int) -> None:
     X = points(300, 5)
@@ -350,6 +355,7 @@ def test_cosine_and_manhattan_by_hand(twin: ModuleType) -> None:
     )  # |2 - 0| + |0 - 1|; the mean of 1 + 3 and 3 + 2
 
 
+@pytest.mark.quick(16)
 @each_twin
 @each_linkage
 @pytest.mark.parametrize("factor", [1e160, 1e300, 1e25, 1e-25, 1e-170, 1e-300])

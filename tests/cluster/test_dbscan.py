@@ -75,6 +75,7 @@ def test_a_border_point_joins_the_first_cluster_that_reaches_it(
     assert twin.dbscan(X, 1.0, min_samples=4).labels.tolist() == [0, 0, 0, 0, 0, 1, 1, 1, 1]
 
 
+@pytest.mark.quick(8)
 @pytest.mark.parametrize("n_features", [1, 2, 3, 5])
 @pytest.mark.parametrize("seed", range(7))
 def test_twins_and_scikit_learn_agree_point_by_point(n_features: int, seed: int) -> None:
@@ -178,6 +179,7 @@ def test_with_one_sample_it_is_connected_components(n_features: int, seed: int) 
     assert found.labels.tolist() == components.tolist()  # both are numbered by first points
 
 
+@pytest.mark.quick(10)
 @pytest.mark.parametrize("n_features", [2, 5])
 @pytest.mark.parametrize("seed", range(20))
 def test_invariants(n_features: int, seed: int) -> None:
@@ -240,6 +242,7 @@ def test_the_grid_in_small_chunks(n_features: int, monkeypatch: pytest.MonkeyPat
     np.testing.assert_array_equal(parts, whole)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("n_devices", [1, 2, 4])
 def test_device_counts_agree(n_devices: int) -> None:
     X = clouds(500, 6)

@@ -164,6 +164,7 @@ def test_twins_agree(covariance_type: str) -> None:
         np.testing.assert_allclose(b, a, atol=1e-3 * np.abs(a).max())
 
 
+@pytest.mark.quick(1)
 @each_type
 def test_log_likelihood_never_falls(covariance_type: str) -> None:
     """But for rounding, which in float32 grows with the width of the data in units of the
@@ -235,6 +236,7 @@ def test_translation_changes_nothing_but_the_means(covariance_type: str) -> None
     np.testing.assert_allclose(there.mixture.means - 4096, here.mixture.means, atol=1e-3)
 
 
+@pytest.mark.quick(1)
 @each_type
 def test_numbers_too_hard_for_float32_equal_scikit_learn(covariance_type: str) -> None:
     """Digits have constant pixels and others that depend on each other; clouds 1e-3 wide at
@@ -300,6 +302,7 @@ def test_starts_from_k_means_and_keeps_the_best(twin: ModuleType) -> None:
     assert more.log_likelihood > expected.score(X) - 0.05
 
 
+@pytest.mark.quick(4)
 @each_type
 @pytest.mark.parametrize("max_iter", [5, 300])
 def test_many_float64_points_end_in_float64(
@@ -326,6 +329,7 @@ def test_many_float64_points_end_in_float64(
     )
 
 
+@pytest.mark.quick(2)
 @each_twin
 @each_type
 def test_starts_by_hand(twin: ModuleType, covariance_type: str) -> None:
@@ -580,6 +584,7 @@ def test_estimator_takes_jax_arrays_and_prints(capsys: pytest.CaptureFixture) ->
         GaussianMixture(91).fit(X)
 
 
+@pytest.mark.full
 def test_a_warm_start_knows_the_covariances_of_the_fit_before():
     X = np.random.default_rng(0).normal(size=(60, 2))  # [k d] and [d d] are the same shape here
     model = GaussianMixture(2, covariance_type="diag", random_state=0).fit(X)

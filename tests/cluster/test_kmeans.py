@@ -77,6 +77,7 @@ def test_lloyd_with_weights_by_hand(twin):
 # twins, scikit-learn
 
 
+@pytest.mark.quick(10)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_twins_agree(seed, weighted):
@@ -195,6 +196,7 @@ def cosine_optimum(X, k):
     return 2 * len(X) - 2 * max(resultants)
 
 
+@pytest.mark.quick(4)
 @each_twin
 @pytest.mark.parametrize(
     ("metric", "optimum"), [("euclidean", euclidean_optimum), ("cosine", cosine_optimum)]

@@ -46,6 +46,7 @@ def test_elkan_is_lloyd(seed):
     np.testing.assert_allclose(lloyd.history.inertia, elkan.history.inertia, rtol=1e-5)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("algorithm", ["lloyd", "elkan"])
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 def test_both_are_the_reference(algorithm, metric):
@@ -87,6 +88,7 @@ def test_the_bounds_hold(seed):
         assert (upper >= distances[np.arange(len(X)), labels]).all()
 
 
+@pytest.mark.full
 def test_few_rows_are_compared_in_the_end():
     """What the bounds are for: rows that are not compared may hold anything."""
     X, start = problem(1)

@@ -107,6 +107,7 @@ def test_cosine_in_float64():
     assert model.inertia_ == pytest.approx(expected.inertia, rel=1e-12)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("estimator", [KMeans, MiniBatchKMeans])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
 @pytest.mark.parametrize("offset", [0, 100])
@@ -225,6 +226,7 @@ def test_most_points_of_many_features_are_decided_on_the_device(monkeypatch):
         assert sum(asked) < 0.15 * len(X)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("scale", [1e-19, 1e-10, 1.0, 1e10])
 def test_what_the_device_is_sure_of_is_so(scale):
     """Of centroids that are near to each other, or nearly zero, or twice there, seen from far."""

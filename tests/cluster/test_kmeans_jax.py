@@ -198,6 +198,7 @@ def test_a_run_compiles_its_loop_once():
     assert run_stack._cache_size() == before + 1
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("init", ["random", "k-means++", "k-means||"])
 def test_same_key_same_bits(init):
     X = blobs(0)

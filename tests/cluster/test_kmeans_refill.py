@@ -154,6 +154,7 @@ def three_points(seed):
     return np.repeat(rng.normal(size=(3, D)), [120, 90, 27], axis=0)[rng.permutation(N)]
 
 
+@pytest.mark.quick(4)
 @each_twin
 @pytest.mark.parametrize("init", ["random", "k-means++", "k-means||"])
 def test_more_clusters_than_distinct_points(twin, init):

@@ -170,6 +170,7 @@ cli.main()
 """
 
 
+@pytest.mark.quick(5)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -480,6 +481,7 @@ def start(what: str, cwd: Path) -> subprocess.Popen:
     )
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     "what", ["hang_in_python", "hang_in_compiled_code", "lose_it_in_a_callback"]
 )

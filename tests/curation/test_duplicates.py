@@ -81,6 +81,7 @@ def test_flat_pictures_have_no_pattern_but_a_colour(twin: ModuleType) -> None:
     assert np.linalg.norm(F[0].astype(int) - F[1]) > 0.25 * UNIT
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("shape", [(40, 28, 1), (8, 8, 1), (32, 32, 3), (17, 64, 3)])
 def test_twins_agree(shape: tuple[int, int, int]) -> None:
     rng = np.random.default_rng(1)
@@ -109,6 +110,7 @@ def test_a_warped_distance_is_symmetric_and_forgives_a_shift(twin: ModuleType) -
     assert (twin.warped_distances(x[:-1], x[1:]) > 0.2).all()
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize("n_devices", [1, 2, 4])
 @pytest.mark.parametrize("n", [1, 2, 9, 70])
 def test_meetings_are_exact_on_any_number_of_devices(
@@ -146,12 +148,14 @@ def by_definition(F: np.ndarray) -> list[tuple[int, list[int]]]:
         left -= set(covers[-1][1])
 
 
+@pytest.mark.quick(8)
 @pytest.mark.parametrize("seed", range(40))
 def test_covers_are_those_of_the_definition(seed: int) -> None:
     F = random_fingerprints(3 + seed % 6, seed)
     assert [(i, list(m)) for i, m in cover(F)] == by_definition(F)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("seed", range(8))
 def test_covers_of_many_and_of_crowds_are_those_of_the_definition(
     seed: int, monkeypatch: pytest.MonkeyPatch
@@ -166,6 +170,7 @@ def test_covers_of_many_and_of_crowds_are_those_of_the_definition(
         assert [(i, list(m)) for i, m in cover(F)] == expected
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize("seed", range(20))
 def test_every_member_is_near_the_medoid_and_none_is_in_two_groups(seed: int) -> None:
     rng = np.random.default_rng(seed)

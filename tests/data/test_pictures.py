@@ -64,6 +64,7 @@ def read(folder, before=""):
     ).stdout.strip()
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("endings", [("tga", "ico"), ("ico", "tga"), ENDINGS], ids="-".join)
 def test_a_file_is_read_alike_beside_others(tmp_path, endings):
     write_mixed(tmp_path, endings)

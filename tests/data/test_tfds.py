@@ -786,6 +786,7 @@ def test_mnist(tfds_dir, tmp_path):
     )
 
 
+@pytest.mark.full
 @pytest.mark.real_data
 def test_cifar10(tfds_dir, tmp_path):
     test = data.load("cifar10", split="test", data_dir=tfds_dir, cache_dir=tmp_path)

@@ -77,7 +77,6 @@ def test_check_estimator(estimator, check):
         estimator_checks.check_no_attributes_set_in_init,
         estimator_checks.check_get_params_invariance,
         estimator_checks.check_set_params,
-        estimator_checks.check_dict_unchanged,
         estimator_checks.check_n_features_in,
         estimator_checks.check_fit2d_1feature,
     ],

@@ -22,6 +22,7 @@ from tests.features.network_cases import (
 
 @pytest.mark.parametrize("make", MAKERS)
 class TestEach:
+    @pytest.mark.quick(1)
     def test_a_line_for_each_epoch(self, make, capsys):
         make(verbose=1).fit(IMAGES, LABELS)
         lines = capsys.readouterr().out.splitlines()
@@ -36,6 +37,7 @@ class TestEach:
         make().fit(IMAGES, LABELS)
         assert capsys.readouterr().out == ""
 
+    @pytest.mark.quick(1)
     def test_a_fit_goes_on_where_the_last_one_ended(self, make, tmp_path):
         first = make(epochs=np.int64(1), batch_size=np.int64(16), checkpoint_dir=tmp_path).fit(
             IMAGES, LABELS

@@ -92,6 +92,7 @@ class TestEach:
         again = pickle.loads(pickle.dumps(fitted(make)))
         assert again.transform(NEW).tobytes() == fitted(make).transform(NEW).tobytes()
 
+    @pytest.mark.quick(1)
     def test_files_give_the_same_bits(self, make, tmp_path):
         optimizer = AdamSpec(0.01, b1=0.5)
         estimator = make(optimizer=optimizer, checkpoint_dir=tmp_path / "c", epochs=1).fit(
@@ -107,6 +108,7 @@ class TestEach:
         assert same(again, estimator)
         assert again.transform(NEW).tobytes() == estimator.transform(NEW).tobytes()
 
+    @pytest.mark.quick(1)
     def test_in_a_pipeline(self, make):
         pipeline = make_pipeline(make(epochs=1), PCA(2), KMeans(2, random_state=0)).fit(
             IMAGES, LABELS

@@ -127,6 +127,7 @@ def fitted_pair(settings: str, weights: Any = None, dtype: str = "float64") -> l
     return models
 
 
+@pytest.mark.quick(8)
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["", "weights"])
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_kmeans_gives_the_same_values(settings, weights):
@@ -176,6 +177,7 @@ def test_mini_batches_give_the_same_values(weights):
     assert ours.score(NEW) == pytest.approx(theirs.score(NEW), rel=1e-12)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(
     "settings",
     [
@@ -301,6 +303,7 @@ def test_whole_numbers_of_every_kind(estimator):
         assert model.cluster_centers_.shape == (5, 4)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("estimator", [KMeans, MiniBatchKMeans])
 @pytest.mark.parametrize("dtype", ["float64", "float32", "uint8"])
 def test_what_comes_back_is_the_callers_own(estimator, dtype):

@@ -86,6 +86,7 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.quick(4)
 @each_type
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_mixture_from_the_same_start(settings: dict[str, Any], covariance_type: str) -> None:
@@ -104,6 +105,7 @@ def test_mixture_from_the_same_start(settings: dict[str, Any], covariance_type: 
                 )
 
 
+@pytest.mark.quick(4)
 @each_type
 @pytest.mark.parametrize("d", [1, 3])
 def test_one_component(covariance_type: str, d: int) -> None:
@@ -184,6 +186,7 @@ def test_dbscan_is_scikit_learns_in_every_label(
     assert (ours.labels_.min(), ours.labels_.max() >= 0) == (-1, name != "no clusters at all")
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("init_params", ["kmeans", "k-means++", "random", "random_from_data"])
 def test_every_start_comes_to_what_scikit_learn_comes_to(init_params: str) -> None:
     """Three clouds far from each other, which any of ten starts finds; and where a start begins."""

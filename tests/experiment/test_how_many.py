@@ -43,6 +43,7 @@ def stability_of(found: Suggestion) -> np.ndarray:
     return np.array(found.stability, float)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("k", [3, 5, 8])
 def test_separate_clusters_are_counted(k: int) -> None:
     found = suggest(blobs(k), TREE, ks=range(2, 12))

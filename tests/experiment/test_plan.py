@@ -205,6 +205,7 @@ def test_settings_read_well_without_a_dash() -> None:
 # --- lengths, against what the estimators give
 
 
+@pytest.mark.quick(every=3)
 @pytest.mark.parametrize("shape", [(8, 8, 3), (9, 12, 3), (28, 28, 3)])
 @pytest.mark.parametrize("name", FEATURE_STEPS)
 def test_lengths_are_those_of_the_estimators(name: str, shape: tuple[int, int, int]) -> None:
@@ -231,6 +232,7 @@ def test_lengths_are_those_of_the_estimators(name: str, shape: tuple[int, int, i
         assert estimator.fit_transform(images).shape == (3, expected)
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize(
     "step",
     [

@@ -89,6 +89,7 @@ def test_resume_keeps_the_finished_stage(
     ]
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     "settings",
     [Settings(limit=150, epochs=2, seed=1), Settings(limit=140, epochs=2)],
@@ -103,6 +104,7 @@ def test_resume_redoes_what_is_of_another_configuration(
     assert done.metrics["seed"] == settings.seed
 
 
+@pytest.mark.full
 def test_resume_redoes_when_only_the_labels_differ(
     interrupted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +147,7 @@ def test_resume_goes_on_from_the_checkpoints(trained: Path, outcome: Outcome) ->
     assert not any("epoch" in line for line in told)  # nothing was left to train
 
 
+@pytest.mark.full
 def test_checkpoints_of_another_configuration_are_left_alone(trained: Path) -> None:
     told: list[str] = []
     done = run(

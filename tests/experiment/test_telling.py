@@ -153,6 +153,7 @@ def test_the_rule_of_nearness_of_every_method() -> None:
 # --- features
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(
     ("features", "expected"),
     [

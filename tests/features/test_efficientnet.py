@@ -64,6 +64,7 @@ def test_features_equal_those_of_the_original(name, size):
         np.testing.assert_allclose(found, values, atol=1e-4)
 
 
+@pytest.mark.full
 @needs_package
 def test_features_of_two_digits_are_those_of_the_original():
     images = data.load("digits").images[:2]
@@ -128,6 +129,7 @@ def test_the_package_is_found_and_not_run(tmp_path, monkeypatch):
     assert package.name not in sys.modules
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("layer", ["pool", "last_conv", "logits"])
 @pytest.mark.parametrize("size", [None, 96, 33])
 def test_lengths_in_a_plan(layer, size):

@@ -89,6 +89,7 @@ def test_an_empty_image_has_no_features_and_no_nan(twin: ModuleType) -> None:
     assert not np.asarray(twin.oriented_gradients(empty)).any()
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("shape", [(28, 28), (8, 8), (3, 3), (32, 20), (7, 11)])
 def test_twins_agree(shape: tuple[int, int]) -> None:
     X = np.random.default_rng(0).uniform(size=(7, *shape)).astype(np.float32)
@@ -169,6 +170,7 @@ def test_smoothing_is_scipys() -> None:
             np.testing.assert_allclose(twin.smoothing(11, 3, sigma) @ line, expected, atol=1e-12)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("n_devices", [1, 2, 4])
 def test_device_counts_agree(n_devices: int) -> None:
     X = images(9)

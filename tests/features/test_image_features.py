@@ -43,6 +43,7 @@ def arrays_in(value):
     return [value] if isinstance(value, np.ndarray) else []
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize("name", MAKERS)
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_what_comes_back_is_writable_and_the_callers_own(name, dtype):
@@ -148,6 +149,7 @@ def test_every_kind_of_array_gives_the_same_features(name, kind, tmp_path):
     assert found.dtype == np.float32
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize(
     "name", ["pixels", "pixels, standard", "gradients", "patches", "pretrained", "autoencoder"]
 )

@@ -54,6 +54,7 @@ def answer(model, images):
 
 
 class TestArrays:
+    @pytest.mark.quick(3)
     @pytest.mark.parametrize("name", SPECS)
     def test_there_and_back(self, name):
         model = built(SPECS[name])
@@ -100,6 +101,7 @@ class TestArrays:
 
 
 class TestBatches:
+    @pytest.mark.quick(5)
     @pytest.mark.parametrize("n_devices", [1, 2, 4])
     @pytest.mark.parametrize(("n", "batch_size"), [(1, 4), (3, 512), (8, 8), (11, 4), (11, 3)])
     def test_equal_the_direct_call(self, n, batch_size, n_devices):
@@ -210,6 +212,7 @@ class TestAutoencoders:
         np.testing.assert_allclose(drawn, expected, rtol=1e-5, atol=1e-6)
         assert np.ptp(drawn, axis=0).max() > 1e-3
 
+    @pytest.mark.quick(1)
     @pytest.mark.parametrize("spec", [UNET, VAE])
     def test_training_makes_the_loss_smaller(self, spec):
         training = Training(optimizer=AdamSpec(0.01), epochs=5, batch_size=4)
@@ -248,6 +251,7 @@ class TestLosses:
 
 
 class TestClassifiers:
+    @pytest.mark.quick(1)
     @pytest.mark.parametrize("name", ["classifier", "resnet"])
     def test_every_layer_is_a_vector(self, name):
         spec, model = SMALL[name], built(SMALL[name])

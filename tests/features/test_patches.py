@@ -86,6 +86,7 @@ def test_each_quarter_tells_of_its_own_patches(twin: ModuleType) -> None:
     np.testing.assert_allclose(found[0, 1:], found[1, 1:], atol=1e-6)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(
     ("shape", "size"), [((32, 32, 3), 6), ((9, 14, 1), 3), ((7, 7, 3), 6), ((8, 8, 2), 1)]
 )
@@ -110,6 +111,7 @@ def test_twins_agree(shape: tuple[int, int, int], size: int) -> None:
     )
 
 
+@pytest.mark.full
 def test_devices_agree() -> None:
     images = photographs(21)
     fitted = small().fit(images)

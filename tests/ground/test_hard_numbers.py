@@ -60,6 +60,7 @@ def test_small_distances_are_those_of_the_definition():
     )  # 10 in float32
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("algorithm", ["lloyd", "elkan"])
 @pytest.mark.parametrize("n_devices", [1, 4])
 def test_clusters_near_to_each_other_and_far_from_others(algorithm, n_devices):
@@ -161,6 +162,7 @@ def test_no_number(twin, value):
         twin.lloyd(X, X[:2])
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("factor", [1e25, 1e-25])
 def test_beyond_the_range(factor):
     X = blobs(0, 5) * factor
@@ -173,6 +175,7 @@ def test_beyond_the_range(factor):
         np.testing.assert_allclose(axes.fit(X).explained_variance_ratio_, expected, rtol=1e-9)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("factor", [1e12, 1e-12])
 def test_within_the_range(factor):
     X = blobs(0, 5)
@@ -266,6 +269,7 @@ def test_too_many_starts(twin, name, n_clusters):
         getattr(twin, name)(np.random.default_rng(0).normal(size=(5, 2)), n_clusters, **randomness)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("n_at_once", [1, 7, 50])
 def test_weight_nearest_part_by_part(n_at_once):
     rng = np.random.default_rng(0)

@@ -58,6 +58,7 @@ def test_equally_near_ones_come_by_index(twin: ModuleType) -> None:
     assert found.indices[0].tolist() == [3, 1, 2, 4]
 
 
+@pytest.mark.quick(6)
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 @pytest.mark.parametrize(
     ("n", "d", "k"), [(2, 1, 1), (50, 3, 49), (300, 7, 10), (3000, 4, 15), (700, 64, 600)]
@@ -127,6 +128,7 @@ def test_many_equal_points_end_well() -> None:
     assert (found.indices != np.arange(1200)[:, None]).all()
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("n_devices", [1, 2, 4])
 def test_device_counts_agree(n_devices: int) -> None:
     X = points(500, 6)
@@ -214,6 +216,7 @@ def test_no_scale_of_jax_arrays_either(factor: float) -> None:
         np.testing.assert_allclose(found.distances / factor, expected.distances, rtol=1e-6)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("far", [1e10, 1e25, 1e100])
 def test_details_far_smaller_than_the_whole_are_exact(far: float) -> None:
     """Where even scaled squares are 0 in float32, the host decides; one far point drags nobody

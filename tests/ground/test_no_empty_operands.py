@@ -159,6 +159,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[tuple[int, ...]]
         yield programs
 
 
+@pytest.mark.quick(5)
 @pytest.mark.parametrize(
     "name",
     [name if is_score(name) else pytest.param(name, marks=pytest.mark.full) for name in TOUR],

@@ -137,6 +137,7 @@ def test_accuracy_equals_the_dense_matching() -> None:
         assert clustering_accuracy(true, pred) == right / n, f"seed {seed}"
 
 
+@pytest.mark.full
 def test_accuracy_of_many_clusters_needs_no_full_table() -> None:
     """The table would be 3 GiB; the matching is known: a cluster for each class, and a point in
     forty is noise.
@@ -272,6 +273,7 @@ def test_matching_with_fewer_clusters_than_classes() -> None:
     assert clustering_accuracy([0, 1, 1, 2, 2, 2], [4, 4, 4, 9, 9, 9]) == 5 / 6
 
 
+@pytest.mark.full
 def test_two_million_points_do_not_overflow() -> None:
     """ARI of two equal halves, a quarter exchanged, from its formula in Python's integers."""
     n = 2_000_000

@@ -158,6 +158,7 @@ def test_tight_clusters_far_apart() -> None:
         assert fast.dunn_index(X, labels) == brute_force(X, labels), f"seed {seed}"
 
 
+@pytest.mark.quick(6)
 @each_twin
 @pytest.mark.parametrize("factor", [1e-300, 1e-170, 1e-20, 1e20, 1e160, 1e300])
 def test_the_unit_of_length_does_not_matter(twin: ModuleType, factor: float) -> None:

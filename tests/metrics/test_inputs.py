@@ -160,6 +160,7 @@ def test_distances_in_a_table_with_infinity_between_noise() -> None:
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("asarray", [np.asarray, jnp.asarray, np.ndarray.tolist])
 def test_what_comes_back_is_the_callers_own(asarray: Callable[..., Any]) -> None:
     given = asarray(X)
@@ -206,6 +207,7 @@ def near_and_far(far: float, unit: float = 1.0) -> np.ndarray:
     return unit * np.array([[0.0], [1], [10], [11], [far], [1.001 * far]])
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("far", FAR)
 @pytest.mark.parametrize("kind", [np.float64, np.float32, jnp.float32])
 @pytest.mark.parametrize("unit", [1.0, 1e-25])

@@ -213,6 +213,7 @@ def test_clusters_near_each_other_and_far_from_the_rest(far: float, kind: Any) -
         )
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("k", [80, 350, 700])
 def test_many_clusters(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond some k each distance is added to the sum of its cluster, beyond another without a sum

@@ -373,6 +373,7 @@ def test_double_precision_where_jax_has_it(shape: tuple[int, int]) -> None:
     np.testing.assert_allclose(projected, reference.transform(X, reference.pca(X, 3)), atol=1e-10)
 
 
+@pytest.mark.quick(1)
 @each_shape
 def test_device_counts_agree(shape: tuple[int, int]) -> None:
     X = points(5, shape)

@@ -58,6 +58,7 @@ def test_self_tuned_weights_by_hand(twin: ModuleType) -> None:
     np.testing.assert_allclose(weights[0], np.exp([-1 / 6, -9 / 9]))
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize("weights", ["self-tuned", "plain"])
 @pytest.mark.parametrize(("n", "q"), [(12, 3), (200, 5), (700, 6)])
 def test_twins_agree(n: int, q: int, weights: str) -> None:
@@ -265,6 +266,7 @@ def test_the_rule_of_neighbours() -> None:
 
 
 class TestSpectralClustering:
+    @pytest.mark.quick(1)
     @pytest.mark.filterwarnings("ignore:the graph of")  # a moon may fall in two
     @pytest.mark.parametrize("seed", range(5))
     def test_moons_that_k_means_cannot_tell_apart(self, seed: int) -> None:
@@ -406,6 +408,7 @@ class TestSpectralClustering:
         assert printed[0] == "Computing label assignment using kmeans"
         assert printed[1].startswith("k-means ended after ")
 
+    @pytest.mark.full
     def test_the_rule_holds_on_the_digits(self) -> None:
         """Pixels, 10 clusters, the rule in n. (With log2 n instead, 11 neighbours, it was 0.81: two
         digits in one.)

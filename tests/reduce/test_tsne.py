@@ -129,6 +129,7 @@ def test_twins_have_the_same_affinities_and_starts() -> None:
         np.testing.assert_allclose(np.asarray(start).std(axis=0), 1e-4, rtol=0.05)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("scale", [1e-4, 0.5, 5.0])
 def test_both_fast_gradients_against_the_definition(scale: float) -> None:
     """Between all pairs to 1e-4, through the grid within 1%."""
@@ -284,6 +285,7 @@ def test_as_good_as_scikit_learn_on_the_digits() -> None:
     assert trust[0] > trust[1] - 0.005
 
 
+@pytest.mark.quick(every=2)
 @pytest.mark.parametrize("n_devices", [2, 4])
 @pytest.mark.parametrize("algorithm", ["exact", "fft"])
 def test_device_counts_agree(algorithm: str, n_devices: int) -> None:

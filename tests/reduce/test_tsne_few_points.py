@@ -53,6 +53,7 @@ def test_few_digits_end_no_more_than_2_percent_above_scikit_learn(n: int) -> Non
     assert found.max() <= 1.02, found
 
 
+@pytest.mark.full
 @each_twin
 def test_iris_is_not_torn_apart_at_the_end_of_the_exaggeration(twin) -> None:
     X = sklearn.datasets.load_iris().data[::3]
@@ -75,6 +76,7 @@ def test_steps_and_gains_begin_anew(twin) -> None:
     np.testing.assert_allclose(after_it - at_its_end, -5.0 * 0.8 * slope / 4, atol=2e-5)
 
 
+@pytest.mark.quick(2)
 @each_twin
 @pytest.mark.parametrize("constant", [1, 4])
 def test_points_on_a_line_leave_it(twin, constant: int) -> None:
@@ -136,12 +138,14 @@ def test_the_exaggeration_by_hand(twin) -> None:
     assert twin.exaggeration(60, 2.0) == 2.0
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("n", [12, 60, 200])
 def test_auto_rates(n: int) -> None:
     model = TSNE(perplexity=3, max_iter=1).fit(np.random.default_rng(0).normal(size=(n, 3)))
     assert model.learning_rate_ == max(n / 4, 10)
 
 
+@pytest.mark.quick(every=2)
 @pytest.mark.parametrize("q", [1, 2])
 @pytest.mark.parametrize("n", [2, 3, 4])
 def test_the_fewest_points_in_both_twins(n: int, q: int) -> None:

@@ -112,6 +112,7 @@ def test_every_function_returns_a_figure_that_is_the_same_each_time_and_shows_in
 CHANGING_TICKS = np.array([[-3.1, -1.86], [3.1, 1.86]])
 
 
+@pytest.mark.quick(6)
 @pytest.mark.parametrize("name", [*FIGURES, "changing ticks"])
 def test_nothing_sticks_out_of_the_page(name, tmp_path):
     if name in FIGURES:

@@ -244,6 +244,7 @@ def test_framed_magnifies_by_whole_pixels_and_averages_whole_blocks():
     assert (large[4:-4, 4:-4] == 100).all()
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("shape", [(300, 5, 3), (5, 300, 3), (1, 1, 3), (41, 40, 1)])
 def test_embedding_takes_pictures_of_any_shape_and_points_of_any_spread(shape, tmp_path):
     pictures = rng().random((6, *shape))

@@ -111,6 +111,7 @@ def test_small_clusters_keep_their_names_and_nothing_overlaps():
     assert (np.diff(inches) > 0.14).all()
 
 
+@pytest.mark.full
 def test_silhouettes_of_very_many_clusters_fit_a_page():
     figure = figures.silhouette_plot(np.full(1000, 0.1), np.arange(1000))
     assert figure.get_figheight() < 13

@@ -136,6 +136,7 @@ def test_order_and_companions_change_no_bit(run: runs.Run) -> None:
         np.testing.assert_array_equal(np.asarray(column)[70:71], alone[i])
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("n_axes", [2, 3])
 def test_rows_of_short_vectors_do_not_matter(n_axes: int, tmp_path: Path) -> None:
     """As they do to `KMeans.transform`: the bits of its products depend on where a row lies."""

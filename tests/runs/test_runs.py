@@ -289,6 +289,7 @@ def held(tmp_path: Path):
     process.stdout.close()
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("options", [{}, {"resume": True}, {"overwrite": True}], ids=str)
 def test_a_second_process_is_refused(held, options: dict[str, bool]) -> None:
     final, _ = held

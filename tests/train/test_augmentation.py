@@ -29,6 +29,7 @@ def moved_and_mirrored(image):
     return np.stack([*moves, *(moved[:, ::-1] for moved in moves)])
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(("augment", "n_pictures"), [(crop, 9), (flip_and_crop, 18)])
 def test_each_image_is_moved_and_each_move_occurs(augment, n_pictures):
     images = np.random.default_rng(0).integers(0, 256, (400, 8, 8, 3), dtype=np.uint8)
@@ -46,6 +47,7 @@ def test_each_image_is_moved_and_each_move_occurs(augment, n_pictures):
     assert (augment(jnp.asarray(images), jax.random.key(1)) != drawn).any()
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("size", [(32, 32, 3), (5, 7, 1), (28, 16, 1)])
 def test_the_size_stays(size):
     for augment in (crop, flip_and_crop):

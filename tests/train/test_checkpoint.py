@@ -312,6 +312,7 @@ def test_a_full_disk_keeps_the_old_checkpoints(folder):
     assert_same(resume(folder, epochs=5).model, train_autoencoder(epochs=5).model)
 
 
+@pytest.mark.full
 def test_a_disk_that_fills_up_while_the_arrays_are_written(tmp_path):
     train_classifier(epochs=3, checkpoints=Checkpoints(tmp_path))
     message, n_losses = ends_badly("full", tmp_path, 600).stdout.splitlines()

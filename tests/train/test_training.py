@@ -92,6 +92,7 @@ class TestDevices:
         with rows.on(jax.local_devices()[:n_devices]):
             return train_classifier(**settings)
 
+    @pytest.mark.quick(1)
     @pytest.mark.parametrize("n_devices", [2, 4])
     def test_more_devices_give_the_same_training(self, n_devices):
         one, more = self.on(1), self.on(n_devices)

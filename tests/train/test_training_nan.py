@@ -80,6 +80,7 @@ def counting():
     return Counting(rngs=nnx.Rngs(0))
 
 
+@pytest.mark.quick(every=2)
 @pytest.mark.usefixtures("calls")
 @pytest.mark.parametrize(("value", "word"), [(jnp.nan, "nan"), (jnp.inf, "inf")])
 def test_the_step_is_found_and_the_last_good_epoch_kept(value, word):
