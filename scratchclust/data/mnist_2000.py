@@ -1,8 +1,9 @@
-"""The embedded part of MNIST: the first 2,000 test images, 28x28 grey.
+"""The embedded part of MNIST: 2,000 of its test images, 28x28 grey.
 
 MNIST is by Yann LeCun and Corinna Cortes, who hold its copyright, made from data sets of NIST; it
 is given under the Creative Commons Attribution-Share Alike 3.0 licence, and so is this part of it.
-Pixels and labels are theirs, unchanged, in their order.
+Pixels and labels are theirs, unchanged: the first 2,000 of the order in which TensorFlow Datasets
+keeps the test images, which is shuffled.
 
 Source: LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document
 recognition", 1998.
