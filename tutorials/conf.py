@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tutorials.tools.extension import MATHJAX  # noqa: E402
+from tutorials.tools.extension import MATHJAX
 
 # Where the project lives, such as "https://github.com/owner/name". Pages then link to their file there, to Colab and to
 # Binder; without it they say how they are run in a clone.
@@ -56,6 +56,7 @@ html_theme_options = {
     "use_fullscreen_button": False,
     "repository_url": repository,
     "use_repository_button": bool(repository),
+    "navbar_persistent": [],  # the search stands in the column on the left already
     "show_toc_level": 2,
     "home_page_in_toc": True,
     "show_navbar_depth": 1,

@@ -1,4 +1,4 @@
-"""The API: a page in Markdown for each module, out of signatures, docstrings and jaxtyping's shapes as they are written."""
+"""The API: a page in Markdown for each module, out of signatures and docstrings, with jaxtyping's shapes."""
 
 import dataclasses
 import importlib
@@ -33,9 +33,10 @@ FOLDERS_FOR_ALL = {"data", "runs", "models", "report"}  # packages that hand out
 INTRODUCTION = """\
 # The API
 
-Everything that is public, out of the docstrings. Shapes are jaxtyping's: `Float[Array, "n d"]` is n rows of d numbers, and
-the same letter is the same number within a signature. Estimators are scikit-learn's kind (`fit`, `predict`, `transform`,
-pipelines); functions are what they are made of. The NumPy definitions stand beside them on [the twins' pages](../twins/index.md).
+Everything that is public, out of the docstrings. Shapes are jaxtyping's: `Float[Array, "n d"]` is n rows of d numbers,
+and the same letter is the same number within a signature. Estimators are scikit-learn's kind (`fit`, `predict`,
+`transform`, pipelines); functions are what they are made of. The NumPy definitions stand beside them on
+[the twins' pages](../twins/index.md).
 
 """
 

@@ -1,5 +1,5 @@
-"""What Sphinx does not do by itself: it writes the pages that are made, says on every page where its file is and how it is
-run, turns links to things to play with into frames, and takes mathematics and those things into the site.
+"""What Sphinx does not do by itself: it writes the pages that are made, says on every page where its file is and how it
+is run, turns links to things to play with into frames, and takes mathematics and those things into the site.
 """
 
 import importlib.util

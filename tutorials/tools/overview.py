@@ -1,4 +1,4 @@
-"""Make tutorials/README.md and its small pictures from the pages: `python -m tutorials.tools.overview`.
+"""Make tutorials/README.md, its small pictures and the list in README.md: `python -m tutorials.tools.overview`.
 
 Title, minutes and what to read before come from a page's first cell, the picture is the first of its notebook. A test
 compares what stands there with what this makes.
@@ -8,6 +8,7 @@ import base64
 import hashlib
 import io
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from PIL.PngImagePlugin import PngInfo
 from tutorials.tools import pages
 
 README = pages.FOLDER / "README.md"
+FRONT = pages.FOLDER.parent / "README.md"
+LIST = re.compile(r"(<!-- made by `python -m tutorials\.tools\.overview` -->\n).*?(<!-- end -->)", re.S)
 SMALL = pages.FOLDER / "images"
 MOST_BYTES = 15_000
 ATTEMPTS = ((300, 64), (300, 32), (260, 32), (240, 24), (200, 16), (160, 16))  # width, colours
@@ -27,9 +30,9 @@ HEAD = """\
 
 <!-- made by `python -m tutorials.tools.overview` -->
 
-Image clustering from the first distance on: each algorithm by hand, then fast, then put to the test. Each page has one idea,
-three questions to answer before you run the cell below them, one thing that goes wrong for you to find, and an exercise with
-its solution. A page can be read here as it is (the `.ipynb`); its pictures and figures are what it gave.
+Image clustering from the first distance on: each algorithm by hand, then fast, then put to the test. Each page has one
+idea, three questions to answer before you run the cell below them, one thing that goes wrong for you to find, and an
+exercise with its solution. A page can be read here as it is (the `.ipynb`); its pictures and figures are what it gave.
 
 To run one:
 
@@ -63,13 +66,19 @@ def main() -> int:
     for old in set(SMALL.glob("[0-9][0-9]*_*.png")) - {small_path(page.name) for page in pages.all_pages()}:
         old.unlink()
     README.write_text(text(), encoding="utf-8")
-    print(README.name)
+    FRONT.write_text(with_list(FRONT.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
 
 def text() -> str:
     """What tutorials/README.md holds."""
     return HEAD + "\n".join([*ways(site="site/", benchmarks="../benchmarks/README.md"), *table()]) + "\n"
+
+
+def with_list(front: str) -> str:
+    """README.md with the list of the pages."""
+    items = [f"- [{page.number} {page.title}](tutorials/{page.name}.ipynb)" for page in pages.all_pages()]
+    return LIST.sub(lambda found: f"{found[1]}\n" + "\n".join(items) + f"\n\n{found[2]}", front)
 
 
 def ways(*, site: str, benchmarks: str) -> Iterator[str]:
@@ -138,7 +147,10 @@ def digest(picture: Picture) -> str:
 
 def digest_of(path: Path) -> str:
     """Of which picture a small one was made; empty where there is none."""
-    return Image.open(path).info.get("of", "") if path.exists() else ""
+    if not path.exists():
+        return ""
+    with Image.open(path) as picture:
+        return picture.info.get("of", "")
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def signature_of(function: Any) -> str:
     arguments = node.args
     if arguments.args and arguments.args[0].arg in ("self", "cls"):
         arguments.args = arguments.args[1:]
-    result = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    result = f" -> {ast.unparse(node.returns)}" if node.returns and node.name != "__init__" else ""
     return f"({ast.unparse(arguments)}){result}"
 
 

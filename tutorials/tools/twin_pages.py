@@ -15,12 +15,12 @@ WIDE = "---\nhtml_theme.sidebar_secondary.remove: true\n---\n"
 INTRODUCTION = """\
 # The twins, side by side
 
-Each algorithm stands here twice: in NumPy, to be read, and in JAX, to be fast. Both have the same functions with the same
-arguments and results, and tests hold one against the other. On these pages each function has its docstring once, the two
-sources beside each other, the tests that compare them and the pages of the course that lead to it.
+Each algorithm stands here twice: in NumPy, to be read, and in JAX, to be fast. Both have the same functions with the
+same arguments and results, and tests hold one against the other. On these pages each function has its docstring once,
+the two sources beside each other, the tests that compare them and the pages of the course that lead to it.
 
-The fast one is often a door: what it calls stands in the folder `..._parts/` beside it, and the first lines of its page say
-where each step is done. [Making it fast](../../10_making_it_fast.ipynb) reads one of them line by line.
+The fast one is often a door: what it calls stands in the folder `..._parts/` beside it, and the first lines of its page
+say where each step is done. [Making it fast](../../10_making_it_fast.ipynb) reads one of them line by line.
 
 """
 
@@ -40,7 +40,12 @@ def index() -> str:
 
 
 def _link(name: str, function: str) -> str:
-    return f"[`{function}`](#twins-{name}-{function.replace('_', '-')})"
+    return f"[`{function}`](#{place_of(name, function)})"
+
+
+def place_of(name: str, function: str) -> str:
+    """The address of a pair within the site."""
+    return f"twins-{name}-{function}".replace("_", "-")
 
 
 def own_functions(name: str) -> list[str]:
@@ -84,7 +89,7 @@ def _elsewhere(each: str, function: Any) -> str:
 
 def _pair(name: str, function: str, slow: ModuleType, fast: ModuleType) -> Iterator[str]:
     read, quick = getattr(slow, function), getattr(fast, function)
-    yield f"\n(twins-{name}-{function.replace('_', '-')})="
+    yield f"\n({place_of(name, function)})="
     yield f"## `{function}`\n"
     yield docstrings.as_markdown(read.__doc__)
     yield "\n:::::{container} twins"
