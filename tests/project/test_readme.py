@@ -86,10 +86,9 @@ def test_figures_of_the_recipes_are_those_of_their_table():
 
 
 def test_it_is_read_in_five_minutes():
-    text = re.sub(
-        r"```.*?```|^    .*$|<!--.*?-->|\]\([^)]*\)|[|`#*-]", " ", README, flags=re.S | re.M
-    )
-    assert len(text.split()) < MOST_WORDS
+    text = re.sub(r"```.*?```|<!--.*?-->", " ", README, flags=re.S)
+    text = re.sub(r"^    .*$|\]\([^)]*\)|[|`#*-]", " ", text, flags=re.M)
+    assert 500 < len(text.split()) < MOST_WORDS
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(([\w./-]+)\)", README))))
