@@ -1,5 +1,5 @@
 """What the site is made of: docstrings as Markdown, the pages of twins, the API, and what looks at
-site when it is built (.ci/run builds it).
+the site when it is built (.ci/run builds it).
 """
 
 import re
