@@ -35,6 +35,8 @@ from PIL import Image
 
 HERE = Path(__file__).parent
 SECONDS_A_CELL = 120
+# of a program beside this one that was interrupted while it kept what it had compiled: costs time, nothing else
+WITHOUT_WARNINGS = ",".join(f"ignore:Error {what} persistent compilation cache" for what in ("reading", "writing"))
 TERMINAL_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 FOLDED_CODE = re.compile(r"<details>.*?```python\n(.*?)```.*?</details>", re.DOTALL)
 
@@ -65,7 +67,7 @@ def executed(source: Path, *, solutions: bool = False) -> nbformat.NotebookNode:
         record_timing=False,
         extra_arguments=["--log-level=ERROR"],
     )
-    client.execute(env=dict(os.environ))
+    client.execute(env={**os.environ, "PYTHONWARNINGS": WITHOUT_WARNINGS})
     pack_pictures(notebook)
     describe_pictures(notebook)
     fold(notebook)

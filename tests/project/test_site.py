@@ -17,8 +17,8 @@ FIRST = """# ---
 # %% [markdown]
 # # Trees
 #
-# *30 minutes. Before this page: [01](01_kmeans.ipynb) and some
-# NumPy. It runs in about 20 seconds.*
+# *30 minutes. Before this page: [01](01_kmeans.ipynb) and some NumPy. It
+# runs in about 20 seconds.*
 #
 # You will cut a tree. Then another.
 
@@ -149,7 +149,8 @@ def test_faults_of_a_site_are_found(tmp_path, monkeypatch):
     monkeypatch.setattr(check_site, "public_names", lambda: ["here", "nowhere"])
     (tmp_path / "a.html").write_text(
         '<script src="https://cdn.example/x.js"></script><img src="p.png" alt="p.png"><p id="here">'
-        '<img src="q.png" alt="two dots"><a href="b.html">b</a><a href="#here">h</a><a href="#gone">g</a>'
+        '<img src="q.png" alt="two dots"><a href="b.html">b</a>'
+        '<a href="#here">h</a><a href="#gone">g</a>'
         '<a href="https://example.org">out</a>',
         encoding="utf-8",
     )

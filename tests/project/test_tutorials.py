@@ -203,12 +203,12 @@ def test_questions_hunt_and_exercise(source):
 
 @every_page
 def test_a_prediction_is_answered_by_an_assertion(source):
-    """In the next cell of code, or, where that shows a picture, the one after it."""
+    """In the next cell of code, or in the one after it."""
     cells = jupytext.read(source).cells
     for number, each in enumerate(cells):
         if each.cell_type == "markdown" and "**Predict, then run.**" in each.source:
             following = [later.source for later in cells[number:] if later.cell_type == "code"][:2]
-            assert any("assert " in code for code in following), each.source[:80]
+            assert any("assert" in code for code in following), each.source[:80]
 
 
 @every_page

@@ -7,7 +7,8 @@ from typing import NamedTuple
 FOLDER = Path(__file__).parents[1]
 SOURCE = "[0-9][0-9]*_*.py"
 FIRST_LINE = re.compile(
-    r"^\*(?P<minutes>\d+) minutes\. Before this page: (?P<before>.+?)\. It runs in about (?P<runs>.+?)\.\*$",
+    r"^\*(?P<minutes>\d+)\s+minutes\.\s+Before\s+this\s+page:\s+(?P<before>.+?)\."
+    r"\s+It\s+runs\s+in\s+about\s+(?P<runs>[^.*]+?)\.\*$",
     re.M | re.S,
 )
 TITLE = re.compile(r"^# (.+)$", re.M)
