@@ -26,6 +26,7 @@ MATHJAX = "mathjax/tex-svg-full.js"
 COURSE = "<!-- the course -->"
 CONTENTS = "<!-- the pages -->"
 SOURCE_LINK = re.compile(r"\[([^\]]+)\]\((?:\.\./)*(scratchclust/[\w/]+(?:\.py)?)\)")
+WAY_BACK = re.compile(r"(href=[\"']\.\./\d\d[a-z]?_\w+)\.ipynb")
 PAGE_LINK = re.compile(r"\[([^\]]+)\]\((?:\.\./)*(\d\d[a-z]?_\w+)\.ipynb\)")
 
 
@@ -123,6 +124,9 @@ def bring_files(app: Any, error: Exception | None) -> None:
     play = pages.FOLDER / "play"
     if play.exists():
         shutil.copytree(play, out / "play", ignore=shutil.ignore_patterns("*.py", "__pycache__"), dirs_exist_ok=True)
+        for copied in (out / "play").glob("*.html"):
+            text = copied.read_text(encoding="utf-8")
+            copied.write_text(WAY_BACK.sub(r"\1.html", text), encoding="utf-8")
         for picture in (pages.FOLDER / "images").glob("play_*.png"):
             shutil.copy(picture, out / "play")
     target = out / "_static" / MATHJAX
