@@ -7,7 +7,16 @@ import re
 import pytest
 
 import scratchclust
-from tutorials.tools import api_pages, check_site, docstrings, overview, pages, sources, twin_pages
+from tutorials.tools import (
+    api_pages,
+    check_site,
+    docstrings,
+    extension,
+    overview,
+    pages,
+    sources,
+    twin_pages,
+)
 from tutorials.tools import twins as mapping
 
 FIRST = """# ---
@@ -140,6 +149,27 @@ def test_small_pictures_are_small():
         (sources.ROOT / "tutorials" / "images" / "report.png").read_bytes(), "a page"
     )
     assert len(overview.small(picture)) <= overview.MOST_BYTES
+
+
+def test_a_page_says_where_it_is_and_how_it_is_run():
+    cell = pages.first_cell(FIRST)
+    line = cell.splitlines().index("runs in about 20 seconds.*")
+    here = extension.with_line(cell, "08b_trees", "", "main")
+    assert here.splitlines()[line + 2] == ":::{container} run"
+    assert "jupyter lab tutorials/08b_trees.ipynb" in here
+    assert "http" not in here
+    there = extension.with_line(cell, "08b_trees", "https://github.com/a/b", "main")
+    path = "a/b/blob/main/tutorials/08b_trees.ipynb"
+    assert f"https://colab.research.google.com/github/{path}" in there
+    assert "https://mybinder.org/v2/gh/a/b/main?labpath=tutorials/08b_trees.ipynb" in there
+
+
+def test_what_plays_becomes_a_frame_and_words_a_link():
+    picture = "[![Points and a line\nto drag](images/play_tree.png)](play/tree.html)"
+    shown = extension.to_play_with(f"{picture}\n\n**[Play](play/tree.html)**")
+    assert 'src="play/tree.html" title="Points and a line to drag"' in shown
+    assert '**<a href="play/tree.html">Play</a>**' in shown
+    assert "](" not in shown
 
 
 # --- what looks at the site

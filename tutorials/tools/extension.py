@@ -12,6 +12,7 @@ from typing import Any
 from tutorials.tools import api_pages, overview, pages, twin_pages, twins
 
 PLAY = re.compile(r"\[!\[(?P<words>[^\]]*)\]\(images/play_(?P<picture>\w+)\.png\)\]\(play/(?P<name>\w+)\.html\)")
+PLAY_LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\(play/(\w+)\.html\)")
 FRAME = """
 ```{{raw}} html
 <figure class="play">
@@ -62,11 +63,12 @@ def complete(app: Any, name: str, source: list[str]) -> None:
             if cell["cell_type"] == "markdown":
                 text = "".join(cell["source"])
                 text = with_line(text, name, app.config.repository, app.config.branch) if number == 0 else text
-                cell["source"] = PLAY.sub(frame, text)
+                cell["source"] = to_play_with(text)
         source[0] = json.dumps(notebook)
     elif name == "index":
         course = [*overview.ways(site="site/", benchmarks="site/benchmarks.md"), *overview.table()]
         contents = [f"{page.number} {page.title} <{page.name}>" for page in pages.all_pages()]
+        contents += sorted(path.stem for path in pages.FOLDER.glob("*.md") if path.stem not in ("index", "README"))
         source[0] = source[0].replace(COURSE, "\n".join(course)).replace(CONTENTS, "\n".join(contents))
     else:
         source[0] = PAGE_LINK.sub(page_or_words, SOURCE_LINK.sub(where_it_is_shown, source[0]))
@@ -90,9 +92,14 @@ def page_or_words(found: re.Match[str]) -> str:
     return found[0] if (pages.FOLDER / f"{found[2]}.ipynb").exists() else found[1]
 
 
+def to_play_with(text: str) -> str:
+    """Frames for the things to play with; where words alone lead to one, a link that is no download."""
+    return PLAY_LINK.sub(r'<a href="play/\2.html">\1</a>', PLAY.sub(frame, text))
+
+
 def frame(found: re.Match[str]) -> str:
     """The thing to play with in the place of its picture."""
-    words = found["words"].replace('"', "&quot;").replace("<", "&lt;")
+    words = " ".join(found["words"].split()).replace('"', "&quot;").replace("<", "&lt;")
     return FRAME.format(name=found["name"], words=words)
 
 
