@@ -49,6 +49,7 @@ html_title = "scratchclust"
 html_static_path = ["site/static"]
 html_css_files = ["style.css"]
 html_js_files = ["frames.js"]
+html_context = {"default_mode": "auto"}  # light or dark as the reader's system is
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {

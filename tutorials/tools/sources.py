@@ -110,11 +110,11 @@ def calls_of(node: ast.AST, known: dict[str, str]) -> Iterator[str]:
 
 
 @cache
-def text_of(name: str) -> str:
-    """The source of a page."""
-    return (pages.FOLDER / f"{name}.py").read_text(encoding="utf-8")
+def all_texts() -> dict[pages.Page, str]:
+    """The source of every page."""
+    return {pages.read(source): source.read_text(encoding="utf-8") for source in pages.sources()}
 
 
 def pages_with(pattern: str) -> list[pages.Page]:
     """The pages whose source has these words, in the course's order."""
-    return [page for page in pages.all_pages() if re.search(pattern, text_of(page.name))]
+    return [page for page, text in all_texts().items() if re.search(pattern, text)]

@@ -150,7 +150,7 @@ def written_in(name: str, function: str) -> str:
     """The pages of the course that speak of the module; those that write the function themselves first."""
     rooms = "|".join(room.rpartition(".")[2] for room in (twins.REFERENCE, *twins.ROOMS))
     speak = sources.pages_with(rf"\b({rooms})[/.]{name}\b")
-    write = [page for page in speak if re.search(rf"^def \w*{function}", sources.text_of(page.name), re.M)]
+    write = [page for page in speak if re.search(rf"^def \w*{function}", sources.all_texts()[page], re.M)]
     links = ", ".join(f"[{page.number}](../../{page.name}.ipynb)" for page in (write or speak))
     if not links:
         return ""
