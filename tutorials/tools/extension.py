@@ -27,6 +27,7 @@ MATHJAX = "mathjax/tex-svg-full.js"
 COURSE = "<!-- the course -->"
 CONTENTS = "<!-- the pages -->"
 SOURCE_LINK = re.compile(r"\[([^\]]+)\]\((?:\.\./)*(scratchclust/[\w/]+(?:\.py)?)\)")
+PLACE = re.compile(r"(?<=\.ipynb)#[^)\s]+(?=\))")  # Jupyter's names of headings have capitals, the site's have none
 WAY_BACK = re.compile(r"(href=[\"']\.\./\d\d[a-z]?_\w+)\.ipynb")
 PAGE_LINK = re.compile(r"\[([^\]]+)\]\((?:\.\./)*(\d\d[a-z]?_\w+)\.ipynb\)")
 
@@ -63,7 +64,7 @@ def complete(app: Any, name: str, source: list[str]) -> None:
             if cell["cell_type"] == "markdown":
                 text = "".join(cell["source"])
                 text = with_line(text, name, app.config.repository, app.config.branch) if number == 0 else text
-                cell["source"] = to_play_with(text)
+                cell["source"] = PLACE.sub(lambda found: found[0].lower(), to_play_with(text))
         source[0] = json.dumps(notebook)
     elif name == "index":
         course = [*overview.ways(site="site/", benchmarks="site/benchmarks.md"), *overview.table()]
