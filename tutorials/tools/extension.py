@@ -28,7 +28,7 @@ COURSE = "<!-- the course -->"
 CONTENTS = "<!-- the pages -->"
 SOURCE_LINK = re.compile(r"\[([^\]]+)\]\((?:\.\./)*(scratchclust/[\w/]+(?:\.py)?)\)")
 PLACE = re.compile(r"(?<=\.ipynb)#[^)\s]+(?=\))")  # Jupyter's names of headings have capitals, the site's have none
-WAY_BACK = re.compile(r"(href=[\"']\.\./\d\d[a-z]?_\w+)\.ipynb")
+WAY_BACK = re.compile(r"""href=(["'])(\.\./\d\d[a-z]?_\w+)\.ipynb\1""")
 PAGE_LINK = re.compile(r"\[([^\]]+)\]\((?:\.\./)*(\d\d[a-z]?_\w+)\.ipynb\)")
 
 
@@ -134,7 +134,7 @@ def bring_files(app: Any, error: Exception | None) -> None:
         shutil.copytree(play, out / "play", ignore=shutil.ignore_patterns("*.py", "__pycache__"), dirs_exist_ok=True)
         for copied in (out / "play").glob("*.html"):
             text = copied.read_text(encoding="utf-8")
-            copied.write_text(WAY_BACK.sub(r"\1.html", text), encoding="utf-8")
+            copied.write_text(WAY_BACK.sub(r'target="_top" href="\2.html"', text), encoding="utf-8")
         for picture in (pages.FOLDER / "images").glob("play_*.png"):
             shutil.copy(picture, out / "play")
     target = out / "_static" / MATHJAX
