@@ -79,7 +79,8 @@ def read(source: Path) -> Page:
     title = TITLE.search(cell)
     found = FIRST_LINE.search(cell)
     said = {name: " ".join(value.split()) for name, value in found.groupdict().items()} if found else {}
-    behind = cell[(found or title).end() :] if found or title else cell
+    last = found or title
+    behind = cell[last.end() :] if last else cell
     return Page(
         source.stem,
         title[1] if title else source.stem,
