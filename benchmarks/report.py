@@ -1,5 +1,5 @@
-"""Make the tables and plots of benchmarks/README.md and the summary in README.md from the files of
-results: `python -m benchmarks.report`.
+"""Make the tables and plots of benchmarks/README.md and the few lines in README.md from the files
+of results: `python -m benchmarks.report`.
 
 What stands between the markers is made here and nowhere else; a test compares it with the files.
 """
@@ -46,9 +46,10 @@ def main() -> int:
 def with_results(text: str) -> str:
     """The page with what the files of results say between its markers."""
     makers: dict[str, Callable[[], Iterable[str]]] = {
-        "tables": tables,
-        "summary": summary,
+        "brief": brief,
         "goals": goal_table,
+        "summary": summary,
+        "tables": tables,
     }
     return BLOCK.sub(lambda found: found[1] + "\n".join(makers[found[2]]()) + f"\n{found[3]}", text)
 
@@ -56,31 +57,56 @@ def with_results(text: str) -> str:
 # --- README.md
 
 
+def brief() -> Iterator[str]:
+    """For each device, between which factors ours is faster than the best rival, part by part."""
+    for path in result_file.result_files():
+        found = result_file.read(path)
+        duels = list(duels_of(found))
+        device = found["device"]
+        yield f"\n**{device['kind']}, {device['cores']} cores ({device['architecture']})**\n"
+        yield from table(
+            ("part", "best rivals", "their time over ours"),
+            (_brief_row(name, these) for name, these in _parts(found)),
+        )
+        n_lost = sum(duel.ratio < 1 for duel in duels)
+        yield f"\nOurs is slower in {n_lost} of {len(duels)} rows.\n"
+
+
+def _brief_row(name: str, duels: list[Duel]) -> tuple[str, ...]:
+    ratios = [duel.ratio for duel in duels]
+    return name, _rivals(duels), f"{_ratio(min(ratios))} to {_ratio(max(ratios))}"
+
+
+def _parts(found: dict[str, Any]) -> Iterator[tuple[str, list[Duel]]]:
+    for name in found["sections"]:
+        if duels := list(duels_of(found, name)):
+            yield name, duels
+
+
+def _rivals(duels: list[Duel]) -> str:
+    return ", ".join(sorted({duel.rival["name"].partition(",")[0] for duel in duels}))
+
+
+# --- benchmarks/README.md
+
+
 def summary() -> Iterator[str]:
-    """For each device, how much faster ours is than the best rival, part by part, and where it
-    loses.
-    """
+    """For each device, how much faster ours is than the best rival, part by part."""
     for path in result_file.result_files():
         found = result_file.read(path)
         yield f"\n{device_line(found)}\n"
         yield from table(
             ("part", "problems", "best rivals", "least of its time over ours", "greatest"),
-            (
-                _part_row(name, duels)
-                for name in found["sections"]
-                if (duels := list(duels_of(found, name)))
-            ),
+            (_part_row(name, duels) for name, duels in _parts(found)),
         )
-        yield f"\n{_where_we_lose(list(duels_of(found)))}\n"
-        yield from _pictures(path, "benchmarks/results")
+        yield ""
 
 
 def _part_row(name: str, duels: list[Duel]) -> tuple[str, ...]:
     least = min(duels, key=lambda duel: duel.ratio)
     greatest = max(duels, key=lambda duel: duel.ratio)
-    rivals = sorted({duel.rival["name"].partition(",")[0] for duel in duels})
     ends = (f"**{_ratio(duel.ratio)}**, {duel.problem}" for duel in (least, greatest))
-    return name, str(len(duels)), ", ".join(rivals), *ends
+    return name, str(len(duels)), _rivals(duels), *ends
 
 
 def _value(value: Any) -> str:
@@ -106,9 +132,6 @@ def device_line(found: dict[str, Any]) -> str:
             versions.setdefault(name, set()).add(version)
     said = ", ".join(f"{name} {' / '.join(sorted(these))}" for name, these in versions.items())
     return f"**{device['kind']}, {device['cores']} cores ({device['architecture']})**: {said}."
-
-
-# --- benchmarks/README.md
 
 
 def goal_table() -> Iterator[str]:

@@ -1,14 +1,17 @@
 """Make the notebooks: execute each tutorial's .py and write the .ipynb beside it, with its
 pictures.
 
-    TFDS_DATA_DIR=... python tutorials/execute.py                     all, with real data: what is committed
-    TFDS_DATA_DIR=... python tutorials/execute.py 01_kmeans           one
-    python tutorials/execute.py --data bundled --output FOLDER        in fast mode, without data or network, elsewhere
+    python tutorials/execute.py                              all: what is committed
+    python tutorials/execute.py 01_kmeans                    one
+    python tutorials/execute.py --solutions --output FOLDER  elsewhere, with the solutions of the exercises run, too
 
 A tutorial is written in its .py (jupytext's percent format); the .ipynb is made from it and never
-edited. What would differ from run to run without need (execution times, versions, random cell ids)
-is left out, so that differences stay small. `--solutions` also runs the Python code that is folded
-away in the text, right after it.
+edited. Its data come with the package: what a reader runs gives the pages that are committed. What
+would differ from run to run without need (execution times, versions, random cell ids) is left out,
+so that differences stay small.
+
+Cells with the tag `hide-input` are folded, in Jupyter as on the site; the words of a figure
+(`lessons.paper.describe`) become the alternative text of its picture.
 
 A cell that fails, or takes longer than its limit, ends the program with exit code 1 and names the
 cell.
@@ -21,6 +24,7 @@ import io
 import os
 import re
 import sys
+import time
 from pathlib import Path
 
 import jupytext
@@ -30,22 +34,23 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from PIL import Image
 
 HERE = Path(__file__).parent
-SECONDS_A_CELL = {"bundled": 60, "real": 600}
+SECONDS_A_CELL = 120
+# of a program beside this one that was interrupted while it kept what it had compiled: costs time, nothing else
+WITHOUT_WARNINGS = ",".join(f"ignore:Error {what} persistent compilation cache" for what in ("reading", "writing"))
 TERMINAL_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 FOLDED_CODE = re.compile(r"<details>.*?```python\n(.*?)```.*?</details>", re.DOTALL)
 
 
 def tutorials() -> list[Path]:
     """The sources, in order."""
-    return sorted(HERE.glob("[0-9][0-9]_*.py"))
+    return sorted([*HERE.glob("[0-9][0-9]_*.py"), *HERE.glob("[0-9][0-9][a-z]_*.py")])
 
 
-def executed(source: Path, data: str, *, solutions: bool = False) -> nbformat.NotebookNode:
+def executed(source: Path, *, solutions: bool = False) -> nbformat.NotebookNode:
     """The notebook of one tutorial, with outputs.
 
     Args:
         source: a .py in percent format.
-        data: "bundled" or "real"; the tutorial finds it in SCRATCHCLUST_TUTORIAL_DATA.
         solutions: run code that is folded away, too.
 
     Raises:
@@ -57,17 +62,18 @@ def executed(source: Path, data: str, *, solutions: bool = False) -> nbformat.No
         notebook.cells = [part for cell in notebook.cells for part in (cell, *folded_code(cell))]
     client = NotebookClient(
         notebook,
-        timeout=SECONDS_A_CELL[data],
+        timeout=SECONDS_A_CELL,
         kernel_name="python3",
         record_timing=False,
         extra_arguments=["--log-level=ERROR"],
     )
-    client.execute(env={**os.environ, "SCRATCHCLUST_TUTORIAL_DATA": data})
+    client.execute(env={**os.environ, "PYTHONWARNINGS": WITHOUT_WARNINGS})
     pack_pictures(notebook)
+    describe_pictures(notebook)
+    fold(notebook)
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
-        "scratchclust": {"data": data},
     }
     return notebook
 
@@ -94,6 +100,23 @@ def pack_pictures(notebook: nbformat.NotebookNode) -> None:
             output.data["image/png"] = base64.b64encode(packed.getvalue()).decode()
 
 
+def describe_pictures(notebook: nbformat.NotebookNode) -> None:
+    """Hand the words of each cell's figures on to the site, which makes alternative texts of them."""
+    for cell in notebook.cells:
+        words = [
+            output.data["text/plain"] for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
+        ]
+        if words:
+            cell.metadata["mystnb"] = {"image": {"alt": " ".join("; ".join(words).split())}}
+
+
+def fold(notebook: nbformat.NotebookNode) -> None:
+    """Fold the code that a reader need not see first, in Jupyter, too."""
+    for cell in notebook.cells:
+        if "hide-input" in cell.metadata.get("tags", []):
+            cell.metadata["jupyter"] = {"source_hidden": True}
+
+
 def folded_code(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     """The Python code inside <details> of a text, as cells."""
     found = FOLDED_CODE.findall(cell.source) if cell.cell_type == "markdown" else []
@@ -104,7 +127,6 @@ def main() -> int:
     """Read the command line, execute, write."""
     parser = argparse.ArgumentParser(description="Execute tutorials and write their notebooks.")
     parser.add_argument("names", nargs="*", help="such as 01_kmeans; all if none is given")
-    parser.add_argument("--data", choices=sorted(SECONDS_A_CELL), default="real")
     parser.add_argument("--output", type=Path, default=HERE, help="folder for the notebooks; default: beside the .py")
     parser.add_argument("--solutions", action="store_true", help="also run the code that is folded away")
     arguments = parser.parse_args()
@@ -113,14 +135,16 @@ def main() -> int:
         parser.error(f"no tutorial {unknown[0]!r}: there are {', '.join(known)}")
     arguments.output.mkdir(parents=True, exist_ok=True)
     for name in arguments.names or known:
+        began = time.perf_counter()
         try:
-            notebook = executed(known[name], arguments.data, solutions=arguments.solutions)
+            notebook = executed(known[name], solutions=arguments.solutions)
         except (CellExecutionError, CellTimeoutError) as error:
             print(f"{name}: {TERMINAL_COLOR.sub('', str(error))}", file=sys.stderr)
             return 1
+        seconds = time.perf_counter() - began
         target = arguments.output / f"{name}.ipynb"
         nbformat.write(notebook, target)
-        print(f"{name}: {target.stat().st_size / 1e6:.2f} MB")
+        print(f"{name}: {target.stat().st_size / 1e6:.2f} MB, {seconds:.0f} s")
     return 0
 
 

@@ -47,9 +47,9 @@ def load(
     What exists as a path is read as a file or folder: IDX (the format of MNIST, EMNIST and QMNIST),
     `.npy`, `.npy.gz`, `.npz`, a folder with trainX.npy (and testX.npy, valX.npy, and the same with
     a Y for labels), the binary versions of CIFAR-10 and CIFAR-100, pictures. Any other name without
-    a path separator is a data set: `digits` (embedded) or one prepared with TensorFlow Datasets,
-    such as `mnist`, `fashion_mnist`, `cifar10`. A version may follow (`mnist:3.0.1`), and a
-    prepared set's configuration too (`cifar10_corrupted/fog_1`).
+    a path separator is a data set: `digits` and `mnist_2000` (embedded) or one prepared with
+    TensorFlow Datasets, such as `mnist`, `fashion_mnist`, `cifar10`. A version may follow
+    (`mnist:3.0.1`), and a prepared set's configuration too (`cifar10_corrupted/fog_1`).
 
     Args:
         name_or_path: the name or path.
@@ -113,7 +113,7 @@ def prepare(
     """Check a data set that is there, or prepare it: with the extra `prepare`, and a network.
 
     Args:
-        name: a data set of TensorFlow Datasets, or `digits`.
+        name: a data set of TensorFlow Datasets, `digits` or `mnist_2000`.
         data_dir: as in `load`.
         verbose: show TensorFlow Datasets' progress.
 
@@ -123,6 +123,10 @@ def prepare(
     """
     if name == "digits":
         from scratchclust.data.digits import describe
+
+        return describe()
+    if name == "mnist_2000":
+        from scratchclust.data.mnist_2000 import describe
 
         return describe()
     from scratchclust.data.preparing import check_or_prepare
@@ -186,6 +190,10 @@ def _read(
         from scratchclust.data.digits import read_digits
 
         return read_digits(request)
+    if name == "mnist_2000":
+        from scratchclust.data.mnist_2000 import read_mnist_2000
+
+        return read_mnist_2000(request)
     from scratchclust.data.tfds import read_tfds
 
     return read_tfds(name, request, data_dir, cache_dir)

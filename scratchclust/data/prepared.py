@@ -21,6 +21,7 @@ INSTALL_TO_PREPARE = '`pip install -e ".[prepare]"` in the checkout of scratchcl
 # For names that were meant, where TensorFlow Datasets cannot be asked for its own list.
 WELL_KNOWN = (
     "digits",
+    "mnist_2000",
     "mnist",
     "fashion_mnist",
     "kmnist",
@@ -191,7 +192,7 @@ def unknown(name: str) -> InputError | None:
         known = [*WELL_KNOWN]
         is_complete = False
     similar = difflib.get_close_matches(
-        base, ["digits", *known], n=3, cutoff=0.6 if is_complete else 0.75
+        base, ["digits", "mnist_2000", *known], n=3, cutoff=0.6 if is_complete else 0.75
     )
     if base in known or not (similar or is_complete):
         return None

@@ -25,6 +25,7 @@ class KnownSet(NamedTuple):
 _OF_MNIST = KnownSet((28, 28, 1), {"train": 60_000, "test": 10_000}, 10)
 KNOWN_SETS = {
     "digits": KnownSet((8, 8, 1), {"all": 1_797}, 10),
+    "mnist_2000": KnownSet((28, 28, 1), {"all": 2_000}, 10),
     "mnist": _OF_MNIST,
     "fashion_mnist": _OF_MNIST,
     "cifar10": KnownSet((32, 32, 3), {"train": 50_000, "test": 10_000}, 10),

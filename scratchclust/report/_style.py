@@ -97,6 +97,10 @@ class NotebookFigure(Figure):
     def _repr_png_(self) -> bytes:
         return png_bytes(self, dpi=SCREEN_DPI)
 
+    def __repr__(self) -> str:
+        """The words that stand for the picture: its label, else its title."""
+        return str(self.get_label() or self.get_suptitle())
+
 
 def styled(draw: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
     """Run `draw` under STYLE, and leave matplotlib's settings as they were."""

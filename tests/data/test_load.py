@@ -104,6 +104,25 @@ def test_size_equals_the_resize_of_preprocessing_when_nothing_is_cropped():
         assert np.abs(_resize(images, (size, size)) - resize(images, size)).max() <= 1
 
 
+def test_mnist_2000_is_embedded():
+    part = data.load("mnist_2000")
+    assert part.images.shape == (2000, 28, 28, 1)
+    assert part.images.dtype == np.uint8
+    assert part.labels[:10].tolist() == [2, 0, 4, 8, 7, 6, 0, 6, 3, 1]
+    assert np.bincount(part.labels).tolist() == [203, 219, 222, 196, 183, 180, 195, 208, 203, 191]
+    assert part.images[0].sum() == 33963
+    with pytest.raises(InputError, match="mnist_2000 has no train and test split"):
+        data.load("mnist_2000", split="test")
+    assert data.prepare("mnist_2000").n_images == {"all": 2000}
+
+
+@pytest.mark.real_data
+def test_mnist_2000_is_what_mnist_gives():
+    part, whole = data.load("mnist_2000"), data.load("mnist", split="test", limit=2000)
+    np.testing.assert_array_equal(part.images, whole.images)
+    np.testing.assert_array_equal(part.labels, whole.labels)
+
+
 @pytest.mark.parametrize(
     ("fit", "expected"),
     [

@@ -1,4 +1,4 @@
-"""The line counts of README's tables, which a test checks.
+"""The line counts of the site's table of algorithms, which a test checks.
 
 python -m tests.project.readme    writes them anew
 """
@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
-COUNTED = re.compile(r"(\]\((scratchclust/[\w/]+(?:\.py)?)\) \()([\d,]+)")
+ALGORITHMS = ROOT / "tutorials" / "site" / "algorithms.md"
+COUNTED = re.compile(r"(\]\(\.\./\.\./(scratchclust/[\w/]+(?:\.py)?)\) \()([\d,]+)")
 
 
 def with_line_counts(text: str) -> str:
@@ -24,4 +24,6 @@ def with_line_counts(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(with_line_counts(README.read_text(encoding="utf-8")), encoding="utf-8")
+    ALGORITHMS.write_text(
+        with_line_counts(ALGORITHMS.read_text(encoding="utf-8")), encoding="utf-8"
+    )

@@ -50,6 +50,7 @@ ALLOWED = {
         "processes",
         "rows",
     },
+    "lessons": {"report"},
     "estimates": {"costs", "rates", "rows"},
     "rates": {"rows", "distances"},
     "curation": ALGORITHM | {"data.preprocessing"},

@@ -1,7 +1,8 @@
-"""Every tutorial runs, in fast mode and by the documented command, and what is committed is clean
-and in step.
+"""Every page of the course runs, by the documented command and with its solutions; what is
+committed is clean, in step, and keeps to the conventions of the course.
 """
 
+import ast
 import base64
 import os
 import re
@@ -14,14 +15,23 @@ import jupytext
 import nbformat
 import pytest
 
+from tutorials.tools import overview, pages
+
 FOLDER = Path(__file__).parents[2] / "tutorials"
-SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+SOURCES = pages.sources()
 LARGEST = 1_500_000  # bytes
+MOST_LINES = 250  # of code that a reader sees
+MINUTES = range(10, 46)
+FREER = {"00", "10"}  # pages without a hunt or questions, if they like
+PLAYED = {"kmeans", "tsne", "dbscan", "tree"}
 MACHINE_PATH = re.compile(r"(?<![\w.])(/(home|root|work|tmp|Users|usr|opt|mnt|content)/|[A-Z]:\\)")
 WARNING = re.compile(r"\w*Warning\b|WARNING")
+LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)\s]+?)(#[^)]*)?\)")
+QUESTION = re.compile(r"\*\*Predict,\s+then\s+run\.\*\*")
+NO_WORDS = re.compile(r"^(|<?\w*Figure\b.*|<.*>)$")
 
 execute = runpy.run_path(str(FOLDER / "execute.py"))
-every_tutorial = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+every_page = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
 
 
 def cell(kind: str, source: str, *outputs: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -59,25 +69,45 @@ def faults(notebook: nbformat.NotebookNode) -> list[str]:
     return found
 
 
-def test_tutorials_are_found():
+def committed(source: Path) -> nbformat.NotebookNode:
+    return nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+
+
+def texts(source: Path) -> str:
+    """All that a page says in Markdown."""
+    return "\n\n".join(
+        each.source for each in jupytext.read(source).cells if each.cell_type == "markdown"
+    )
+
+
+def codes(source: Path) -> list[nbformat.NotebookNode]:
+    return [each for each in jupytext.read(source).cells if each.cell_type == "code"]
+
+
+def is_hidden(each: nbformat.NotebookNode) -> bool:
+    return "hide-input" in each.metadata.get("tags", [])
+
+
+def has_picture(each: nbformat.NotebookNode) -> bool:
+    return any("image/png" in output.get("data", {}) for output in each.get("outputs", []))
+
+
+def number_of(source: Path) -> str:
+    return source.stem.partition("_")[0]
+
+
+def test_the_course_is_found():
     assert "01_kmeans" in [source.stem for source in SOURCES]
     assert execute["tutorials"]() == SOURCES
 
 
 @pytest.mark.full
-@every_tutorial
-def test_runs_in_fast_mode(source, tmp_path):
-    """Code that is folded away as a solution runs too. Time limits are the command's own, for each
-    cell.
+@every_page
+def test_runs_as_it_stands(source, tmp_path):
+    """With the data that come with the package, and with what is folded away as a solution. Time
+    limits are the command's own, for each cell.
     """
-    command = [
-        sys.executable,
-        str(FOLDER / "execute.py"),
-        source.stem,
-        "--data",
-        "bundled",
-        "--solutions",
-    ]
+    command = [sys.executable, str(FOLDER / "execute.py"), source.stem, "--solutions"]
     finished = subprocess.run(
         [*command, "--output", str(tmp_path)],
         env={**os.environ, "JAX_PLATFORMS": "cpu", "TFDS_DATA_DIR": str(tmp_path / "no data here")},
@@ -87,50 +117,170 @@ def test_runs_in_fast_mode(source, tmp_path):
     )
     assert finished.returncode == 0, finished.stderr
     notebook = nbformat.read(tmp_path / f"{source.stem}.ipynb", as_version=4)
-    assert notebook.metadata.scratchclust.data == "bundled"
     assert faults(notebook) == []
 
 
-@every_tutorial
+@every_page
 def test_committed_notebook_is_in_step(source):
     written = [(each.cell_type, each.source) for each in jupytext.read(source).cells]
-    committed = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
-    shown = [(each.cell_type, each.source) for each in committed.cells]
+    shown = [(each.cell_type, each.source) for each in committed(source).cells]
     assert written == shown, (
         f"{source.stem}.ipynb is older than its .py: "
         f"run `python tutorials/execute.py {source.stem}`"
     )
 
 
-@every_tutorial
+@every_page
 def test_committed_notebook_can_be_shown(source):
-    path = source.with_suffix(".ipynb")
-    notebook = nbformat.read(path, as_version=4)
+    notebook = committed(source)
     nbformat.validate(notebook)
-    assert notebook.metadata.scratchclust.data == "real"
-    assert path.stat().st_size < LARGEST
+    assert source.with_suffix(".ipynb").stat().st_size < LARGEST
     assert faults(notebook) == []
     code_cells = [each for each in notebook.cells if each.cell_type == "code"]
     assert [each.execution_count for each in code_cells] == list(range(1, len(code_cells) + 1))
 
 
-@every_tutorial
-def test_committed_notebook_shows_pictures(source):
-    notebook = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
-    outputs = [output for each in notebook.cells for output in each.get("outputs", [])]
-    pictures = [
-        output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})
-    ]
-    assert len(pictures) >= 5
+@every_page
+def test_every_picture_has_words(source):
+    cells = [each for each in committed(source).cells if has_picture(each)]
+    alts = [each.metadata.get("mystnb", {}).get("image", {}).get("alt", "") for each in cells]
+    assert len(cells) >= 3 or number_of(source) in FREER
+    assert [alt for alt in alts if NO_WORDS.match(alt) or len(alt.split()) < 4] == []
+    pictures = re.findall(r"!\[([^\]]*)\]\(", texts(source))
+    assert [words for words in pictures if len(words.split()) < 3] == []
+
+
+@every_page
+def test_pictures_are_pictures(source):
+    outputs = [output for each in committed(source).cells for output in each.get("outputs", [])]
+    pictures = [o.data["image/png"] for o in outputs if "image/png" in o.get("data", {})]
     assert all(base64.b64decode(picture).startswith(b"\x89PNG") for picture in pictures)
 
 
-@every_tutorial
-def test_has_an_exercise_with_a_folded_solution(source):
+@every_page
+def test_the_first_cell_promises(source):
+    page = pages.read(source)
+    assert page.title != source.stem
+    assert page.minutes in MINUTES, (
+        "the first cell says `*30 minutes. Before this page: ... It runs in about 20 seconds.*`"
+    )
+    assert page.before
+    assert page.runs
+    assert page.promise
+
+
+@every_page
+def test_a_picture_comes_before_anything_else_is_asked(source):
+    """It shows the promise or the problem; its code is folded. Imports may come before it."""
+    if number_of(source) not in FREER:
+        first = next(each for each in committed(source).cells if has_picture(each))
+        assert is_hidden(first)
+        assert committed(source).cells.index(first) <= 4
+
+
+@every_page
+def test_visible_code_is_short(source):
+    lines = [
+        line.strip()
+        for each in codes(source)
+        if not is_hidden(each)
+        for line in each.source.splitlines()
+    ]
+    assert sum(bool(line) and not line.startswith("#") for line in lines) <= MOST_LINES
+
+
+@every_page
+def test_questions_hunt_and_exercise(source):
+    text = texts(source)
+    if number_of(source) not in FREER:
+        assert len(re.findall(r"\*\*predict\b", text, re.IGNORECASE)) >= 3
+        assert len(re.findall(r"^## Something is wrong here", text, re.M)) == 1
+        assert len(re.findall(r"^## Exercise", text, re.M)) == 1
+    if "## Exercise" in text:
+        assert any(execute["folded_code"](each) for each in jupytext.read(source).cells)
+    assert text.count("<details>") == text.count("</details>")
+    assert "## What to take with you" in text
+
+
+@every_page
+def test_a_prediction_is_answered_by_an_assertion(source):
+    """In the next cell of code, or in the one after it."""
     cells = jupytext.read(source).cells
-    assert sum("## Exercise" in each.source for each in cells) == 1
-    assert any(execute["folded_code"](each) for each in cells)
-    assert all(each.source.count("<details>") == each.source.count("</details>") for each in cells)
+    for number, each in enumerate(cells):
+        if each.cell_type == "markdown" and QUESTION.search(each.source):
+            following = [later.source for later in cells[number:] if later.cell_type == "code"][:2]
+            assert any("assert" in code for code in following), each.source[:80]
+
+
+@every_page
+def test_no_page_looks_behind_the_doors(source):
+    for each in codes(source):
+        code = "\n".join(
+            line for line in each.source.splitlines() if not line.startswith(("%", "!"))
+        )
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("scratchclust"):
+                imported = [*node.module.split("."), *(name.name for name in node.names)]
+                assert not [name for name in imported if name.startswith("_")]
+            if isinstance(node, ast.Import):
+                assert not [
+                    name.name
+                    for name in node.names
+                    if "scratchclust" in name.name and "._" in name.name
+                ]
+
+
+@every_page
+def test_links_lead_somewhere(source):
+    assert [path for path, _ in LINK.findall(texts(source)) if not (FOLDER / path).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(FOLDER.glob("*.md")) + sorted((FOLDER / "site").glob("*.md")),
+    ids=lambda path: path.name,
+)
+def test_links_of_the_sites_pages(path):
+    """Pages of twins and API are made when the site is built."""
+    made = re.compile(r"(site/)?(twins|api)/")
+    links = [
+        link for link, _ in LINK.findall(path.read_text(encoding="utf-8")) if not made.match(link)
+    ]
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_the_ways_lead_over_pages_that_exist():
+    numbers = {page.number for page in pages.all_pages()}
+    assert [number for way in pages.WAYS for number in way.numbers if number not in numbers] == []
+
+
+def test_the_overview_is_what_the_pages_say():
+    text = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert text == overview.text(), "write it: python -m tutorials.tools.overview"
+
+
+@every_page
+def test_the_small_picture_is_the_pages_first(source):
+    picture = overview.first_picture(source.stem)
+    assert picture
+    path = overview.small_path(source.stem)
+    assert overview.digest_of(path) == overview.digest(picture), (
+        "python -m tutorials.tools.overview"
+    )
+    assert path.stat().st_size <= overview.MOST_BYTES
+
+
+@pytest.mark.parametrize("name", sorted(PLAYED))
+def test_things_to_play_with_need_no_network(name):
+    text = (FOLDER / "play" / f"{name}.html").read_text(encoding="utf-8")
+    assert not re.search(r"""(src|href)=["'](https?:)?//|@import|\bfetch\(|XMLHttpRequest""", text)
+    assert "prefers-color-scheme" in text
+    assert len(text.encode()) < 900_000
+    picture = FOLDER / "images" / f"play_{name}.png"
+    assert picture.stat().st_size < 60_000
+    assert any(
+        f"](images/play_{name}.png)](play/{name}.html)" in texts(source) for source in SOURCES
+    )
 
 
 @pytest.mark.parametrize(
@@ -200,11 +350,11 @@ def test_a_broken_tutorial_fails(tmp_path, code, message):
     """
     program = (FOLDER / "execute.py").read_text(encoding="utf-8")
     (tmp_path / "execute.py").write_text(
-        program.replace('"bundled": 60', '"bundled": 2'), encoding="utf-8"
+        program.replace("SECONDS_A_CELL = 120", "SECONDS_A_CELL = 2"), encoding="utf-8"
     )
     (tmp_path / "99_broken.py").write_text(f"# %%\n{code}\n", encoding="utf-8")
     finished = subprocess.run(
-        [sys.executable, str(tmp_path / "execute.py"), "--data", "bundled"],
+        [sys.executable, str(tmp_path / "execute.py")],
         capture_output=True,
         text=True,
         check=False,

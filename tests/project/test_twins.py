@@ -3,56 +3,16 @@ same result type.
 """
 
 import importlib
-import importlib.util
 import inspect
 import types
 import typing
-from pathlib import Path
 
 import pytest
 
-import scratchclust.reference
+from tutorials.tools.twins import names, pairs, reference_of, twin_of
 
-REFERENCE = sorted(
-    path.stem for path in Path(scratchclust.reference.__file__).parent.glob("[!_]*.py")
-)
-ROOMS = (
-    "scratchclust.features",
-    "scratchclust.cluster",
-    "scratchclust.reduce",
-    "scratchclust.metrics",
-    "scratchclust.train",
-    "scratchclust.curation",
-    "scratchclust",
-)
 # arguments of the fast twin alone: they say how, never what, and the results are compared
 HOW = {"algorithm", "checkpoint"}
-
-
-def twin_of(name):
-    for room in ROOMS:
-        if importlib.util.find_spec(f"{room}.{name}"):
-            return importlib.import_module(f"{room}.{name}")
-    raise AssertionError(f"reference/{name}.py has no twin in {', '.join(ROOMS)}")
-
-
-def public_functions(module):
-    """Those of `__all__`, or, without it, those of the file itself whose name has no underscore in
-    front.
-    """
-    own = [
-        name
-        for name, f in inspect.getmembers(module, inspect.isfunction)
-        if f.__module__ == module.__name__
-    ]
-    return getattr(module, "__all__", [name for name in own if not name.startswith("_")])
-
-
-PUBLIC = [
-    (name, function)
-    for name in REFERENCE
-    for function in public_functions(importlib.import_module(f"scratchclust.reference.{name}"))
-]
 
 
 def meaning(annotation):
@@ -93,14 +53,14 @@ def test_there_are_twins():
         "dunn",
         "optimizers",
         "schedules",
-    } <= set(REFERENCE)
-    assert ("kmeans", "lloyd") in PUBLIC
-    assert ("kmeans_starts", "plus_plus") in PUBLIC
+    } <= set(names())
+    assert ("kmeans", "lloyd") in pairs()
+    assert ("kmeans_starts", "plus_plus") in pairs()
 
 
-@pytest.mark.parametrize(("module", "function"), PUBLIC)
+@pytest.mark.parametrize(("module", "function"), pairs())
 def test_twins_have_the_same_signature(module, function):
-    slow = getattr(importlib.import_module(f"scratchclust.reference.{module}"), function)
+    slow = getattr(reference_of(module), function)
     quick = getattr(twin_of(module), function)
     assert parameters_of(slow) == parameters_of(quick)
     assert meaning(inspect.signature(slow).return_annotation) == meaning(
