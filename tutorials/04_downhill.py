@@ -58,10 +58,9 @@ draw.walks_in_a_valley(
     valley,
     promised,
     title="Three walkers, 200 steps, one valley: you will write all three",
-    words="Three panels with the contour lines of a valley bent like a horseshoe, and a walker's path in each, "
-    "from the "
-    "same start at the upper left. Gradient descent is still at the left after 200 steps; momentum has passed the star "
-    "at the lowest place and turned round; Adam has gone most of the way.",
+    words="Three panels with the contour lines of a valley bent like a horseshoe, and a walker's path in each, from "
+    "the same start at the upper left. Gradient descent is still at the left after 200 steps; momentum has "
+    "passed the star at the lowest place and turned round; Adam has gone most of the way.",
 )
 
 # %% [markdown]
@@ -105,9 +104,9 @@ draw.walks_on_a_curve(
     parabola,
     walks,
     title="Gradient descent on a parabola, from the big dot",
-    words="Four panels with the same parabola and the points of a walk on it. With learning rate 0.03 the points creep "
-    "down one side; with 0.3 they reach the ground in a few steps; with 0.95 they leap from wall to wall, lower "
-    "each time; with 1.02 they leap higher each time.",
+    words="Four panels with the same parabola and the points of a walk on it. With learning rate 0.03 the points "
+    "creep down one side; with 0.3 they reach the ground in a few steps; with 0.95 they leap from wall to "
+    "wall, lower each time; with 1.02 they leap higher each time.",
 )
 
 # %% [markdown]
@@ -212,8 +211,7 @@ draw.errors_by_h(
     sizes,
     errors,
     words="Two curves of the relative error over h, both shaped like a V on logarithmic axes. The one of 64 bits "
-    "has its "
-    "lowest point at a smaller h and far lower than that of 32 bits.",
+    "has its lowest point at a smaller h and far lower than that of 32 bits.",
 )
 
 # %% [markdown]
@@ -324,7 +322,8 @@ draw.walks_in_a_valley(
     paths,
     title="1,000 steps through Rosenbrock's valley, each with its best rate",
     words="Three panels with the contour lines of the valley. Gradient descent follows the ground and ends a little "
-    "before the star; momentum overshoots the star, turns round and ends on it; Adam takes wide leaps and ends on it.",
+    "before the star; momentum overshoots the star, turns round and ends on it; Adam takes wide leaps and "
+    "ends on it.",
 )
 
 # %% tags=["hide-input"]
@@ -336,8 +335,8 @@ draw.curves_by_step(
     title="How high each walker is",
     what="f(x, y)",
     log=True,
-    words="The height over the steps, on a logarithmic axis. After a restless beginning gradient descent falls slowly; "
-    "momentum and Adam fall by many powers of ten.",
+    words="The height over the steps, on a logarithmic axis. After a restless beginning gradient descent falls "
+    "slowly; momentum and Adam fall by many powers of ten.",
 )
 
 # %% [markdown]
@@ -437,7 +436,8 @@ draw.noisy_walks(
     noisy,
     points.mean(),
     words="Two panels with five noisy walks each. All come down to the dashed line within some twenty steps. With a "
-    "constant rate they go on dancing about it; with a falling rate the dance becomes smaller and ends on the line.",
+    "constant rate they go on dancing about it; with a falling rate the dance becomes smaller and ends on the "
+    "line.",
 )
 
 # %% [markdown]
@@ -511,9 +511,8 @@ draw.walks_in_a_valley(
     valley,
     {name: gradient_descent(gradient, start, 1e-4, 12) for name, gradient in rises.items()},
     title="Twelve steps with a rate of 0.0001",
-    words="Two panels of the valley. With the colleague's gradient the walk leaves the ground and climbs the "
-    "wall at the "
-    "left; with the right gradient it comes down to the ground.",
+    words="Two panels of the valley. With the colleague's gradient the walk leaves the ground and climbs the wall "
+    "at the left; with the right gradient it comes down to the ground.",
 )
 
 # %% [markdown]

@@ -35,9 +35,9 @@ draw.graph(
     [-0.0887, -0.3549, -0.1774, -0.1774, -0.1774, -0.7551, 0.7551, -0.7551, 1.0],
     [[], [], [0, 1], [], [2, 3], [4], [], [5, 6], [7]],
     title="One neuron: values flow forward, gradients flow back",
-    words="Nine boxes from left to right: w and x are multiplied, b is added, a sigmoid follows, t is subtracted, the "
-    "result is squared and is the loss 0.1425. Below each value stands its gradient, from 1 at the loss back to "
-    "-0.0887 at w.",
+    words="Nine boxes from left to right: w and x are multiplied, b is added, a sigmoid follows, t is subtracted, "
+    "the result is squared and is the loss 0.1425. Below each value stands its gradient, from 1 at the loss "
+    "back to -0.0887 at w.",
 )
 
 # %% [markdown]
@@ -206,9 +206,8 @@ draw.through_a_code(
     codes,
     drawn.reshape(-1, 28, 28),
     title="Ten images, their codes of 64 numbers, and what is drawn from these",
-    words="Ten digits in the first row; below each its code as 64 bars, many of them zero; below that the "
-    "drawing, which "
-    "is a little blurred and easily recognised.",
+    words="Ten digits in the first row; below each its code as 64 bars, many of them zero; below that the drawing, "
+    "which is a little blurred and easily recognised.",
 )
 
 # %% [markdown]
@@ -432,8 +431,8 @@ draw.signed_images(
     np.stack([3 * images[0, ..., 0], found[..., 0], found[..., 1]]),
     columns=3,
     title="An image, and the two channels that a kernel of edges makes of it",
-    words="A digit; then its upright edges, blue where it grows lighter to the right and red where it grows "
-    "darker; then its level edges in the same way.",
+    words="A digit; then its upright edges, blue where it grows lighter to the right and red where it grows darker; "
+    "then its level edges in the same way.",
 )
 
 # %% [markdown]
@@ -702,10 +701,9 @@ draw.losses_of_a_pixel(
     logits,
     pixel_losses,
     pixel_slopes,
-    words="Left: the loss over the logit. All three forms rise alike; by the book it ends at about 17, clipped "
-    "it stays "
-    "level from 16 on, from the logit it goes on rising. Right: their gradients. All are near 1 up to 16; then by the "
-    "book it ends, clipped it falls to zero, from the logit it stays 1.",
+    words="Left: the loss over the logit. All three forms rise alike; by the book it ends at about 17, clipped it "
+    "stays level from 16 on, from the logit it goes on rising. Right: their gradients. All are near 1 up to "
+    "16; then by the book it ends, clipped it falls to zero, from the logit it stays 1.",
 )
 
 # %% [markdown]
@@ -736,8 +734,7 @@ draw.curves_by_step(
     {"from the logits": cured_losses, "by the book": book_losses, "by the book, half of the rate": slow_losses},
     title="The same start three times; a cross where a loss became NaN",
     words="Three falling curves. The one by the book ends in a cross; with half of the rate it ends in a cross "
-    "later; the "
-    "one from the logits runs through all steps.",
+    "later; the one from the logits runs through all steps.",
 )
 
 # %% [markdown]
