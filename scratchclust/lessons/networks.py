@@ -306,8 +306,8 @@ def around_a_code(*, words: str) -> Figure:
         "connectionstyle": "bar,fraction=-0.16",
     }
     ax.annotate("", (3, 0.62), (1, 0.62), arrowprops=skip)
-    ax.text(2, 1.06, "skip connection", ha="center", va="bottom", color=ACCENT, fontsize=9)
-    ax.set(xlim=(-0.4, 4.4), ylim=(-0.9, 1.35))
+    ax.text(2, 0.8, "skip connection", ha="center", va="center", color=ACCENT, fontsize=9)
+    ax.set(xlim=(-0.4, 4.4), ylim=(-0.9, 1.5))
     ax.set_axis_off()
     return describe(figure, words)
 
