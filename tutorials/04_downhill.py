@@ -124,8 +124,9 @@ for lr, path in walks.items():
     assert (abs(path[-1] - 3) < abs(path[0] - 3)) == (lr < 1)
 
 # %% [markdown]
-# **Predict, then run.** There is a learning rate with which *one* step suffices, from any start. Which? And from what
-# power of it on would a walk from $-1$ never come nearer and never go away? Change the two numbers, then run.
+# **Predict, then run.** There is a learning rate with which *one* step suffices, from any start. Which? And with which
+# one does a walk from $-1$ leap to and fro for ever, never nearer and never farther? Write down the two numbers, then
+# run.
 
 # %%
 one_step_rate, never_rate = 0.5, 1.0

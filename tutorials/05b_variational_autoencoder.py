@@ -493,7 +493,11 @@ figure
 # The divergence is a sum over the numbers of the code, so each has its own: what it tells about an image, in nats. A
 # number that is not worth its price gets **closed**: $\mu = 0$ and $\sigma = 1$ for every image, so that it costs
 # nothing. That is the VAE's way to say that the code is longer than it needs to be, and no fault. At the price $\beta =
-# 1$ all ten are worth it. With a larger one (the *β-VAE*, Higgins et al., 2017), and three networks each:
+# 1$ all ten are worth it. A larger one makes the *β-VAE*
+# (Higgins et al., 2017); three networks of it.
+#
+# **Predict, then run.** With a price of 12, will all ten numbers tell a little less, or will some be closed and others
+# stay open? And with a price of 40?
 
 
 # %%
