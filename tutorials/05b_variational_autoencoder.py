@@ -1,0 +1,712 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The variational autoencoder
+#
+# *40 minutes. Before this page: [05](05_autoencoders_and_skips.ipynb) and [00](00_jax_for_numpy.ipynb). It runs in
+# about 40 seconds.*
+#
+# Can we *make* an image by choosing a code? At the end of this page you will be able to write down the loss of a
+# variational autoencoder and check its formula by throwing dice; to explain the reparameterisation trick and measure
+# what it saves; to draw new images and walk from one to another; and to recognise a collapsed code by two numbers, find
+# its cause, and cure it.
+#
+# Of mathematics you need more than before: density, expectation, conditional density and Bayes' rule. Half a page
+# below says what is meant.
+
+# %% tags=["hide-input"]
+import numpy as np
+
+from scratchclust import data
+from scratchclust.data.preprocessing import flatten, to_unit
+from scratchclust.lessons import networks as draw
+from scratchclust.lessons.paper import describe
+from scratchclust.reference import pca
+from scratchclust.report import figures
+
+dataset = data.load("mnist_2000")
+images = to_unit(dataset.images)  # [2000, 28, 28, 1], from 0 (black) to 1 (white)
+X = flatten(images)  # [2000, 784]
+ten_random = np.random.default_rng(0).standard_normal((48, 10)).astype(np.float32)
+components = pca.pca(X, 10)
+scale = pca.transform(X, components).std(axis=0)
+smears = describe(
+    figures.samples(np.clip(pca.inverse_transform(ten_random * scale, components), 0, 1).reshape(-1, 28, 28, 1)),
+    "Three rows of 16 blurred pictures, in most of them several digits on top of each other.",
+)
+smears.suptitle("Images from ten random numbers, drawn by PCA", x=0.01, ha="left", fontsize=11, fontweight="bold")
+smears
+
+# %% [markdown]
+# Ten random numbers, and PCA's way to draw an image from ten numbers: mostly several digits on top of each other. By
+# the end of the page there will be better ones in their place.
+#
+# ## Four words
+#
+# A **density** $p(x)$ says how much probability there is per unit of length (or of volume) at $x$; it adds up to 1:
+# $\int p(x)\,dx = 1$. $N(x; \mu, \sigma^2)$ is that of the normal distribution with the mean $\mu$ and the standard
+# deviation $\sigma$. The **expectation** $\mathbb{E}_p[f] = \int f(x)\, p(x)\, dx$ is what the mean of $f(x)$ over many
+# draws from $p$ comes to. A **conditional** density $p(x \mid z)$ is the one of $x$ when $z$ is known. If $z$ is drawn
+# first, then $p(x) = \mathbb{E}_{p(z)}\big[p(x \mid z)\big]$: the mean over all $z$ that might have been. And
+# **Bayes' rule** turns the arrow round: $p(z \mid x)\, p(x) = p(x \mid z)\, p(z)$, both being the density of the pair.
+#
+# In code: throw $z$ from $N(0, 1)$, then $x$ is $z$ plus another such number. So $x$ is the sum of two, and its density
+# $N(x; 0, 2)$. The mean of $p(x \mid z)$ over many $z$ must say the same:
+
+
+# %%
+import numpy as np
+
+from scratchclust import data
+from scratchclust.data.preprocessing import flatten, to_unit
+
+
+def normal_density(x, mean, variance):
+    return np.exp(-((x - mean) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
+
+
+z = np.random.default_rng(0).standard_normal(100_000)
+for x in (0.0, 1.6):
+    by_dice, exact = normal_density(x, z, 1.0).mean(), normal_density(x, 0.0, 2.0)
+    print(f"p({x}) by dice {by_dice:.4f}, exactly {exact:.4f}")
+    np.testing.assert_allclose(by_dice, exact, rtol=0.01)
+
+# %% [markdown]
+# ## A source of images
+#
+# The decoder of an autoencoder draws something for any ten numbers. But which numbers are sensible? The encoder puts
+# its codes wherever it likes, and between them may be anything. The **variational autoencoder** (VAE, Kingma and
+# Welling, 2014) is trained so that the answer is known beforehand: codes drawn from the normal distribution $N(0, I)$,
+# all coordinates independent, should give images like those of the data.
+#
+# So there is a story of how an image comes to be. First a code is drawn, $z \sim p(z) = N(0, I)$, then an image,
+# $x \sim p(x \mid z)$, whose pixels the decoder decides. We want the data to be likely under this story. That is hard,
+# since $p(x)$ is a mean over all codes, and nearly all of them have nothing to do with $x$. Therefore the encoder
+# helps. For each image it proposes where to look, a normal distribution $q(z \mid x)$ with a mean and a standard
+# deviation of its own for every coordinate. Bayes' rule says $p(x) = p(x \mid z)\, p(z) / p(z \mid x)$ for every $z$.
+# Take logarithms, add and subtract $\log q(z \mid x)$, and take the mean over $z$ drawn from $q$, *whatever* $q$ is:
+#
+# $$\log p(x) = \underbrace{\mathbb{E}_{q}\big[\log p(x \mid z)\big] - \text{KL}\big(q(z \mid x) \,\|\, p(z)\big)}_{
+# \text{ELBO}} + \underbrace{\text{KL}\big(q(z \mid x) \,\|\, p(z \mid x)\big)}_{\ge\, 0}$$
+#
+# where $\text{KL}(q \| p) = \mathbb{E}_q[\log q - \log p]$, the *divergence*, is zero where both are the same and
+# positive elsewhere. So the first two terms are a lower bound of $\log p(x)$, the *evidence lower bound*, and the
+# negative of it is our loss:
+#
+# $$L = \underbrace{-\mathbb{E}_q \log p(x \mid z)}_{\text{cross-entropy of the drawing}} + \beta \,
+# \underbrace{\text{KL}\big(q(z \mid x) \,\|\, N(0, I)\big)}_{\text{what the code tells about } x}$$
+#
+# with $\beta = 1$. (We shall need other values.) The first term wants the code to say as much about $x$ as possible.
+# The second is the price: it is zero if all images get the same $q = N(0, I)$, and then the code says nothing. Both
+# are in *nats*; $\log 2$ nats are a bit. (Strictly, averaged over images, the price is the most that the code can tell:
+# it also counts how far all codes together are from $N(0, I)$.)
+#
+# ### The divergence, by formula and by dice
+#
+# For two normal distributions it has a formula. With the mean $\mu_j$ and the variance $\sigma_j^2$ of coordinate $j$,
+#
+# $$\text{KL} = \sum_j \tfrac{1}{2} \left(\sigma_j^2 + \mu_j^2 - 1 - \log \sigma_j^2\right)$$
+#
+# Networks give $\log \sigma^2$, here `log_var`, which may be any number, where a variance must be positive. A formula
+# is easily mistyped, so we check it by its definition: draw many $z$ from $q$ and take the mean of $\log q - \log p$.
+#
+# **Predict, then run.** The code below has three numbers. Which of them costs nothing?
+
+
+# %%
+def gaussian_kl(mean, log_var):
+    return ((np.exp(log_var) + mean**2 - 1 - log_var) / 2).sum(axis=-1)
+
+
+def log_normal(z, mean, log_var):
+    return -((z - mean) ** 2 / np.exp(log_var) + log_var + np.log(2 * np.pi)).sum(axis=-1) / 2
+
+
+mean, log_var = np.array([1.0, 0.0, -0.5]), np.array([-2.0, 0.0, 0.5])
+z = mean + np.exp(log_var / 2) * np.random.default_rng(0).standard_normal((20_000, 3))
+terms = log_normal(z, mean, log_var) - log_normal(z, np.zeros(3), np.zeros(3))
+exact, standard_error = gaussian_kl(mean, log_var), terms.std() / np.sqrt(len(terms))
+print(f"by formula {exact:.4f} nats, by dice {terms.mean():.4f} ± {standard_error:.4f}")
+each = [gaussian_kl(mean[[j]], log_var[[j]]) for j in range(3)]
+print("of each number:", np.round(each, 3))
+assert each[1] == 0
+
+# %% tags=["hide-input"]
+assert abs(terms.mean() - exact) < 4 * standard_error
+assert min(each[0], each[2]) > 0.1
+draw.curves_by_step(
+    {"mean over the draws": np.cumsum(terms[:1_000]) / np.arange(1, 1_001), "formula": np.full(1_000, exact)},
+    title="The divergence of one code",
+    what="KL, in nats",
+    by="number of draws",
+    words="The mean over the draws begins restlessly and comes to rest on the level line of the formula within some "
+    "hundred draws.",
+)
+
+# %% [markdown]
+# The second has the mean 0 and the variance 1, like a code that knows no image: it tells nothing and costs nothing.
+#
+# ### The bound, where everything is known
+#
+# Is the ELBO really below $\log p(x)$? Take an image of one pixel and a code of one number, with
+# $p(x \mid z) = N(x; z, 1)$, as above. Then $p(x) = N(x; 0, 2)$ is known, and so is the distribution of the code given
+# the image, $p(z \mid x) = N(z; x / 2, 1 / 2)$. Under $q$ the mean of $(x - z)^2$ is $(x - \mu)^2 + \sigma^2$.
+
+
+# %%
+def elbo(x, mean, variance):
+    """The bound for one pixel x, with q = N(mean, variance)."""
+    expected_square = (x - mean) ** 2 + variance
+    return -(expected_square + np.log(2 * np.pi)) / 2 - gaussian_kl(np.array([mean]), np.log([variance]))
+
+
+x = 1.6
+evidence = np.log(normal_density(x, 0.0, 2.0))
+for name, mean, variance in (("knows nothing", 0.0, 1.0), ("too sure", x / 2, 0.01), ("right", x / 2, 0.5)):
+    print(f"q {name:14} ELBO {elbo(x, mean, variance):.4f}   log p(x) {evidence:.4f}")
+    assert elbo(x, mean, variance) <= evidence + 1e-12
+np.testing.assert_allclose(elbo(x, x / 2, 0.5), evidence)
+
+# %% [markdown]
+# The bound is reached where the encoder proposes exactly what Bayes' rule says. So training makes two things better at
+# once: the decoder explains the images, and the encoder explains the decoder.
+#
+# ## A gradient through a die
+#
+# The other term of the loss is a mean over draws of $z$, and the encoder decides where we draw. To train it we need the
+# gradient of
+#
+# $$\mathbb{E}_{z \sim N(\mu, \sigma^2)}\big[f(z)\big]$$
+#
+# with respect to $\mu$ and $\sigma$. What could it mean to differentiate a random draw? There are two answers. Let $f$
+# be $(z - 2)^2$, so that we know the truth: the mean is $(\mu - 2)^2 + \sigma^2$, with the derivatives
+# $2(\mu - 2)$ and $2 \sigma$.
+#
+# **The score function.** Differentiate the density, and write the result as a mean again:
+#
+# $$\nabla\, \mathbb{E}[f(z)] = \int f(z)\, \nabla p(z)\, dz = \mathbb{E}\big[f(z)\, \nabla \log p(z)\big], \qquad
+# \frac{\partial \log p}{\partial \mu} = \frac{\varepsilon}{\sigma}, \quad
+# \frac{\partial \log p}{\partial \sigma} = \frac{\varepsilon^2 - 1}{\sigma}, \quad
+# \varepsilon = \frac{z - \mu}{\sigma}$$
+#
+# It uses the *values* of $f$ only: what was good, do more often.
+#
+# **The reparameterisation.** Write the draw as
+#
+# $$z = \mu + \sigma\, \varepsilon, \qquad \varepsilon \sim N(0, 1)$$
+#
+# The die is now $\varepsilon$, and nothing that we learn changes it. Once it is thrown, $z$ is an ordinary function of
+# $\mu$ and $\sigma$, with the derivatives 1 and $\varepsilon$, and the chain rule goes through:
+#
+# $$\frac{\partial}{\partial \mu} \mathbb{E}[f(z)] = \mathbb{E}\big[f'(z)\big], \qquad
+# \frac{\partial}{\partial \sigma} \mathbb{E}[f(z)] = \mathbb{E}\big[f'(z)\, \varepsilon\big]$$
+#
+# **Predict, then run.** Add 10 to $f$, which changes no derivative. Which of the two estimates becomes worse?
+
+
+# %%
+def f(z):
+    return (z - 2) ** 2
+
+
+def score_function(mean, std, eps, f):
+    value = f(mean + std * eps)
+    return np.stack([value * eps / std, value * (eps**2 - 1) / std])  # d/dmean and d/dstd, one for each draw
+
+
+def reparameterised(mean, std, eps, f_slope):
+    slope = f_slope(mean + std * eps)
+    return np.stack([slope, slope * eps])
+
+
+def f_plus_10(z):
+    return f(z) + 10
+
+
+def f_slope(z):
+    return 2 * (z - 2)  # of f, and of f + 10
+
+
+mean, std = 0.5, 1.0
+truth = np.array([2 * (mean - 2), 2 * std])
+eps = np.random.default_rng(0).standard_normal((2_000, 20))
+estimates = {  # 2,000 estimates, each the mean over 20 draws: [2, 2000]
+    "score function": score_function(mean, std, eps, f).mean(axis=2),
+    "reparameterised": reparameterised(mean, std, eps, f_slope).mean(axis=2),
+    "score function, f + 10": score_function(mean, std, eps, f_plus_10).mean(axis=2),
+}
+variances = {name: values.var(axis=1) for name, values in estimates.items()}
+for name, values in estimates.items():
+    print(f"{name:23} mean {values.mean(axis=1).round(2)}, variance {variances[name].round(1)}")
+assert (variances["score function"] > 2 * variances["reparameterised"]).all()
+assert (variances["score function, f + 10"] > 2 * variances["score function"]).all()
+
+# %% tags=["hide-input"]
+for name, values in estimates.items():
+    off = np.abs(values.mean(axis=1) - truth) / (values.std(axis=1) / np.sqrt(2_000))
+    assert (off < 4).all(), name  # all are right on average
+draw.estimates_of_gradients(
+    estimates,
+    truth,
+    title="2,000 estimates of each derivative, from 20 draws each",
+    words="Two panels of histograms. The reparameterised estimates form a narrow heap about the dashed line of the "
+    "truth; those of the score function are much wider and skewed, those for f + 10 wider still.",
+)
+
+# %% [markdown]
+# All three are right on average, about $-3$ and 2. But look at the variances: as many times as often one would have to
+# draw, to be as sure. (The score function's histogram for the standard deviation has its top left of the truth and
+# looks biased. It is skewed: a few very large estimates at the right bring the mean to where it belongs.) The
+# reparameterisation looks at the slope of $f$; constants do not exist for it.
+#
+# In JAX nothing is left to do by hand. `eps` is drawn from a key, an input like any other, and `jax.grad` goes through
+# the rest. The trick needs a $z$ that moves smoothly with its parameters. The face of a coin does not, and networks
+# with discrete codes have to do with the score function, or with a softened coin.
+#
+# ## The VAE
+#
+# An encoder with two outputs, `mean` and `log_var`, and a decoder; each of two layers, as in
+# [04b](04b_a_network_by_hand.ipynb), with a dictionary of arrays as parameters.
+
+# %%
+import jax
+import jax.numpy as jnp
+
+images = to_unit(data.load("mnist_2000").images)  # [2000, 28, 28, 1], from 0 (black) to 1 (white)
+X = flatten(images)  # [2000, 784]
+
+
+def layer(key, n_in, n_out):
+    return {"W": np.sqrt(2 / n_in) * jax.random.normal(key, (n_in, n_out)), "b": jnp.zeros(n_out)}
+
+
+def start(seed):
+    keys = jax.random.split(jax.random.key(seed), 4)
+    return {
+        "look": layer(keys[0], 784, 128),
+        "to_code": layer(keys[1], 128, 20),  # ten means and ten logarithms of variances
+        "from_code": layer(keys[2], 10, 128),
+        "to_pixels": layer(keys[3], 128, 784),
+    }
+
+
+def apply(layer, x):
+    return x @ layer["W"] + layer["b"]
+
+
+def encode(params, x):
+    both = apply(params["to_code"], jax.nn.relu(apply(params["look"], x)))
+    return both[:, :10], both[:, 10:]
+
+
+def decode(params, z):
+    return apply(params["to_pixels"], jax.nn.relu(apply(params["from_code"], z)))  # logits
+
+
+def pictures(params, codes):
+    return np.asarray(jax.nn.sigmoid(decode(params, codes))).reshape(-1, 28, 28, 1)
+
+
+# %% [markdown]
+# And its loss, all of it, with one draw of $z$ for each image. A pixel $x$ between 0 and 1 is taken for the chance that
+# it is white, and the drawing is paid for by the cross-entropy, computed from the logit as in 04b, *summed* over
+# pixels. So both terms are in nats for an image.
+
+
+# %%
+def vae_loss(params, x, key, beta):
+    mean, log_var = encode(params, x)
+    z = mean + jnp.exp(log_var / 2) * jax.random.normal(key, mean.shape)
+    logits = decode(params, z)
+    drawing = (jax.nn.softplus(logits) - x * logits).sum() / len(x)
+    kl = ((jnp.exp(log_var) + mean**2 - 1 - log_var) / 2).sum() / len(x)
+    return drawing + beta * kl, (drawing, kl)
+
+
+def autoencoder_loss(params, x, key, beta):
+    logits = decode(params, encode(params, x)[0])  # no noise, no price
+    drawing = (jax.nn.softplus(logits) - x * logits).sum() / len(x)
+    return drawing, (drawing, 0.0)
+
+
+# %% [markdown]
+# Set $\beta = 0$ and leave the noise out, and the first is the second: an autoencoder. (A test of the package checks
+# that for its `VAE`.) Then the training. New in it: `static_argnames` names an argument that is no array, here a
+# function; JAX compiles anew for each of its values. With `has_aux=True` a function returns the number to be
+# differentiated and, beside it, others to be handed through.
+
+# %%
+from functools import partial
+
+from scratchclust.train import optimizers
+
+optimizer = optimizers.adam(0.003)
+
+
+@partial(jax.jit, static_argnames="loss")
+def step(params, opt_state, x, seed, beta, loss):
+    key = jax.random.key(seed)
+    (_, parts), gradients = jax.value_and_grad(loss, has_aux=True)(params, x, key, beta)
+    updates, opt_state = optimizer.update(gradients, opt_state, params)
+    return jax.tree.map(jnp.add, params, updates), opt_state, parts
+
+
+def trained(loss, n_epochs, beta=1.0, seed=0, warm_up=False):
+    """The parameters, and drawing and KL in each epoch: [n_epochs, 2]."""
+    params, rng, history = start(seed), np.random.default_rng(seed), []
+    opt_state = optimizer.init(params)
+    for epoch in range(n_epochs):
+        price = beta * min(1.0, 2 * epoch / n_epochs) if warm_up else beta
+        for rows in rng.permutation(len(X)).reshape(20, 100):
+            params, opt_state, parts = step(params, opt_state, X[rows], len(history), price, loss)
+            history.append([float(part) for part in parts])
+    return params, np.array(history).reshape(n_epochs, 20, 2).mean(axis=1)
+
+
+# %%
+autoencoder, autoencoder_history = trained(autoencoder_loss, 40)
+vae, vae_history = trained(vae_loss, 50)
+drawing, kl = vae_history[-1]
+print(f"autoencoder: drawing {autoencoder_history[-1, 0]:.1f} nats")
+print(f"VAE:         drawing {drawing:.1f} nats, KL {kl:.1f} nats, {drawing + kl:.1f} together")
+
+# %% tags=["hide-input"]
+from scratchclust.train import losses
+
+batch, key = jnp.asarray(X[:100]), jax.random.key(1)
+code_mean, code_log_var = encode(vae, batch)
+code = code_mean + jnp.exp(code_log_var / 2) * jax.random.normal(key, code_mean.shape)
+np.testing.assert_allclose(
+    vae_loss(vae, batch, key, 1.0)[0], -losses.elbo(batch, decode(vae, code), code_mean, code_log_var), rtol=1e-5
+)
+assert autoencoder_history[-1, 0] < drawing
+assert kl > 5
+shown = np.arange(10)
+describe(
+    figures.reconstructions(
+        images[shown],
+        {
+            "autoencoder": pictures(autoencoder, encode(autoencoder, X[shown])[0]),
+            "VAE": pictures(vae, encode(vae, X[shown])[0]),
+        },
+    ),
+    "Ten digits and below them the drawings of the autoencoder and, a little softer, of the VAE.",
+)
+
+# %% [markdown]
+# The VAE draws less sharply than the autoencoder. That is the price: its code may tell only so many nats about an
+# image, and what they do not say is left blurred. The bound says: if each pixel is thrown black or white, with its grey
+# value as the chance of white, $-\log p$ of such an image is at most the sum of the two numbers, on average over the
+# images. (The package's loss, `losses.elbo`, gives the same to the last digits.)
+#
+# ### Samples
+#
+# What was it good for? We draw codes and let the decoders draw. The VAE gets them from $N(0, I)$. The autoencoder made
+# no promise about its codes, so it gets a better chance than it asked for: from a normal distribution with the mean and
+# the standard deviation that each coordinate of *its* codes really has.
+
+# %%
+own_codes = np.asarray(encode(autoencoder, X)[0])
+by_vae = pictures(vae, ten_random)
+by_autoencoder = pictures(autoencoder, own_codes.mean(axis=0) + own_codes.std(axis=0) * ten_random)
+
+# %% tags=["hide-input"]
+figure = describe(
+    figures.samples(by_vae),
+    "Three rows of 16 pictures; many can be read as a digit, others lie between two digits.",
+)
+figure.suptitle("New images by the VAE: codes from N(0, I)", x=0.01, ha="left", fontsize=11, fontweight="bold")
+figure
+
+# %% tags=["hide-input"]
+figure = describe(
+    figures.samples(by_autoencoder),
+    "Three rows of 16 pictures with torn strokes, some of them overfull, some nearly empty.",
+)
+figure.suptitle("The same by the autoencoder", x=0.01, ha="left", fontsize=11, fontweight="bold")
+figure
+
+# %% [markdown]
+# Judge for yourself. And was the promise kept? If we draw one $z$ for every image, from its own $q$, all these together
+# should look like draws from $N(0, I)$: no two coordinates should be correlated.
+
+# %%
+mean, log_var = (np.asarray(part) for part in encode(vae, X))
+of_vae = mean + np.exp(log_var / 2) * np.random.default_rng(0).standard_normal(mean.shape)
+
+
+def largest_correlation(codes):
+    return np.abs(np.corrcoef(codes, rowvar=False) - np.eye(10)).max()
+
+
+print(f"VAE: means up to {np.abs(of_vae.mean(axis=0)).max():.2f}, spreads {of_vae.std(axis=0).round(2)}")
+print(f"largest correlation: VAE {largest_correlation(of_vae):.2f}, autoencoder {largest_correlation(own_codes):.2f}")
+assert largest_correlation(of_vae) < largest_correlation(own_codes)
+
+# %% [markdown]
+# Nearly. The autoencoder got its means and standard deviations from us, but its coordinates depend on each other, and a
+# draw that ignores that lands where no image is. What is left of the VAE's failures are samples where the codes of
+# images are thin, though $N(0, I)$ is not: there its decoder has never been.
+#
+# Then look between the images: walk in a straight line from the code of one to the code of another,
+# $z(t) = (1 - t)\,z_0 + t\,z_1$.
+
+# %%
+codes = np.asarray(encode(vae, X)[0])
+begin, end = np.arange(4), np.arange(10, 14)
+t = np.linspace(0, 1, 12, dtype=np.float32)[None, :, None]
+on_the_way = (1 - t) * codes[begin][:, None] + t * codes[end][:, None]  # [4, 12, 10]
+walks = pictures(vae, on_the_way.reshape(-1, 10)).reshape(4, 12, 28, 28, 1)
+
+# %% tags=["hide-input"]
+with_ends = np.concatenate([images[begin][:, None], walks, images[end][:, None]], axis=1)
+names = [f"a {dataset.labels[i]} to a {dataset.labels[j]}" for i, j in zip(begin, end, strict=True)]
+figure = describe(
+    figures.latent_walk(with_ends, names),
+    "Four rows. Each begins and ends with an image of the data; between them its drawing turns by small steps from "
+    "the one digit into the other.",
+)
+figure.suptitle(
+    "Walks from image to image; first and last are the images themselves",
+    x=0.01,
+    ha="left",
+    fontsize=11,
+    fontweight="bold",
+)
+figure
+
+# %% [markdown]
+# ### Which numbers of the code are in use?
+#
+# The divergence is a sum over the numbers of the code, so each has its own: what it tells about an image, in nats. A
+# number that is not worth its price gets **closed**: $\mu = 0$ and $\sigma = 1$ for every image, so that it costs
+# nothing. That is the VAE's way to say that the code is longer than it needs to be, and no fault. At the price $\beta =
+# 1$ all ten are worth it. A larger one makes the *β-VAE*
+# (Higgins et al., 2017); three networks of it.
+#
+# **Predict, then run.** With a price of 12, will all ten numbers tell a little less, or will some be closed and others
+# stay open? And with a price of 40?
+
+
+# %%
+def kl_of_each(params):
+    """What each number of the code tells, in nats: its divergence, averaged over images."""
+    mean, log_var = encode(params, X)
+    return np.asarray((jnp.exp(log_var) + mean**2 - 1 - log_var) / 2).mean(axis=0)
+
+
+CLOSED = 0.05  # nats: a number that tells less is called closed
+heavy = [trained(vae_loss, 25, beta=12.0, seed=seed) for seed in range(3)]
+dear, _ = trained(vae_loss, 25, beta=40.0)
+print(f"β =  1: {kl_of_each(vae).sum():5.2f} nats, {(kl_of_each(vae) < CLOSED).sum()} closed")
+for params, _ in heavy:
+    print(f"β = 12: {kl_of_each(params).sum():5.2f} nats, {(kl_of_each(params) < CLOSED).sum()} closed")
+    assert 1 <= (kl_of_each(params) < CLOSED).sum() <= 8
+print(f"β = 40: {kl_of_each(dear).sum():5.2f} nats, {(kl_of_each(dear) < CLOSED).sum()} closed")
+assert (kl_of_each(dear) < CLOSED).all()
+assert (kl_of_each(vae) > CLOSED).all()
+
+# %% tags=["hide-input"]
+draw.numbers_in_use(
+    {"β = 1": kl_of_each(vae), "β = 12": kl_of_each(heavy[0][0]), "β = 40": kl_of_each(dear)},
+    title="What each number of the code tells",
+    words="Three panels of ten bars in falling order. With β = 1 all are above one nat; with β = 12 some are open "
+    "and the others nearly zero; with β = 40 there is nothing to be seen.",
+)
+
+# %% [markdown]
+# So the first nats that this network buys are worth more than 12 nats of the drawing each, and less than 40. A closed
+# number is one to which the decoder does not listen. Here each number of one image's code walks alone from $-3$ to 3,
+# in the order of what they tell, in the first network with $\beta = 12$:
+
+# %%
+params = heavy[0][0]
+told = kl_of_each(params)
+order = told.argsort()[::-1]
+one_code = np.repeat(np.asarray(encode(params, X[:1])[0]), 10 * 12, axis=0).reshape(10, 12, 10)
+for row, j in enumerate(order):
+    one_code[row, :, j] = np.linspace(-3, 3, 12)
+lonely_walks = pictures(params, one_code.reshape(-1, 10)).reshape(10, 12, 28, 28, 1)
+moved = ((lonely_walks[:, -1] - lonely_walks[:, 0]) ** 2).sum(axis=(1, 2, 3))
+print("squared difference between the two ends:", moved.round(1))
+assert moved[told[order] < CLOSED].max() < 0.5 * moved.max()
+
+# %% tags=["hide-input"]
+figure = describe(
+    figures.latent_walk(lonely_walks, [f"{told[j]:.2f} nats" for j in order]),
+    "Ten rows of drawings. In the upper rows the digit changes from left to right; in the lower rows it stays "
+    "nearly the same.",
+)
+figure.suptitle("Each number of one code walks alone from -3 to 3", x=0.01, ha="left", fontsize=11, fontweight="bold")
+figure
+
+# %% [markdown]
+# ## Something is wrong here
+#
+# A colleague writes the loss anew. "Sums over pixels give such large numbers. I take means, as everybody does." The
+# loss falls, comes to rest, and looks good: well below one. He draws some samples:
+
+
+# %%
+def colleagues_loss(params, x, key, beta):
+    mean, log_var = encode(params, x)
+    z = mean + jnp.exp(log_var / 2) * jax.random.normal(key, mean.shape)
+    logits = decode(params, z)
+    drawing = (jax.nn.softplus(logits) - x * logits).mean()
+    kl = ((jnp.exp(log_var) + mean**2 - 1 - log_var) / 2).sum(axis=1).mean()
+    return drawing + beta * kl, (drawing, kl)
+
+
+def share_of_variance(params):
+    drawn = flatten(pictures(params, encode(params, X)[0]))
+    return ((drawn - X) ** 2).sum() / ((X - X.mean(axis=0)) ** 2).sum()
+
+
+colleague, colleague_history = trained(colleagues_loss, 30)
+its_mean, its_log_var = encode(colleague, X)
+print(f"loss in the last epoch        {colleague_history[-1].sum():.4f}")
+print(f"KL in the last epoch          {colleague_history[-1, 1]:.6f}")
+print(f"means of the codes            from {its_mean.min():.4f} to {its_mean.max():.4f}")
+print(
+    f"standard deviations of them   from {jnp.exp(its_log_var / 2).min():.4f} to {jnp.exp(its_log_var / 2).max():.4f}"
+)
+print(f"error of the drawings         {share_of_variance(colleague):.1%} of the variance")
+
+# %% tags=["hide-input"]
+figure = describe(
+    figures.samples(pictures(colleague, ten_random)), "Three rows of 16 pictures of one and the same grey blot."
+)
+figure.suptitle("New images by the colleague's VAE", x=0.01, ha="left", fontsize=11, fontweight="bold")
+figure
+
+# %% [markdown]
+# **Find out what went wrong.** Is the decoder too weak? Were the epochs too few? Does the decoder ignore the code, or
+# is there nothing in the code? And which line is at fault? Answer before you unfold.
+#
+# <details>
+# <summary><b>The diagnosis</b> (unfold when you have yours)</summary>
+#
+# The code is empty: for every image the mean is about 0 and the standard deviation about 1, so that $q(z \mid x)$ is
+# $N(0, I)$ and the divergence nearly zero. The decoder is not to blame. It hears noise that has nothing to do with the
+# image, so the best it can draw is always the same, the mean image, whose error is all the variance. More epochs bring
+# it nearer to the mean image, and never below. It is called **posterior collapse**.
+#
+# At fault is the mean over pixels. There are $n_p = 784$ of them, so the drawing is divided by 784, and the divergence
+# is not:
+#
+# $$\frac{1}{n_p}\, \text{drawing} + \text{KL} = \frac{1}{n_p} \left(\text{drawing} + n_p \cdot \text{KL}\right)$$
+#
+# Without wanting to, the colleague has chosen $\beta = 784$. And we have seen what these images are worth: at a price
+# of 40 nothing is bought any more. Nothing in the curves gives it away, but for one: a divergence of zero. And he could
+# have been warned by the unit. A sum over pixels is in nats for an image; a mean over pixels plus a sum over the code
+# is in nothing.
+#
+# </details>
+#
+# If that is the diagnosis, his loss is ours with $\beta = 784$, but for a factor; more epochs must not help; and the
+# code must fill with the sums put back and nothing else changed. The last is the VAE that we have.
+
+# %%
+key = jax.random.key(0)
+his, ours = colleagues_loss(vae, X[:100], key, 1.0)[0], vae_loss(vae, X[:100], key, 784.0)[0]
+np.testing.assert_allclose(784 * his, ours, rtol=1e-5)
+patient, _ = trained(colleagues_loss, 60)
+for name, params in (("30 epochs", colleague), ("60 epochs", patient), ("sums put back", vae)):
+    print(f"{name:14} error {share_of_variance(params):6.1%}, the code tells {kl_of_each(params).sum():.4f} nats")
+assert 0.99 < share_of_variance(patient) < share_of_variance(colleague)
+assert kl_of_each(patient).sum() < 0.01
+
+# %% [markdown]
+# ## Collapsed too early?
+#
+# There is another way to lose a code. In the first steps the decoder knows nothing yet, so the code is of no use to it,
+# but its price is already due. The encoder may learn the easiest lesson first: to be silent. After that the decoder
+# hears noise only, and learns not to listen. The cure is called **warm-up** (Bowman et al. and Sønderby et al., both
+# 2016): let the price rise slowly, from 0 to the full $\beta$ in the first half of the training. Does our network with
+# $\beta = 12$ need it? Three networks with warm-up beside the three without:
+
+# %%
+warm = [trained(vae_loss, 25, beta=12.0, seed=seed, warm_up=True) for seed in range(3)]
+for seed in range(3):
+    for name, (params, history) in (("at once  ", heavy[seed]), ("warmed up", warm[seed])):
+        total, told = history[-1, 0] + 12 * history[-1, 1], kl_of_each(params)
+        print(f"{name} loss {total:.2f}, the code tells {told.sum():.2f} nats, {(told < CLOSED).sum()} closed")
+    assert kl_of_each(warm[seed][0]).sum() > kl_of_each(heavy[seed][0]).sum()
+
+# %% tags=["hide-input"]
+cold_losses, warm_losses = (np.array([h[-1] @ [1, 12] for _, h in runs]) for runs in (heavy, warm))
+assert warm_losses.mean() < cold_losses.mean() - 0.3
+
+# %% [markdown]
+# With warm-up the code tells more, each time, and on average the loss is lower, with the full $\beta$ in both. So it
+# was no matter of taste: the networks without it were held up. It is a flat place and no wall: with twice the width and
+# four times the epochs ours came away from there by themselves, and ended no higher than those with a warm-up. Mark the
+# difference. Warm-up helps when the minimum is good and the way there is bad. The colleague's minimum was itself empty,
+# and no warm-up would have saved him.
+#
+# ## Exercise
+#
+# **Free bits.** Another cure for an empty code leaves $\beta$ alone and gives each number of the code a small allowance
+# of $\lambda$ nats for which nothing has to be paid (Kingma et al., 2016):
+#
+# $$L = \text{drawing} + \beta \sum_j \max\Big(\lambda,\; \frac{1}{n} \sum_i \text{KL}_{ij}\Big)$$
+#
+# Write `free_bits_loss` with $\lambda = 0.2$, and train with the colleague's $\beta$, the number of pixels. Before you
+# look: how many nats will the code tell, at most and at least? What will each number do?
+#
+# <details>
+# <summary><b>A solution</b> (unfold when you have yours)</summary>
+#
+# ```python
+# def free_bits_loss(params, x, key, beta):
+#     mean, log_var = encode(params, x)
+#     z = mean + jnp.exp(log_var / 2) * jax.random.normal(key, mean.shape)
+#     logits = decode(params, z)
+#     drawing = (jax.nn.softplus(logits) - x * logits).sum() / len(x)
+#     each = ((jnp.exp(log_var) + mean**2 - 1 - log_var) / 2).mean(axis=0)  # [10], averaged over images
+#     return drawing + beta * jnp.maximum(each, 0.2).sum(), (drawing, each.sum())
+#
+#
+# free, _ = trained(free_bits_loss, 30, beta=784.0)
+# print(kl_of_each(free).round(3))
+# assert kl_of_each(free).sum() > 0.3 * 0.2 * 10
+# assert kl_of_each(free).max() < 2 * 0.2
+# ```
+#
+# Above the allowance a nat costs as many nats as there are pixels, so no number goes there; below it everything is
+# free, so each may as well tell its $\lambda$. The code tells at most about $\lambda$ times its length, spread over all
+# of them: nothing decides any more which number is worth how much. A code that is not empty, but a price list that says
+# little.
+#
+# </details>
+#
+# ## What to take with you
+#
+# - The loss of a VAE is a bound: what the drawing costs plus what the code tells, both in nats for an image, both sums.
+# - A draw can be differentiated if its randomness is an input: $z = \mu + \sigma\, \varepsilon$.
+# - Look at the divergence of every number before you use a code. Closed numbers are a price list; a code that is closed
+#   altogether is a fault of the loss or of the way there.
+#
+# ## Further
+#
+# - The package's convolutional VAE: [scratchclust/models/vae.py](../scratchclust/models/vae.py); your `encode` and the
+#   line of the draw are its `encode` and `sample_code`, your loss is
+#   [scratchclust/train/losses.py](../scratchclust/train/losses.py). In daily use: `AutoencoderFeatures(model="vae")`.
+# - D. Kingma and M. Welling, *Auto-encoding variational Bayes*, 2014: the bound, the trick, the network.
+# - I. Higgins et al., *beta-VAE*, 2017. C. Sønderby et al., *Ladder variational autoencoders*, 2016, and S. Bowman et
+#   al., *Generating sentences from a continuous space*, 2016: warm-up. D. Kingma et al., *Improving variational
+#   inference with inverse autoregressive flow*, 2016: free bits.
+# - S. Mohamed et al., *Monte Carlo gradient estimation in machine learning*, 2020: the two gradients, and a third.
+# - The next page, [06](06_features_from_labels.ipynb): features that were learned from labels, and what that costs.
