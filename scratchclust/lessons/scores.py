@@ -62,7 +62,7 @@ def matched(
     words: str,
 ) -> Figure:
     """The table with its columns in the order of their match."""
-    return describe(figures.confusion_matrix(table, names, clusters), words)
+    return describe(figures.confusion_matrix(table, names, clusters.tolist()), words)
 
 
 def blades(
