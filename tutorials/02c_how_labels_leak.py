@@ -356,7 +356,7 @@ for seed in range(3):
 # - C. Zhang, S. Bengio, M. Hardt, B. Recht and O. Vinyals, *Understanding deep learning requires rethinking
 #   generalization*, ICLR 2017: networks learn random labels by heart.
 # - S. Kapoor and A. Narayanan, *Leakage and the reproducibility crisis in machine-learning-based science*, Patterns,
-#   2023: seventeen fields in which labels had leaked.
+#   2023: leakage of several kinds, found in seventeen fields.
 # - N. Vinh, J. Epps and J. Bailey, *Information theoretic measures for clusterings comparison*, Journal of Machine
 #   Learning Research, 2010: the exercise, without shuffling, as a formula.
 # - Features from labels, with real networks: [06](06_features_from_labels.ipynb). Next: [03](03_pca.ipynb), on looking
