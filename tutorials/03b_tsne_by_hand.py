@@ -391,9 +391,10 @@ draw.planes(
 # The pull between two neighbours is $p_{ij}\, w_{ij}\, |y_i - y_j|$, and $w$ falls with the square of the distance:
 # neighbours that start 30 apart pull with a thirtieth of $p_{ij}$, and in between are strangers, all of whom repel. So
 # every point settles with those of its neighbours that happened to be near. This is a *local minimum*, or
-# near one: 500 iterations more mend a part. The long tail that makes room at the end makes the map deaf at the beginning, and therefore the start
-# must be small: when all lie within a distance of 1, every $w$ is about 1, everybody hears everybody, and clumps pass
-# through each other. (That, and not the distance to go, is what shrinking and the exaggeration are for.)
+# near one: 500 iterations more mend a part. The long tail that makes room at the end makes the map deaf at the
+# beginning, and therefore the start must be small: when all lie within a distance of 1, every $w$ is about 1, everybody
+# hears everybody, and clumps pass through each other. (That, and not the distance to go, is what shrinking and the
+# exaggeration are for.)
 #
 # Two tests: the same random start, a two hundred thousand times smaller; and more iterations from the torn map.
 #
