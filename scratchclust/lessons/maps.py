@@ -24,7 +24,7 @@ GREY = -1  # the group of points that are only there for comparison
 @styled
 def planes(
     title: str,
-    panels: Sequence[tuple[str, Float[Any, "n 2"], Integer[Any, " n"]]],
+    panels: Sequence[tuple[str, Float[Any, "_ 2"], Integer[Any, " _"]]],
     words: str,
     *,
     columns: int = 3,
@@ -72,7 +72,7 @@ def _legend(figure: Figure, names: Mapping[int, str]) -> None:
 @styled
 def curves(
     title: str,
-    panels: Sequence[tuple[str, Num[Any, " m"], Mapping[str, Num[Any, " m"]], dict[str, Any]]],
+    panels: Sequence[tuple[str, Num[Any, " _"], Mapping[str, Num[Any, " _"]], dict[str, Any]]],
     words: str,
     *,
     height: float = 2.7,
@@ -139,13 +139,14 @@ def between_islands(
     title: str,
     embedding: Float[np.ndarray, "n 2"],
     groups: Integer[np.ndarray, " n"],
-    panels: Sequence[tuple[str, Float[np.ndarray, " 2"], Integer[np.ndarray, " q"]]],
+    panels: Sequence[tuple[str, Float[np.ndarray, " 2"], Integer[np.ndarray, " _"]]],
     words: str,
 ) -> Figure:
     """One new point in a finished map, once a panel, with threads to the points that pull it."""
     figure, axes = panel_grid(title, len(panels), columns=len(panels), panel_height=3.8)
+    colors = [cluster_color(group) for group in groups.tolist()]
     for ax, (name, place, pulling) in zip(axes, panels, strict=True):
-        ax.scatter(*embedding.T, s=4, c=[cluster_color(group) for group in groups], linewidths=0)
+        ax.scatter(*embedding.T, s=4, c=colors, linewidths=0)
         for end in embedding[pulling]:
             ax.plot(*np.stack([place, end]).T, color=QUIET, linewidth=0.7)
         ax.plot(*place, "*", markersize=16, color=INK, markeredgecolor="white")

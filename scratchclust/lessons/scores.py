@@ -99,7 +99,7 @@ def centroids(
 def bands(
     title: str,
     panels: Sequence[tuple[str, Mapping[str, Float[np.ndarray, "repeats m"]], dict[str, Any]]],
-    x: Sequence[float],
+    x: Sequence[Any],
     words: str,
     *,
     mark: float | None = None,

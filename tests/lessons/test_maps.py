@@ -9,7 +9,7 @@ POINTS = np.array([[0.0, 0], [1, 0], [0, 1]])
 
 def test_planes_draw_grey_points_below_and_rings_around_marked_ones():
     figure = maps.planes(
-        "two", [("a", POINTS, [0, -1, 1])], "three dots", names={0: "zero"}, marked=[2]
+        "two", [("a", POINTS, np.array([0, -1, 1]))], "three dots", names={0: "zero"}, marked=[2]
     )
     (ax,) = figure.axes
     np.testing.assert_array_equal(ax.collections[0].get_offsets(), POINTS[[1, 0, 2]])
