@@ -103,8 +103,8 @@ draw.planes(
     "Data of which we know everything, and maps of them",
     panels,
     "Three rows of four panels. PCA shows a small and a large cloud, three clouds in a row, and one cloud. With "
-    "perplexity 3 all maps crumble into clumps; with 30 clouds are islands of like size; with 100 three clouds have "
-    "become odd shapes and noise is a disk.",
+    "perplexity 3 all maps crumble into clumps; with 30 clouds are islands of like size, at like gaps; with "
+    "100 the gaps of three clouds differ, and noise is a disk.",
     columns=4,
 )
 
@@ -326,7 +326,7 @@ draw.between_islands(
         ("perplexity 5: its 15 nearest pull", placed[5][one], nearest_ones[one, :15]),
     ],
     "The map, twice, with a star for one new image and threads to its neighbours. On the left ninety threads lead to "
-    "several islands and the star lies between them; on the right fifteen threads hold it within one island.",
+    "several islands and the star lies in between; on the right fifteen threads, and the star is at another place.",
 )
 
 # %% [markdown]
@@ -451,7 +451,7 @@ for test in ("same groups, starts 1 and 2 (ARI)", "same groups, starts 1 and 3 (
 # assert from_pca
 # ```
 #
-# From random starts it is chance, one in three or so: any of the three clouds can be the middle one. The start of PCA
+# From random starts it is chance: any of the three clouds can be the middle one. The start of PCA
 # had the order, and the descent mostly leaves it. So what little a map tells about the whole comes from its *start*
 # (Kobak and Linderman, 2021), and a random start throws it away.
 #
