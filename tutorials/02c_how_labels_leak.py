@@ -16,7 +16,7 @@
 # # How labels leak into published figures
 #
 # *30 minutes. Before this page: [02](02_scores_with_labels.ipynb), and of
-# [02b](02b_silhouette_and_dunn.ipynb) what a silhouette is. It runs in about 10 seconds.*
+# [02b](02b_silhouette_and_dunn.ipynb) what a silhouette is. It runs in about 15 seconds.*
 #
 # A clustering is to find the classes *without* having seen them. The labels are for the end, for one look. Where they
 # take part before, the figure is no longer what it says. This page shows three ways in which that happens, none of

@@ -15,7 +15,7 @@
 # %% [markdown]
 # # PCA: the directions in which images differ most
 #
-# *30 minutes. Before this page: [01](01_kmeans.ipynb). It runs in about 15 seconds.*
+# *30 minutes. Before this page: [01](01_kmeans.ipynb). It runs in about 10 seconds.*
 #
 # An image of 28 x 28 pixels is a point in 784 dimensions, and nobody can look into so many. At the end of this page you
 # can find the directions that matter most in any data, in six lines; draw images with fifty numbers instead of 784; say

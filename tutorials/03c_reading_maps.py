@@ -16,7 +16,7 @@
 # # Reading maps: what t-SNE says, and what it only seems to say
 #
 # *40 minutes. Before this page: [03b](03b_tsne_by_hand.ipynb), and of [02b](02b_silhouette_and_dunn.ipynb) the
-# silhouette. It runs in about 40 seconds.*
+# silhouette. It runs in about 50 seconds.*
 #
 # Here is a map of 1,500 images. It asks to be read: this island is large, those two are near. At the end of this page
 # you can tell which of such readings are true; test groups that you see; put new images into a finished map; and you
