@@ -435,7 +435,7 @@ draw.bands(
         ("Dunn's index", {"": dunns}, {"xlabel": "number of clusters k"}),
     ],
     list(ks),
-    "Three curves with bands. The inertia falls smoothly without a corner. The silhouette rises up to about nine "
+    "Three curves with bands. The inertia falls smoothly without a corner. The silhouette rises up to about ten "
     "clusters and then stays level, with a band as wide as its rises. Dunn's index goes up and down in a wide band.",
 )
 
