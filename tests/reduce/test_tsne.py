@@ -520,9 +520,8 @@ def test_new_points_have_few_neighbours() -> None:
         new = X[:9] + np.float32(0.1)
         expected = fast.transform(new, X, model.embedding_, perplexity=of_new)
         np.testing.assert_array_equal(model.transform(new), expected)
-    few = [
-        twin.transform(X[:3] + 0.1, X, np.float64(model.embedding_)) for twin in (reference, fast)
-    ]
-    named = reference.transform(X[:3] + 0.1, X, np.float64(model.embedding_), perplexity=5.0)
+    Y = np.asarray(model.embedding_, np.float64)
+    few = [twin.transform(X[:3] + 0.1, X, Y) for twin in (reference, fast)]
+    named = reference.transform(X[:3] + 0.1, X, Y, perplexity=5.0)
     np.testing.assert_array_equal(few[0], named)
     np.testing.assert_allclose(few[1], named, atol=1e-3)
