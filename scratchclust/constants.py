@@ -91,6 +91,7 @@ RECORD_EVERY = 50  # iterations from one entry of the history to the next
 LOG_PRECISION_RANGE = (-20.0, 40.0)
 HALVINGS = 40  # of that range
 NEIGHBORS_PER_PERPLEXITY = 3  # neighbours to which a point has affinities, where not all are taken
+NEW_PERPLEXITY = 5.0  # of new points, as in openTSNE: more neighbours pull them between islands
 NEW_STEP = 0.25  # times the gradient: a step of a new point
 NEW_ITERATIONS = 100  # of the descent of new points
 

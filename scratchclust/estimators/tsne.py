@@ -20,6 +20,7 @@ from scratchclust.checks import (
     verbosity,
     whole,
 )
+from scratchclust.constants import NEW_PERPLEXITY
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import (
     Estimator,
@@ -200,14 +201,16 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TellsProgress, Est
     def transform(self, X: Any) -> Any:
         """Places [m q] for the rows of X [m d] in the finished map, which stays as it is.
 
-        Each row finds its own place, whatever the others are; a row that equals a point of the fit
-        gets that one's.
+        Each row finds its own place, whatever the others are, with the perplexity of the fit but no
+        more than 5: the few nearest points know best on which island it belongs. A row that equals
+        a point of the fit gets that one's place.
         """
         check_is_fitted(self)
         given = self._checked()
         X = check_matrix(self, X, reset=False)
+        perplexity = min(given.perplexity, NEW_PERPLEXITY)
         places = transform(
-            X, self.points_, self.embedding_, perplexity=given.perplexity, metric=given.metric
+            X, self.points_, self.embedding_, perplexity=perplexity, metric=given.metric
         )
         return like(X, places, X.dtype)
 

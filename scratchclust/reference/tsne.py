@@ -40,7 +40,8 @@ The affinities of the data stand in `tsne_parts/affinities.py`. The fast twin of
 
 Sources: van der Maaten & Hinton, Visualizing data using t-SNE, 2008. Belkina et al., Automated
 optimized parameters for t-SNE, 2019 (learning rate n / exaggeration). Kobak & Berens, The art of
-using t-SNE, 2019 (start from PCA).
+using t-SNE, 2019 (start from PCA). Poličar, Stražar & Zupan, Embedding to reference t-SNE space
+addresses batch effects, 2021 (new points).
 """
 
 from collections.abc import Callable
@@ -61,6 +62,7 @@ from scratchclust.constants import (
     MOMENTA,
     NEIGHBORS_PER_PERPLEXITY,
     NEW_ITERATIONS,
+    NEW_PERPLEXITY,
     NEW_STEP,
     POINTS_PER_EXAGGERATION,
     RECORD_EVERY,
@@ -219,7 +221,7 @@ def transform(
     X: Real[np.ndarray, "n d"],
     embedding: Float[np.ndarray, "n q"],
     *,
-    perplexity: float = 30.0,
+    perplexity: float = NEW_PERPLEXITY,
     metric: str = "euclidean",
 ) -> Float[np.ndarray, "m q"]:
     """Places for new points in a finished map, none of which moves anything else.
@@ -237,7 +239,8 @@ def transform(
         X_new: new points, or with metric="precomputed" their distances [m n] to those of the fit.
         X: the points of the fit, or their distances.
         embedding: their map.
-        perplexity: of the affinities.
+        perplexity: of the affinities of a new point. A few neighbours say on which island it
+            belongs; thirty are of several islands, and draw it into the sea between them.
         metric: "euclidean", "cosine" or "precomputed".
 
     Raises:

@@ -520,3 +520,18 @@ def test_what_does_not_fit_is_refused_in_bytes() -> None:
     X = np.broadcast_to(np.zeros((1, 2), np.float32), (50_000, 2))
     with pytest.raises(InputError, match=r"need 74\.5 GiB"):
         fast.tsne(X, algorithm="exact")
+
+
+def test_new_points_have_few_neighbours() -> None:
+    """The perplexity of the fit, but no more than 5; below that the one of the fit."""
+    X = clouds()
+    for perplexity, of_new in ((20.0, 5.0), (3.0, 3.0)):
+        model = TSNE(perplexity=perplexity, max_iter=60).fit(X)
+        new = X[:9] + np.float32(0.1)
+        expected = fast.transform(new, X, model.embedding_, perplexity=of_new)
+        np.testing.assert_array_equal(model.transform(new), expected)
+    Y = np.asarray(model.embedding_, np.float64)
+    few = [twin.transform(X[:3] + 0.1, X, Y) for twin in (reference, fast)]
+    named = reference.transform(X[:3] + 0.1, X, Y, perplexity=5.0)
+    np.testing.assert_array_equal(few[0], named)
+    np.testing.assert_allclose(few[1], named, atol=1e-3)

@@ -10,7 +10,12 @@ import numpy as np
 from jaxtyping import Array, Float, Real
 
 from scratchclust import rows
-from scratchclust.constants import NEIGHBORS_PER_PERPLEXITY, NEW_ITERATIONS, NEW_STEP
+from scratchclust.constants import (
+    NEIGHBORS_PER_PERPLEXITY,
+    NEW_ITERATIONS,
+    NEW_PERPLEXITY,
+    NEW_STEP,
+)
 from scratchclust.reduce.tsne_parts.affinities import check, conditional_affinities, nearest
 from scratchclust.rows import AnyArray
 
@@ -23,7 +28,7 @@ def transform(
     X: Real[AnyArray, "n d"],
     embedding: Float[AnyArray, "n q"],
     *,
-    perplexity: float = 30.0,
+    perplexity: float = NEW_PERPLEXITY,
     metric: str = "euclidean",
 ) -> Float[Array, "m q"]:
     """Places for new points in a finished map, none of which moves anything else.
@@ -32,7 +37,8 @@ def transform(
         X_new: new points, or with metric="precomputed" their distances [m n] to those of the fit.
         X: the points of the fit, or their distances.
         embedding: their map.
-        perplexity: of the affinities.
+        perplexity: of the affinities of a new point. A few neighbours say on which island it
+            belongs; thirty are of several islands, and draw it into the sea between them.
         metric: "euclidean", "cosine" or "precomputed".
 
     Returns:
