@@ -12,7 +12,7 @@ def test_every_group_of_a_map_is_in_the_legend_and_every_point_is_drawn() -> Non
     figure = draw.maps("title", {"a": points, "b": points}, groups, ["x", "y", "z"], "words")
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["x", "y", "z"]
     for ax in figure.axes:
-        assert sum(len(dots.get_offsets()) for dots in ax.collections) == 12
+        assert sum(len(np.asarray(dots.get_offsets())) for dots in ax.collections) == 12
     assert repr(figure) == "words"
 
 
@@ -24,7 +24,7 @@ def test_a_curve_of_several_runs_is_their_mean_with_the_runs_as_dots() -> None:
     mean, level = figure.axes[0].lines[-2:]
     np.testing.assert_allclose(np.asarray(mean.get_ydata(), float), [2, 4])
     assert len(figure.axes[0].lines) == 4  # a line of dots for each run
-    assert set(np.asarray(level.get_ydata(), float)) == {2.0}
+    assert set(np.asarray(level.get_ydata(), float).tolist()) == {2.0}
 
 
 def test_planes_draw_the_mean_of_each_group() -> None:
@@ -32,7 +32,9 @@ def test_planes_draw_the_mean_of_each_group() -> None:
     groupings = {"by one": np.array([0, 0, 1]), "by another": np.array([1, 0, 0])}
     figure = draw.planes("title", points, groupings, ["a", "b"], "words", x="x", y="y")
     marked = [
-        tuple(line.get_xydata()[0]) for line in figure.axes[0].lines if line.get_marker() == "o"
+        tuple(np.asarray(line.get_xydata())[0].tolist())
+        for line in figure.axes[0].lines
+        if line.get_marker() == "o"
     ]
     assert marked == [(1.0, 1.0), (5.0, 1.0)]
 
