@@ -58,7 +58,7 @@ from scratchclust.reference.kmeans import kmeans
 
 devices.use_all_cores()  # for JAX; it must be told before its first use
 
-# Your own: FOLDER = Path("/home/me/holiday"). The checks below are for the folder that comes with this page.
+# Your own: FOLDER = Path("holiday"). The checks below are for the folder that comes with this page.
 FOLDER = next(path for path in (Path("pictures"), Path("tutorials/pictures")) if path.is_dir())
 OURS = FOLDER.name == "pictures"
 everything = data.load(FOLDER, size=96)
