@@ -21,9 +21,10 @@ def arrows(
 ) -> Figure:
     """Gradients as arrows at their points, on the heights as colours."""
     figure, (ax,) = panel_grid(title, 1, columns=1, panel_height=4.2)
-    levels = ax.tricontourf(*points.T, heights, levels=16, cmap="cividis")
+    x, y = np.asarray(points).T
+    levels = ax.tricontourf(x, y, heights, levels=16, cmap="cividis")
     figure.colorbar(levels, ax=ax, label="height", shrink=0.9)
-    ax.quiver(*points.T, *gradients.T, color="white", edgecolor=INK, linewidth=0.4)
+    ax.quiver(x, y, *np.asarray(gradients).T, color="white", edgecolor=INK, linewidth=0.4)
     ax.set(aspect="equal", xlabel="first coordinate", ylabel="second coordinate")
     return describe(figure, words)
 

@@ -28,4 +28,4 @@ def test_stages_name_each_row_once():
 def test_the_kept_run_has_a_ring():
     values = {"random": np.array([3.0, 2.0])}
     figure = draw.where_runs_end(values, values, ("random", 1), title="t", words="w")
-    assert figure.axes[0].lines[0].get_xydata().tolist() == [[2.0, 2.0]]
+    assert np.array_equal(figure.axes[0].lines[0].get_xydata(), [[2.0, 2.0]])

@@ -1,5 +1,7 @@
 """The drawings of the lesson on Gaussian mixtures."""
 
+from typing import Any
+
 import numpy as np
 
 from scratchclust.lessons import mixtures as draw
@@ -10,7 +12,7 @@ X = np.random.default_rng(0).standard_normal((30, 2))
 def test_an_ellipse_has_the_length_and_the_direction_of_its_covariance():
     slanted = np.array([[5.0, 4.0], [4.0, 5.0]])  # eigenvalues 9 along (1, 1), and 1
     panel = draw.Panel("p", X, means=np.zeros((1, 2)), covariances=slanted[None])
-    ellipse = draw.planes([panel], columns=2, title="t", words="w").axes[0].patches[0]
+    ellipse: Any = draw.planes([panel], columns=2, title="t", words="w").axes[0].patches[0]
     assert np.allclose((ellipse.width, ellipse.height), (6, 2))
     assert np.isclose(ellipse.angle % 180, 45)
 
@@ -20,12 +22,13 @@ def test_colours_are_mixed_by_the_shares():
     axes = draw.planes(
         [draw.Panel("p", X[:2], shares=shares)], columns=2, title="t", words="w"
     ).axes
-    colors = axes[0].collections[0].get_facecolors()[:, :3]
+    dots: Any = axes[0].collections[0]
+    colors = dots.get_facecolors()[:, :3]
     assert np.allclose(colors[1], (colors[0] + draw.to_rgb(draw.cluster_color(1))) / 2)
 
 
 def test_runs_are_drawn_as_a_band_around_their_middle():
     lines = {"a": ([1, 2], np.array([[1.0, 2], [3, 4], [2, 9]]))}
     figure = draw.curves(lines, title="t", words="curve", xlabel="x", ylabel="y")
-    assert figure.axes[0].lines[0].get_ydata().tolist() == [2, 4]
+    assert np.array_equal(figure.axes[0].lines[0].get_ydata(), [2, 4])
     assert figure.get_label() == "curve"

@@ -1,5 +1,7 @@
 """The drawings of the lessons on JAX and on speed."""
 
+from typing import Any
+
 import numpy as np
 
 from scratchclust.lessons import speed as draw
@@ -15,5 +17,6 @@ def test_both_axes_are_logarithmic_and_the_words_are_there():
 def test_an_arrow_a_point():
     points = np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)])
     figure = draw.arrows(points, points[:, 0], points, title="t", words="w")
-    arrows = [drawn for drawn in figure.axes[0].collections if hasattr(drawn, "U")]
+    drawn: list[Any] = list(figure.axes[0].collections)
+    arrows = [each for each in drawn if hasattr(each, "U")]
     assert len(arrows[0].U) == 3
