@@ -15,7 +15,7 @@
 # %% [markdown]
 # # Gaussian mixtures: clusters with a shape, labels with a doubt
 #
-# *40 minutes. Before this page: [01](01_kmeans.ipynb). It runs in about 20 seconds.*
+# *40 minutes. Before this page: [01](01_kmeans.ipynb). It runs in about 25 seconds.*
 #
 # Below are four sets of points on which k-means fails, although everybody sees the clusters. At the end of this page
 # you will have written, in thirty lines of NumPy, the method that mends three of the four; you will know why k-means is
