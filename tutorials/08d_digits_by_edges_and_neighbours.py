@@ -131,6 +131,8 @@ draw.arrows(
     [(f"a {digits[number]}", upright[number], *gradient_of(upright[number])) for number in chosen],
     "The gradients of four digits",
     "A 1, a 7, a 3 and a 0, white on black. All along the strokes arrows point into them from both sides.",
+    columns=2,
+    height=3.2,
     length=1.8,
 )
 
@@ -173,10 +175,10 @@ describe(
     figures.image_row(
         picked[..., None] / picked[:8].max(),
         [*words, "", "", *words],
-        title="The eight planes of a 1 (above) and of a 0 (below): how much edge points which way, and where",
+        title="The eight planes of a 1 (above) and of a 0 (below)",
     ),
-    "Eight coarse pictures for a 1 and for a 0. The 1 is strong only where edges point to the right and to the left. The "
-    "0 has some in every direction, each on another part of its ring.",
+    "Eight coarse pictures for a 1 and for a 0. The 1 is strong only where edges point to the right and to the left. "
+    "The 0 has some in every direction, each on another part of its ring.",
 )
 
 # %% [markdown]
@@ -347,8 +349,8 @@ assert by_graph > min(by_losses) - 0.02
 assert by_graph > max(by_pixels) + 0.25
 
 # %% [markdown]
-# What the labels buy there, a better idea of *distance* gives without them. (385 learning images are few: with all of
-# MNIST, 07's trained networks do better than here, and so does the graph.) Why does it work so well? Nearly every image
+# What the labels buy there, a better idea of *distance* gives without them. (385 images are few to
+# learn from.) Why does it work so well? Nearly every image
 # has a neighbour that is almost its twin, and that one has another: along such chains one gets from any 5 to any
 # other 5, and hardly ever to a 6. k-means on pixels asks a 5 to look like the *mean* of all fives, which many do not.
 

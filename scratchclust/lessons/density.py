@@ -31,7 +31,9 @@ def planes(
     """Draw a panel for each (title, points, labels); noise is grey."""
     figure, axes = panel_grid(title, len(panels), columns=columns, panel_height=height)
     for ax, (name, points, labels) in zip(axes, panels, strict=True):
-        ax.scatter(*points.T, s=10, c=[cluster_color(label) for label in labels], linewidths=0)
+        ax.scatter(
+            *points.T, s=10, c=[cluster_color(label) for label in labels.tolist()], linewidths=0
+        )
         ax.set(title=name, xticks=[], yticks=[], aspect="equal")
         ax.spines[:].set_visible(True)
     return describe(figure, words)
@@ -54,7 +56,7 @@ def kinds(
         f"Three kinds of points, with eps = {eps:.2f}", 1, columns=1, panel_height=4
     )
     for name, (chosen, marker, size) in sets.items():
-        colors = [cluster_color(label) if label >= 0 else INK for label in labels[chosen]]
+        colors = [cluster_color(label) if label >= 0 else INK for label in labels[chosen].tolist()]
         ax.scatter(*X[chosen].T, marker=marker, s=size, c=colors, label=f"{name} ({chosen.sum()})")
         middle = X[np.flatnonzero(chosen)[-1]]
         ax.add_patch(Circle(tuple(middle), eps, facecolor="none", edgecolor=QUIET))
@@ -117,7 +119,7 @@ def distance_histograms(sets: Mapping[str, tuple[Float[np.ndarray, " p"], float]
 
 @styled
 def shares(
-    scans: Mapping[str, tuple[Float[np.ndarray, " r"], Mapping[str, Float[np.ndarray, " r"]]]],
+    scans: Mapping[str, tuple[Float[np.ndarray, " r"], Mapping[str, Sequence[float]]]],
     title: str,
     words: str,
 ) -> Figure:
@@ -187,7 +189,7 @@ def trees(
     ):
         height = tree[-cut_into : len(tree) - cut_into + 2, 2].mean()
         labels = cut_labels(tree, height)
-        plane.scatter(*points.T, s=12, c=[cluster_color(label) for label in labels])
+        plane.scatter(*points.T, s=12, c=[cluster_color(label) for label in labels.tolist()])
         plane.set(title=name, xticks=[], yticks=[], aspect="equal")
         drawn = dendrogram(
             tree,
@@ -222,7 +224,7 @@ def cut_labels(tree: Float[np.ndarray, "m 4"], height: float) -> Int[np.ndarray,
 def _branch_colors(tree: Float[np.ndarray, "m 4"], labels: Int[np.ndarray, " n"]):
     """The colour of each merge: its cluster's, or grey above the cut."""
     n = len(labels)
-    below = [{int(label)} for label in labels]
+    below = [{int(label)} for label in labels.tolist()]
     for a, b in tree[:, :2].astype(int):
         below.append(below[a] | below[b])
 
@@ -250,7 +252,7 @@ def nets(
         colors = [QUIET] * (len(lines) - 1) + [PALETTE[5]]
         widths = [0.8] * (len(lines) - 1) + [2.5]
         ax.add_collection(LineCollection(lines, colors=colors, linewidths=widths, zorder=1))
-        dots = [cluster_color(label) for label in labels]
+        dots = [cluster_color(label) for label in labels.tolist()]
         ax.scatter(*points.T, s=10, c=dots, linewidths=0, zorder=2)
         ax.set(title=name, xticks=[], yticks=[], aspect="equal")
         ax.spines[:].set_visible(True)

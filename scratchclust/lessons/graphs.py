@@ -49,7 +49,7 @@ def ties(
             list(segments), colors="black", alpha=strength, linewidths=1, zorder=1
         )
         ax.add_collection(lines)
-        ax.scatter(*X.T, s=size, c=[cluster_color(label) for label in labels], zorder=2)
+        ax.scatter(*X.T, s=size, c=[cluster_color(label) for label in labels.tolist()], zorder=2)
         ax.set(xticks=[], yticks=[], aspect="equal")
         ax.spines[:].set_visible(True)
     if window is not None:
@@ -94,7 +94,7 @@ def directions(
 ) -> Figure:
     """Draw points in their new coordinates and on the plane, in the colours of their clusters."""
     figure, axes = panel_grid("Spectral clustering", 2, columns=2, panel_height=2.6)
-    colors = [cluster_color(label) for label in labels]
+    colors = [cluster_color(label) for label in labels.tolist()]
     for ax, points in zip(axes, (coordinates, X), strict=True):
         ax.scatter(*points.T, s=10, c=colors, linewidths=0)
         ax.set(aspect="equal")
