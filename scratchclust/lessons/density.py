@@ -53,7 +53,7 @@ def kinds(
         "noise": (labels == -1, "x", 30),
     }
     figure, (ax,) = panel_grid(
-        f"Three kinds of points, with eps = {eps:.2f}", 1, columns=1, panel_height=4
+        f"Three kinds of points, with eps = {eps:.2f}", 1, columns=1, panel_height=4.0
     )
     for name, (chosen, marker, size) in sets.items():
         colors = [cluster_color(label) if label >= 0 else INK for label in labels[chosen].tolist()]
