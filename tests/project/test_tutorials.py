@@ -372,4 +372,4 @@ def test_an_unknown_tutorial_is_refused():
         check=False,
     )
     assert finished.returncode == 2
-    assert "no tutorial '01_kmean': there are 01_kmeans" in finished.stderr
+    assert "no tutorial '01_kmean': there are 00_jax_for_numpy, 01_kmeans" in finished.stderr
