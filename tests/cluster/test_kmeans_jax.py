@@ -27,6 +27,7 @@ from tests.cluster.kmeans_cases import D, K, N, blobs, blobs_and_start, each_twi
 # devices
 
 
+@pytest.mark.full
 def test_one_two_and_four_devices_agree():
     X, start = blobs_and_start(0)
     results = []

@@ -246,6 +246,7 @@ def test_unreadable_pictures_are_told_and_logged(
     ) == 1
 
 
+@pytest.mark.full
 def test_unknown_labels_are_left_out_of_the_scores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -193,6 +193,7 @@ def test_features_tell_what_they_are(features: Any, expected: set[str]) -> None:
     assert takes(features, "checkpoint_dir") == bool(expected)
 
 
+@pytest.mark.full
 def test_a_pipeline_tells_whether_new_images_have_a_place_and_vectors_an_image() -> None:
     def fitted(*steps: Any) -> Pipeline:
         names = ("features", "reduce", "cluster")[3 - len(steps) :]

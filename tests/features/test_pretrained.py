@@ -171,6 +171,7 @@ def test_a_trained_classifier_becomes_pretrained_features(tmp_path):
         trained.save_weights(tmp_path / "mine.safetensors")
 
 
+@pytest.mark.full
 def test_mean_and_std_of_the_spec_are_taken_off_the_images():
     shifted, plain = SMALL.build((8, 8, 3), rngs=nnx.Rngs(0)), ResNetSpec(depth=8, n_classes=3)
     unshifted = plain.build((8, 8, 3), rngs=nnx.Rngs(0))
@@ -354,6 +355,7 @@ def test_a_network_of_one_size_and_a_size_of_numpy(tmp_path):
     assert PretrainedFeatures(size=np.int64(16)).fit_transform(photographs()).shape == (5, 64)
 
 
+@pytest.mark.full
 def test_grey_by_the_mean_is_not_saved(tmp_path):
     """PretrainedFeatures would make grey by luma, and other features of the same weights."""
     images = photographs(8, (16, 16, 3))
@@ -492,6 +494,7 @@ def test_an_unknown_augmentation_is_refused():
         )
 
 
+@pytest.mark.full
 def test_every_array_of_a_network_has_its_place():
     spec = ResNetSpec(family="imagenet", depth=50, n_classes=2)
     model = nnx.eval_shape(lambda: spec.build((32, 32, 3), rngs=nnx.Rngs(0)))

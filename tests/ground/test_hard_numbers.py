@@ -184,6 +184,7 @@ def test_within_the_range(factor):
     assert found.inertia == pytest.approx(slow.lloyd(X, X[[0, 150]]).inertia * factor**2, rel=1e-4)
 
 
+@pytest.mark.full
 def test_equal_points_are_not_out_of_range():
     X = np.full((20, 3), 0.1)
     model = KMeans(1).fit(X)

@@ -214,6 +214,7 @@ def test_invariances() -> None:
         )
 
 
+@pytest.mark.full
 def test_devices_and_calls_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     X, labels = rng.normal(size=(300, 5)), rng.integers(-1, 4, 300)

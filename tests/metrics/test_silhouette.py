@@ -449,6 +449,7 @@ def test_an_estimate_by_hand() -> None:
     assert len(seen) > 5
 
 
+@pytest.mark.full
 def test_estimates_are_unbiased_and_their_errors_honest() -> None:
     """Over 200 draws the mean hits the truth, and intervals of 95% hold it in 90 to 99% (binomial:
     95 +- 1.5).

@@ -108,6 +108,7 @@ def test_layer_names_and_shapes(spec, shape, expected):
     assert code == layers["dense" if "dense" in expected else "pool"]
 
 
+@pytest.mark.full
 def test_bottlenecks_give_four_times_the_channels():
     def some_layers(model):
         assert model.layer_names == (

@@ -22,6 +22,7 @@ OWN_PICTURES = (SITE / "own_pictures.md").read_text(encoding="utf-8")
 MOST_WORDS = 1_300  # five minutes of reading
 
 
+@pytest.mark.full
 def test_the_code_prints_what_the_readme_shows():
     code, shown = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.S).groups()
     printed = io.StringIO()
@@ -47,6 +48,7 @@ def code_with(words):
     return next(code for code in found if words in code)
 
 
+@pytest.mark.full
 def test_pictures_of_ones_own(pictures):
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
@@ -54,6 +56,7 @@ def test_pictures_of_ones_own(pictures):
     assert len(printed.getvalue().strip("[]\n").split()) == 9
 
 
+@pytest.mark.full
 def test_a_run_of_ones_own(pictures):
     experiment.run(
         experiment.plan_cluster(Asked("holiday", clusters=3, features="pixels")).plan,

@@ -293,6 +293,7 @@ class TestSpectralClustering:
         assert clustering_accuracy(first.labels_[order], permuted.labels_) > 0.98
 
     @pytest.mark.filterwarnings("ignore:only")  # of five clusters two have points
+    @pytest.mark.full
     def test_equal_points_have_one_label(self) -> None:
         kinds = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], 50))
         X = np.array([[0, 0], [1, 0], [0, 5]], np.float32)[kinds]
@@ -301,6 +302,7 @@ class TestSpectralClustering:
             assert len({*zip(kinds, fitted.labels_, strict=True)}) == 3
             np.testing.assert_array_equal(fitted.predict(X), fitted.labels_)
 
+    @pytest.mark.full
     def test_clouds_far_apart_are_told_apart_also_where_there_are_more_than_clusters(self) -> None:
         X = np.concatenate([cloud(20) + shift for shift in (0, 100, 1000, 1100)])
         with pytest.warns(UserWarning, match="fell into more than 2 parts"):
@@ -339,6 +341,7 @@ class TestSpectralClustering:
         with pytest.raises(ValueError, match=message):
             SpectralClustering(**{"n_clusters": 2, **parameters}).fit(cloud(30))
 
+    @pytest.mark.full
     def test_whole_numbers_of_numpy(self) -> None:
         X, _ = moons(80)
         ours = SpectralClustering(
@@ -372,6 +375,7 @@ class TestSpectralClustering:
         np.testing.assert_array_equal(other.labels_, plain.labels_)
         np.testing.assert_array_equal(other.predict((X + 0.01) * factor), plain.predict(X + 0.01))
 
+    @pytest.mark.full
     def test_affinities_and_the_gaussian_of_points(self) -> None:
         X, y = moons(200)
         W = np.exp(-30 * ((X[:, None] - X[None]) ** 2).sum(axis=2))

@@ -148,6 +148,7 @@ def test_both_fast_gradients_against_the_definition(scale: float) -> None:
     )
 
 
+@pytest.mark.full
 def test_repulsion_through_the_grid_on_many_points() -> None:
     """3,000 points with density as in a real map: within 1% of the sum over all pairs, the
     normaliser to 1e-4.
@@ -162,6 +163,7 @@ def test_repulsion_through_the_grid_on_many_points() -> None:
     np.testing.assert_allclose(normaliser, w.sum() - 3000, rtol=1e-4)
 
 
+@pytest.mark.full
 def test_a_grid_of_products_is_that_of_ffts() -> None:
     Y = jnp.asarray(spread_out(N, 10.0))
     grid = tsne_fft.grid_for(Y)

@@ -510,6 +510,7 @@ class TestProgramsOfASecondFit:
             train_autoencoder(epochs=1)
         assert "Finished XLA compilation" not in caplog.text
 
+    @pytest.mark.full
     def test_two_warm_ups_leave_no_compilation_to_the_rounds_of_the_benchmark(
         self, caplog, monkeypatch
     ):
