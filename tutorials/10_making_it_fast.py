@@ -554,8 +554,8 @@ assert in_noise < 0.01
 # - the **peer at its best**: the right library, its threads, its precision; and where we lose stands there, too;
 # - the **machine named**, and more than one size.
 #
-# The folder [benchmarks](../benchmarks/README.md) does it for every algorithm of the package, beside scikit-learn,
-# faiss, openTSNE and torch.
+# [The benchmarks](site/benchmarks.md), in the folder `benchmarks/`, do it for every algorithm of the package, beside
+# scikit-learn, faiss, openTSNE and torch.
 #
 # ## Exercise: the mean distance of all pairs
 #

@@ -37,7 +37,8 @@ def call(*arguments: object, cwd: Path, **environment: str) -> Finished:
 def assert_refused(finished: Finished, message: str) -> None:
     assert finished.returncode == 2, finished.stderr
     assert finished.stdout == ""
-    (line,) = finished.stderr.splitlines()
+    assert len(finished.stderr.splitlines()) == 1, finished.stderr
+    line = finished.stderr.strip("\n")
     assert line.startswith("scratchclust: ")
     assert message in line
 

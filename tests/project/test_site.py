@@ -195,3 +195,15 @@ def test_faults_of_a_site_are_found(tmp_path, monkeypatch):
         "a.css: loads from the network",
         "nowhere is not in the API",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("A map. At the end you can [read](a.ipynb) maps. You need X.", "You can read maps."),
+        ("A map. At the end of this page you can read it. More.", "A map."),
+        ("A map of images. It asks.", "A map of images."),
+    ],
+)
+def test_a_page_promises_what_its_reader_can_do(text, said):
+    assert pages.promise(text) == said

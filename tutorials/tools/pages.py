@@ -13,6 +13,8 @@ FIRST_LINE = re.compile(
 )
 TITLE = re.compile(r"^# (.+)$", re.M)
 LINK = re.compile(r"\[([^\]]+)\]\([^)]+\)")
+LEANS = re.compile(r"They |You (?:can|will)[^,;:]{0,45}\b(?:it|one|ones|that program)\b")
+AT_THE_END = re.compile(r"At the end(?: of this page)?,? ")
 SENTENCE = re.compile(r"(?<=[.!?]) (?=[A-Z*`])")
 
 
@@ -24,7 +26,7 @@ class Page(NamedTuple):
     minutes: int
     before: str  # what one should know, in Markdown
     runs: str  # such as "20 seconds"
-    promise: str  # its first sentence
+    promise: str  # what a reader can do at its end, else its first sentence
 
     @property
     def number(self) -> str:
@@ -45,18 +47,18 @@ WAYS = (
     Way(
         "learner",
         "two weekends: from the first distance to networks that draw digits",
-        ("00", "01", "01b", "02", "02b", "03", "03b", "08", "08c", "04", "04b", "05", "05b", "07"),
+        ("00", "01", "01b", "02", "02b", "03", "03b", "08", "08b", "08c", "04", "04b", "05", "05b", "07"),
         "then the pages left out, as you like",
     ),
     Way(
         "practitioner",
-        "an evening: your own pictures, sorted and judged",
+        "an evening, for who has met k-means and t-SNE: your own pictures, sorted and judged",
         ("09", "02b", "03c", "08d", "06b"),
         "then [which method?]({site}which_method.md) and `scratchclust cluster --help`",
     ),
     Way(
         "researcher",
-        "what labels buy, and what is compiled",
+        "for who knows the methods: what labels buy, and what is compiled",
         ("02c", "06", "07", "08d", "10"),
         "then [the recipes]({site}recipes.md) and [the benchmarks]({benchmarks})",
     ),
@@ -87,7 +89,7 @@ def read(source: Path) -> Page:
         int(said.get("minutes", 0)),
         said.get("before", ""),
         said.get("runs", ""),
-        first_sentence(behind),
+        promise(behind),
     )
 
 
@@ -98,10 +100,16 @@ def first_cell(text: str) -> str:
     return "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines).strip()
 
 
-def first_sentence(text: str) -> str:
-    """The first sentence of a text, its links made words."""
-    paragraph = " ".join(text.strip().split("\n\n")[0].split())
-    return LINK.sub(r"\1", SENTENCE.split(paragraph)[0])
+def promise(text: str) -> str:
+    """The sentence that says what a reader can do at the end of a page; the first where none does,
+    or where it leans on the one before it. Links become words.
+    """
+    paragraph = LINK.sub(r"\1", " ".join(text.strip().split("\n\n")[0].split()))
+    sentences = SENTENCE.split(paragraph)
+    kept = next((each for each in sentences if AT_THE_END.match(each)), sentences[0])
+    said = AT_THE_END.sub("", kept)
+    said = said[:1].upper() + said[1:]
+    return sentences[0] if LEANS.match(said) else said
 
 
 def way_in_markdown(way: Way, pages: list[Page], *, site: str, benchmarks: str) -> str:
@@ -111,4 +119,4 @@ def way_in_markdown(way: Way, pages: list[Page], *, site: str, benchmarks: str) 
     links = " → ".join(f"[{page.number}]({page.name}.ipynb)" for page in steps)
     hours = sum(page.minutes for page in steps) / 60
     then = way.then.format(site=site, benchmarks=benchmarks)
-    return f"**For a {way.who}** ({way.words}; {hours:.1f} hours to read): {links}; {then}."
+    return f"**For a {way.who}** ({way.words}; {hours:.1f} hours to read, without the exercises): {links}; {then}."
