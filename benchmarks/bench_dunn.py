@@ -38,7 +38,7 @@ def brute_force(X: np.ndarray, labels: np.ndarray) -> float:
         same = labels[first : first + BLOCK, None] == labels[None, :]
         separation = min(separation, distances[~same].min())
         diameter = max(diameter, distances[same].max())
-    return separation / diameter
+    return float(separation / diameter)
 
 
 def _dunn(score: Any, X: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
