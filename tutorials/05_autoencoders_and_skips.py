@@ -114,9 +114,11 @@ draw.curves_by_step(
 )
 
 # %% [markdown]
-# The error on new images is the honest one. It is the higher of the two, and with more epochs the gap grows: the
+# The error on new images is the honest one. It ends as the higher of the two, and with more epochs the gap grows: the
 # network begins to learn its 1,600 images by heart, which is called **overfitting**. One stops when the curve of the
-# new images no longer falls. (Three networks, since a single run proves little; each begins with other random weights.)
+# new images no longer falls. (In the first epochs it is the lower one, which is no magic: the other curve is a mean
+# over the whole epoch, in which the network was still getting better; this one is taken when the epoch is over.) (Three
+# networks, since a single run proves little; each begins with other random weights.)
 #
 # Is it any good? One needs something to compare with. The best *linear* way to put an image into ten numbers and to
 # draw it again is PCA ([03](03_pca.ipynb); Baldi and Hornik, 1989), which needs no training at all.
@@ -194,9 +196,9 @@ draw.runs_by_name(
 )
 
 # %% [markdown]
-# The means are less than 0.1 apart, and runs of the same kind differ by as much as that or nearly. With three runs each
-# nobody should claim more. And why should the code be better? The network was not asked for clusters. It was asked to
-# draw, and for that a slanted stroke counts as much as whether the digit is a 4 or a 9. The code is shorter than the
+# The means are less than 0.1 apart, and runs of the same kind differ by more than the two means do. With three runs
+# each nobody should claim more. And why should the code be better? The network was not asked for clusters. It was asked
+# to draw, and for that a slanted stroke counts as much as whether the digit is a 4 or a 9. The code is shorter than the
 # pixels, 10 numbers for 784. That it is *better sorted* was never part of the loss.
 #
 # ## Something is wrong here
@@ -296,7 +298,8 @@ describe(
 )
 
 # %% [markdown]
-# The U-Net does not notice. The other one loses everything and falls back to the mean image (an error of 1). And its
+# The U-Net does not notice. The other one loses everything: it is no better than the mean image (an error of 1), and
+# even a little worse, since nobody has trained it to draw from a mean code. And its
 # code, from a network that draws so much worse, is the better one for k-means:
 
 # %%

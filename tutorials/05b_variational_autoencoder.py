@@ -273,7 +273,8 @@ draw.estimates_of_gradients(
 #
 # In JAX nothing is left to do by hand. `eps` is drawn from a key, an input like any other, and `jax.grad` goes through
 # the rest. The trick needs a $z$ that moves smoothly with its parameters. The face of a coin does not, and networks
-# with discrete codes have to do with the score function, or with a softened coin.
+# with discrete codes have to do with the score function, with a softened coin, or with a gradient that pretends the
+# coin was not there.
 #
 # ## The VAE
 #
@@ -527,8 +528,9 @@ draw.numbers_in_use(
 )
 
 # %% [markdown]
-# So the first nats that this network buys are worth more than 12 nats of the drawing each, and less than 40. A closed
-# number is one to which the decoder does not listen. Here each number of one image's code walks alone from $-3$ to 3,
+# So the first nats that this network buys are worth more than 12 nats of the drawing each, and less than 40. (With 40
+# it stays shut even with the cure that the last section has for codes that close too early.) A closed number is one to
+# which the decoder hardly listens. Here each number of one image's code walks alone from $-3$ to 3,
 # in the order of what they tell, in the first network with $\beta = 12$:
 
 # %%
@@ -651,10 +653,10 @@ assert warm_losses.mean() < cold_losses.mean() - 0.3
 
 # %% [markdown]
 # With warm-up the code tells more, each time, and on average the loss is lower, with the full $\beta$ in both. So it
-# was no matter of taste: the networks without it were held up. It is a flat place and no wall: with twice the width and
-# four times the epochs ours came away from there by themselves, and ended no higher than those with a warm-up. Mark the
-# difference. Warm-up helps when the minimum is good and the way there is bad. The colleague's minimum was itself empty,
-# and no warm-up would have saved him.
+# was no matter of taste: the networks without it were held up. It is a flat place and no wall: in an experiment that is
+# too long for this page, with twice the width and four times the epochs, ours came away from there by themselves, and
+# ended no higher than those with a warm-up. Mark the difference. Warm-up helps when the minimum is good and the way
+# there is bad. The colleague's minimum was itself empty, and no warm-up would have saved him.
 #
 # ## Exercise
 #

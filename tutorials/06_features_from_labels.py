@@ -520,7 +520,8 @@ draw.entitled(
 )
 
 # %% [markdown]
-# Only the *time* that it takes to learn could have told: wrong labels have to be learned one by one.
+# In the training only the *time* that it takes to learn could have told: wrong labels have to be learned one by one.
+# (A score on other images tells at once, as it did here. That is what they are kept for.)
 #
 # Keep this as an instrument. **Shuffle the labels** on purpose and run the whole method again. If the score falls, it
 # hung on the labels. (What is left is not what the images are worth alone: wrong labels do harm. For that, compare with

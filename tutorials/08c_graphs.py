@@ -163,7 +163,7 @@ def normalised(W):
 
 def smoothest(laplacian, n_components):
     eigenvalues, vectors = scipy.linalg.eigh(laplacian, subset_by_index=[0, n_components - 1])
-    return np.maximum(eigenvalues, 0), vectors  # rising, and [n, q]; rounding must not give -1e-17
+    return np.maximum(eigenvalues, 0), vectors  # rising, and [n, k]; rounding must not give -1e-17
 
 
 eigenvalues, vectors = smoothest(normalised(W), 4)
@@ -385,7 +385,10 @@ draw.spectra(
 #
 # A graph can also fall into **more** parts than we ask clusters for. Then two vectors cannot tell three parts apart,
 # and which of them come out together is an accident. The package doubles the number of neighbours $q$ (not of
-# clusters) until the graph holds together well enough, and says so:
+# clusters) until the graph holds together well enough, and says so.
+#
+# **Predict, then run.** Three small heaps, two of them 3 apart and the third 40 away, and two clusters are asked for.
+# How many eigenvalues are 0 with six neighbours?
 
 # %%
 import warnings
@@ -405,7 +408,7 @@ assert in_two.n_connected_components <= 2 < in_two.n_neighbors
 #
 # With too few neighbours the graph falls to pieces, or hangs together by accidents. With too many, ties reach over to
 # other groups. A graph of random points holds together if $q$ grows like the logarithm of $n$, and not if it grows more
-# slowly (von Luxburg, 2007, section 8.1); so the package takes $q = \lceil \ln n \rceil$:
+# slowly (Xue and Kumar, 2004; von Luxburg, 2007, section 8.1); so the package takes $q = \lceil \ln n \rceil$:
 
 # %%
 for n in (500, 2_000, 10_000, 70_000):
@@ -524,6 +527,7 @@ for module in (reference_graphs, fast_graphs):
 # - [scratchclust/reference/spectral_embedding.py](../scratchclust/reference/spectral_embedding.py) and
 #   [scratchclust/reduce/spectral_embedding.py](../scratchclust/reduce/spectral_embedding.py), side by side.
 # - U. von Luxburg, *A tutorial on spectral clustering*, Statistics and Computing, 2007: the best place to read on.
+# - F. Xue and P. Kumar, *The number of neighbors needed for connectivity of wireless networks*, 2004: why $\ln n$.
 # - L. Hagen and A. Kahng, *New spectral methods for ratio cut partitioning and clustering*, 1992. J. Shi and J. Malik,
 #   *Normalized cuts and image segmentation*, 2000. A. Ng, M. Jordan and Y. Weiss, *On spectral clustering*, 2002: the
 #   algorithm of this page. L. Zelnik-Manor and P. Perona, *Self-tuning spectral clustering*, 2004: its weights.

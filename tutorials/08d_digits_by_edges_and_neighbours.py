@@ -182,7 +182,8 @@ describe(
 )
 
 # %% [markdown]
-# The 1 has edges to the right, on its left side, and to the left, on its right side, and hardly any others. The 0 has
+# The 1 has edges to the right, on its left side, and to the left, on its right side; the others are weak (and the
+# square roots make them look stronger than they are). The 0 has
 # all of them, each at its own place. These 8 x 9 x 9 numbers are the new description of an image. In the package it is
 # `GradientFeatures`; its fast twin, `scratchclust/features/gradients.py`, does a whole block of images at once in JAX,
 # with `straighten` and `oriented_gradients` as here, and blurring and grid as two products of small matrices.
@@ -312,7 +313,7 @@ describe(
 # [07](07_one_autoencoder_per_digit.ipynb) wants to part the digits 5, 6, 8 and 9. It learns one autoencoder for each of
 # them, so it uses labels, and clusters the four losses. Here is the contest on the same test images: every second image
 # of the four digits is for learning, with its label; the others are to be clustered. The autoencoders are 07's linear
-# ones, with 16 numbers; the graph sees neither the images for learning nor a label.
+# ones, with 16 numbers in place of 12; the graph sees neither the images for learning nor a label.
 
 # %%
 from scratchclust.reference import kmeans as reference_kmeans
@@ -353,6 +354,9 @@ assert by_graph > max(by_pixels) + 0.25
 # learn from.) Why does it work so well? Nearly every image
 # has a neighbour that is almost its twin, and that one has another: along such chains one gets from any 5 to any
 # other 5, and hardly ever to a 6. k-means on pixels asks a 5 to look like the *mean* of all fives, which many do not.
+#
+# **Predict, then run.** For how many of these images does the nearest of all the others show the same digit: 90%, 95%,
+# or more?
 
 # %%
 pairs = np.linalg.norm(gradients[test][:, None, :] - gradients[test][None, :, :], axis=2)

@@ -22,8 +22,8 @@
 # words *and still right*: the usual fast formula for a squared distance, in 32 bits, for a cloud of points that moves
 # away from zero. At the right end it has no correct digit left.
 #
-# Times depend on the machine and on what else it does. So no sentence here rests on one: they are printed, and what is
-# claimed (and checked) are counts, memory and errors.
+# Times depend on the machine and on what else it does. So no check here rests on one: they are printed, and where the
+# text speaks of them it speaks of that one run. What is claimed and checked are counts, memory and errors.
 
 # %% tags=["hide-input"]
 import time
@@ -383,7 +383,9 @@ draw.on_logarithmic_axes(
 #
 # Back to the first picture. $|a|^2 - 2\,a \cdot b + |b|^2$ takes the difference of large numbers that are nearly equal.
 # 32 bits hold about seven digits. A cloud of width 1 at distance 1,000 from zero has squares near $10^7$; what is left
-# of a squared distance near 10 is then the last digit or nothing:
+# of a squared distance near 10 is then the last digit or nothing.
+#
+# **Predict, then run.** So how far away is the cloud when the expanded square is wrong by more than 100%?
 
 # %%
 print("distance from zero   expanded   centred   by the definition")
@@ -405,8 +407,11 @@ assert errors[:, 1:].max() < 1e-2
 # ## Devices: one line
 #
 # With `devices.use_all_cores()` JAX sees each core as a device, as it sees each GPU of a large machine. To spread the
-# points over all of them one places the array; the function stays as it is. The compiler sees where the rows lie, gives
-# each device its share, and joins the sums:
+# points over all of them one places the array; the function stays as it is. The compiler sees where the rows lie and
+# gives each device its share.
+#
+# **Predict, then run.** A point's label hangs on that point and the centroids alone. So must the devices talk to each
+# other at all?
 
 # %%
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
@@ -428,8 +433,9 @@ np.testing.assert_allclose(spread_sums.sum(axis=0), alone_sums.sum(axis=0), atol
 assert (n_joins > 0) == (jax.device_count() > 1)
 
 # %% [markdown]
-# When does it lose? Each join makes all devices wait for each other, some microseconds on two cores, tens of them on
-# eight GPUs. Where a share is computed in less, one device alone is faster; `rows.worthwhile` is the package's rule.
+# They must: the labels stay where they are, but each sum runs over the points of all. When does it lose? Each join
+# makes all devices wait for each other, some microseconds on two cores, tens of them on eight GPUs. Where a share is
+# computed in less, one device alone is faster; `rows.worthwhile` is the package's rule.
 #
 # ## Read a twin
 #
@@ -450,12 +456,14 @@ print(source[begin : source.index("def _no_history")])
 #
 # | the definition | the twin |
 # |---|---|
-# | `labels, distances = assign(X, centroids)` | `nearest(x, x_norms, centroids)`: the expanded square of a block;
-# `x_norms` was computed once, on centred data | | `update_centroids`: a mean for each cluster | `part_of_sums`: this
-# block's part of the sums; on a CPU only of the points that moved, added to the sums before | | `n_moved = (labels !=
-# previous)[weights > 0].sum()` | the same line, of a block | | `weights @ distances` | `(weights * distances).sum()`,
-# of a block | | the loop over all points | `rows.map_sum`: all blocks on all devices; what stands in the first tuple is
-# added up, `labels` are kept |
+# | `labels, distances = assign(X, centroids)` | `nearest(x, x_norms, centroids)`: the expanded square of a block |
+# | `update_centroids`: a mean for each cluster | `part_of_sums`: this block's part of the sums |
+# | `n_moved = (labels != previous)[weights > 0].sum()` | the same line, of a block |
+# | `weights @ distances` | `(weights * distances).sum()`, of a block |
+# | the loop over all points | `rows.map_sum`: all blocks on all devices |
+#
+# `x_norms` was computed once, on centred data. On a CPU `part_of_sums` looks only at the points that moved, and its
+# part is added to the sums before. What stands in the first tuple is added up over the blocks, and `labels` are kept.
 #
 # The function `f` of our `map_sum` and theirs have the same form: a block and what belongs to it in, a part and what is
 # to be kept out. Nearly everything heavy in the package is written like this.
@@ -488,7 +496,8 @@ for n in (10, 1_000, 100_000):
 #
 # *Mini-batch k-means* (Sculley, 2010) takes a few random points a step, and moves each centroid towards those that it
 # won, less and less: with $n_j$ points won so far the new one counts $1 / n_j$, so that $c_j$ is the mean of all that
-# it ever won. It ends a little higher. We count the distances that are computed.
+# it ever won. It mostly ends a little higher (from another start of chance it may end lower, too). We count the
+# distances that are computed.
 #
 # **Predict, then run.** 40,000 points, 20 clusters, batches of 512: once in 20 clear heaps, once noise without any.
 # Where do mini-batches save most of the distances?
@@ -517,7 +526,7 @@ assert min(saved["heaps"]) < 2
 
 # %% [markdown]
 # On noise, where Lloyd's algorithm wanders through hundreds of iterations for the last hundredth of the inertia. In
-# clear heaps it needs a handful, and there is little to save, or nothing.
+# clear heaps it needs a dozen or fewer, and there is little to save, or nothing.
 #
 # *Bounds* (Elkan, 2003) leave out distances that cannot matter. The triangle inequality says: if $c$ is a point's own
 # centroid, and every other is at least $2\,|x - c|$ away from $c$, then none of them is nearer to $x$. One distance
@@ -599,6 +608,7 @@ assert in_noise < 0.01
 # ## Further
 #
 # - D. Sculley, *Web-scale k-means clustering*, WWW 2010. C. Elkan, *Using the triangle inequality to accelerate
-# k-means*,   ICML 2003. N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, for what rounding does to a
-# sum. - JAX's documentation on *asynchronous dispatch*, *ahead-of-time lowering* and *distributed arrays*.
+#   k-means*, ICML 2003. N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, for what rounding does to a
+#   sum.
+# - JAX's documentation on *asynchronous dispatch*, *ahead-of-time lowering* and *distributed arrays*.
 # - [scratchclust/rows.py](../scratchclust/rows.py): `map_sum` as the package has it.
