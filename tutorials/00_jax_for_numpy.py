@@ -15,11 +15,13 @@
 # %% [markdown]
 # # JAX for people who know NumPy
 #
-# *15 minutes. Before this page: nothing but some NumPy. It runs in about 10 seconds.*
+# *15 minutes. Before this page: some NumPy, and what a gradient is. It runs in about 10 seconds.*
 #
 # The arrows below are the gradient of a formula at 144 points. Nobody derived it, nobody wrote a loop, and it was
-# compiled. At the end of this page you will read the line that does it, and every other line of JAX in this course:
-# shapes, `jit`, `grad`, `vmap`, keys and `while_loop`.
+# compiled. At the end of this page you will read the line in the title of the picture, from the inside out: the
+# gradient of a height, of many points at once, compiled. And you will know what the course asks of JAX: shapes, `jit`,
+# `grad`, `vmap`, keys and `while_loop`. (Networks need a little more; 04b says it where it comes.) The exercise wants
+# an eigenvalue.
 
 # %% tags=["hide-input"]
 import jax
@@ -306,8 +308,11 @@ np.testing.assert_allclose(cured, [1 + 4 * (1 - 2 * rate) ** 20 for rate in (0.0
 # ## What to take with you
 #
 # - `jit` runs your Python once for each shape; what may change must be an argument, and shapes must not depend on
-# values. - `where` and `while_loop` instead of `if` and `while`; `.at[].set` instead of assignment; a key for each
-# draw. - `grad` makes the gradient of a function, `vmap` the function of many; they can be put into each other.
+#   values.
+# - `where` and `while_loop` instead of `if` and `while`; `.at[].set` instead of assignment; a key for each draw.
+# - `grad` makes the gradient of a function, `vmap` the function of many; they can be put into each other. That is the
+#   title of the first picture: `grad(hills)` is the gradient of a height at one point, `vmap` of it the gradients at
+#   many, and `jit` compiles the whole.
 #
 # ## Further
 #

@@ -19,8 +19,9 @@
 # seconds.*
 #
 # The picture below was made from 2,000 handwritten digits by a program that was never told what a digit is: each
-# drawing is the mean of one of the ten groups that it found. At the end of this page you will have written that
-# program in ten lines, you will know why it always comes to an end, why it may still end badly, and what to do then.
+# drawing is the mean of one of the ten groups that it found. At the end of this page you will have written the
+# core of that program, ten lines, and you will know why it always comes to an end, why it may still end badly, and what
+# to do then.
 #
 # You need means, sums of squares and a little NumPy. No machine learning.
 

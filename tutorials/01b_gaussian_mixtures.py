@@ -17,9 +17,9 @@
 #
 # *40 minutes. Before this page: [01](01_kmeans.ipynb). It runs in about 25 seconds.*
 #
-# Below are four sets of points on which k-means fails, although everybody sees the clusters. At the end of this page
-# you will have written, in thirty lines of NumPy, the method that mends three of the four; you will know why k-means is
-# a special case of it, how it can ruin itself, and how to ask it for the number of clusters.
+# Below are four sets of points on which k-means fails, although their clusters have a clear shape. At the end of this
+# page you will have written, in thirty lines of NumPy, the method that mends three of the four; you will know why
+# k-means is a special case of it, how it can ruin itself, and how to ask it for the number of clusters.
 #
 # You need to know what a normal distribution is, what a covariance matrix is (variances on its diagonal, which way a
 # cloud is slanted beside it), and Bayes' rule: $p(j \mid x) = p(j)\,p(x \mid j) / p(x)$.
@@ -296,8 +296,9 @@ assert by_mixture["not round"] < 0.9
 # The bows: no ellipse bends. A model is an assumption with a formula, and where it is false, more likelihood does not
 # help. What *is* a cluster that has any shape? That is [08](08_density.ipynb).
 #
-# Note the 20 starts, from points drawn at random. The unequally large set needs them: EM that starts from k-means'
-# wrong answer can stay beside it, as four other drawings of that set show.
+# Note the 20 starts, from points drawn at random. One start alone can stay in a poor place, as in k-means. Nor is
+# k-means' answer a safe start where it is wrong: on four other drawings of the unequally large set, EM that begins
+# there is seen to stay beside it.
 
 # %%
 for seed in (1, 2, 3, 4):

@@ -19,8 +19,9 @@
 # [02](02_scores_with_labels.ipynb). It runs in about 30 seconds.*
 #
 # Whoever has all the labels seldom needs clusters. At the end of this page you can judge a clustering from the points
-# alone, by two scores that you have written yourself, and choose a number of clusters with them. And you will know why
-# both may prefer the wrong answer, as in this picture.
+# alone, by two scores that you have written yourself, and say how much, or how little, they tell about the number of
+# clusters. And you will know why the silhouette prefers the wrong answer in this picture, and how one point can
+# mislead Dunn's index.
 #
 # You need what a Euclidean distance is, and NumPy; one section uses JAX.
 

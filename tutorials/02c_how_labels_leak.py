@@ -237,10 +237,11 @@ draw.bands(
 
 # %% [markdown]
 # That curve is worth more than the figure 1.000. Up to as many images as dimensions the layer knows everything by
-# heart; then it must compromise, and with ten times as many little is left. So the leak is the larger, the more freedom
-# the network has beside the number of its images. A network of a million weights could do to 50,000 images what our
-# layer did to 100 (Zhang et al., 2017, fitted random labels on ImageNet). With real images such features are useful,
-# and they often carry over to new ones. But then it is *classification*, and must be compared with classifiers.
+# heart; then it must compromise, and with ten times as many little is left. So the leak is the larger, the more
+# freedom the network has beside the number of its images. A network of a million weights can do to the 50,000 images
+# of CIFAR-10 what our layer did to 100 (Zhang et al., 2017, fitted random labels to all of them). With real images
+# such features are useful, and they often carry over to new ones. But then it is *classification*, and must be
+# compared with classifiers.
 #
 # ## Something is wrong here
 #

@@ -308,7 +308,7 @@ def rings(rng):
 
 
 def kernel_pca(K, n_axes):
-    K = K - K.mean(axis=0) - K.mean(axis=1)[:, None] + K.mean()  # the inner products of the centred images
+    K = K - K.mean(axis=0) - K.mean(axis=1)[:, None] + K.mean()  # inner products of the mapped points, centred
     eigenvalues, u = np.linalg.eigh(K)
     return (u * np.sqrt(np.maximum(eigenvalues, 0)))[:, ::-1][:, :n_axes]
 

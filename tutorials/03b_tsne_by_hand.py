@@ -17,9 +17,9 @@
 #
 # *40 minutes. Before this page: [00](00_jax_for_numpy.ipynb) and [03](03_pca.ipynb). It runs in about 20 seconds.*
 #
-# On the plane of two principal axes, below on the left, most digits lie in one crowd. The
-# map on the right was made by sixty lines that you will write: t-SNE, from its definition, with its gradient checked in
-# two ways.
+# On the plane of two principal axes, below on the left, most digits lie in one crowd. The map on the right was made by
+# the package; sixty lines that you will write make one like it: t-SNE, from its definition, with its gradient checked
+# in two ways.
 #
 # You need NumPy, what a gradient is, and a little probability: shares that sum to 1, and the logarithm. Some JAX.
 

@@ -341,7 +341,7 @@ draw.curves_by_step(
 )
 
 # %% [markdown]
-# Both end more than a hundred times lower than gradient descent. (Momentum came to this with the same $\eta$ as
+# Both end more than a million times lower than gradient descent. (Momentum came to this with the same $\eta$ as
 # gradient descent, hence with ten times the rate along the ground: gradient descent itself runs off to infinity with
 # that.) Do not conclude that one of them is the best; on another ground the order is another one. What lasts is a
 # property: Adam does not mind in which **unit** the loss is measured.

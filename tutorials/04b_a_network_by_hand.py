@@ -213,7 +213,8 @@ draw.through_a_code(
 # %% [markdown]
 # What has it learned? Raise number $j$ of the code a little, and pixel $p$ changes by $W_{2,jp}\, y_p (1 - y_p)$, the
 # derivative of the sigmoid times the weight. Here is that change, averaged over all images, for the 16 numbers that are
-# used most: blue becomes lighter, red darker. Parts of strokes, put together anew for each image.
+# used most: blue becomes lighter, red darker (03 had it the other way round). In
+# some one can see parts of strokes; most are speckle that makes sense only together.
 
 # %% tags=["hide-input"]
 _, all_codes, all_drawn = forward(params, X)
@@ -345,7 +346,8 @@ print(v.gradient)
 assert v.gradient == 2 * 3 + 1
 
 # %% [markdown]
-# The number $v$ is used three times, and each use sends something back: 3, 3 and 1. With `=` the last one to come wins.
+# The number $v$ is used three times, and each use sends something back: 3, 3 and 1. With `=` the last one to come
+# wins, and 3 would be found instead of 7.
 # A number's gradient is the **sum over all its uses**, and it is final only when all of them have reported; that is why
 # the order counts.
 #
