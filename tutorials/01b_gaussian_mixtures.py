@@ -504,7 +504,8 @@ draw.curves(
 )
 
 # %% [markdown]
-# The slanted clusters have three, each time. The two bows have more than two: BIC counts the *normal distributions*
+# The slanted clusters have three, each time. The two bows have more than two, six or seven, and seven was the
+# most that we tried: BIC counts the *normal distributions*
 # that it takes to draw them, and that is the right answer to the question it was asked.
 #
 # ## On images

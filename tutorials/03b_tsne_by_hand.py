@@ -278,7 +278,9 @@ assert off < 1e-4
 # Gradient descent with **momentum**: a step is a part of the step before, plus a bit of the gradient downhill. And
 # there are two tricks. We start from the PCA plane, **shrunk** until all points lie nearly on one another. And in the
 # first iterations $p$ is multiplied by 4, so that neighbours run together early, while the map is small and clumps can
-# still pass each other. That is called **early exaggeration**.
+# still pass each other. That is called **early exaggeration**. The rate is divided by the same 4, so that the
+# attraction pulls as before and it is the repulsion that is a quarter; and the momentum is small, 0.5, until the
+# clumps are there.
 #
 # **Predict, then run.** How much of the divergence is gone after those 100 iterations, half of it?
 
