@@ -232,8 +232,8 @@ np.testing.assert_allclose(lengths, slow.linkage_matrix[:, 2])
 # | Ward | `ward.py` | all pairs at once that are each other's nearest are merged |
 # | complete, average | `neighbor_chain.py` | walks from nearest neighbour to nearest neighbour on the full matrix |
 #
-# The searches for neighbours of the first two run in JAX. The merges do not: each is a decision on which the next ones
-# hang.
+# Of the first two, the first search, for the neighbours of all points, runs in JAX on all devices. The rest does not:
+# each merge is a decision on which the next ones hang, and the later searches are small, in float64 in NumPy.
 #
 # ## Something is wrong here
 #
