@@ -223,7 +223,8 @@ slow = reference_trees.agglomerative(X, "single")
 np.testing.assert_allclose(lengths, slow.linkage_matrix[:, 2])
 
 # %% [markdown]
-# The fast twins, in `scratchclust/cluster/agglomerative_parts/`, do not keep all distances either:
+# The fast twins are in `scratchclust/cluster/agglomerative_parts/`; those of single linkage and Ward never keep all
+# distances:
 #
 # | linkage | file | how |
 # |---|---|---|
@@ -231,7 +232,8 @@ np.testing.assert_allclose(lengths, slow.linkage_matrix[:, 2])
 # | Ward | `ward.py` | all pairs at once that are each other's nearest are merged |
 # | complete, average | `neighbor_chain.py` | walks from nearest neighbour to nearest neighbour on the full matrix |
 #
-# The searches for neighbours run in JAX. The merges do not: each is a decision on which the next ones hang.
+# Of the first two, the first search, for the neighbours of all points, runs in JAX on all devices. The rest does not:
+# each merge is a decision on which the next ones hang, and the later searches are small, in float64 in NumPy.
 #
 # ## Something is wrong here
 #

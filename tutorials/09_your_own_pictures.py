@@ -222,8 +222,9 @@ if OURS:
 # Two instruments, neither of which sees a label, and each with several seeds. The **silhouette** of
 # [02b](02b_silhouette_and_dunn.ipynb). And **stability**: deal the pictures into two halves, cluster each half for
 # itself, let both sets of centroids sort *all* pictures, and ask how well the two sortings agree (adjusted Rand index,
-# 1 for the same, 0 for chance; Ben-Hur, Elisseeff and Guyon, 2002). For speed on the first 32 principal components, and
-# with the NumPy twin of k-means: for so few pictures it has finished before JAX has compiled.
+# 1 for the same, 0 for chance; after Ben-Hur, Elisseeff and Guyon, 2002, who take overlapping parts). For speed on the
+# first 32 principal components, and with the NumPy twin of k-means: for so few pictures it has finished before JAX has
+# compiled.
 
 # %%
 numbers = np.asarray(PCA(32, random_state=0).fit_transform(X))

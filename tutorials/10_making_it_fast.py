@@ -470,8 +470,8 @@ print(source[begin : source.index("def _no_history")])
 #
 # ## When not to
 #
-# **Few points.** A call into compiled code costs some tens of microseconds, and the compilation costs as much as very
-# many small problems:
+# **Few points.** A call into compiled code costs some tens of microseconds, or a few hundred with the data brought to
+# it, and the compilation costs as much as very many small problems:
 
 # %%
 print("points  NumPy (ms)    JAX (ms)")

@@ -204,7 +204,7 @@ def trees(
                 plane.annotate(
                     str(number), place, xytext=(3, 2), textcoords="offset points", fontsize=7
                 )
-            ax.set_xticklabels(drawn["ivl"], rotation=0)
+            ax.set_xticklabels(drawn["ivl"], rotation=90)
     axes[len(linkages)].set_ylabel("height of the merge")
     return describe(figure, words)
 
