@@ -171,7 +171,8 @@ assert (gradients == 2 * P).all()
 
 # %% [markdown]
 # One gradient a point, twice the point itself. With two arguments, `in_axes` says which of them has an entry a point
-# (`0`) and which is the same for all (`None`). All distances between two sets are two `vmap`s, and what NumPy does by
+# (`0`) and which is the same for all (`None`). All distances between two sets are two `vmap`s: the inner one takes one
+# $x$ and all $c$, which is a row of the result; the outer one takes all $x$, which stacks the rows. What NumPy does by
 # *broadcasting* is the same:
 
 # %%

@@ -24,6 +24,9 @@
 # to do then.
 #
 # You need means, sums of squares and a little NumPy. No machine learning.
+#
+# (The folded cell below loads the digits: `images`, and `pixels`, a row of 784 numbers from 0 to 1 for each.
+# `true_labels` are for the end.)
 
 # %% tags=["hide-input"]
 import numpy as np

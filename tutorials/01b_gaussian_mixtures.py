@@ -22,7 +22,13 @@
 # k-means is a special case of it, how it can ruin itself, and how to ask it for the number of clusters.
 #
 # You need to know what a normal distribution is, what a covariance matrix is (variances on its diagonal, which way a
-# cloud is slanted beside it), and Bayes' rule: $p(j \mid x) = p(j)\,p(x \mid j) / p(x)$.
+# cloud is slanted beside it), and Bayes' rule: $p(j \mid x) = p(j)\,p(x \mid j) / p(x)$. A *density* $p(x)$ says how
+# many points to expect near $x$; the *likelihood* of a model is the density that it gives to the points that were
+# seen, $|S|$ is the determinant, which grows with the size of the cloud. Of the proof you may skip what rests on
+# Jensen's inequality (the logarithm of a mean is at least the mean of the logarithms).
+#
+# (The folded cell below makes `sets`, by name the points and their true clusters, and `by_kmeans`, the labels of
+# k-means.)
 
 # %% tags=["hide-input"]
 import numpy as np

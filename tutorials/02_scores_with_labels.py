@@ -22,6 +22,8 @@
 # table, and you will know what each of them cannot see.
 #
 # You need Python, some NumPy, and what a logarithm is. Of probability you need no more than shares of a whole.
+#
+# (The folded cell below loads `X`, a row of 784 numbers for each image, their `classes`, and makes the `clusters`.)
 
 # %% tags=["hide-input"]
 import numpy as np

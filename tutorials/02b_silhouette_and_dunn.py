@@ -23,7 +23,8 @@
 # clusters. And you will know why the silhouette prefers the wrong answer in this picture, and how one point can
 # mislead Dunn's index.
 #
-# You need what a Euclidean distance is, and NumPy; one section uses JAX.
+# You need what a Euclidean distance is, and NumPy; one section uses JAX. (The folded cell below makes two rings,
+# `ringed` with their truth `of_ring`.)
 
 # %% tags=["hide-input"]
 import jax

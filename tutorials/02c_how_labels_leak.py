@@ -23,7 +23,9 @@
 # which needs any bad intention, and a fourth for you to find. At the end you can test any program for it, your own
 # first.
 #
-# You need k-means, accuracy, purity, NMI and ARI. One section fits a line by least squares.
+# You need k-means, accuracy, purity, NMI and ARI. (The *layer* of a network is here a product with a matrix that was
+# fitted to labels; the plane of two *principal axes*, from 03, is the one that shows most of a cloud.) One section
+# fits a line by least squares.
 
 # %% tags=["hide-input"]
 import numpy as np

@@ -22,6 +22,9 @@
 # in two ways.
 #
 # You need NumPy, what a gradient is, and a little probability: shares that sum to 1, and the logarithm. Some JAX.
+#
+# (The folded cell below loads 300 `images` with their `digits`. `X` is *not* their pixels but their first 50 principal
+# coordinates, from 03.)
 
 # %% tags=["hide-input"]
 import jax

@@ -22,6 +22,9 @@
 # you can tell which of such readings are true; test groups that you see; put new images into a finished map; and you
 # know how a map of a hundred thousand images is made without looking at all pairs.
 #
+# (The folded cell below makes the map: `X` are 50 principal coordinates of 1,500 images, `new_X` those of 500 more,
+# `Y` the places on the map.)
+#
 # You need t-SNE as in 03b. One section speaks of convolutions and explains them.
 
 # %% tags=["hide-input"]

@@ -211,10 +211,13 @@ draw.through_a_code(
 )
 
 # %% [markdown]
+# Is that little? To draw the mean image for every image would cost the variance of the pixels, about 53 (`variance` in
+# the folded cell).
+#
 # What has it learned? Raise number $j$ of the code a little, and pixel $p$ changes by $W_{2,jp}\, y_p (1 - y_p)$, the
-# derivative of the sigmoid times the weight. Here is that change, averaged over all images, for the 16 numbers that are
-# used most: blue becomes lighter, red darker (03 had it the other way round). In
-# some one can see parts of strokes; most are speckle that makes sense only together.
+# derivative of the sigmoid times the weight. Here is that change, averaged over all images, for the 16 numbers that
+# are used most: blue becomes lighter, red darker (03 had it the other way round). In some one can see parts of strokes;
+# most are speckle that makes sense only together.
 
 # %% tags=["hide-input"]
 _, all_codes, all_drawn = forward(params, X)
