@@ -186,10 +186,9 @@ print(f"right before: {before:.0%}; with the second coordinate in tenths: {after
 assert after < 0.75
 
 # %% [markdown]
-# No: two of the heaps differ only in the first coordinate, which now hardly counts beside the second. Where columns
-# have different units (metres and euros), bring them to a common scale first, for instance by dividing each by its
-# standard
-# deviation. Pixels have one unit for all, so that images can stay as they are.
+# No: two of the heaps differ almost only in the first coordinate, which now hardly counts beside the second. Where
+# columns have different units (metres and euros), bring them to a common scale first, for instance by dividing each by
+# its standard deviation. Pixels have one unit for all, so that images can stay as they are.
 #
 # k-means takes more than that for granted: that clusters are round, equally wide and about equally large. What happens
 # where they are not is the beginning of [01b](01b_gaussian_mixtures.ipynb).

@@ -24,7 +24,7 @@
 # You need to know what a normal distribution is, what a covariance matrix is (variances on its diagonal, which way a
 # cloud is slanted beside it), and Bayes' rule: $p(j \mid x) = p(j)\,p(x \mid j) / p(x)$. A *density* $p(x)$ says how
 # many points to expect near $x$; the *likelihood* of a model is the density that it gives to the points that were
-# seen, $|S|$ is the determinant, which grows with the size of the cloud. Of the proof you may skip what rests on
+# seen. $|S|$ is the determinant, which grows with the size of the cloud. Of the proof you may skip what rests on
 # Jensen's inequality (the logarithm of a mean is at least the mean of the logarithms).
 #
 # (The folded cell below makes `sets`, by name the points and their true clusters, and `by_kmeans`, the labels of
@@ -303,8 +303,10 @@ assert by_mixture["not round"] < 0.9
 # help. What *is* a cluster that has any shape? That is [08](08_density.ipynb).
 #
 # Note the 20 starts, from points drawn at random. One start alone can stay in a poor place, as in k-means. Nor is
-# k-means' answer a safe start where it is wrong: on four other drawings of the unequally large set, EM that begins
-# there is seen to stay beside it.
+# k-means' answer a safe start where it is wrong. On four other drawings of the unequally large set, EM that begins
+# there is soon on a plateau: after six to eight iterations the likelihood rises by less than `tol`, 0.001, at a step,
+# and the program takes that for the end. (With `tol=1e-9` it goes on to 52%, 82%, 99% and 58%: one drawing of four
+# gets there, after 1,563 iterations; the others end on a lower peak.)
 
 # %%
 for seed in (1, 2, 3, 4):

@@ -371,7 +371,8 @@ maps.planes(
 #
 # - What was chosen by its score against the labels has used the labels.
 # - Purity and NMI grow with the number of clusters, of nothing.
-# - Features trained with labels hold them; with fewer images than weights they hold them all.
+# - Features trained with labels hold them; those of a linear layer hold them all where there are no more images than
+#   numbers for each.
 # - One test finds nearly all of it: shuffle the labels *before the first step*, and run everything again.
 #
 # ## Further

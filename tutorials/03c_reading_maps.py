@@ -182,8 +182,8 @@ assert accuracies["2 axes"].max() < accuracies["50 axes"].min()
 # %% [markdown]
 # Why does it help, when sizes and gaps mean so little? Because k-means *wants* round clusters of the same size, and
 # t-SNE comes nearer to that than the coordinates do: what hangs together by neighbours becomes a compact island, long
-# and bent though it may be in the data. Of all that a map distorts, k-means uses only what it keeps: who lies with
-# whom.
+# and bent though it may be in the data. What k-means needs of the map is above all what the map keeps, who lies with
+# whom. But it measures with the map's distances, and so believes its sizes and gaps as well.
 #
 # In practice: look at the map, cluster it if you like, and then **judge in the data**, not on the map: does another
 # start give the same groups? Do the groups have a silhouette among the features, where nothing was moved? Open twenty

@@ -18,10 +18,10 @@
 # *40 minutes. Before this page: [04](04_downhill.ipynb), and [00](00_jax_for_numpy.ipynb) for its second half. It runs
 # in about 20 seconds.*
 #
-# A network with 100,000 parameters is trained by a gradient of 100,000 numbers, and to get it costs hardly more than to
-# compute the loss once. How is that possible? At the end of this page you will have written it three times: backward
-# through two layers in NumPy; as a small engine that differentiates whatever you compute; and through a convolution.
-# Then you can read the package's autoencoder layer by layer, and find the place where a NaN is born.
+# A network with 100,000 parameters is trained by a gradient of 100,000 numbers, and to get it costs no more than to
+# compute the loss two or three times. How is that possible? At the end of this page you will have written it three
+# times: backward through two layers in NumPy; as a small engine that differentiates whatever you compute; and through
+# a convolution. Then you can read the package's autoencoder layer by layer, and find the place where a NaN is born.
 #
 # You need NumPy, products of matrices, and the chain rule: if $y = f(u)$ and $u = g(x)$, then
 # $\frac{dy}{dx} = f'(u)\, g'(x)$.
@@ -109,8 +109,8 @@ def backward(params, X):
 
 
 # %% [markdown]
-# Every line is about as much work as its twin in `forward`. So *all* derivatives together cost two or three times the
-# loss, however many parameters there are. Differences would cost two losses for each of them. This is
+# No line is more than about twice the work of its twin in `forward`. So *all* derivatives together cost two or three
+# times the loss, however many parameters there are. Differences would cost two losses for each of them. This is
 # **backpropagation** (Rumelhart, Hinton and Williams, 1986).
 #
 # ### Where to begin
@@ -133,8 +133,8 @@ assert is_zero == [True, True, True, False]
 # The code is zero, so $W_2$ hears nothing; $W_2$ is zero, so nothing comes back to the first layer. Only $b_2$ moves,
 # for ever: the network would learn the mean image and nothing else. (Any equal numbers would be as bad: 64 numbers of
 # the code that begin alike stay alike.) So one begins with random weights, and with a size that neither blows the
-# numbers up nor lets them die from layer to layer: variance 2 / (number of inputs) before a ReLU, 1 / (number of
-# inputs) elsewhere (He et al., 2015). Biases may be zero.
+# numbers up nor lets them die from layer to layer: variance 2 / (number of inputs) before a ReLU (He et al., 2015), 1
+# / (number of inputs) elsewhere. Biases may be zero.
 
 
 # %%
@@ -156,8 +156,8 @@ def random_params(sizes, rng):
 #
 # $$\frac{L(w + h v) - L(w - h v)}{2h} \approx \sum_i v_i \frac{\partial L}{\partial w_i}$$
 #
-# The parameters are random ones, the biases, too: at zero the kink of the ReLU, where there is no derivative, would be
-# exactly where black pixels sit. (`strict=True` makes `zip` insist that both lists are of one length.)
+# The parameters are random ones, the biases, too: zero is one of the special places that hide mistakes
+# ([04](04_downhill.ipynb)). (`strict=True` makes `zip` insist that both lists are of one length.)
 
 
 # %%
@@ -374,7 +374,7 @@ for by_engine, by_hand in zip([W1, b1, W2, b2], backward(small_params, small_X),
 
 # %% [markdown]
 # `jax.grad` is this engine. But its numbers are arrays, its operations have derivatives for whole arrays (such as the
-# three products above), and instead of running, it writes a program down, which `jax.jit` compiles.
+# three products above), and under `jax.jit` the whole way there and back is written down as one program and compiled.
 #
 # ## A layer that knows what an image is
 #
