@@ -262,7 +262,8 @@ for name, values in scores.items():
 # ### The experiment
 #
 # The layer `to_code` computes $z = h W + b$. With $W = 0$ and $b$ the mean code, it says the same for every image.
-# Beside hers we try a control that has all but one thing in common with it: the same class, with `skips=False`.
+# Beside her network we try a control that has all but one thing in common with it: the same class, with `skips=False`.
+# (`best` is the number of the one of hers that draws best.)
 #
 # **Predict, then run.** What will the error of each be when its code is silenced?
 
@@ -331,8 +332,8 @@ draw.runs_by_name(
 # $$x' = x\,E\,F + x\,S, \qquad L = \frac{1}{n} \sum_i |x'_i - x_i|^2$$
 #
 # Let $X$ be the matrix of all rows, with mean zero, and $C = \frac{1}{n} X^\top X$ their covariance. Write $x' = x M$
-# with $M = E F + S$, and $I$ for the identity. Then only the covariance counts, and with $G = 2\, C (M - I)$ the
-# gradients are
+# with $M = E F + S$, and $I$ for the identity. Then only the covariance counts. With $G = 2\, C (M - I)$, and
+# $\text{tr}$ for the sum of the diagonal, the loss and its gradients are
 #
 # $$L = \text{tr}\big[(M - I)^\top C\, (M - I)\big], \qquad \frac{\partial L}{\partial E} = G\, F^\top, \qquad
 # \frac{\partial L}{\partial F} = E^\top G, \qquad \frac{\partial L}{\partial S} = G$$

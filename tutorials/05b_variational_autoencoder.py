@@ -266,10 +266,10 @@ draw.estimates_of_gradients(
 )
 
 # %% [markdown]
-# All three are right on average, about $-3$ and 2. But look at the variances: as many times as often one would have to
-# draw, to be as sure. (The score function's histogram for the standard deviation has its top left of the truth and
-# looks biased. It is skewed: a few very large estimates at the right bring the mean to where it belongs.) The
-# reparameterisation looks at the slope of $f$; constants do not exist for it.
+# All three are right on average, about $-3$ and 2. But look at the variances: where one is ten times as large, one
+# would have to draw ten times as often to be as sure. (The score function's histogram for the standard deviation has
+# its top left of the truth and looks biased. It is skewed: a few very large estimates at the right bring the mean to
+# where it belongs.) The reparameterisation looks at the slope of $f$; constants do not exist for it.
 #
 # In JAX nothing is left to do by hand. `eps` is drawn from a key, an input like any other, and `jax.grad` goes through
 # the rest. The trick needs a $z$ that moves smoothly with its parameters. The face of a coin does not, and networks
@@ -414,9 +414,10 @@ describe(
 #
 # ### Samples
 #
-# What was it good for? We draw codes and let the decoders draw. The VAE gets them from $N(0, I)$. The autoencoder made
-# no promise about its codes, so it gets a better chance than it asked for: from a normal distribution with the mean and
-# the standard deviation that each coordinate of *its* codes really has.
+# What was it good for? We draw codes and let the decoders draw. The VAE gets them from $N(0, I)$: they are
+# `ten_random`, the 48 rows of ten numbers from which PCA drew at the top of the page. The autoencoder made no promise
+# about its codes, so it gets a better chance than it asked for: from a normal distribution with the mean and the
+# standard deviation that each coordinate of *its* codes really has.
 
 # %%
 own_codes = np.asarray(encode(autoencoder, X)[0])
@@ -528,10 +529,11 @@ draw.numbers_in_use(
 )
 
 # %% [markdown]
-# So the first nats that this network buys are worth more than 12 nats of the drawing each, and less than 40. (With 40
-# it stays shut even with the cure that the last section has for codes that close too early.) A closed number is one to
-# which the decoder hardly listens. Here each number of one image's code walks alone from $-3$ to 3,
-# in the order of what they tell, in the first network with $\beta = 12$:
+# (For $\beta = 1$ the 17.9 nats above were a mean over the last epoch; these are those of the network at its end.) So
+# the first nats that this network buys are worth more than 12 nats of the drawing each, and less than 40. (With 40 it
+# stays shut even with the cure that the last section has for codes that close too early.) A closed number is one to
+# which the decoder hardly listens. Here each number of one image's code walks alone from $-3$ to 3, in the order of
+# what they tell, in the first network with $\beta = 12$:
 
 # %%
 params = heavy[0][0]

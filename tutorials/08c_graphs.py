@@ -64,9 +64,11 @@ draw_points.planes(
 )
 
 # %% [markdown]
-# These are the spoilt moons of [08b](08b_trees.ipynb). k-means cuts them, since they are no heaps. Single linkage fails
-# at the five strays, and would fail at the three in the gap without them. A person is disturbed by neither. What do we
-# see? That the moons have **many ties within, and few between**: three points are not much of a connection.
+# These are the spoilt moons of [08b](08b_trees.ipynb): `X` has all 308 points, `clean` the 300 of the moons, and
+# `of_the_moons` says which share of those 300 is in the right moon. k-means cuts them, since they are no heaps. Single
+# linkage fails at the five strays, and would fail at the three in the gap without them. A person is disturbed by
+# neither. What do we see? That the moons have **many ties within, and few between**: three points are not much of a
+# connection.
 #
 # ## A graph of neighbours
 #
@@ -216,8 +218,10 @@ draw.directions(
 )
 
 # %% [markdown]
-# Over 90%, with all eight strays in place; single linkage had 50%. Not 100%: the tail of the upper moon went with the
-# bridge to the lower one. The exercise at the end asks whether that is a mistake of the program.
+# Over 90%, with all eight strays in place; single linkage had 50%. (With the bridge in place the two heaps on the
+# circle are drawn out into one long arc: the gap between the colours is hardly wider than others in it.) Not 100%: the
+# tail of the upper moon went with the bridge to the lower one. The exercise at the end asks whether that is a mistake
+# of the program.
 #
 # **Predict, then run.** Now without the bridge, and with the five strays far out. Single linkage cut off one of them.
 # What will the graph do?
@@ -340,8 +344,9 @@ assert failures["own scales"] == 0
 assert failures["one scale"] >= 3
 
 # %% [markdown]
-# Three of the four work. Two safety nets look superfluous, each as long as the other hangs. (With other throws of
-# strays, too, in most of five throws; the folded cell counts.)
+# Three of the four work. Two safety nets look superfluous, each as long as the other hangs. (With other strays, too:
+# of five throws the plain Laplacian fails in at least three with one scale, and in none with own scales; the folded
+# cell counts.)
 #
 # ## How many clusters? The eigengap
 #
@@ -459,8 +464,8 @@ draw.neighbors_tried(
 )
 
 # %% [markdown]
-# With 11 and with 20 neighbours the seed of k-means decides: some runs have about 0.89, others about 0.81. In the
-# latter two digits share a cluster and another digit has two.
+# With 11 and with 20 neighbours the seed of k-means decides: some runs have about 0.9, others about 0.81. In those,
+# two digits share a cluster, and another digit has two.
 #
 # **Do not read this picture as a proof of the rule.** The first rule of this package was $\log_2 n$, which is 11
 # here. It was dropped for $\ln n$ after its two digits in one cluster had been seen, by the labels. So these digits

@@ -45,7 +45,9 @@ describe(
 )
 
 # %% [markdown]
-# Ten clusters of 2,000 images that were not told apart by anybody, and some images of each. This is where we are going.
+# Ten clusters of 2,000 images that were not told apart by anybody, and some images of each. This is where we are
+# going. (The folded cell has made `images` and their labels `digits`, `features`, which the second section explains,
+# what they give, `gradients`, and the clustering, `graph`.)
 #
 # ## First: set it upright
 #
@@ -89,7 +91,7 @@ describe(
 # ## Second: look at edges, not at ink
 #
 # An image is a function of its column $u$ and its row $v$, whose **gradient** $(g_u, g_v)$ points to where the image
-# grows brighter, and is as long as it does so quickly. On a computer it is a difference of the two neighbours:
+# grows brighter, and is the longer the faster it does so. On a computer it is a difference of the two neighbours:
 
 
 # %%

@@ -71,8 +71,8 @@ draw.contact_sheet(
 
 # %% [markdown]
 # They are in the public domain ([who took them](pictures_credits.md)). They lie in five folders, which are what a
-# person would sort them into; **no fit on this page sees those**, they only serve to judge afterwards. To use your own,
-# set `FOLDER` in the folded cell above.
+# person would sort them into; **no fit on this page sees those**, they only serve to judge afterwards. To use your
+# own, set `FOLDER` in the folded cell above. (`OURS` says whether it is the folder that comes with this page.)
 #
 # ## Look first
 #
@@ -141,7 +141,8 @@ draw.rows(
 )
 
 # %% [markdown]
-# The very bright ones are tools on white paper: no fault, but remember it.
+# The very bright ones are tools on white paper: no fault, but remember it. (`kinds`, in the folded cell, has the
+# folder of each picture, to judge by later.)
 #
 # ## Which features?
 #
@@ -467,8 +468,8 @@ if OURS and has_imagenet:
     assert np.mean(usual < far[0]) < 0.95 < np.mean(usual < far[1])
 
 # %% [markdown]
-# The flower is farther than 95% of them are. Let such a picture go to a person instead of a cluster: the price is that
-# one ordinary picture in twenty goes there, too.
+# The flower is farther than 96% of them are. Let a picture that is farther than 95% go to a person instead of a
+# cluster: the price is that one ordinary picture in twenty goes there, too.
 #
 # ## The same on the command line
 #
@@ -501,6 +502,7 @@ if OURS:
     assert not has_imagenet or metrics.adjusted_rand_score(clusters, same) > 0.6
 
 # %% [markdown]
+# (This run has numbers of its own for its clusters: 3 is that of `fish-5.jpg`, so the flower is among the fish again.)
 # `metrics.json` in that folder says what was done, with `labels_used: false` where no label took part in the fit.
 #
 # ## Exercise

@@ -381,9 +381,10 @@ draw.on_logarithmic_axes(
 #
 # ## Digits
 #
-# Back to the first picture. $|a|^2 - 2\,a \cdot b + |b|^2$ takes the difference of large numbers that are nearly equal.
-# 32 bits hold about seven digits. A cloud of width 1 at distance 1,000 from zero has squares near $10^7$; what is left
-# of a squared distance near 10 is then the last digit or nothing.
+# Back to the first picture. $|a|^2 - 2\,a \cdot b + |b|^2$ takes the difference of large numbers that are nearly
+# equal. 32 bits hold about seven digits. A cloud of width 1 at distance 1,000 from zero has squares near $10^7$; what
+# is left of a squared distance near 10 is then the last digit or nothing. (`offsets` and `errors` are those of the
+# folded cell at the top.)
 #
 # **Predict, then run.** So how far away is the cloud when the expanded square is wrong by more than 100%?
 
@@ -526,7 +527,8 @@ assert min(saved["heaps"]) < 2
 
 # %% [markdown]
 # On noise, where Lloyd's algorithm wanders through hundreds of iterations for the last hundredth of the inertia. In
-# clear heaps it needs a dozen or fewer, and there is little to save, or nothing.
+# clear heaps it needs a dozen or fewer, and what there is to save hangs on the start: little or nothing where Lloyd's
+# algorithm is done in two iterations, most of it where it needs twelve.
 #
 # *Bounds* (Elkan, 2003) leave out distances that cannot matter. The triangle inequality says: if $c$ is a point's own
 # centroid, and every other is at least $2\,|x - c|$ away from $c$, then none of them is nearer to $x$. One distance
@@ -601,7 +603,7 @@ assert in_noise < 0.01
 # ## What to take with you
 #
 # - Rewrite as products of matrices first; compile then.
-# - Shapes decide how often is compiled: count it. Blocks decide how much memory is held: ask the compiler.
+# - Shapes decide how often a program is compiled: count it. Blocks decide how much memory is held: ask the compiler.
 # - A fast formula may have no digits left: centre, and let the definition have the last word.
 # - A clock that stops before the result is there measures nothing.
 #
