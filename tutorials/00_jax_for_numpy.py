@@ -68,9 +68,10 @@ assert a.dtype == np.float32
 # %% [markdown]
 # ## `jit`: compile
 #
-# `jax.jit(f)` turns a function of arrays into machine code for the processor or the GPU. It does so at the first call,
-# by running your Python once with stand-ins, *tracers*, that know their shape and type but no values, and by writing
-# down what is done to them. Later calls with the same shapes run what was written down, and your Python not at all.
+# `jax.jit(f)` turns a function of arrays into machine code for the processor or the GPU. It does so at the first
+# call, by running your Python once with stand-ins, *tracers*, that know their shape and type but no values, and by
+# writing down what is done to them. Later calls with the same shapes and types run what was written down, and your
+# Python not at all.
 #
 # **Predict, then run.** How often does the next cell print "tracing"?
 

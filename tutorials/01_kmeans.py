@@ -164,8 +164,9 @@ assert metrics.clustering_accuracy(heap, final_labels) > 0.95  # a heap each, bu
 assert metrics.clustering_accuracy(final_labels, labels) == 1.0  # and after 4 iterations no label changes any more
 
 # %% [markdown]
-# About five: after the fourth iteration no label changes. `clustering_accuracy` gives each cluster the name of the heap
-# that suits it best, and says which share of the points is then named rightly.
+# Yes, but for points on the borders; and about five: after the fourth iteration no label changes.
+# `clustering_accuracy` gives each cluster the name of the heap that suits it best, and says which share of the points
+# is then named rightly.
 #
 # ## The ruler decides
 #
@@ -186,9 +187,9 @@ print(f"right before: {before:.0%}; with the second coordinate in tenths: {after
 assert after < 0.75
 
 # %% [markdown]
-# No: two of the heaps differ almost only in the first coordinate, which now hardly counts beside the second. Where
-# columns have different units (metres and euros), bring them to a common scale first, for instance by dividing each by
-# its standard deviation. Pixels have one unit for all, so that images can stay as they are.
+# No: two of the heaps differ mainly in the first coordinate, which now hardly counts beside the second. Where columns
+# have different units (metres and euros), bring them to a common scale first, for instance by dividing each by its
+# standard deviation. Pixels have one unit for all, so that images can stay as they are.
 #
 # k-means takes more than that for granted: that clusters are round, equally wide and about equally large. What happens
 # where they are not is the beginning of [01b](01b_gaussian_mixtures.ipynb).
@@ -593,8 +594,9 @@ assert agreement > 0.98
 assert abs(twin.inertia / clustering.inertia - 1) < 1e-3
 
 # %% [markdown]
-# On the plane not one label differs. On the images a few may: where an image lies as near to one centroid as to
-# another, the last bit decides, and one image that goes elsewhere can take some others along.
+# On the plane not one label differs. On the images not one did here, and on other images a few may: where an image
+# lies as near to one centroid as to another, the last bit decides, and one image that goes elsewhere can take some
+# others along.
 #
 # ## What the speed is good for
 #
@@ -638,9 +640,9 @@ draw.where_runs_end(
 )
 
 # %% [markdown]
-# It is not. Images of digits do not lie in clear heaps, so that a bad start costs only a few hundredths of the inertia
-# here, and k-means++ gains little. Still the start moves the accuracy by more than ten hundredths. The inertia is what
-# k-means looks for, the digits are what *we* look for; the next pages are about that gap.
+# It is not. Images of digits do not lie in clear heaps, so that a bad start costs only a few hundredths of the
+# inertia here, and k-means++ gains little. Still the start moves the accuracy by some twenty hundredths. The inertia
+# is what k-means looks for, the digits are what *we* look for; the next pages are about that gap.
 #
 # ## In daily use
 #

@@ -24,7 +24,7 @@
 # You need to know what a normal distribution is, what a covariance matrix is (variances on its diagonal, which way a
 # cloud is slanted beside it), and Bayes' rule: $p(j \mid x) = p(j)\,p(x \mid j) / p(x)$. A *density* $p(x)$ says how
 # many points to expect near $x$; the *likelihood* of a model is the density that it gives to the points that were
-# seen. $|S|$ is the determinant, which grows with the size of the cloud. Of the proof you may skip what rests on
+# seen; $|S|$ is the determinant, which grows with the size of the cloud. Of the proof you may skip what rests on
 # Jensen's inequality (the logarithm of a mean is at least the mean of the logarithms).
 #
 # (The folded cell below makes `sets`, by name the points and their true clusters, and `by_kmeans`, the labels of
@@ -239,8 +239,9 @@ for seed in range(5):  # from five starts: it never falls, but for rounding and 
 # \sum_j r_{ij} \log \frac{p_j N(x_i; m_j, S_j)}{r_{ij}}$$
 #
 # The E step makes both sides equal (then the fraction is $p(x_i)$ for every $j$). The M step raises the right side as
-# far as it goes. So the left side, which is at least as large, has risen, too. It is the argument of k-means once more:
-# two steps, each the best answer to the other. And once more the end is a peak *near the start*.
+# far as it goes. So the left side, which is at least as large, has risen, too. It is the argument of k-means once
+# more: two steps, each the best answer to the other. And once more the end depends on the start: it is (but for rare
+# saddles) *some* peak, not the highest.
 #
 # ### The reference of the package
 #
@@ -438,18 +439,20 @@ draw.planes(
 # <summary><b>The diagnosis</b> (unfold when you have yours)</summary>
 #
 # One component sits on a single point. Its covariance has shrunk to the floor, and a normal distribution of the width
-# $\sqrt\varepsilon$ has at its middle the density $1/(2\pi\varepsilon)$, which is as large as one likes. One point with
-# an enormous density raises the mean by more than two well-fitted heaps do. So the likelihood has **no maximum**: the
-# narrower the component, the greater it is, and only the floor stops it. More iterations make it narrower, and more
-# starts find more such points. "The greatest" is then the wrong one to keep.
+# $\sqrt\varepsilon$ has at its middle the density $1/(2\pi\varepsilon)$, which is as large as one likes. One point
+# with an enormous density raises the mean by more than two well-fitted heaps do. So the likelihood has **no
+# maximum**: the narrower the component, the greater it is, and only the floor stops it. This one stands on the floor
+# already, so more iterations change nothing; and more starts find more such points. "The greatest" is then the wrong
+# one to keep.
 #
 # In k-means this cannot happen: a cluster of one point has the inertia 0, and nothing below.
 #
 # </details>
 
 # %% [markdown]
-# If that is the diagnosis, then the kept run's likelihood must rise when the floor falls, without an end, and a floor
-# that is small beside the heaps (variance 0.64) but not tiny must cure the choice. On three sets of sixty points:
+# If that is the diagnosis, then the kept run's likelihood must rise when the floor falls, without an end: by
+# $\log(10^6) / 60 = 0.23$ when the floor falls from $10^{-9}$ to $10^{-15}$, whatever the points. And a floor that is
+# small beside the heaps (variance 0.64) but not tiny must cure the choice. On three sets of sixty points:
 
 # %%
 for seed in range(3):

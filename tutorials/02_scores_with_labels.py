@@ -95,7 +95,7 @@ draw.table_of_classes(
 
 # %% [markdown]
 # Each panel is a column of the table. Some clusters hold one digit nearly pure, others are mixed. Four numbers are in
-# use to say that in one word.
+# use to say that, in one number each.
 #
 # ## Accuracy
 #
@@ -105,7 +105,8 @@ draw.table_of_classes(
 # $$\text{accuracy} = \frac{1}{n} \max_{m \text{ one-to-one}} \sum_j n_{m(j)\,j}$$
 #
 # There are ten factorial, 3.6 million, ways to match ten with ten. The *Hungarian algorithm* (Kuhn, 1955) finds the
-# best without trying them all. SciPy has it, as `linear_sum_assignment`:
+# best without trying them all. SciPy has a later and faster method for the same problem (after Jonker and Volgenant),
+# as `linear_sum_assignment`:
 
 # %%
 from scipy.optimize import linear_sum_assignment
@@ -300,9 +301,9 @@ draw.bars(
 
 # %% [markdown]
 # - **Purity** does not mind how many clusters there are: each image alone is perfectly pure.
-# - **NMI** gives that same nonsense more than a third. It minds a little.
+# - **NMI** gives that same nonsense nearly a half, as the output above shows. It minds a little.
 # - **Accuracy** gives the die more than one in ten, because the match is chosen afterwards. And it punishes clusters
-#   that are perfectly pure but too many.
+#   that are perfectly pure but too many, more than the others do.
 # - **ARI** is the only one of the four that knows chance.
 # - None of them minds names: the classes, renamed, have 1 everywhere.
 #

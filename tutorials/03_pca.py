@@ -348,11 +348,11 @@ draw.planes(
 
 # %% [markdown]
 # It is the third: only there is the gap between the rings positive. (A negative one says that they overlap. The sign
-# of an axis is arbitrary, so each was turned to have the outer ring above.) The first two have more variance (they say
-# in which direction a point lies, though not on which of its two sides: squares cannot tell $x$ from $-x$), and PCA
-# orders by variance, not by what we look for. Kernel PCA bends; what to bend towards, one must know or try. With
-# $\exp(-\gamma |x - y|^2)$ for the kernel the map has infinitely many dimensions, and which axes part the rings
-# depends on $\gamma$. The package has it as `KernelPCA`, with its definition in
+# of an axis is arbitrary, so each was turned to have the outer ring above; in the picture it is below.) The first two
+# have more variance (they say on which line through the middle a point lies; $\varphi$ takes $x$ and $-x$ to the same
+# place), and PCA orders by variance, not by what we look for. Kernel PCA bends; what to bend towards, one must know
+# or try. With $\exp(-\gamma |x - y|^2)$ for the kernel the map has infinitely many dimensions, and which axes part
+# the rings depends on $\gamma$. The package has it as `KernelPCA`, with its definition in
 # `scratchclust/reference/kernel_pca.py`; for many points it takes landmarks instead of the whole matrix.
 
 # %%

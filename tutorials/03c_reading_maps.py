@@ -93,6 +93,11 @@ maps_of_two = {perplexity: map_of(two, perplexity) for perplexity in (3, 30, 100
 maps_of_three = {perplexity: map_of(three, perplexity) for perplexity in (3, 30, 100)}
 maps_of_noise = {perplexity: map_of(noise, perplexity) for perplexity in (3, 30, 100)}
 
+# %% [markdown]
+# **Predict, then run.** In the data the second of two clouds is ten times as wide, and the second of two gaps ten times
+# as long. What are the two ratios on the maps with perplexity 30?
+
+
 # %% tags=["hide-input"]
 panels = []
 for name, points, of_point, made in (
@@ -110,10 +115,6 @@ draw.planes(
     "100 the gaps of three clouds differ, and noise is a disk.",
     columns=4,
 )
-
-# %% [markdown]
-# **Predict, then run.** In the data the second of two clouds is ten times as wide, and the second of two gaps ten times
-# as long. What are the two ratios on the maps with perplexity 30?
 
 
 # %%
@@ -187,7 +188,7 @@ assert accuracies["2 axes"].max() < accuracies["50 axes"].min()
 #
 # In practice: look at the map, cluster it if you like, and then **judge in the data**, not on the map: does another
 # start give the same groups? Do the groups have a silhouette among the features, where nothing was moved? Open twenty
-# random images of each. No distance, width or density that you measured on a map belongs into a report.
+# random images of each. No distance, width or density that you measured on a map belongs in a report.
 #
 # ## Fast maps: from all pairs to a grid
 #
@@ -269,9 +270,11 @@ draw.on_a_grid(
 # %% [markdown]
 # The package does this in the plane, for the two sums $Z$ and $\sum_j w_{ij}^2 (y_i - y_j)$, in
 # `scratchclust/reduce/tsne_parts/fft.py` (`OnGrid.forces`). Each point goes on 4 x 4 nodes instead of 2, with smooth
-# weights (cubic splines), so that a coarse grid is enough. That is the idea of FIt-SNE (Linderman et al., 2019). `TSNE`
-# takes all pairs up to 2,000 points and the grid for more; `method` says otherwise, as we did for the first map. Is it
-# as good? Its divergence was told by the grid's own approximation; here it is between all pairs:
+# weights (cubic splines), so that a coarse grid is enough. The idea is that of FIt-SNE (Linderman et al., 2019),
+# which interpolates with polynomials instead. (Once a grid is fine enough, half the spacing leaves a quarter of the
+# error: the last two rows above.) `TSNE` takes all pairs up to 2,000 points and the grid for more; `method` says
+# otherwise, as we did for the first map. Is it as good? The map's own figure rests on the grid, too; so we compute it
+# anew, from all pairs:
 
 # %%
 P = fast_tsne.joint_affinities(X, 30.0)
@@ -337,8 +340,9 @@ draw.between_islands(
 # between them. The images *of* the map have as many neighbours, but they formed the islands together: each has gone
 # where its neighbours went, and these moved towards it. The map does not move towards a newcomer. So few neighbours
 # are better, and the package takes a perplexity of 5 for new points at most, as openTSNE does (Poličar et al., 2021).
-# (In the picture most threads lead away even so: what counts is the average over all new images, which is printed
-# above.)
+# (The picture shows one image, chosen because perplexity 5 helped it most, and most of its threads lead away even so.
+# What counts is the share over all new images, which is printed above. Below it, the median distance to the nearest
+# image of the map, with perplexity 30 and with 5, says who lies out at sea.)
 #
 # (You see labels judge a setting here, and when they choose it, that is leak 1 of [02c](02c_how_labels_leak.ipynb).
 # The 5 is openTSNE's default; it was kept with two such comparisons in sight, and then checked on other images of

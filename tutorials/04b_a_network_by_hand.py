@@ -19,7 +19,7 @@
 # in about 20 seconds.*
 #
 # A network with 100,000 parameters is trained by a gradient of 100,000 numbers, and to get it costs no more than to
-# compute the loss two or three times. How is that possible? At the end of this page you will have written it three
+# compute the loss some three times. How is that possible? At the end of this page you will have written it three
 # times: backward through two layers in NumPy; as a small engine that differentiates whatever you compute; and through
 # a convolution. Then you can read the package's autoencoder layer by layer, and find the place where a NaN is born.
 #
@@ -109,8 +109,8 @@ def backward(params, X):
 
 
 # %% [markdown]
-# No line is more than about twice the work of its twin in `forward`. So *all* derivatives together cost two or three
-# times the loss, however many parameters there are. Differences would cost two losses for each of them. This is
+# Each product of matrices in `forward` has two of its size in `backward`. So *all* derivatives together cost two or
+# three times the loss, however many parameters there are. Differences would cost two losses for each of them. This is
 # **backpropagation** (Rumelhart, Hinton and Williams, 1986).
 #
 # ### Where to begin
@@ -133,8 +133,8 @@ assert is_zero == [True, True, True, False]
 # The code is zero, so $W_2$ hears nothing; $W_2$ is zero, so nothing comes back to the first layer. Only $b_2$ moves,
 # for ever: the network would learn the mean image and nothing else. (Any equal numbers would be as bad: 64 numbers of
 # the code that begin alike stay alike.) So one begins with random weights, and with a size that neither blows the
-# numbers up nor lets them die from layer to layer: variance 2 / (number of inputs) before a ReLU (He et al., 2015), 1
-# / (number of inputs) elsewhere. Biases may be zero.
+# numbers up nor lets them die from layer to layer: variance 2 / (number of inputs) before a ReLU, 1 / (number of
+# inputs) elsewhere (He et al., 2015; LeCun et al., 1998). Biases may be zero.
 
 
 # %%
@@ -156,7 +156,7 @@ def random_params(sizes, rng):
 #
 # $$\frac{L(w + h v) - L(w - h v)}{2h} \approx \sum_i v_i \frac{\partial L}{\partial w_i}$$
 #
-# The parameters are random ones, the biases, too: zero is one of the special places that hide mistakes
+# The parameters are random ones, the biases, too: at special places, such as biases of zero, a mistake can hide
 # ([04](04_downhill.ipynb)). (`strict=True` makes `zip` insist that both lists are of one length.)
 
 
@@ -235,8 +235,8 @@ draw.signed_images(
 
 # %% [markdown]
 # Some numbers are 0 for every image. Their $a$ fell below zero everywhere; there a ReLU has no slope, so no gradient
-# will ever lift them again. Such a ReLU is called **dead**. A few do no harm; where a code is short they matter, and
-# *leaky* ReLUs, which keep a small slope below zero, cannot die.
+# will ever lift them again. Such a ReLU is called **dead**. Some dead ones do little harm among 64; where a code is
+# short they matter, and *leaky* ReLUs, which keep a small slope below zero, cannot die.
 
 # %% [markdown]
 # ## An engine
@@ -373,8 +373,9 @@ for by_engine, by_hand in zip([W1, b1, W2, b2], backward(small_params, small_X),
     np.testing.assert_allclose(gradients_of(by_engine), by_hand, rtol=1e-10)
 
 # %% [markdown]
-# `jax.grad` is this engine. But its numbers are arrays, its operations have derivatives for whole arrays (such as the
-# three products above), and under `jax.jit` the whole way there and back is written down as one program and compiled.
+# `jax.grad` rests on the same idea. But its numbers are arrays, and its operations have derivatives for whole arrays
+# (such as the three products above). It writes down what is done as a list of such operations, goes through the list
+# from its end, and under `jax.jit` the forward and the backward part are compiled into one program.
 #
 # ## A layer that knows what an image is
 #
@@ -413,8 +414,9 @@ def convolve_backward(image, kernel, d_out):
 
 
 # %% [markdown]
-# (There is `+=` again: a pixel is used nine times.) To check it we need a loss; any will do, say a weighted sum of what
-# comes out. A picture first: a kernel that subtracts what is at the left from what is at the right finds upright edges.
+# (There is `+=` again: a pixel is used nine times.) To check it we need a loss; any will do, say a weighted sum of
+# what comes out. And a picture: a kernel that subtracts what is at the left from what is at the right finds upright
+# edges.
 
 # %%
 image, kernel, bias = rng.uniform(size=(7, 6, 2)), rng.standard_normal((3, 3, 2, 4)), rng.standard_normal(4)
@@ -827,7 +829,8 @@ assert np.isfinite(stopped.model(ink)).all()
 #
 # - D. Rumelhart, G. Hinton and R. Williams, *Learning representations by back-propagating errors*, Nature, 1986.
 #   A. Karpathy, *micrograd*, 2020. A. Baydin et al., *Automatic differentiation in machine learning: a survey*, 2018.
-# - K. He et al., *Delving deep into rectifiers*, ICCV 2015: how large the first weights should be.
+# - K. He et al., *Delving deep into rectifiers*, ICCV 2015, and Y. LeCun et al., *Efficient BackProp*, 1998: how
+#   large the first weights should be.
 # - V. Dumoulin and F. Visin, *A guide to convolution arithmetic for deep learning*, 2016: strides, padding, doubling.
 #   W. Shi et al., *Real-time single image and video super-resolution*, 2016: depth to space.
 # - The layers of the package: [scratchclust/models/layers.py](../scratchclust/models/layers.py).
