@@ -20,8 +20,8 @@
 #
 # Can we *make* an image by choosing a code? At the end of this page you will be able to write down the loss of a
 # variational autoencoder and check its formula by throwing dice; to explain the reparameterisation trick and measure
-# what it saves; to draw new images and walk from one to another; and to recognise a collapsed code by two numbers, find
-# its cause, and cure it.
+# what it saves; to draw new images and walk from one to another; and to recognise a collapsed code by two numbers, its
+# divergence and how far its means move, find its cause, and cure it.
 #
 # Of mathematics you need more than before: density, expectation, conditional density and Bayes' rule. Half a page
 # below says what is meant.
@@ -91,12 +91,16 @@ for x in (0.0, 1.6):
 # Welling, 2014) is trained so that the answer is known beforehand: codes drawn from the normal distribution $N(0, I)$,
 # all coordinates independent, should give images like those of the data.
 #
-# So there is a story of how an image comes to be. First a code is drawn, $z \sim p(z) = N(0, I)$, then an image,
-# $x \sim p(x \mid z)$, whose pixels the decoder decides. We want the data to be likely under this story. That is hard,
+# So there is a story of how an image comes to be. First a code is drawn, $z \sim p(z) = N(0, I)$, then an image, $x
+# \sim p(x \mid z)$, whose pixels the decoder decides. We want the data to be likely under this story. That is hard,
 # since $p(x)$ is a mean over all codes, and nearly all of them have nothing to do with $x$. Therefore the encoder
 # helps. For each image it proposes where to look, a normal distribution $q(z \mid x)$ with a mean and a standard
 # deviation of its own for every coordinate. Bayes' rule says $p(x) = p(x \mid z)\, p(z) / p(z \mid x)$ for every $z$.
-# Take logarithms, add and subtract $\log q(z \mid x)$, and take the mean over $z$ drawn from $q$, *whatever* $q$ is:
+# Take logarithms, and add and subtract $\log q(z \mid x)$:
+#
+# $$\log p(x) = \log p(x \mid z) - \big[\log q(z \mid x) - \log p(z)\big] + \big[\log q(z \mid x) - \log p(z \mid x)\big]$$
+#
+# Then take the mean over $z$ drawn from $q$, *whatever* $q$ is:
 #
 # $$\log p(x) = \underbrace{\mathbb{E}_{q}\big[\log p(x \mid z)\big] - \text{KL}\big(q(z \mid x) \,\|\, p(z)\big)}_{
 # \text{ELBO}} + \underbrace{\text{KL}\big(q(z \mid x) \,\|\, p(z \mid x)\big)}_{\ge\, 0}$$
@@ -613,9 +617,9 @@ figure
 # $$\frac{1}{n_p}\, \text{drawing} + \text{KL} = \frac{1}{n_p} \left(\text{drawing} + n_p \cdot \text{KL}\right)$$
 #
 # Without wanting to, the colleague has chosen $\beta = 784$. And we have seen what these images are worth: at a price
-# of 40 nothing is bought any more. Nothing in the curves gives it away, but for one: a divergence of zero. And he could
-# have been warned by the unit. A sum over pixels is in nats for an image; a mean over pixels plus a sum over the code
-# is in nothing.
+# of 40 nothing is bought any more. Nothing in the loss gives it away, but for one part of it: a divergence of zero.
+# And he could have been warned by the unit. A sum over pixels is in nats for an image; a mean over pixels plus a sum
+# over the code is in nothing.
 #
 # </details>
 #
@@ -700,8 +704,8 @@ assert warm_losses.mean() < cold_losses.mean() - 0.3
 #
 # - The loss of a VAE is a bound: what the drawing costs plus what the code tells, both in nats for an image, both sums.
 # - A draw can be differentiated if its randomness is an input: $z = \mu + \sigma\, \varepsilon$.
-# - Look at the divergence of every number before you use a code. Closed numbers are a price list; a code that is closed
-#   altogether is a fault of the loss or of the way there.
+# - Look at the divergence of every number before you use a code. Closed numbers are a price list, once a warm-up
+#   closes the same; a code that is closed altogether is a fault of the loss or of the way there.
 #
 # ## Further
 #

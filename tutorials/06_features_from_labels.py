@@ -338,10 +338,11 @@ assert layers[jumps.argmax()] == "dense"
 assert jumps.max() > 0.15
 
 # %% [markdown]
-# In the dense layer. Why there? The last layer can do no more than the classifier by hand did: add up its inputs with
-# weights. So whatever cannot be parted by adding up must have been parted *before* it, and the layer just before it is
-# where the digits have been pulled away from each other. That is the map at the top of the page, and with the package
-# it takes two lines (with another optimiser, Adadelta, whose steps measure themselves by earlier ones):
+# In the dense layer. Why there? Adding up the pixels with weights parts nearly nine tenths of the digits, too, and yet
+# k-means on the pixels does not see them: weights can look past all in which two sevens differ, and a distance cannot.
+# The layer right before the logits was trained until the digits differ *more than anything else does* in it, and that
+# is what k-means needs. That is the map at the top of the page, and with the package it takes two lines (with another
+# optimiser, Adadelta, whose steps measure themselves by earlier ones):
 #
 # ```python
 # taught = ClassifierFeatures("dense", model=spec, epochs=12, batch_size=50, random_state=0)

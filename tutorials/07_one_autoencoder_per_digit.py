@@ -304,9 +304,10 @@ two_features(
 )
 
 # %% [markdown]
-# The corner at the lower left is where both losses are zero. Seen from there the digits are *rays*: what tells them
-# apart is the direction, and on each of them the easy images are near the corner and the hard ones far out. k-means
-# goes by distance. A ray that stands off from the others it may find; where rays run side by side it cuts across them.
+# The corner at the lower left is where both losses are zero. Seen from there the digits are, if blurred, *rays*: what
+# tells them apart is the direction, and on each of them the easy images are near the corner and the hard ones far out.
+# k-means goes by distance. A ray that stands off from the others it may find; where rays run side by side it cuts
+# across them.
 #
 # ## The cure
 #
@@ -351,8 +352,8 @@ two_features(
 # The rays have become heaps, and heaps are what k-means finds.
 #
 # How good is the *model*, $f_j = h\, s_j$? It is a picture of the cause and no law. If hardness were exactly a factor,
-# neither half of the cure could do without the other. But on these images the logarithm alone does a good part, and the
-# centring alone as much as both. The exercise measures it.
+# neither half of the cure could do without the other. On these images one half does nearly as much as both. Which? The
+# exercise measures it.
 
 # %% tags=["hide-input"]
 halves = {"logarithm alone": np.log(raw), "centring alone": raw - raw.mean(axis=1, keepdims=True)}

@@ -111,7 +111,8 @@ def merge_all(X, distance):
 
 # %% [markdown]
 # Each row of the result is a merge: the two clusters, their distance, and the size of the new one, which is number
-# $n$, $n + 1$ and so on. This is SciPy's format, so that its `dendrogram` can draw it. A few points of the moons:
+# $n$, $n + 1$ and so on. This is SciPy's format, so that its `dendrogram` can draw it. A few points of the moons (too
+# few for single linkage to see the moons in them):
 
 # %%
 few = X[::21][:14]

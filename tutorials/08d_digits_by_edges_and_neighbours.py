@@ -54,7 +54,7 @@ describe(
 # A graph is as good as its neighbours, and its neighbours as good as the distances. A 7 that leans and one that stands
 # share little ink, so as pixels they are far apart, although nobody would call them different.
 #
-# Take the pixels as masses. $(r, c)$ is the centre of the image, $v_{rr}$ the variance of its mass over the rows, and
+# Take the pixels as masses. $(r, c)$ is their centre of mass, $v_{rr}$ the variance of its mass over the rows, and
 # $v_{rc}$ the covariance of rows and columns. How far the strokes lean is the slope $v_{rc} / v_{rr}$: so many columns
 # to the right for each row further down. Push the rows back by that, and the centre into the middle $(r_0, c_0)$:
 #

@@ -382,9 +382,9 @@ draw.on_logarithmic_axes(
 # ## Digits
 #
 # Back to the first picture. $|a|^2 - 2\,a \cdot b + |b|^2$ takes the difference of large numbers that are nearly
-# equal. 32 bits hold about seven digits. A cloud of width 1 at distance 1,000 from zero has squares near $10^7$; what
-# is left of a squared distance near 10 is then the last digit or nothing. (`offsets` and `errors` are those of the
-# folded cell at the top.)
+# equal. 32 bits hold about seven digits. A cloud of width 1 in eight dimensions, moved by 1,000 along each, has
+# squares near $10^7$; what is left of a squared distance near 10 is then the last digit or nothing. (`offsets` and
+# `errors` are those of the folded cell at the top.)
 #
 # **Predict, then run.** So how far away is the cloud when the expanded square is wrong by more than 100%?
 
