@@ -98,7 +98,7 @@ for x in (0.0, 1.6):
 # deviation of its own for every coordinate. Bayes' rule says $p(x) = p(x \mid z)\, p(z) / p(z \mid x)$ for every $z$.
 # Take logarithms, and add and subtract $\log q(z \mid x)$:
 #
-# $$\log p(x) = \log p(x \mid z) - \big[\log q(z \mid x) - \log p(z)\big] + \big[\log q(z \mid x) - \log p(z \mid x)\big]$$
+# $$\log p(x) = \log p(x \mid z) - [\log q(z \mid x) - \log p(z)] + [\log q(z \mid x) - \log p(z \mid x)]$$
 #
 # Then take the mean over $z$ drawn from $q$, *whatever* $q$ is:
 #
