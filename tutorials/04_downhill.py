@@ -26,7 +26,8 @@
 # %% tags=["hide-input"]
 import numpy as np
 
-from scratchclust.lessons import networks as draw
+from scratchclust.lessons import downhill as draw
+from scratchclust.lessons.networks import curves_by_step
 from scratchclust.reference import optimizers as reference
 
 
@@ -331,7 +332,7 @@ draw.walks_in_a_valley(
 heights = {name: [valley(w) for w in path] for name, path in paths.items()}
 assert 1e6 * heights["momentum"][-1] < heights["gradient descent"][-1]
 assert 1e6 * heights["adam"][-1] < heights["gradient descent"][-1]
-draw.curves_by_step(
+curves_by_step(
     heights,
     title="How high each walker is",
     what="f(x, y)",

@@ -16,6 +16,8 @@ from scratchclust.lessons.paper import (
     QUIET,
     cluster_color,
     describe,
+    dots,
+    frame,
     panel_grid,
     styled,
 )
@@ -31,11 +33,8 @@ def planes(
     """Draw a panel for each (title, points, labels); noise is grey."""
     figure, axes = panel_grid(title, len(panels), columns=columns, panel_height=height)
     for ax, (name, points, labels) in zip(axes, panels, strict=True):
-        ax.scatter(
-            *points.T, s=10, c=[cluster_color(label) for label in labels.tolist()], linewidths=0
-        )
-        ax.set(title=name, xticks=[], yticks=[], aspect="equal")
-        ax.spines[:].set_visible(True)
+        dots(ax, points, labels)
+        frame(ax, name)
     return describe(figure, words)
 
 
@@ -45,6 +44,7 @@ def kinds(
     labels: Int[np.ndarray, " n"],
     core: Bool[np.ndarray, " n"],
     eps: float,
+    words: str,
 ) -> Figure:
     """Draw core points, border points and noise, and the circle of one point of each kind."""
     sets = {
@@ -62,11 +62,7 @@ def kinds(
         ax.add_patch(Circle(tuple(middle), eps, facecolor="none", edgecolor=QUIET))
     ax.set(xticks=[], yticks=[], aspect="equal")
     ax.legend(loc="upper right")
-    return describe(
-        figure,
-        "Two moons of large dots in two colours, small dots at their edges, crosses for the few "
-        "points of noise, and the circle of one point of each kind.",
-    )
+    return describe(figure, words)
 
 
 @styled
@@ -74,6 +70,7 @@ def counts_over_radii(
     radii: Float[np.ndarray, " r"],
     counts: Mapping[str, Int[np.ndarray, " r"]],
     bends: Mapping[str, float],
+    words: str,
 ) -> Figure:
     """Draw how many clusters each radius gives, a panel a set of points, with the curve's bend."""
     figure, axes = panel_grid(
@@ -90,15 +87,13 @@ def counts_over_radii(
         ax.grid()
     axes[0].set_ylabel("clusters")
     axes[-1].legend(loc="upper right")
-    return describe(
-        figure,
-        "For both shapes many clusters at small radii, then a range that gives two, then one. "
-        "The bend of the k-distance curve lies at the lower end of that range or below it.",
-    )
+    return describe(figure, words)
 
 
 @styled
-def distance_histograms(sets: Mapping[str, tuple[Float[np.ndarray, " p"], float]]) -> Figure:
+def distance_histograms(
+    sets: Mapping[str, tuple[Float[np.ndarray, " p"], float]], words: str
+) -> Figure:
     """Draw distances of all pairs, and a near neighbour's, as shares of the mean."""
     figure, axes = panel_grid(
         "How different are distances?", len(sets), columns=2, panel_height=2.2, sharex=True
@@ -109,12 +104,7 @@ def distance_histograms(sets: Mapping[str, tuple[Float[np.ndarray, " p"], float]
         ax.set(title=name, xlabel="distance (the mean of all pairs is 1)", yticks=[])
         ax.legend(loc="upper right")
     axes[0].set_ylabel("share of the pairs")
-    return describe(
-        figure,
-        "Distances of points on the plane reach from 0 to 2.5 of their mean; those of images make "
-        "a narrow heap around it. A near neighbour is close to 0 on the plane, and at "
-        "0.6 among the images.",
-    )
+    return describe(figure, words)
 
 
 @styled
@@ -136,7 +126,7 @@ def shares(
 
 
 @styled
-def own_radii(radii: Mapping[str, Float[np.ndarray, " k"]]) -> Figure:
+def own_radii(radii: Mapping[str, Float[np.ndarray, " k"]], words: str) -> Figure:
     """Draw the radius that half of a digit's images need, a line of dots a kind of features."""
     figure, (ax,) = panel_grid(
         "The radius that makes core points of half of a digit's images",
@@ -154,12 +144,7 @@ def own_radii(radii: Mapping[str, Float[np.ndarray, " k"]]) -> Figure:
     )
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     ax.grid()
-    return describe(
-        figure,
-        "As pixels the ones need a radius of 0.28, the twos one of 0.69 of the mean distance, and "
-        "the other digits between 0.54 and 0.66. As gradients all need less: the ones 0.21, the "
-        "others 0.35 to 0.52.",
-    )
+    return describe(figure, words)
 
 
 @styled
@@ -189,7 +174,7 @@ def trees(
     ):
         height = tree[-cut_into : len(tree) - cut_into + 2, 2].mean()
         labels = cut_labels(tree, height)
-        plane.scatter(*points.T, s=12, c=[cluster_color(label) for label in labels.tolist()])
+        dots(plane, points, labels, size=12, linewidths=None)
         plane.set(title=name, xticks=[], yticks=[], aspect="equal")
         drawn = dendrogram(
             tree,
@@ -252,8 +237,6 @@ def nets(
         colors = [QUIET] * (len(lines) - 1) + [PALETTE[5]]
         widths = [0.8] * (len(lines) - 1) + [2.5]
         ax.add_collection(LineCollection(lines, colors=colors, linewidths=widths, zorder=1))
-        dots = [cluster_color(label) for label in labels.tolist()]
-        ax.scatter(*points.T, s=10, c=dots, linewidths=0, zorder=2)
-        ax.set(title=name, xticks=[], yticks=[], aspect="equal")
-        ax.spines[:].set_visible(True)
+        dots(ax, points, labels, zorder=2)
+        frame(ax, name)
     return describe(figure, words)

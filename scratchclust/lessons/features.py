@@ -7,17 +7,14 @@ import numpy as np
 from jaxtyping import Float, Integer, Num
 from matplotlib.figure import Figure
 
-from scratchclust.lessons.paper import PALETTE, QUIET, describe, panel_grid, styled
+from scratchclust.lessons.paper import PALETTE, QUIET, describe, entitle, panel_grid, styled
 
 __all__ = ["entitled", "maps", "over_counts", "planes", "with_labels"]
-
-WIDEST = 8.0  # inches of two square panels and their legend
 
 
 def entitled(figure: Figure, title: str, words: str) -> Figure:
     """Give a figure of `report.figures` another title, and words for who cannot see it."""
-    figure.suptitle(title, x=0.01, horizontalalignment="left", fontsize=11, fontweight="bold")
-    return describe(figure, words)
+    return describe(entitle(figure, title), words)
 
 
 def with_labels(figure: Figure, *, x: str = "", y: str = "") -> Figure:

@@ -13,8 +13,9 @@ from scratchclust.lessons.paper import (
     ACCENT,
     PALETTE,
     QUIET,
-    cluster_color,
     describe,
+    dots,
+    frame,
     panel_grid,
     styled,
 )
@@ -49,15 +50,14 @@ def ties(
             list(segments), colors="black", alpha=strength, linewidths=1, zorder=1
         )
         ax.add_collection(lines)
-        ax.scatter(*X.T, s=size, c=[cluster_color(label) for label in labels.tolist()], zorder=2)
-        ax.set(xticks=[], yticks=[], aspect="equal")
-        ax.spines[:].set_visible(True)
+        dots(ax, X, labels, size=size, linewidths=None, zorder=2)
+        frame(ax)
     if window is not None:
         left, right, bottom, top = window
-        frame = Rectangle(
+        enlarged = Rectangle(
             (left, bottom), right - left, top - bottom, fill=False, edgecolor=PALETTE[5]
         )
-        axes[0].add_patch(frame)
+        axes[0].add_patch(enlarged)
         axes[1].set(xlim=(left, right), ylim=(bottom, top), title="the frame, enlarged")
     return describe(figure, words)
 
@@ -94,9 +94,8 @@ def directions(
 ) -> Figure:
     """Draw points in their new coordinates and on the plane, in the colours of their clusters."""
     figure, axes = panel_grid("Spectral clustering", 2, columns=2, panel_height=2.6)
-    colors = [cluster_color(label) for label in labels.tolist()]
     for ax, points in zip(axes, (coordinates, X), strict=True):
-        ax.scatter(*points.T, s=10, c=colors, linewidths=0)
+        dots(ax, points, labels)
         ax.set(aspect="equal")
     axes[0].add_patch(Circle((0, 0), 1, facecolor="none", edgecolor=QUIET, linewidth=0.8))
     axes[0].set(

@@ -10,11 +10,10 @@ from jaxtyping import Float, Integer
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from scratchclust.lessons.paper import ACCENT, INK, PALETTE, describe, panel_grid, styled
+from scratchclust.lessons.paper import ACCENT, INK, PALETTE, describe, entitle, panel_grid, styled
 from scratchclust.report import figures
 
 Step = tuple[str, Float[Any, "_ 2"], Integer[Any, " n"] | None]
-TITLE: dict[str, Any] = {"x": 0.01, "horizontalalignment": "left", "fontsize": 11}
 
 
 def steps(
@@ -39,7 +38,7 @@ def steps(
         ring: a panel and a point that gets a ring there.
     """
     figure = figures.plane_steps(X, panels, columns=columns, paths=paths)
-    figure.suptitle(title, fontweight="bold", **TITLE)
+    entitle(figure, title)
     if ring is not None:
         panel, point = ring
         look = {"markersize": 15, "markerfacecolor": "none", "markeredgewidth": 2}

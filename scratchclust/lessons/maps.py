@@ -14,6 +14,8 @@ from scratchclust.lessons.paper import (
     QUIET,
     cluster_color,
     describe,
+    dots,
+    frame,
     panel_grid,
     styled,
 )
@@ -52,21 +54,20 @@ def planes(
         ax.scatter(*points[order].T, s=size, c=colors[order], linewidths=0)
         for point in points[list(marked)]:
             ax.plot(*point, "o", markersize=11, fillstyle="none", color=INK)
-        ax.set(title=name, xticks=[], yticks=[])
-        ax.set_aspect("equal", adjustable="datalim")
+        frame(ax, name)
+        ax.set_adjustable("datalim")
         ax.margins(0.06)
-        ax.spines[:].set_visible(True)
     if names:
         _legend(figure, names)
     return describe(figure, words)
 
 
 def _legend(figure: Figure, names: Mapping[int, str]) -> None:
-    dots = [
+    handles = [
         Line2D([], [], marker="o", linestyle="", color=cluster_color(group), label=name)
         for group, name in names.items()
     ]
-    figure.legend(handles=dots, loc="outside lower left", ncols=10, handletextpad=0.2)
+    figure.legend(handles=handles, loc="outside lower left", ncols=10, handletextpad=0.2)
 
 
 @styled
@@ -144,13 +145,11 @@ def between_islands(
 ) -> Figure:
     """One new point in a finished map, once a panel, with threads to the points that pull it."""
     figure, axes = panel_grid(title, len(panels), columns=len(panels), panel_height=3.8)
-    colors = [cluster_color(group) for group in groups.tolist()]
     for ax, (name, place, pulling) in zip(axes, panels, strict=True):
-        ax.scatter(*embedding.T, s=4, c=colors, linewidths=0)
+        dots(ax, embedding, groups, size=4)
         for end in embedding[pulling]:
             ax.plot(*np.stack([place, end]).T, color=QUIET, linewidth=0.7)
         ax.plot(*place, "*", markersize=16, color=INK, markeredgecolor="white")
-        ax.set(title=name, xticks=[], yticks=[])
-        ax.set_aspect("equal", adjustable="datalim")
-        ax.spines[:].set_visible(True)
+        frame(ax, name)
+        ax.set_adjustable("datalim")
     return describe(figure, words)

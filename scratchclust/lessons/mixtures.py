@@ -15,6 +15,7 @@ from scratchclust.lessons.paper import (
     PALETTE,
     cluster_color,
     describe,
+    frame,
     panel_grid,
     styled,
 )
@@ -44,9 +45,8 @@ def planes(panels: Sequence[Panel], *, columns: int, title: str, words: str) -> 
                 zip(panel.means, panel.covariances, strict=True)
             ):
                 _ellipses(ax, mean, covariance, cluster_color(j))
-        ax.set(title=panel.title, xticks=[], yticks=[], aspect="equal")
+        frame(ax, panel.title)
         ax.set_adjustable("datalim")
-        ax.spines[:].set_visible(True)
     return describe(figure, words)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Integer, Num
 from matplotlib.figure import Figure
 
-from scratchclust.lessons.paper import PALETTE, cluster_color, describe, panel_grid, styled
+from scratchclust.lessons.paper import PALETTE, cluster_color, describe, entitle, panel_grid, styled
 from scratchclust.report import figures
 
 
@@ -44,7 +44,7 @@ def bars(
 ) -> Figure:
     """`comparison_bars` under a title; with `one_scale` all panels reach from 0 to 1."""
     figure = figures.comparison_bars(list(names), {k: list(v) for k, v in scores.items()})
-    _retitle(figure, title)
+    entitle(figure, title)
     for ax in figure.axes if one_scale else ():
         ax.set_xlim(-0.05, 1.3)  # with room for the number beside a bar
     return describe(figure, words)
@@ -75,7 +75,7 @@ def blades(
 ) -> Figure:
     """The silhouette of each point, sorted within its group, under a title and other names."""
     figure = figures.silhouette_plot(scores, groups)
-    _retitle(figure, title)
+    entitle(figure, title)
     if names is not None:
         figure.axes[0].set_yticklabels(names)
     return describe(figure, words)
@@ -125,7 +125,3 @@ def bands(
         if len(lines) > 1:
             ax.legend()
     return describe(figure, words)
-
-
-def _retitle(figure: Figure, title: str) -> None:
-    figure.suptitle(title, x=0.01, horizontalalignment="left", fontsize=11, fontweight="bold")

@@ -28,7 +28,7 @@ FILE_DPI = 150  # in files, for sharper screens
 MOST_PANELS = 40  # of a figure with one for each cluster
 LINE = 72  # letters of a title on one line
 TALLEST = 8.0  # inches, of a figure whose pictures set its height
-_TITLE: dict[str, Any] = {
+TITLE: dict[str, Any] = {
     "x": 0.01,
     "horizontalalignment": "left",
     "fontsize": 11,
@@ -116,7 +116,7 @@ def styled(draw: Callable[Parameters, Returned]) -> Callable[Parameters, Returne
 def new_figure(title: str, height: float) -> Figure:
     """An empty figure of the common width, `height` inches high, with its title at the left."""
     figure = NotebookFigure(figsize=(WIDTH, height), dpi=SCREEN_DPI, layout="constrained")
-    figure.suptitle(title, **_TITLE)
+    figure.suptitle(title, **TITLE)
     return figure
 
 
@@ -126,7 +126,7 @@ def name_variant(figure: Figure, variant: str) -> Figure:
     if len(title) > LINE:
         title = title.replace(": ", ":\n", 1)
         figure.set_figheight(figure.get_figheight() + 0.17)
-    figure.suptitle(title, **_TITLE)
+    figure.suptitle(title, **TITLE)
     return figure
 
 

@@ -23,7 +23,7 @@ def test_planes_have_a_panel_each_and_words():
 
 def test_kinds_are_counted():
     core = np.array([True, True, False, True, False, False])
-    figure = density.kinds(POINTS, LABELS, core, 0.5)
+    figure = density.kinds(POINTS, LABELS, core, 0.5, "words")
     legend = figure.axes[0].get_legend()
     assert legend is not None
     names = [text.get_text() for text in legend.get_texts()]

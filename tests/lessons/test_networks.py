@@ -1,9 +1,9 @@
-"""The drawings about networks: each is drawn, and says its words."""
+"""The drawings about networks and about going downhill: each is drawn, and says its words."""
 
 import numpy as np
 import pytest
 
-from scratchclust.lessons import networks
+from scratchclust.lessons import downhill, networks
 from scratchclust.report.figures import save
 
 WORDS = "what is to be seen"
@@ -24,17 +24,17 @@ def bowl(places):
 
 
 FIGURES = {
-    "curve": lambda: networks.walks_on_a_curve(
+    "curve": lambda: downhill.walks_on_a_curve(
         square, {0.1: np.arange(3.0)}, title="t", words=WORDS
     ),
-    "valley": lambda: networks.walks_in_a_valley(
+    "valley": lambda: downhill.walks_in_a_valley(
         bowl, {"a": rng.normal(size=(4, 2))}, title="t", words=WORDS
     ),
-    "errors": lambda: networks.errors_by_h(
+    "errors": lambda: downhill.errors_by_h(
         10.0 ** np.arange(3), {"a": [1.0, 2.0, 3.0]}, words=WORDS
     ),
     "steps": lambda: networks.curves_by_step({"a": [3.0, 2.0]}, title="t", words=WORDS),
-    "noisy": lambda: networks.noisy_walks({"a": rng.normal(size=(6, 4))}, 0.0, words=WORDS),
+    "noisy": lambda: downhill.noisy_walks({"a": rng.normal(size=(6, 4))}, 0.0, words=WORDS),
     "signed": lambda: networks.signed_images(
         rng.normal(size=(3, 4, 4)), columns=2, title="t", words=WORDS
     ),
