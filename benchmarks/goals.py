@@ -44,8 +44,8 @@ _CENTRED = (
     "zero: see its column, and the last problem"
 )
 _MANY_CLUSTERS = (
-    "an iteration is little but its product, which both take from a library; runs on an idle "
-    "machine gave 1.2 to 1.5 at k = 100, 1.6 to 1.7 at k = 1,000"
+    "the product needs half of an iteration at this device's rate; other runs gave 1.2 to 1.5 at "
+    "k = 100, 1.6 to 1.7 at k = 1,000"
 )
 _SHORT = "0.1 s in all; other runs gave 7.4 to 9.4; no floor is known"
 _MAPS = (
