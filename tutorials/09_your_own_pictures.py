@@ -70,9 +70,10 @@ draw.contact_sheet(
 )
 
 # %% [markdown]
-# They are in the public domain ([who took them](pictures_credits.md)). They lie in five folders, which are what a
-# person would sort them into; **no fit on this page sees those**, they only serve to judge afterwards. To use your
-# own, set `FOLDER` in the folded cell above. (`OURS` says whether it is the folder that comes with this page.)
+# They are in the public domain or under CC0 ([who took them](pictures_credits.md)). They lie in five folders, which
+# are what a person would sort them into; **no fit on this page sees those**, they only serve to judge afterwards. To
+# use your own, set `FOLDER` in the folded cell above. (`OURS` says whether it is the folder that comes with this
+# page.)
 #
 # ## Look first
 #
