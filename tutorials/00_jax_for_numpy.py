@@ -20,7 +20,7 @@
 # The arrows below are the gradient of a formula at 144 points. Nobody derived it, nobody wrote a loop, and it was
 # compiled. At the end of this page you will read the line in the title of the picture, from the inside out: the
 # gradient of a height, of many points at once, compiled. And you will know what the course asks of JAX: shapes, `jit`,
-# `grad`, `vmap`, keys and `while_loop`. (Networks need a little more; 04b says it where it comes.) The exercise wants
+# `grad`, `vmap`, keys and `while_loop`. (Networks need a little more; 04c says it where it comes.) The exercise wants
 # an eigenvalue.
 
 # %% tags=["hide-input"]
@@ -35,22 +35,31 @@ def hills(x):
     return jnp.sin(x[0]) * jnp.cos(x[1]) + 0.1 * (x**2).sum()
 
 
-side = np.linspace(-3, 3, 12)
-grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+def squares_of(n):
+    """n times n points of a square, row by row."""
+    side = np.linspace(-3, 3, n)
+    return np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+
+
+points, finer = squares_of(12), squares_of(80)
 draw.arrows(
-    grid,
-    np.asarray(jax.vmap(hills)(grid)),
-    np.asarray(jax.jit(jax.vmap(jax.grad(hills)))(grid)),
+    points,
+    np.asarray(jax.jit(jax.vmap(jax.grad(hills)))(points)),
+    finer,
+    np.asarray(jax.vmap(hills)(finer)),
     title="jax.jit(jax.vmap(jax.grad(hills)))(points)",
     words="A coloured landscape with 144 arrows, each of which points uphill, longer where it is steep.",
 )
 
 # %% [markdown]
+# The gradient points uphill, and its arrow is long where it is steep. The folded cell above imports `jax`, `jnp`
+# (`jax.numpy`) and `np` (NumPy), and makes the landscape: `hills(x)`, the height at a point of two coordinates, and
+# `points`, the 144 of them, `[144, 2]`.
+#
 # ## The same names
 #
 # `jax.numpy` has NumPy's functions. Two things differ at once. JAX computes with **32 bits** unless told otherwise. And
-# its arrays **do not change**: there is no `a[0] = 9`, but `a.at[0].set(9)`, which gives a new array. (`import jax`,
-# `import jax.numpy as jnp` and `import numpy as np` stand in the folded cell above.)
+# its arrays **do not change**: there is no `a[0] = 9`, but `a.at[0].set(9)`, which gives a new array.
 
 # %%
 a = jnp.arange(4.0)
@@ -91,7 +100,7 @@ rng = np.random.default_rng(0)
 for n in (100, 100, 100, 50, 100):
     standardised(rng.standard_normal((n, 3)))
 
-# %%
+# %% tags=["hide-input"]
 assert n_traced == 2  # once for each shape: [100, 3] and [50, 3]
 
 # %% [markdown]
@@ -167,17 +176,19 @@ def squared_length(x):
 P = jnp.arange(15.0).reshape(5, 3)
 gradients = jax.vmap(jax.grad(squared_length))(P)
 print(gradients)
+
+# %% tags=["hide-input"]
 assert gradients.shape == (5, 3)
 assert (gradients == 2 * P).all()
 
 # %% [markdown]
-# One gradient a point, twice the point itself. With two arguments, `in_axes` says which of them has an entry a point
-# (`0`) and which is the same for all (`None`). All distances between two sets are two `vmap`s: the inner one takes one
-# $x$ and all $c$, which is a row of the result; the outer one takes all $x$, which stacks the rows. What NumPy does by
-# *broadcasting* is the same:
+# The shape of `P`: one gradient a point, and it is twice the point itself. With two arguments, `in_axes` says which of
+# them has an entry a point (`0`) and which is the same for all (`None`). All distances between two sets are two
+# `vmap`s: the inner one takes one $x$ and all $c$, which is a row of the result; the outer one takes all $x$, which
+# stacks the rows. What NumPy does by *broadcasting* is the same:
 
 # %%
-centroids = P[:2]
+places = P[:2]  # two of the five, as the second set
 
 
 def squared_distance(x, c):
@@ -185,8 +196,8 @@ def squared_distance(x, c):
 
 
 to_all = jax.vmap(jax.vmap(squared_distance, in_axes=(None, 0)), in_axes=(0, None))
-distances = to_all(P, centroids)  # [5, 2]
-assert (distances == ((P[:, None, :] - centroids[None, :, :]) ** 2).sum(axis=2)).all()
+distances = to_all(P, places)  # [5, 2]
+assert (distances == ((P[:, None, :] - places[None, :, :]) ** 2).sum(axis=2)).all()
 print(distances)
 
 # %% [markdown]
@@ -195,7 +206,8 @@ print(distances)
 # NumPy's generator changes each time it is asked. A function in JAX has no memory, so the state of the dice, the *key*,
 # is passed in. The same key gives the same numbers; `split` makes new keys from one.
 #
-# **Predict, then run.** Are the two rows of the first print equal? And those of the second?
+# **Predict, then run.** Each of the two prints shows two triples of numbers. Are those of the first print equal? And
+# those of the second?
 
 # %%
 key = jax.random.key(0)
@@ -203,7 +215,7 @@ print(jax.random.normal(key, 3), jax.random.normal(key, 3))
 first, second = jax.random.split(key)
 print(jax.random.normal(first, 3), jax.random.normal(second, 3))
 
-# %%
+# %% tags=["hide-input"]
 assert (jax.random.normal(key, 3) == jax.random.normal(key, 3)).all()
 assert (jax.random.normal(first, 3) != jax.random.normal(second, 3)).any()
 
@@ -268,6 +280,7 @@ for rate in (0.01, 0.1, 0.4):
 print("before", np.round(ends, 4), " cured", np.round(cured, 4))
 assert ends[0] == ends[1] == ends[2]
 assert cured[0] > cured[1] > cured[2]
+# each step takes the distance to 1, which is 4 at first, times 1 - 2 rate: the formula of page 04
 np.testing.assert_allclose(cured, [1 + 4 * (1 - 2 * rate) ** 20 for rate in (0.01, 0.1, 0.4)], rtol=1e-4)
 
 # %% [markdown]
@@ -320,4 +333,4 @@ np.testing.assert_allclose(cured, [1 + 4 * (1 - 2 * rate) ** 20 for rate in (0.0
 #
 # - JAX's own [documentation](https://docs.jax.dev), above all *Thinking in JAX* and *The sharp bits*.
 # - [01](01_kmeans.ipynb) begins with NumPy and ends with JAX; [10](10_making_it_fast.ipynb) is about what makes it
-# fast.
+#   fast.

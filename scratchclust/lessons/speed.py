@@ -13,18 +13,19 @@ from scratchclust.lessons.paper import INK, PALETTE, describe, panel_grid, style
 @styled
 def arrows(
     points: Float[Any, "n 2"],
-    heights: Float[Any, " n"],
     gradients: Float[Any, "n 2"],
+    ground: Float[Any, "m 2"],
+    heights: Float[Any, " m"],
     *,
     title: str,
     words: str,
 ) -> Figure:
-    """Gradients as arrows at their points, on the heights as colours."""
+    """Gradients as arrows at their points, on the heights of a finer ground as colours."""
     figure, (ax,) = panel_grid(title, 1, columns=1, panel_height=4.2)
-    x, y = np.asarray(points).T
-    levels = ax.tricontourf(x, y, heights, levels=16, cmap="cividis")
+    levels = ax.tricontourf(*np.asarray(ground).T, heights, levels=16, cmap="cividis")
     figure.colorbar(levels, ax=ax, label="height", shrink=0.9)
-    ax.quiver(x, y, *np.asarray(gradients).T, color="white", edgecolor=INK, linewidth=0.4)
+    arrow = {"color": "white", "edgecolor": INK, "linewidth": 0.4}
+    ax.quiver(*np.asarray(points).T, *np.asarray(gradients).T, **arrow)
     ax.set(aspect="equal", xlabel="first coordinate", ylabel="second coordinate")
     return describe(figure, words)
 

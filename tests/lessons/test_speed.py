@@ -16,7 +16,7 @@ def test_both_axes_are_logarithmic_and_the_words_are_there():
 
 def test_an_arrow_a_point():
     points = np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)])
-    figure = draw.arrows(points, points[:, 0], points, title="t", words="w")
+    figure = draw.arrows(points, points, points, points[:, 0], title="t", words="w")
     drawn: list[Any] = list(figure.axes[0].collections)
     arrows = [each for each in drawn if hasattr(each, "U")]
     assert len(arrows[0].U) == 3
