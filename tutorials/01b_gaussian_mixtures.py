@@ -26,9 +26,6 @@
 # many points to expect near $x$; the *likelihood* of a model is the density that it gives to the points that were
 # seen; $|S|$ is the determinant, which grows with the size of the cloud. Of the proof you may skip what rests on
 # Jensen's inequality (the logarithm of a mean is at least the mean of the logarithms).
-#
-# (The folded cell below makes `sets`, by name the points and their true clusters, and `by_kmeans`, the labels of
-# k-means.)
 
 # %% tags=["hide-input"]
 import numpy as np
@@ -82,6 +79,11 @@ draw.planes(
 )
 
 # %% [markdown]
+# The folded cell above makes `sets`: for each of the four names the points, `[n, 2]`, and their true clusters, `[n]`;
+# and `by_kmeans`, for each name the labels of k-means, `[n]`. `four_sets(seed)` draws such sets anew, `metrics` has
+# the scores of the package (`metrics.clustering_accuracy` is the share that is named rightly), and `draw` the
+# pictures.
+#
 # ## It is not the search that fails
 #
 # Each answer in the lower row is the best of ten starts. Perhaps it is only another bad minimum, as in
@@ -104,7 +106,10 @@ for name, (points, truth) in sets.items():
     of_truth = inertia(points, truth)
     of_kmeans = inertia(points, by_kmeans[name])
     print(f"{name:16} the truth {of_truth:7.1f}    k-means {of_kmeans:7.1f}")
-    assert of_truth > 1.1 * of_kmeans
+
+# %% tags=["hide-input"]
+for name, (points, truth) in sets.items():
+    assert inertia(points, truth) > 1.1 * inertia(points, by_kmeans[name])
 
 # %% [markdown]
 # Larger, in all four. k-means found what it was looking for; the inertia is the wrong thing to look for. A sum of
@@ -217,10 +222,10 @@ draw.planes(
 
 # %%
 draw.curves(
-    {"": (np.arange(1, 101), history)},
+    {"": (np.arange(100), history)},
     title="The likelihood rises, and never falls",
     words="A curve that rises over 100 iterations, with flat stretches and steeper ones, until it is flat.",
-    xlabel="iteration",
+    xlabel="after so many iterations",
     ylabel="mean log-likelihood",
 )
 
@@ -297,25 +302,42 @@ draw.planes(
 
 # %% tags=["hide-input"]
 assert min(by_mixture["long"], by_mixture["unequally wide"], by_mixture["unequally large"]) > 0.95
-assert by_mixture["not round"] < 0.9
+assert abs(by_mixture["not round"] - metrics.clustering_accuracy(sets["not round"][1], by_kmeans["not round"])) < 0.05
 
 # %% [markdown]
-# The bows: no ellipse bends. A model is an assumption with a formula, and where it is false, more likelihood does not
-# help. What *is* a cluster that has any shape? That is [08](08_density.ipynb).
+# The bows: no ellipse bends, and the mixture is no better there than k-means was. A model is an assumption with a
+# formula, and where it is false, more likelihood does not help. What *is* a cluster that has any shape? That is
+# [08](08_density.ipynb).
 #
 # Note the 20 starts, from points drawn at random. One start alone can stay in a poor place, as in k-means. Nor is
-# k-means' answer a safe start where it is wrong. On four other drawings of the unequally large set, EM that begins
-# there is soon on a plateau: after six to eight iterations the likelihood rises by less than `tol`, 0.001, at a step,
-# and the program takes that for the end. (With `tol=1e-9` it goes on to 52%, 82%, 99% and 58%: one drawing of four
-# gets there, after 1,563 iterations; the others end on a lower peak.)
+# k-means' answer a safe start where it is wrong. Here is the unequally large set, as above and in four other drawings:
 
 # %%
-for seed in (1, 2, 3, 4):
+starts = {
+    "k-means": ("kmeans", 1),
+    "one random start": ("random_from_data", 1),
+    "best of 20": ("random_from_data", 20),
+}
+by_start = {name: [] for name in starts}
+for seed in range(5):
     points, truth = four_sets(seed)["unequally large"]
-    found = reference.gaussian_mixture(points, 3, rng=np.random.default_rng(0), init_params="kmeans", max_iter=300)
-    from_kmeans = metrics.clustering_accuracy(truth, found.labels)
-    print(f"drawing {seed}: from the start by k-means {from_kmeans:.0%} right")
-    assert from_kmeans < 0.8
+    for name, (init_params, n_init) in starts.items():
+        rng = np.random.default_rng(0)
+        found = reference.gaussian_mixture(points, 3, rng=rng, init_params=init_params, n_init=n_init, max_iter=300)
+        by_start[name].append(metrics.clustering_accuracy(truth, found.labels))
+
+for name, right in by_start.items():
+    print(f"{name:17} right, five drawings: {np.round(right, 2)}")
+
+# %% tags=["hide-input"]
+assert max(by_start["k-means"][1:]) < 0.8
+assert min(by_start["best of 20"]) > 0.9 > min(by_start["one random start"])
+
+# %% [markdown]
+# On the drawing above EM finds its way from k-means' answer. On the four others it is soon on a plateau: after six to
+# eight iterations the likelihood rises by less than `tol`, 0.001, at a step, and the program takes that for the end.
+# (With `tol=1e-9` they go on to 52%, 82%, 99% and 58%: one of the four gets there, after 1,563 iterations; the others
+# end on a lower peak.) One random start is a matter of luck, and the best of 20 is right each time.
 
 # %% [markdown]
 # ## k-means is the limit
@@ -324,8 +346,9 @@ for seed in (1, 2, 3, 4):
 # $\log$ of what the E step compares is $-|x - m_j|^2 / 2\varepsilon$ and something common to all $j$. The smaller
 # $\varepsilon$, the more it matters who is nearest.
 #
-# **Predict, then run.** Round components of a smaller and smaller variance about the three centroids of k-means: how
-# many points are left whose largest responsibility is below 0.99, and whom do the others belong to?
+# Call a point *in doubt* as long as its largest responsibility is below 0.99. **Predict, then run.** Round components
+# of a smaller and smaller variance about the three centroids of k-means: how many points are in doubt in the end, and
+# whom do the others belong to?
 
 # %%
 points, truth = sets["unequally wide"]
@@ -335,6 +358,7 @@ for variance in (10.0, 1.0, 0.1, 0.001):
     r = e_step(points, spheres)[1]
     print(f"variance {variance:6}: {(r.max(axis=1) < 0.99).mean():5.0%} of the points are in doubt")
 
+# %% tags=["hide-input"]
 assert (r.max(axis=1) < 0.99).mean() < 0.01
 assert (r.argmax(axis=1) == by_kmeans["unequally wide"]).all()
 
@@ -412,10 +436,10 @@ def thirty_runs(X, floor):
 
 few = sixty_points(seed=0)
 runs = thirty_runs(few, floor=1e-9)
-print("likelihood   points of each component         right")
+print("mean log-likelihood   points of each component         right")
 for likelihood, mixture in runs[:5]:
     named = metrics.clustering_accuracy(sixty_heap, e_step(few, mixture)[1].argmax(axis=1))
-    print(f"{likelihood:10.3f}   {np.round(60 * mixture[0], 1)!s:30} {named:6.0%}")
+    print(f"{likelihood:19.3f}   {np.round(60 * mixture[0], 1)!s:30} {named:6.0%}")
 
 # %% tags=["hide-input"]
 draw.planes(
@@ -474,16 +498,16 @@ for seed in range(3):
 #
 # ## How many components?
 #
-# More components always allow a greater likelihood. Schwarz (1978) charges for them: with $q$ free numbers in the
+# More components always allow a greater likelihood. Schwarz (1978) charges for them: with $f$ free numbers in the
 # model,
 #
-# $$\mathrm{BIC} = -2 \sum_i \log p(x_i) + q \log n$$
+# $$\mathrm{BIC} = -2 \sum_i \log p(x_i) + f \log n$$
 #
-# and the least is chosen. For the full kind $q = (k - 1) + k d + k\,d(d+1)/2$. On the slanted clusters, and on the
+# and the least is chosen. For the full kind $f = (k - 1) + k d + k\,d(d+1)/2$. On the slanted clusters, and on the
 # bows, over three drawings of each:
 
 # %%
-ks = np.arange(1, 8)
+ks = np.arange(1, 13)
 bic = {"long": [], "not round": []}
 for seed in range(3):
     drawn = four_sets(seed)
@@ -515,9 +539,9 @@ draw.curves(
 )
 
 # %% [markdown]
-# The slanted clusters have three, each time. The two bows have more than two, six or seven, and seven was the
-# most that we tried: BIC counts the *normal distributions*
-# that it takes to draw them, and that is the right answer to the question it was asked.
+# The slanted clusters have three, each time. The two bows have more than two, six or seven, and with still more the
+# curve rises again: three or four short ellipses to a bow. BIC counts the *normal distributions* that it takes to draw
+# them, and that is the right answer to the question it was asked.
 #
 # ## On images
 #
@@ -559,10 +583,11 @@ describe(
 )
 
 # %% [markdown]
-# Shape helps: digits are long clouds (a *one* leans). But look at the last line. Nearly all images are "certain", far
-# more than are right. A responsibility is a probability *if the story is true*; in many dimensions the densities of two
-# wrong ellipses still differ by large factors. Use soft labels to rank the doubtful ones, and do not read them as the
-# chance to be right.
+# Shape helps: digits are long clouds (a *one* leans). But look at the last line that was printed. Nearly all images
+# are "certain", far more than are right. A responsibility is a probability *if the story is true*; in many dimensions
+# the densities of two wrong ellipses still differ by large factors. And the doubt of the ten in the picture is one
+# between ellipses: most of them are easy to read. Use soft labels to rank the doubtful ones, and do not read them as
+# the chance to be right.
 #
 # ## Exercise: circles only
 #

@@ -15,13 +15,12 @@
 # %% [markdown]
 # # A network by hand
 #
-# *40 minutes. Before this page: [04](04_downhill.ipynb), and [00](00_jax_for_numpy.ipynb) for its second half. It runs
-# in about 20 seconds.*
+# *35 minutes. Before this page: [04](04_downhill.ipynb). It runs in about 25 seconds.*
 #
 # A network with 100,000 parameters is trained by a gradient of 100,000 numbers, and to get it costs no more than to
-# compute the loss some three times. How is that possible? At the end of this page you will have written it three
-# times: backward through two layers in NumPy; as a small engine that differentiates whatever you compute; and through
-# a convolution. Then you can read the package's autoencoder layer by layer, and find the place where a NaN is born.
+# compute the loss some three times. How is that possible? At the end of this page you will have written
+# backpropagation in two ways: backward through two layers in NumPy, and as a small engine that differentiates whatever
+# you compute; and you will know why a network with a right gradient may still not learn.
 #
 # You need NumPy, products of matrices, and the chain rule: if $y = f(u)$ and $u = g(x)$, then
 # $\frac{dy}{dx} = f'(u)\, g'(x)$.
@@ -31,18 +30,19 @@ from scratchclust.lessons import networks as draw
 
 draw.graph(
     ["w", "x", "times", "b", "plus", "sigmoid", "t", "minus", "square"],
-    [2.0, 0.5, 1.0, -0.5, 0.5, 0.6225, 1.0, -0.3775, 0.1425],
+    [2.0, 0.5, 1.0, -0.5, 0.5, 0.62246, 1.0, -0.37754, 0.14254],
     [-0.0887, -0.3549, -0.1774, -0.1774, -0.1774, -0.7551, 0.7551, -0.7551, 1.0],
     [[], [], [0, 1], [], [2, 3], [4], [], [5, 6], [7]],
     title="One neuron: values flow forward, gradients flow back",
     words="Nine boxes from left to right: w and x are multiplied, b is added, a sigmoid follows, t is subtracted, "
-    "the result is squared and is the loss 0.1425. Below each value stands its gradient, from 1 at the loss "
-    "back to -0.0887 at w.",
+    "the result is squared and is the loss 0.143. Below each value stands its gradient, from 1 at the loss "
+    "back to -0.089 at w.",
 )
 
 # %% [markdown]
 # The blue numbers come from left to right: multiply, add, squash, compare. The orange ones come back from right to left
-# and say how much the loss would change with each of the blue ones. By the end of the page each of them is yours.
+# and say how much the loss would change with each of the blue ones. By the end of the page each of them is yours. (The
+# folded cell above only draws. The data are loaded where they are used.)
 #
 # ## Two layers
 #
@@ -86,13 +86,15 @@ def loss_of(params, X):
 #
 # Write $\bar u$ for $\partial L / \partial u$: how much the loss changes with each number of $u$. The chain rule takes
 # us from the end to the beginning, a line for each line of `forward`. The loss gives $\bar y = 2 (y - x) / n$. The
-# sigmoid has the derivative $y (1 - y)$. And for a layer $u = h W + b$, where $u_{ij} = \sum_k h_{ik} W_{kj} + b_j$,
-# a look at which number occurs where gives
+# sigmoid has the derivative $y (1 - y)$. And a layer $u = h W + b$ is $u_{ij} = \sum_r h_{ir} W_{rj} + b_j$. Where does
+# the weight $W_{rj}$ occur? In $u_{ij}$ of each image $i$, times $h_{ir}$. So it changes the loss by
+# $\sum_i h_{ir}\, \bar u_{ij}$, which is a product of matrices. The same look at $b_j$ and at $h_{ir}$ gives all three:
 #
 # $$\bar W = h^\top \bar u, \qquad \bar b = \sum_i \bar u_i, \qquad \bar h = \bar u\, W^\top$$
 #
-# You need not learn that by heart: $\bar W$ has the shape of $W$ and $\bar h$ that of $h$, and there is hardly another
-# way to put the matrices together. The ReLU passes on what belongs to positive numbers, and stops the rest.
+# (In the program $\bar u$ is called `d_logits`, $\bar h$ is `d_h`, and so on.) You need not learn that by heart: $\bar
+# W$ has the shape of $W$ and $\bar h$ that of $h$, and there is hardly another way to put the matrices together. The
+# ReLU passes on what belongs to positive numbers, and stops the rest.
 
 
 # %%
@@ -126,15 +128,17 @@ images = to_unit(data.load("mnist_2000").images)  # [2000, 28, 28, 1]
 X = flatten(images).astype(np.float64)  # [2000, 784]
 zeros = [np.zeros((784, 64)), np.zeros(64), np.zeros((64, 784)), np.zeros(784)]
 is_zero = [not gradient.any() for gradient in backward(zeros, X[:100])]
-print(is_zero)
+print("zero: the gradients of W1, b1, W2, b2:", is_zero)
+
+# %% tags=["hide-input"]
 assert is_zero == [True, True, True, False]
 
 # %% [markdown]
-# The code is zero, so $W_2$ hears nothing; $W_2$ is zero, so nothing comes back to the first layer. Only $b_2$ moves,
-# for ever: the network would learn the mean image and nothing else. (Any equal numbers would be as bad: 64 numbers of
-# the code that begin alike stay alike.) So one begins with random weights, and with a size that neither blows the
-# numbers up nor lets them die from layer to layer: variance 2 / (number of inputs) before a ReLU, 1 / (number of
-# inputs) elsewhere (He et al., 2015; LeCun et al., 1998). Biases may be zero.
+# All but that of $b_2$. The code is zero, so $W_2$ hears nothing; $W_2$ is zero, so nothing comes back to the first
+# layer. Only $b_2$ moves, for ever: the network would learn the mean image and nothing else. (Any equal numbers would
+# be as bad: 64 numbers of the code that begin alike stay alike.) So one begins with random weights, and with a size
+# that neither blows the numbers up nor lets them die from layer to layer: variance 2 / (number of inputs) before a
+# ReLU, 1 / (number of inputs) elsewhere (He et al., 2015; LeCun et al., 1998). Biases may be zero.
 
 
 # %%
@@ -183,22 +187,39 @@ for _ in range(3):
 # images are shuffled; when all have been seen, an **epoch** is over, and they are shuffled anew. That is the whole of
 # it: 40 lines.
 
+
 # %%
 from scratchclust.reference import optimizers as reference
 
-adam = reference.adam(0.002)
-params = random_params((784, 64), rng)
-state, losses = adam.init(params), []
-for _ in range(25):
-    for rows in rng.permutation(len(X)).reshape(-1, 100):
-        losses.append(loss_of(params, X[rows]))
-        updates, state = adam.update(backward(params, X[rows]), state, params)
-        params = [w + update for w, update in zip(params, updates, strict=True)]
 
+def train(params, rng, rate=0.002, n_epochs=25):
+    """The parameters at the end, and the loss of each batch."""
+    adam = reference.adam(rate)
+    state, losses = adam.init(params), []
+    for _ in range(n_epochs):
+        for rows in rng.permutation(len(X)).reshape(-1, 100):
+            losses.append(loss_of(params, X[rows]))
+            updates, state = adam.update(backward(params, X[rows]), state, params)
+            params = [w + update for w, update in zip(params, updates, strict=True)]
+    return params, losses
+
+
+# %% [markdown]
+# How good is a loss? Whoever draws the mean image for every image pays the variance of the pixels. That is what must be
+# beaten.
+#
+# **Predict, then run.** And where does it begin? The weights are small at first, so that every logit is about 0. What
+# does the network draw, and what does that cost, summed over 784 pixels, most of which are black and some white?
+
+# %%
+variance = ((X - X.mean(axis=0)) ** 2).sum() / len(X)
+params, losses = train(random_params((784, 64), rng), rng)
+print(f"the mean image costs {variance:.1f}")
 print(f"the loss fell from {losses[0]:.1f} to {np.mean(losses[-20:]):.1f} (mean of the last epoch)")
 
 # %% tags=["hide-input"]
-variance = ((X - X.mean(axis=0)) ** 2).sum() / len(X)
+assert 784 / 5 < losses[0] < 784 / 4
+assert 53 < variance < 54
 assert np.mean(losses[-20:]) < variance / 3
 _, codes, drawn = forward(params, X[:10])
 draw.through_a_code(
@@ -211,13 +232,13 @@ draw.through_a_code(
 )
 
 # %% [markdown]
-# Is that little? To draw the mean image for every image would cost the variance of the pixels, about 53 (`variance` in
-# the folded cell).
+# It draws grey: $\sigma(0)$ is one half, so each black or white pixel costs a quarter, and 784 of them 196 (a little
+# less here, since some pixels *are* grey). From there it goes down to a fifth of what the mean image costs.
 #
 # What has it learned? Raise number $j$ of the code a little, and pixel $p$ changes by $W_{2,jp}\, y_p (1 - y_p)$, the
 # derivative of the sigmoid times the weight. Here is that change, averaged over all images, for the 16 numbers that
-# are used most: blue becomes lighter, red darker (03 had it the other way round). In some one can see parts of strokes;
-# most are speckle that makes sense only together.
+# are used most: where it is red the pixel becomes lighter, where it is blue darker. In some one can see parts of
+# strokes; most are speckle that makes sense only together.
 
 # %% tags=["hide-input"]
 _, all_codes, all_drawn = forward(params, X)
@@ -226,17 +247,99 @@ most_used = all_codes.mean(axis=0).argsort()[::-1][:16]
 n_dead = int((all_codes.max(axis=0) == 0).sum())
 print(f"{n_dead} of 64 numbers of the code are 0 for every image")
 assert 0 < n_dead < 32
+assert np.mean(losses[-20:]) < 0.25 * variance
 draw.signed_images(
     effects[most_used].reshape(-1, 28, 28),
     columns=8,
     title="How each of 16 numbers of the code changes the drawing",
-    words="Sixteen small pictures in blue and red: pieces of strokes and arcs, none of them a whole digit.",
+    words="Sixteen small pictures in red and blue: pieces of strokes and arcs, none of them a whole digit.",
 )
 
 # %% [markdown]
 # Some numbers are 0 for every image. Their $a$ fell below zero everywhere; there a ReLU has no slope, so no gradient
 # will ever lift them again. Such a ReLU is called **dead**. Some dead ones do little harm among 64; where a code is
 # short they matter, and *leaky* ReLUs, which keep a small slope below zero, cannot die.
+#
+# ## Something is wrong here
+#
+# A colleague writes the same program, and of the first weights knows only that they must be random: so they are drawn
+# from the standard normal distribution. The gradient is checked by differences, and is right. Then comes the training,
+# with three rates, since the first did not go well:
+
+
+# %%
+def colleagues_params(sizes, rng):
+    n_pixels, n_code = sizes
+    weights = rng.standard_normal((n_pixels, n_code)), rng.standard_normal((n_code, n_pixels))
+    return [weights[0], np.zeros(n_code), weights[1], np.zeros(n_pixels)]
+
+
+colleagues_start = colleagues_params((784, 64), np.random.default_rng(0))
+np.seterr(over="ignore")  # exp(800) is infinite in 64 bits, and 1 / infinite is 0: near enough
+ended = {}
+for rate in (0.0002, 0.002, 0.02):
+    ended[rate], colleagues_losses = train(colleagues_start, np.random.default_rng(0), rate)
+    print(f"rate {rate}: the loss fell from {colleagues_losses[0]:.0f} to {np.mean(colleagues_losses[-20:]):.0f}")
+    assert np.mean(colleagues_losses[-20:]) > variance  # worse than the mean image
+
+# %% [markdown]
+# None of the three gets as far as the mean image, 53, which $b_2$ alone could draw. **Find out what went wrong.** The
+# rate, too few epochs, a gradient that is wrong elsewhere? Look at the numbers on their way through the network, $x$,
+# $a$, $h$, $u$ and $y$, at the start: of what size are they, and of what size in ours? What does each of them do to the
+# gradient on its way back? Answer before you unfold.
+#
+# <details>
+# <summary><b>The diagnosis</b> (unfold when you have yours)</summary>
+#
+# The numbers are too large. An image has the length 9 or so, and with weights of size 1 each $a$ is a sum of that
+# size. The logits are sums of 64 products with such numbers: of size 50. But at a logit of 50 the sigmoid is 1 up to
+# $10^{-22}$, and it is **flat**: the factor $y (1 - y)$, by which everything is multiplied on its way back, is as
+# small. A pixel that is drawn black with such certainty and ought to be white says next to nothing. It is wrong, and
+# deaf. One speaks of a **saturated** sigmoid. The gradient is right: the loss *is* flat there. Adam does not help:
+# it takes steps of any length, but where they should go, the deaf pixels do not say.
+#
+# The root is the size of the numbers, and that is why the variance of the first weights is 1 / (number of inputs).
+#
+# </details>
+#
+# If that is the diagnosis, nearly all pixels that are wrong must be deaf, before and after the training, and in ours
+# not. And it must be cured by smaller logits alone: the same large $W_1$, and $W_2$ divided by 8, the root of 64.
+
+
+# %%
+def share_of_deaf(params):
+    """Of the pixels that are off by more than a half, how many have a slope below a thousandth."""
+    y = forward(params, X)[-1]
+    wrong = np.abs(y - X) > 0.5
+    return (y * (1 - y) < 1e-3)[wrong].mean()
+
+
+ours_start = random_params((784, 64), np.random.default_rng(0))
+for name, start in (("the colleague's", colleagues_start), ("ours", ours_start)):
+    _, h, _ = forward(start, X)
+    logits = h @ start[2] + start[3]
+    print(f"{name:15} logits of size {logits.std():5.2f}; of the wrong pixels {share_of_deaf(start):4.0%} are deaf")
+print(f"after the colleague's training at 0.002: {share_of_deaf(ended[0.002]):.0%}")
+
+for seed in range(3):
+    rng = np.random.default_rng(seed)
+    W1, b1, W2, b2 = colleagues_params((784, 64), rng)
+    cured, cured_losses = train([W1, b1, W2 / 8, b2], rng)
+    print(f"seed {seed}: with W2 / 8 the loss falls to {np.mean(cured_losses[-20:]):.0f}")
+    assert np.mean(cured_losses[-20:]) < variance / 2
+
+# %% tags=["hide-input"]
+assert share_of_deaf(colleagues_start) > 0.8
+assert share_of_deaf(ended[0.002]) > 0.9
+assert share_of_deaf(ours_start) < 0.01
+pairs = {"ours": params, "the colleague's, at rate 0.002": ended[0.002]}
+draw.signed_images(
+    np.concatenate([forward(each, X[:8])[-1].reshape(-1, 28, 28) - images[:8, ..., 0] for each in pairs.values()]),
+    columns=8,
+    title="Drawing minus image: too light is red, too dark is blue",
+    words="Two rows of eight pictures of errors, ours above, the colleague's below. Above they are pale; "
+    "below there are many full spots of red and blue, pixels that are wrong by as much as they can be.",
+)
 
 # %% [markdown]
 # ## An engine
@@ -325,7 +428,7 @@ def run_backward(last):
 w, x, b, t = Value(2.0), Value(0.5), Value(-0.5), Value(1.0)
 loss = square(sigmoid(w * x + b) - t)
 run_backward(loss)
-print(f"loss {loss.number:.4f}, gradient of w {w.gradient:.4f}, of x {x.gradient:.4f}, of b {b.gradient:.4f}")
+print(f"loss {loss.number:.3f}, gradient of w {w.gradient:.3f}, of x {x.gradient:.3f}, of b {b.gradient:.3f}")
 
 # %% tags=["hide-input"]
 order = in_order(loss)
@@ -335,7 +438,7 @@ np.testing.assert_allclose(
     atol=5e-5,
 )
 np.testing.assert_allclose(
-    [value.number for value in order], [2.0, 0.5, 1.0, -0.5, 0.5, 0.6225, 1.0, -0.3775, 0.1425], atol=5e-5
+    [value.number for value in order], [2.0, 0.5, 1.0, -0.5, 0.5, 0.62246, 1.0, -0.37754, 0.14254], atol=5e-5
 )
 
 # %% [markdown]
@@ -346,13 +449,14 @@ np.testing.assert_allclose(
 v = Value(3.0)
 run_backward(v * v + v)
 print(v.gradient)
+
+# %% tags=["hide-input"]
 assert v.gradient == 2 * 3 + 1
 
 # %% [markdown]
-# The number $v$ is used three times, and each use sends something back: 3, 3 and 1. With `=` the last one to come
-# wins, and 3 would be found instead of 7.
-# A number's gradient is the **sum over all its uses**, and it is final only when all of them have reported; that is why
-# the order counts.
+# $2 v + 1 = 7$. The number $v$ is used three times, and each use sends something back: 3, 3 and 1. With `=` the last
+# one to come wins, and 3 would be found. A number's gradient is the **sum over all its uses**, and it is final only
+# when all of them have reported; that is why the order counts.
 #
 # Does the engine agree with our `backward`? NumPy's `@` multiplies and adds whatever can be multiplied and added, so
 # also an array of our `Value`s. An image of three pixels and a code of two numbers:
@@ -376,399 +480,6 @@ for by_engine, by_hand in zip([W1, b1, W2, b2], backward(small_params, small_X),
 # `jax.grad` rests on the same idea. But its numbers are arrays, and its operations have derivatives for whole arrays
 # (such as the three products above). It writes down what is done as a list of such operations, goes through the list
 # from its end, and under `jax.jit` the forward and the backward part are compiled into one program.
-#
-# ## A layer that knows what an image is
-#
-# In $W_1$ every pixel has 64 weights of its own, and had we shuffled the pixels of all images alike, the network would
-# not have noticed. A **convolution** looks at 3 x 3 pixels at a time, everywhere with the same weights. An image is
-# [h, w, c] here, where $c$ counts its **channels** (1 for grey, 3 for colours), and the **kernel**
-# [3, 3, c, m] makes $m$ channels of them:
-#
-# $$\text{out}_{ij} = b + \sum_{r=0}^{2} \sum_{s=0}^{2} x_{i + r - 1,\, j + s - 1}\; K_{rs}$$
-#
-# where $x_{ij}$ is a row of $c$ numbers and $K_{rs}$ a matrix [c, m]; outside of the image $x$ is zero. So it is nine
-# dense layers, of the same image shifted by nine ways. And so is its way back:
-
-
-# %%
-def convolve(image, kernel, bias):
-    height, width, _ = image.shape
-    padded = np.pad(image, ((1, 1), (1, 1), (0, 0)))
-    out = np.zeros((height, width, len(bias))) + bias
-    for r in range(3):
-        for s in range(3):
-            out += padded[r : r + height, s : s + width] @ kernel[r, s]
-    return out
-
-
-def convolve_backward(image, kernel, d_out):
-    height, width, _ = image.shape
-    padded = np.pad(image, ((1, 1), (1, 1), (0, 0)))
-    d_padded, d_kernel = np.zeros(padded.shape), np.zeros(kernel.shape)
-    for r in range(3):
-        for s in range(3):
-            seen = padded[r : r + height, s : s + width]
-            d_kernel[r, s] = np.einsum("ijc,ijm->cm", seen, d_out)  # h.T @ d_out, summed over places
-            d_padded[r : r + height, s : s + width] += d_out @ kernel[r, s].T
-    return d_padded[1:-1, 1:-1], d_kernel, d_out.sum(axis=(0, 1))
-
-
-# %% [markdown]
-# (There is `+=` again: a pixel is used nine times.) To check it we need a loss; any will do, say a weighted sum of
-# what comes out. And a picture: a kernel that subtracts what is at the left from what is at the right finds upright
-# edges.
-
-# %%
-image, kernel, bias = rng.uniform(size=(7, 6, 2)), rng.standard_normal((3, 3, 2, 4)), rng.standard_normal(4)
-weights = rng.standard_normal((7, 6, 4))
-arguments = [image, kernel, bias]
-direction = [rng.standard_normal(array.shape) for array in arguments]
-by_differences = slope_in_direction(lambda arrays: (convolve(*arrays) * weights).sum(), arguments, direction)
-by_hand = sum((v * g).sum() for v, g in zip(direction, convolve_backward(image, kernel, weights), strict=True))
-print(f"slope by differences {by_differences:12.8f}   by hand {by_hand:12.8f}")
-np.testing.assert_allclose(by_differences, by_hand, rtol=1e-6)
-
-edges = np.zeros((3, 3, 1, 2))
-edges[:, 0, 0, 0], edges[:, 2, 0, 0] = -1, 1  # right minus left
-edges[0, :, 0, 1], edges[2, :, 0, 1] = -1, 1  # below minus above
-found = convolve(images[0], edges, np.zeros(2))
-
-# %% tags=["hide-input"]
-draw.signed_images(
-    np.stack([3 * images[0, ..., 0], found[..., 0], found[..., 1]]),
-    columns=3,
-    title="An image, and the two channels that a kernel of edges makes of it",
-    words="A digit; then its upright edges, blue where it grows lighter to the right and red where it grows darker; "
-    "then its level edges in the same way.",
-)
-
-# %% [markdown]
-# Two more pieces are needed to squeeze an image and to unfold it. To **halve** it, compute the convolution at every
-# second place only (*stride 2*). To **double** it, make four times as many channels as are wanted, and lay each four
-# of them out as a square of 2 x 2 pixels (*depth to space*).
-#
-# **Predict, then run.** From 28 x 28 pixels to 16 channels of 14 x 14. How many parameters has the convolution? And how
-# many would a dense layer have, from all numbers to all numbers?
-
-# %%
-import jax
-import jax.numpy as jnp
-from flax import nnx
-
-from scratchclust.models import ConvAutoencoderSpec, count_parameters
-
-model = ConvAutoencoderSpec(widths=(16, 32), latent_dim=16).build((28, 28, 1), rngs=nnx.Rngs(0))
-by_convolution, dense = (3 * 3 * 1 + 1) * 16, (784 + 1) * 14 * 14 * 16
-print(f"{by_convolution:,} against {dense:,}")
-assert by_convolution == count_parameters(model.encoder.layers[0])
-
-# %% [markdown]
-# ## The package's autoencoder, layer by layer
-#
-# `ConvAutoencoder`, in [scratchclust/models/conv_autoencoder.py](../scratchclust/models/conv_autoencoder.py), is
-# written with Flax, a library for networks in JAX. A Flax model is an object that holds its layers, and the layers hold
-# the arrays. Its docstring has the table of shapes for the default sizes; here is the one of ours, made by walking
-# through:
-
-# %% tags=["hide-input"]
-features = jnp.asarray(images[:1])
-print(f"{'image':32}{features.shape[1:]!s:14}")
-
-
-def report(name, layer):
-    print(f"{name:32}{features.shape[1:]!s:14}{count_parameters(layer):8,} parameters")
-
-
-for i, layer in enumerate(model.encoder.layers):
-    features = layer(features)
-    report(f"encoder.layers[{i}]: conv, relu", layer)
-first_features = model.encoder.layers[0](images[:1])
-features = model.to_code(features.reshape(1, -1))
-report("to_code: dense", model.to_code)
-features = nnx.relu(model.decoder.from_code(features)).reshape(1, 7, 7, 32)
-report("decoder.from_code: dense, relu", model.decoder.from_code)
-features = nnx.relu(model.decoder.layers[0](features, (14, 14)))
-report("decoder.layers[0]: conv, relu", model.decoder.layers[0])
-features = model.decoder.layers[1](features, (28, 28))
-report("decoder.layers[1]: conv", model.decoder.layers[1])
-np.testing.assert_allclose(nnx.sigmoid(features), model(images[:1]), atol=1e-5)
-print(f"{count_parameters(model):,} parameters in all")
-
-# %% [markdown]
-# Is its first layer our convolution? With its kernel and its bias, at every second place (Flax begins at the second),
-# followed by a ReLU:
-
-# %%
-conv = model.encoder.layers[0].conv
-ours = np.maximum(0, convolve(images[0], np.asarray(conv.kernel[...]), np.asarray(conv.bias[...])))
-np.testing.assert_allclose(first_features[0], ours[1::2, 1::2], atol=1e-5)
-
-# %% [markdown]
-# And here is our own network as a Flax class. It makes its first weights itself, from the random numbers `rngs`.
-
-
-# %%
-class TwoLayers(nnx.Module):
-    def __init__(self, n_pixels, n_code, *, rngs):
-        self.to_code = nnx.Linear(n_pixels, n_code, rngs=rngs)
-        self.to_pixels = nnx.Linear(n_code, n_pixels, rngs=rngs)
-
-    def logits(self, X):
-        return self.to_pixels(nnx.relu(self.to_code(X)))
-
-    def __call__(self, X):
-        return nnx.sigmoid(self.logits(X))
-
-
-# %% [markdown]
-# `jax.grad` wants a function of arrays, not of an object. So one takes the model apart: `nnx.split` gives its structure
-# (`graphdef`) and a tree of its arrays, and `nnx.merge` puts them together again inside of the loss (`copy=True`: into
-# a new object). A gradient is then a tree like the one of the parameters, and `jax.tree.map(f, tree, other)` computes
-# `f` of each array and its twin in the other tree. With that the training step is what it was on the parabola:
-
-# %%
-from scratchclust.train import optimizers
-
-graphdef, start = nnx.split(TwoLayers(784, 64, rngs=nnx.Rngs(0)))
-
-
-def make_step(loss_of, optimizer):
-    @jax.jit
-    def step(params, opt_state, X):
-        loss, gradients = jax.value_and_grad(lambda params: loss_of(nnx.merge(graphdef, params, copy=True), X))(params)
-        updates, opt_state = optimizer.update(gradients, opt_state, params)
-        return jax.tree.map(jnp.add, params, updates), opt_state, loss
-
-    return step
-
-
-def fit(step, optimizer, X, n_steps):
-    """Parameters after so many steps, and the loss of each; the same seed, so the same batches."""
-    params, opt_state, losses = start, optimizer.init(start), []
-    for rows in batches(n_steps):
-        params, opt_state, loss = step(params, opt_state, X[rows])
-        losses.append(float(loss))
-    return params, np.array(losses)
-
-
-def batches(n_steps):
-    rng = np.random.default_rng(0)
-    return [rng.choice(len(X), 100, replace=False) for _ in range(n_steps)]
-
-
-# %% tags=["hide-input"]
-def squared_error(model, X):
-    return ((model(X) - X) ** 2).sum() / len(X)
-
-
-arrays = [
-    np.asarray(start[layer][part][...], dtype=np.float64)
-    for layer in ("to_code", "to_pixels")
-    for part in ("kernel", "bias")
-]
-in_jax = jax.grad(lambda params: squared_error(nnx.merge(graphdef, params, copy=True), jnp.asarray(X[:50])))(start)
-for (layer, part), by_hand in zip(
-    (("to_code", "kernel"), ("to_code", "bias"), ("to_pixels", "kernel"), ("to_pixels", "bias")),
-    backward(arrays, X[:50]),
-    strict=True,
-):
-    np.testing.assert_allclose(in_jax[layer][part][...], by_hand, rtol=1e-3, atol=1e-4)
-print("jax.grad through the Flax class and our own backward give the same gradients")
-
-# %% [markdown]
-# Parameters and the state of the optimiser go in, new ones come out, and nothing is changed in place. That will be
-# worth a lot now that something goes wrong. (The package's step, in
-# [scratchclust/train/steps.py](../scratchclust/train/steps.py), is this one with a random key and with room for what a
-# model carries besides parameters.)
-#
-# ## Something is wrong here
-#
-# A colleague makes the images black and white: each pixel is ink (1) or paper (0). Then the output $y$ can be read as
-# the probability of ink, and the loss that belongs to it is the *cross-entropy*:
-#
-# $$L = -\frac{1}{n} \sum_i \sum_p \big[x_{ip} \log y_{ip} + (1 - x_{ip}) \log (1 - y_{ip})\big]$$
-#
-# He writes that down as it stands in the book, and takes a larger learning rate, to be done sooner:
-
-# %%
-ink = (X > 0.5).astype(np.float32)
-
-
-def loss_by_the_book(model, x):
-    y = model(x)
-    return -(x * jnp.log(y) + (1 - x) * jnp.log(1 - y)).sum(axis=1).mean()
-
-
-hasty = optimizers.adam(0.02)
-book_step = make_step(loss_by_the_book, hasty)
-book_params, book_losses = fit(book_step, hasty, ink, 400)
-for t in range(0, 400, 40):
-    print(f"step {t:4}: loss {book_losses[t]:8.2f}")
-
-# %% [markdown]
-# The loss falls nicely, and then it is `nan`, *not a number*, for ever. The formula is right, and no line of the
-# program is mistyped.
-#
-# **Find out what went wrong.** You have everything for it. `book_losses` has the loss of every step. The batches come
-# from a seed, so the same training can be run again and stopped anywhere. Which was the first step that went bad? Were
-# the parameters still good before it? Which image of its batch is it, which pixel? And what does the formula do there?
-# Answer before you unfold.
-#
-# <details>
-# <summary><b>The diagnosis</b> (unfold when you have yours)</summary>
-#
-# Nothing was wrong with the network. It was **too good**. The surer it is of a pixel, the closer $y$ comes to 0 or 1,
-# and with 32 bits there is a point from which on it *is* 0 or 1. Near 1 that comes soon: the largest number below 1 is
-# $1 - 2^{-24}$, so that a logit of about 17 will do. Near 0 it takes a logit of about $-88$, where $y$ falls below
-# $10^{-38}$. Say $x = 0$ and $y = 0$. Then the first half of the formula is $x \log y = 0 \cdot \log 0$. On paper that
-# is 0, in the computer it is $0 \cdot (-\infty)$, which is not a number. (With $x = 1$ and $y = 1$ the second half does
-# the same.) One such pixel, in one image of one batch, makes the mean over the batch NaN, the mean makes every gradient
-# NaN, and one step later every parameter is.
-#
-# The learning rate only decides when the first pixel gets there.
-#
-# </details>
-#
-# ### The hunt
-#
-# **Which step?** The first loss that is not finite. We train again, and stop before it:
-
-# %%
-bad_step = int(np.argmin(np.isfinite(book_losses)))
-before, _ = fit(book_step, hasty, ink, bad_step)
-finite = all(np.isfinite(array).all() for array in jax.tree.leaves(before))
-print(f"step {bad_step}; before it all parameters are finite: {finite}")
-assert finite
-
-# %% [markdown]
-# **Which images, which pixels?** The NaN is born in the loss of this one batch. We compute the parts of the formula one
-# by one:
-
-# %%
-batch = ink[batches(bad_step + 1)[-1]]
-y = np.asarray(nnx.merge(graphdef, before)(batch))
-with np.errstate(all="ignore"):
-    ink_term, paper_term = batch * np.log(y), (1 - batch) * np.log(1 - y)
-bad = np.argwhere(~np.isfinite(ink_term + paper_term))
-place = tuple(bad[0])
-print(f"{len(bad)} bad pixels, in {len(set(bad[:, 0]))} of {len(batch)} images. The first of them:")
-print(
-    f"x = {batch[place]:g}, y = {y[place]:.9g}, x log y = {ink_term[place]}, (1 - x) log(1 - y) = {paper_term[place]}"
-)
-assert y[place] == batch[place]
-
-# %% [markdown]
-# The pixel is **right**. It is drawn with such certainty that $y$ is rounded to what it should be. (JAX can do this
-# hunt for you: inside of `jax.debug_nans(True)` every compiled function looks at its results, and when there is a NaN,
-# computes again operation by operation and names the one that made it. It is slow: for when you need it.)
-#
-# ### The cure
-#
-# A **smaller learning rate** lets it happen later. **Clipping** $y$ to, say, between $10^{-7}$ and $1 - 10^{-7}$ makes
-# the logarithm finite, but where it clips the gradient is 0: a pixel that is surely *wrong* would never be corrected.
-# The third cure goes to the root. Do not round to $y$ and take the logarithm afterwards, but do both at once, from the
-# logit $u$. With $y = 1 / (1 + e^{-u})$,
-#
-# $$\log y = -\text{softplus}(-u), \qquad \log(1 - y) = -\text{softplus}(u), \qquad
-# \text{softplus}(u) = \log(1 + e^u)$$
-#
-# $$-x \log y - (1 - x) \log (1 - y) = \text{softplus}(u) - x\,u$$
-#
-# For a large $u$ the softplus is simply $u$, and whoever programs it sees to that. Here is the loss of one pixel of
-# paper ($x = 0$) that is taken for ink with more and more certainty:
-
-
-# %%
-def by_the_book(u):
-    return -jnp.log(1 - jax.nn.sigmoid(u))
-
-
-def clipped(u):
-    return -jnp.log(1 - jnp.clip(jax.nn.sigmoid(u), 1e-7, 1 - 1e-7))
-
-
-def from_the_logit(u):
-    return jax.nn.softplus(u)
-
-
-logits = np.linspace(0, 40, 401, dtype=np.float32)
-pixel_losses, pixel_slopes = {}, {}
-for form in (by_the_book, clipped, from_the_logit):
-    name = form.__name__.replace("_", " ")
-    pixel_losses[name] = np.asarray(jax.vmap(form)(logits))
-    pixel_slopes[name] = np.asarray(jax.vmap(jax.grad(form))(logits))
-    print(f"{name:15} at 40: loss {pixel_losses[name][-1]}, gradient {pixel_slopes[name][-1]}")
-
-# %% tags=["hide-input"]
-assert not np.isfinite(pixel_losses["by the book"][-1])
-assert pixel_slopes["clipped"][-1] == 0
-assert pixel_slopes["from the logit"][-1] == 1
-assert 15 < logits[np.isfinite(pixel_losses["by the book"])][-1] < 18
-draw.losses_of_a_pixel(
-    logits,
-    pixel_losses,
-    pixel_slopes,
-    words="Left: the loss over the logit. All three forms rise alike; by the book it ends at about 17, clipped it "
-    "stays level from 16 on, from the logit it goes on rising. Right: their gradients. All are near 1 up to "
-    "16; then by the book it ends, clipped it falls to zero, from the logit it stays 1.",
-)
-
-# %% [markdown]
-# By the book the line ends at a logit of about 17. Clipped it goes on, but nobody pushes any more. (The step to 0.5 on
-# its way down: there $y$ is exactly the bound, and JAX gives each of two equals half of the gradient.)
-#
-# If that is the diagnosis, the third cure alone must help, with the same start, the same batches and the same rate; and
-# the first must not, with half of the rate:
-
-
-# %%
-def loss_from_logits(model, x):
-    logits = model.logits(x)
-    return (jax.nn.softplus(logits) - x * logits).sum(axis=1).mean()
-
-
-slower = optimizers.adam(0.01)
-_, slow_losses = fit(make_step(loss_by_the_book, slower), slower, ink, 400)
-cured, cured_losses = fit(make_step(loss_from_logits, hasty), hasty, ink, 400)
-print("cured, the last losses:", cured_losses[-3:].round(1))
-np.testing.assert_allclose(cured_losses[:10], book_losses[:10], rtol=0.01)  # the same loss, where no pixel is sure
-assert np.isfinite(cured_losses).all()
-
-# %% tags=["hide-input"]
-assert not np.isfinite(slow_losses).all()
-assert int(np.argmin(np.isfinite(slow_losses))) > bad_step
-draw.curves_by_step(
-    {"from the logits": cured_losses, "by the book": book_losses, "by the book, half of the rate": slow_losses},
-    title="The same start three times; a cross where a loss became NaN",
-    words="Three falling curves. The one by the book ends in a cross; with half of the rate it ends in a cross "
-    "later; the one from the logits runs through all steps.",
-)
-
-# %% [markdown]
-# The package's `losses.bernoulli_cross_entropy` is the cured one; it takes logits, not drawings. And its training loop,
-# [scratchclust/train/loop.py](../scratchclust/train/loop.py), looks at the loss of every step. Give it the loss by the
-# book, and it stops at the first that is not finite, says where, and hands over the last good model:
-
-# %%
-from scratchclust.errors import TrainingError
-from scratchclust.train.loop import train
-
-
-def book_loss(model, batch, key):
-    return loss_by_the_book(model, batch.images), {}
-
-
-try:
-    model = nnx.merge(graphdef, start)
-    train(model, ink, loss=book_loss, optimizer=hasty, epochs=40, batch_size=100, key=jax.random.key(0))
-except TrainingError as error:
-    stopped = error
-print(stopped)
-assert np.isfinite(stopped.model(ink)).all()
-
-# %% [markdown]
-# (Its first advice is the usual remedy. Here it would only delay the end: the loop cannot know that the loss is written
-# badly.)
 #
 # ## Exercise
 #
@@ -802,6 +513,7 @@ assert np.isfinite(stopped.model(ink)).all()
 # by_hand = sum((v * g).sum() for v, g in zip(direction, backward_tied(tied, X[:50]), strict=True))
 # np.testing.assert_allclose(by_differences, by_hand, rtol=1e-5)
 #
+# adam = reference.adam(0.002)
 # state = adam.init(tied)
 # for _ in range(25):
 #     for rows in rng.permutation(len(X)).reshape(-1, 100):
@@ -820,10 +532,9 @@ assert np.isfinite(stopped.model(ink)).all()
 #
 # - Backward is forward read from its end: each step multiplies by its own derivative and passes on. A number used
 #   several times gets the sum. All gradients together cost about as much as two or three losses.
-# - For a layer $u = hW + b$ it is $h^\top \bar u$, $\bar u W^\top$ and the sum; a convolution is nine such layers.
-# - Weights begin at random, and with a size that fits the number of inputs.
-# - Hunt a NaN from its effect to its cause: step, batch, image, pixel, term. Compute a logarithm of a sigmoid from the
-#   logit.
+# - For a layer $u = hW + b$ it is $h^\top \bar u$, $\bar u W^\top$ and the sum.
+# - Weights begin at random, and with a size that fits the number of inputs: where a sigmoid is flat, nothing comes
+#   back.
 #
 # ## Further
 #
@@ -831,7 +542,4 @@ assert np.isfinite(stopped.model(ink)).all()
 #   A. Karpathy, *micrograd*, 2020. A. Baydin et al., *Automatic differentiation in machine learning: a survey*, 2018.
 # - K. He et al., *Delving deep into rectifiers*, ICCV 2015, and Y. LeCun et al., *Efficient BackProp*, 1998: how
 #   large the first weights should be.
-# - V. Dumoulin and F. Visin, *A guide to convolution arithmetic for deep learning*, 2016: strides, padding, doubling.
-#   W. Shi et al., *Real-time single image and video super-resolution*, 2016: depth to space.
-# - The layers of the package: [scratchclust/models/layers.py](../scratchclust/models/layers.py).
-# - The next page, [05](05_autoencoders_and_skips.ipynb): what a code is good for, and a network that goes round it.
+# - The next page, [04c](04c_convolutions_in_flax.ipynb): layers that know what an image is, and the same in Flax.

@@ -15,7 +15,7 @@
 # %% [markdown]
 # # Autoencoders, and a way around the code
 #
-# *30 minutes. Before this page: [04b](04b_a_network_by_hand.ipynb). It runs in about 40 seconds.*
+# *30 minutes. Before this page: [04c](04c_convolutions_in_flax.ipynb). It runs in about 40 seconds.*
 #
 # An autoencoder squeezes an image through a few numbers, its **code**, and draws it again. We want the code for
 # clustering. At the end of this page you will be able to train one with the package and say whether it is any good; to
@@ -41,12 +41,12 @@ draw.around_a_code(
 # $$z = \text{encode}(x), \qquad x' = \text{decode}(z)$$
 #
 # it is trained to make $x'$ near $x$. As the loss we take the cross-entropy of the pixels, computed from logits as in
-# [04b](04b_a_network_by_hand.ipynb); as the measure of a drawing its squared error, $\sum_i |x'_i - x_i|^2$, as a share
-# of the variance, so that whoever always draws the mean image has an error of 1.
+# [04c](04c_convolutions_in_flax.ipynb); as the measure of a drawing its squared error, $\sum_i |x'_i - x_i|^2$, as a
+# share of the variance, so that whoever always draws the mean image has an error of 1.
 #
 # What is not in the code cannot be drawn, so the code must keep what matters. Nobody says what that is, and no label is
-# needed. Ours is the convolutional one whose layers you saw in [04b](04b_a_network_by_hand.ipynb), with a code of ten
-# numbers. We train it with the package's loop, which does what our own did there, on the first 1,600 images,
+# needed. Ours is the convolutional one whose layers you saw in [04c](04c_convolutions_in_flax.ipynb), with a code of
+# ten numbers. We train it with the package's loop, which does what our own did there, on the first 1,600 images,
 # and keep the last 400 apart. The
 # learning rate falls along a cosine, as in [04](04_downhill.ipynb).
 

@@ -130,16 +130,25 @@ def _places(parents: Sequence[Sequence[int]]) -> list[tuple[float, float]]:
 
 @styled
 def signed_images(
-    images: Num[np.ndarray, "n h w"], *, columns: int, title: str, words: str
+    images: Num[np.ndarray, "n h w"],
+    *,
+    columns: int,
+    title: str,
+    words: str,
+    names: Sequence[str] = (),
 ) -> Figure:
-    """Small pictures of numbers of both signs: white is 0, blue above, red below."""
+    """Small pictures of numbers of both signs: white is 0, red above, blue below, as on the pages
+    about PCA; `names` are written above the first ones.
+    """
     n = len(images)
     rows = -(-n // columns)
     limit = np.abs(images).max()
     figure, axes = panel_grid(title, n, columns=columns, panel_height=[7.4 / columns] * rows)
     for ax, image in zip(axes, images, strict=True):
-        ax.imshow(image, cmap="RdBu", vmin=-limit, vmax=limit)
+        ax.imshow(image, cmap="RdBu_r", vmin=-limit, vmax=limit)
         ax.set(xticks=[], yticks=[])
+    for ax, name in zip(axes, names, strict=False):
+        ax.set_title(name)
     return describe(figure, words)
 
 

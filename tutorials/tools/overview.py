@@ -44,6 +44,9 @@ To read all of it as a site, with search, the twins side by side and the API:
     pip install -e ".[docs]"
     sphinx-build -b html tutorials build/site && python -m http.server --directory build/site
 
+What a letter means stands in the list of [symbols](site/symbols.md), what a word means in that of
+[words](site/glossary.md).
+
 """
 
 
