@@ -17,14 +17,11 @@
 #
 # *40 minutes. Before this page: [00](00_jax_for_numpy.ipynb) and [03](03_pca.ipynb). It runs in about 20 seconds.*
 #
-# On the plane of two principal axes, below on the left, most digits lie in one crowd. The map on the right was made by
-# the package; sixty lines that you will write make one like it: t-SNE, from its definition, with its gradient checked
-# in two ways.
+# On the plane of two principal axes, below on the left, most digits lie in one crowd. On the map at the right they are
+# islands. At the end of this page you will have written t-SNE in sixty lines, from its definition, with its gradient
+# checked in two ways. (The map below was made by the package; your sixty lines will make one like it.)
 #
 # You need NumPy, what a gradient is, and a little probability: shares that sum to 1, and the logarithm. Some JAX.
-#
-# (The folded cell below loads 300 `images` with their `digits`. `X` is *not* their pixels but their first 50 principal
-# coordinates, from 03.)
 
 # %% tags=["hide-input"]
 import jax
@@ -58,6 +55,11 @@ draw.planes(
 )
 
 # %% [markdown]
+# The folded cell above loads 300 `images`, `[300, 28, 28, 1]`, with their `digits`, `[300]`. `X`, `[300, 50]`, is
+# *not* their pixels but their first 50 principal coordinates, from 03. `reference_tsne` and `fast_tsne` are the two
+# programs of the package, and `shown` is the map that the second made. `np`, `jax` and `jnp` are as in 00; `draw` and
+# `draw_images` make pictures.
+#
 # The colours are the digits, which neither of the two knows. A map has no room for everything
 # ([03](03_pca.ipynb)): PCA gives up the near for the sake of the far. t-SNE (van der Maaten and Hinton, 2008) gives up
 # the far for the sake of the near. The plan:
@@ -70,13 +72,12 @@ draw.planes(
 #
 # Each point $i$ spreads a probability of 1 over all others. The nearer, the more:
 #
-# $$p_{j|i} = \frac{\exp(-\beta_i\, |x_i - x_j|^2)}{\sum_{l \ne i} \exp(-\beta_i\, |x_i - x_l|^2)}$$
+# $$p_{j|i} = \frac{\exp(-\beta_i\, |x_i - x_j|^2)}{\sum_{j' \ne i} \exp(-\beta_i\, |x_i - x_{j'}|^2)}$$
 #
 # How fast should it fall? With a small $\beta_i$ all get about the same, with a large one the nearest gets it all. We
 # say what we want instead: that the choice be as uncertain as one among, say, 30 equal neighbours. The uncertainty of a
 # choice is its entropy $H_i = -\sum_j p_{j|i} \log p_{j|i}$, and for 30 equal ones that is $\log 30$. So $\exp(H_i)$ is
-# a number of neighbours. It is called the **perplexity**. It is perhaps the most important of the settings of t-SNE;
-# the start, the exaggeration and the learning rate, which follow, matter too. The entropy falls when $\beta_i$ grows,
+# a number of neighbours. It is called the **perplexity**. The entropy falls when $\beta_i$ grows,
 # so that halving an interval finds $\beta_i$ (its logarithm, since it may be of any size):
 
 
@@ -103,8 +104,7 @@ def choice_of(squared, perplexity):
 
 # %% [markdown]
 # **Predict, then run.** Of the first image's attention, what share goes to its single nearest neighbour, with
-# perplexity
-# 5 and with 30? And what do the neighbours after the 30th get together, with perplexity 30: nothing?
+# perplexity 5 and with 30? And what do the neighbours after the 30th get together, with perplexity 30: nothing?
 
 # %%
 to_others = np.delete(squared_distances(X)[0], 0)
@@ -112,10 +112,10 @@ order = to_others.argsort()
 sharp, broad = (choice_of(to_others, perplexity)[order] for perplexity in (5, 30))
 print(f"the nearest: {sharp[0]:.0%} with perplexity 5, {broad[0]:.0%} with 30")
 print(f"all after the 30th: {sharp[30:].sum():.1%} and {broad[30:].sum():.0%}")
-assert sharp[0] > 2 * broad[0]
-assert broad[30:].sum() > 0.1
 
 # %% tags=["hide-input"]
+assert sharp[0] > 2 * broad[0]
+assert broad[30:].sum() > 0.1
 ranks = np.arange(1, 61)
 draw.curves(
     "How the first image divides its attention",
@@ -143,8 +143,9 @@ draw_images.pictures(
 )
 
 # %% [markdown]
-# It is no sharp border: the attention fades. The last step makes the table symmetric, one number for each pair, with
-# the sum 1 over all of them. Each point has its say, however far away from everything it is:
+# Those after the 30th still get more than a tenth: it is no sharp border, the attention fades. The last step makes the
+# table symmetric, one number for each pair, with the sum 1 over all of them. Each point has its say, however far away
+# from everything it is:
 #
 # $$p_{ij} = \frac{p_{j|i} + p_{i|j}}{2 n}$$
 
@@ -193,11 +194,15 @@ draw.curves(
 normal_distance = np.sqrt(-np.log(0.01))  # exp(-d^2) = 0.01
 student_distance = np.sqrt(1 / 0.01 - 1)  # 1 / (1 + d^2) = 0.01
 print(f"normal {normal_distance:.1f}, Student {student_distance:.1f}")
+
+# %% tags=["hide-input"]
 assert student_distance > 4 * normal_distance
+assert 2.1 < normal_distance < 2.2 < 9.9 < student_distance < 10
 
 # %% [markdown]
-# The long tail **lets middling neighbours go far away**, at hardly any cost: it makes the room that a plane lacks. (The
-# curve is that of Student's t distribution; hence the t.)
+# 2.1 and 9.9. The long tail **lets middling neighbours go far away**, at hardly any cost: it makes the room that a
+# plane lacks. (That lack, all who are at a middling distance wanting the same few places, is called the *crowding
+# problem*. The curve is that of Student's t distribution; hence the t.)
 #
 # ## How well do the two agree?
 #
@@ -237,7 +242,7 @@ def gradient(P, Y):
 
 # %% [markdown]
 # Never trust a gradient that was not checked. Move one coordinate a little to both sides, and see how the divergence
-# changes. ([04](04_downhill.ipynb) says how small "a little" should be.)
+# changes. (Here $10^{-5}$ will do; [04](04_downhill.ipynb) says how small "a little" should be.)
 
 # %%
 rng = np.random.default_rng(0)
@@ -306,11 +311,15 @@ path = descend(P, start)
 divergences = [kl_divergence(P, Y) for Y in path]
 for t in (0, 100, 500):
     print(f"iteration {t:3}: divergence {divergences[t]:.2f}, map {np.ptp(path[t]):.4f} wide")
+
+# %% tags=["hide-input"]
 assert divergences[100] > 0.85 * divergences[0]
 assert divergences[500] < 0.5 * divergences[100]
 assert 1.3 < np.ptp(path[100]) < 1.5
-
-# %% tags=["hide-input"]
+line = path[25] - path[25].mean(axis=0)
+along = line @ np.linalg.svd(line, full_matrices=False)[2][0]
+slowest = np.linalg.eigh(np.diag(P.sum(axis=1)) - P)[1][:, 1]
+assert abs(np.corrcoef(along, slowest)[0, 1]) > 0.99  # the line is the eigenvector of which 08c makes its cuts
 stages = [0, 25, 50, 100, 150, 500]
 draw.planes(
     "t-SNE of 300 images on its way; each panel has its own scale",
@@ -328,10 +337,13 @@ draw.curves(
 )
 
 # %% [markdown]
-# With the exaggeration the map goes down on another function, one in which neighbours weigh four times as much. It
-# stays small (1.4 wide after 100 iterations), neighbours gather in a rough order, and the true divergence stays high.
-# As soon as it ends, all repel each other and the map unfolds. To play with it: a slider for the perplexity and all 500
-# iterations,
+# Nearly nothing is gone: with the exaggeration the map goes down on another function, one in which neighbours weigh
+# four times as much. It stays small (1.4 wide after 100 iterations), neighbours gather in a rough order, and the true
+# divergence stays high. (After 25 and 50 iterations the map is a thin line: while all points lie so near together,
+# every $w$ is about 1, and what differs least between neighbours grows fastest, as in the power iteration of 00; the
+# rest follows. That is the eigenvector on which [08c](08c_graphs.ipynb) is built (Linderman and Steinerberger, 2019).)
+# As soon as it ends, all repel each other and the map unfolds. To play with it: a slider for the perplexity and all
+# 500 iterations,
 #
 # [![A map of 180 digits, dots in ten colours, above sliders for perplexity and
 # iteration](images/play_tsne.png)](play/tsne.html)
@@ -497,7 +509,8 @@ assert 1.1 * divergences[-1] < kl_divergence(P, patient) < 0.5 * kl_divergence(P
 # - On the map a long tail makes room. It also makes the map deaf to what is far, hence the small start and the
 #   exaggeration.
 # - Neighbours torn apart cost much, strangers put together nearly nothing.
-# - Settings of one library are not those of another: a quarter of the gradient, 4 or 12, 100 or 250.
+# - The perplexity is perhaps the most important of the settings; the start, the exaggeration and the learning rate
+#   matter too, and those of one library are not those of another: a quarter of the gradient, 4 or 12, 100 or 250.
 #
 # ## Further
 #
@@ -511,4 +524,6 @@ assert 1.1 * divergences[-1] < kl_divergence(P, patient) < 0.5 * kl_divergence(P
 #   Berens, *The art of using t-SNE for single-cell transcriptomics*, Nature Communications, 2019: the start from PCA.
 #   P. Poličar, M. Stražar and B. Zupan, *openTSNE*, Journal of Statistical Software, 2024; its documentation calls the
 #   perplexity perhaps the most important parameter.
+#   G. Linderman and S. Steinerberger, *Clustering with t-SNE, provably*, SIAM Journal on Mathematics of Data Science,
+#   2019: what the exaggeration does at the beginning.
 # - Next: [03c](03c_reading_maps.ipynb), what such a map says and what it only seems to say.

@@ -15,7 +15,7 @@
 # %% [markdown]
 # # Downhill
 #
-# *30 minutes. Before this page: [00](00_jax_for_numpy.ipynb), for the last third. It runs in about 15 seconds.*
+# *30 minutes. Before this page: [00](00_jax_for_numpy.ipynb), for one cell. It runs in about 15 seconds.*
 #
 # A network learns by going downhill: it makes a number, the loss, smaller and smaller. At the end of this page you will
 # have written gradient descent, momentum and Adam yourself, a few lines each; you will be able to tell whether a
@@ -51,9 +51,9 @@ def walk(optimizer, gradient, w, n_steps):
 
 
 promised = {
-    "gradient descent": walk(reference.sgd(0.002), valley_gradient, np.array([-1.2, 1.0]), 200),
-    "momentum": walk(reference.momentum(0.002), valley_gradient, np.array([-1.2, 1.0]), 200),
-    "Adam": walk(reference.adam(0.2), valley_gradient, np.array([-1.2, 1.0]), 200),
+    "gradient descent, rate 0.002": walk(reference.sgd(0.002), valley_gradient, np.array([-1.2, 1.0]), 200),
+    "momentum, rate 0.002": walk(reference.momentum(0.002), valley_gradient, np.array([-1.2, 1.0]), 200),
+    "Adam, rate 0.2": walk(reference.adam(0.2), valley_gradient, np.array([-1.2, 1.0]), 200),
 }
 draw.walks_in_a_valley(
     valley,
@@ -65,6 +65,10 @@ draw.walks_in_a_valley(
 )
 
 # %% [markdown]
+# The ground is a function of two numbers, drawn by its contour lines, and a walker is a list of places. The folded cell
+# above has the function, `valley`, and lets the package's optimisers walk in it; all of it comes again below, step by
+# step. It imports `np` (NumPy), and `draw` and `curves_by_step` (pictures).
+#
 # ## One number, downhill
 #
 # We look for the $w$ that makes a function $f(w)$ small. The derivative $f'(w)$ says which way is up, and how steep it
@@ -126,15 +130,23 @@ for lr, path in walks.items():
 
 # %% [markdown]
 # **Predict, then run.** There is a learning rate with which *one* step suffices, from any start. Which? And with which
-# one does a walk from $-1$ leap to and fro for ever, never nearer and never farther? Write down the two numbers, then
-# run.
+# one does a walk from $-1$ leap to and fro for ever, never nearer and never farther? Write your two numbers in the
+# place of those of the next cell, then run.
 
 # %%
-one_step_rate, never_rate = 0.5, 1.0
-assert gradient_descent(slope, -1.0, one_step_rate, 1)[-1] == 3
-assert (abs(gradient_descent(slope, -1.0, never_rate, 9) - 3) == 4).all()
+one_step_rate, never_rate = 0.1, 0.2  # yours
+print("one step:  ", gradient_descent(slope, -1.0, one_step_rate, 1))
+print("five steps:", gradient_descent(slope, -1.0, never_rate, 5).round(2))
+
+# %% tags=["hide-input"]
+print("one step with 0.5:  ", gradient_descent(slope, -1.0, 0.5, 1))
+print("five steps with 1.0:", gradient_descent(slope, -1.0, 1.0, 5))
+assert gradient_descent(slope, -1.0, 0.5, 1)[-1] == 3
+assert (abs(gradient_descent(slope, -1.0, 1.0, 9) - 3) == 4).all()
 
 # %% [markdown]
+# With $\eta = \tfrac12$ the factor $1 - 2 \eta$ is 0, with $\eta = 1$ it is $-1$.
+#
 # ## A valley
 #
 # A network has many numbers instead of one. The derivative becomes the **gradient**, the list of the derivatives with
@@ -143,7 +155,7 @@ assert (abs(gradient_descent(slope, -1.0, never_rate, 9) - 3) == 4).all()
 #
 # $$f(x, y) = (1 - x)^2 + 100\,(y - x^2)^2$$
 #
-# The second term holds a walker on the parabola $y = x^2$, with steep walls; the first one pulls him gently along it,
+# The second term holds a walker on the parabola $y = x^2$, with steep walls; the first one pulls gently along it,
 # to the lowest place at $(1, 1)$. The gradient, by the rules of calculus:
 #
 # $$\frac{\partial f}{\partial x} = -2\,(1 - x) - 400\,x\,(y - x^2), \qquad
@@ -257,6 +269,8 @@ def plane_gradient(w):
 on_a_plane = momentum(plane_gradient, np.array([0.0]), lr=0.01, n_steps=200)
 last_step = on_a_plane[-2] - on_a_plane[-1]
 print("momentum's last step:", last_step)
+
+# %% tags=["hide-input"]
 np.testing.assert_allclose(last_step, 0.01 / (1 - 0.9), rtol=1e-6)
 
 # %% [markdown]
@@ -321,7 +335,7 @@ for optimiser in (gradient_descent, momentum, adam):
 # %% tags=["hide-input"]
 draw.walks_in_a_valley(
     valley,
-    paths,
+    {f"{name}, rate {rates[name]}": path for name, path in paths.items()},
     title="1,000 steps through Rosenbrock's valley, each with its best rate",
     words="Three panels with the contour lines of the valley. Gradient descent follows the ground and ends a little "
     "before the star; momentum overshoots the star, turns round and ends on it; Adam takes wide leaps and "
@@ -342,11 +356,10 @@ curves_by_step(
 )
 
 # %% [markdown]
-# Both end more than a million times lower than gradient descent. (Adam's rate is 0.5 here; in the first picture it
-# was 0.2. Momentum came to this with the same $\eta$ as gradient descent, hence with ten times the rate along the
-# ground: gradient descent itself runs off to infinity with that.) Do not conclude that one of them is the best; on
-# another ground the order is another one. What lasts is a property: Adam does not mind in which **unit** the loss is
-# measured.
+# Both end more than a million times lower than gradient descent. (Momentum came to this with the same $\eta$ as
+# gradient descent, hence with ten times the rate along the ground: gradient descent itself runs off to infinity with
+# that.) Do not conclude that one of them is the best; on another ground the order is another one. What lasts is a
+# property: Adam does not mind in which **unit** the loss is measured.
 #
 # **Predict, then run.** Multiply $f$ by 784, as if it were a sum over the pixels of an image instead of a mean. What
 # becomes of Adam's walk, and of gradient descent, with the rates that were best?
@@ -362,22 +375,20 @@ with np.errstate(all="ignore"):
     gone = gradient_descent(large_gradient, start, rates["gradient descent"], 100)
 print("Adam, with f times 784:            ", scaled[-1].round(4), "as before", paths["adam"][100].round(4))
 print("gradient descent, with f times 784:", gone[-1])
+
+# %% tags=["hide-input"]
 np.testing.assert_allclose(scaled, paths["adam"][:101], rtol=1e-5)
 assert not np.isfinite(gone).all()
 
 # %% [markdown]
-# For gradient descent the factor is another learning rate. For Adam it stands above and below the line, and cancels.
+# Adam walks as before, and gradient descent runs off to infinity. For the latter the factor is another learning rate.
+# For Adam it stands above and below the line, and cancels.
 #
 # ### As the package has them
 #
 # In [scratchclust/reference/optimizers.py](../scratchclust/reference/optimizers.py) an optimiser is a pair of
 # functions. `init` makes what it must remember (a velocity, the two means), and `update` turns a gradient into the
-# difference to be added. So one loop serves them all. (In its Adam our $s$ has its usual name, $v$.)
-#
-# Its twin, [scratchclust/train/optimizers.py](../scratchclust/train/optimizers.py), has the same pairs in JAX. And
-# `jax.grad` spares us the calculus: it takes a function and returns another one, which computes its gradient. There is
-# no $h$ in it; how it does that, the [next page](04b_a_network_by_hand.ipynb) shows by hand. JAX computes with 32 bits
-# unless it is told otherwise, and here we tell it otherwise, to compare digit by digit.
+# difference to be added. So one loop serves them all:
 
 
 # %%
@@ -390,6 +401,15 @@ def walk(optimizer, gradient, w, n_steps):
     return np.array(path)
 
 
+# %% [markdown]
+# (In its Adam our $s$ has its usual name, $v$.)
+#
+# Its twin, [scratchclust/train/optimizers.py](../scratchclust/train/optimizers.py), has the same pairs in JAX. And
+# `jax.grad` spares us the calculus: it takes a function and returns another one, which computes its gradient. There is
+# no $h$ in it; how it does that, the [next page](04b_a_network_by_hand.ipynb) shows by hand. JAX computes with 32 bits
+# unless it is told otherwise, and here we tell it otherwise, to compare digit by digit.
+
+# %%
 import jax
 import jax.numpy as jnp
 
@@ -414,7 +434,8 @@ for name, maker in (("gradient descent", reference.sgd), ("momentum", reference.
 # hundred of them, drawn at random (a **batch**), give about the same gradient. That is **stochastic** gradient descent.
 # But "about the same" has a price. Take points $x_i$ and the parabola $f(w) = \frac{1}{n} \sum_i (w - x_i)^2$, whose
 # lowest point is their mean, and walk with the gradient of four points at a time. Once with a constant rate, once with
-# one that falls along half a period of the cosine (Loshchilov and Hutter, 2017):
+# one that falls along half a period of the cosine, $\eta_t = \eta\, (1 + \cos(\pi t / T)) / 2$ in $T$ steps (Loshchilov
+# and Hutter, 2017):
 
 # %%
 from scratchclust.reference import schedules
@@ -449,9 +470,9 @@ draw.noisy_walks(
 #
 # ## Something is wrong here
 #
-# A colleague writes the gradient of the valley anew. He is careful and checks it by differences, at three places: where
-# $x$ and $y$ are 0, half-way along the ground, and at the lowest place. It passes. He starts at the right, at
-# $(1.2, 1)$, and arrives. Then he starts at the left, where we always did:
+# A colleague writes the gradient of the valley anew, is careful, and checks it by differences, at three places: where
+# $x$ and $y$ are 0, half-way along the ground, and at the lowest place. It passes. A walk from the right, from $(1.2,
+# 1)$, arrives. Then comes one from the left, where we always started:
 
 
 # %%
@@ -465,13 +486,13 @@ for place in ([0.0, 0.0], [0.5, 0.25], [1.0, 1.0]):
     np.testing.assert_allclose(colleagues_gradient(place), numeric_gradient(valley, place), atol=1e-5)
 
 from_the_right = gradient_descent(colleagues_gradient, np.array([1.2, 1.0]), 0.001, 10_000)
-print("from the right he ends at", from_the_right[-1].round(2))
+print("from the right it ends at", from_the_right[-1].round(2))
 for lr in (1e-3, 1e-4, 1e-5, 1e-6):
     path = gradient_descent(colleagues_gradient, start, lr, 3)
     print(f"from the left, learning rate {lr:.0e}: f = {', '.join(f'{valley(w):.6f}' for w in path)}")
 
 # %% [markdown]
-# He makes the rate smaller, and smaller again. It does not help: $f$ **rises**, from the first step on.
+# The colleague makes the rate smaller, and smaller again. It does not help: $f$ **rises**, from the first step on.
 #
 # **Find out what went wrong.** Is the valley steeper at the left? Is even a millionth too large a rate? Is it the
 # optimiser? Or is it the gradient, which was checked three times? You have `numeric_gradient`. Answer before you
@@ -481,36 +502,36 @@ for lr in (1e-3, 1e-4, 1e-5, 1e-6):
 # <summary><b>The diagnosis</b> (unfold when you have yours)</summary>
 #
 # With a right gradient *some* rate makes $f$ fall: that is what a gradient is. So it is the gradient, whatever its
-# check said. He forgot a factor $x$ in $400\,x\,(y - x^2)$. And his three places all lie on the ground of the valley,
+# check said. A factor $x$ is missing in $400\,x\,(y - x^2)$. And the three places all lie on the ground of the valley,
 # $y = x^2$, where this term is multiplied by zero and anything at all could stand in it. At the right of the valley
-# the factor is near 1 and the gradient good enough to arrive; at the left it is negative, his term has the wrong
-# sign, and he walks uphill.
+# the factor is near 1 and the gradient good enough to arrive; at the left it is negative, the term has the wrong
+# sign, and the walk leads uphill.
 #
 # Zero, one, the start with its empty arrays, the minimum: special places hide mistakes. **Check a gradient at random
 # places**, several of them.
 #
 # </details>
 #
-# If that is the diagnosis, a random place must show it, and what is missing can even be read off: the term that he has
-# is too large by the factor $1/x$.
+# If that is the diagnosis, a random place must show it, and what is missing can even be read off: the term is too
+# large by the factor $1/x$.
 
 # %%
 rng = np.random.default_rng(0)
 for _ in range(3):
     place = rng.standard_normal(2)
     x, y = place
-    missing = numeric_gradient(valley, place)[0] + 2 * (1 - x)  # what should stand in the place of his term
-    his = -400 * (y - x**2)
-    print(f"x = {x:6.3f}: it should be {missing:8.3f}, he has {his:8.3f}, ratio {missing / his:6.3f}")
-    np.testing.assert_allclose(missing / his, x, rtol=1e-5)
+    missing = numeric_gradient(valley, place)[0] + 2 * (1 - x)  # what should stand in the place of the term
+    theirs = -400 * (y - x**2)
+    print(f"x = {x:6.3f}: it should be {missing:8.3f}, it is {theirs:8.3f}, ratio {missing / theirs:6.3f}")
+    np.testing.assert_allclose(missing / theirs, x, rtol=1e-5)
 
 # %% tags=["hide-input"]
 np.testing.assert_allclose(from_the_right[-1], 1, atol=0.05)
 for lr in (1e-3, 1e-4, 1e-5, 1e-6):
     risen = [valley(w) for w in gradient_descent(colleagues_gradient, start, lr, 3)]
     assert (np.diff(risen) > 0).all()
-    assert valley(start - lr * valley_gradient(start)) < valley(start) or lr > 1e-3  # ours falls
-rises = {"with his gradient": colleagues_gradient, "with the right one": valley_gradient}
+    assert valley(start - lr * valley_gradient(start)) < valley(start)  # ours falls
+rises = {"with the colleague's gradient": colleagues_gradient, "with the right one": valley_gradient}
 draw.walks_in_a_valley(
     valley,
     {name: gradient_descent(gradient, start, 1e-4, 12) for name, gradient in rises.items()},

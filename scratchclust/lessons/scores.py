@@ -6,8 +6,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer, Num
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from scratchclust.lessons.paper import PALETTE, cluster_color, describe, entitle, panel_grid, styled
+from scratchclust.lessons.paper import (
+    PALETTE,
+    QUIET,
+    cluster_color,
+    describe,
+    entitle,
+    panel_grid,
+    styled,
+)
 from scratchclust.report import figures
 
 
@@ -41,18 +50,26 @@ def bars(
     words: str,
     *,
     one_scale: bool = True,
+    mark: float | None = None,
 ) -> Figure:
-    """`comparison_bars` under a title; with `one_scale` all panels reach from 0 to 1."""
+    """`comparison_bars` under a title; with `one_scale` all panels reach from 0 to 1, `mark` is a
+    value to mark with a dashed line.
+    """
     figure = figures.comparison_bars(list(names), {k: list(v) for k, v in scores.items()})
     entitle(figure, title)
     for ax in figure.axes if one_scale else ():
         ax.set_xlim(-0.05, 1.3)  # with room for the number beside a bar
+    if mark is not None:
+        for ax in figure.axes:
+            ax.axvline(mark, linestyle="--", linewidth=1, color=QUIET, zorder=0)
     return describe(figure, words)
 
 
 def table_of_classes(table: Integer[np.ndarray, "c k"], names: Sequence[str], words: str) -> Figure:
     """The columns of a contingency table as histograms."""
-    return describe(figures.label_histograms(table, names), words)
+    figure = figures.label_histograms(table, names)
+    entitle(figure, f"The classes in each of {table.shape[1]} clusters")
+    return describe(_with_classes(figure), words)
 
 
 def matched(
@@ -62,7 +79,14 @@ def matched(
     words: str,
 ) -> Figure:
     """The table with its columns in the order of their match."""
-    return describe(figures.confusion_matrix(table, names, clusters.tolist()), words)
+    return describe(_with_classes(figures.confusion_matrix(table, names, clusters.tolist())), words)
+
+
+def _with_classes(figure: Figure) -> Figure:
+    """The page says class where the package's figures say true label."""
+    for ax in figure.axes:
+        ax.set_ylabel(ax.get_ylabel().replace("true label", "class"))
+    return figure
 
 
 def blades(
@@ -121,6 +145,8 @@ def bands(
         if mark is not None:
             ax.axvline(mark, linestyle="--", linewidth=1, color=cluster_color(-1))
         ax.set(title=name, **settings)
+        if settings.get("xscale") != "log" and all(isinstance(place, int) for place in x):
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.grid()
         if len(lines) > 1:
             ax.legend()

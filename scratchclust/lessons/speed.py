@@ -22,7 +22,8 @@ def arrows(
 ) -> Figure:
     """Gradients as arrows at their points, on the heights of a finer ground as colours."""
     figure, (ax,) = panel_grid(title, 1, columns=1, panel_height=4.2)
-    levels = ax.tricontourf(*np.asarray(ground).T, heights, levels=16, cmap="cividis")
+    x, y = np.asarray(ground).T
+    levels = ax.tricontourf(x, y, heights, levels=16, cmap="cividis")
     figure.colorbar(levels, ax=ax, label="height", shrink=0.9)
     arrow = {"color": "white", "edgecolor": INK, "linewidth": 0.4}
     ax.quiver(*np.asarray(points).T, *np.asarray(gradients).T, **arrow)
