@@ -23,6 +23,7 @@ LARGEST = 1_500_000  # bytes
 MOST_LINES = 250  # of code that a reader sees
 MINUTES = range(10, 46)
 FREER = {"00", "10"}  # pages without a hunt or questions, if they like
+ANSWERED_AT_ONCE = {"05", "05b", "06", "06b", "07", "08", "08b", "08c", "08d", "09", "10"}
 PLAYED = {"kmeans", "tsne", "dbscan", "tree"}
 MACHINE_PATH = re.compile(r"(?<![\w.])(/(home|root|work|tmp|Users|usr|opt|mnt|content)/|[A-Z]:\\)")
 WARNING = re.compile(r"\w*Warning\b|WARNING")
@@ -204,12 +205,23 @@ def test_questions_hunt_and_exercise(source):
 
 @every_page
 def test_a_prediction_is_answered_by_an_assertion(source):
-    """In the next cell of code, or in the one after it."""
+    """Behind what runs, in a folded cell, so that nobody reads the answer before the question is
+    answered: question, code without an assertion, and then, at most three cells of code further on,
+    an assertion that is folded.
+    """
     cells = jupytext.read(source).cells
     for number, each in enumerate(cells):
         if each.cell_type == "markdown" and QUESTION.search(each.source):
-            following = [later.source for later in cells[number:] if later.cell_type == "code"][:2]
-            assert any("assert" in code for code in following), each.source[:80]
+            following = [later for later in cells[number:] if later.cell_type == "code"][:4]
+            asserts = ["assert" in later.source for later in following]
+            question = QUESTION.split(each.source)[-1][:80]
+            assert any(asserts), question
+            answer = asserts.index(True)
+            if number_of(source) not in ANSWERED_AT_ONCE:
+                assert answer > 0, (
+                    f"the answer stands in the cell that is to be predicted: {question}"
+                )
+                assert is_hidden(following[answer]), f"the answer is not folded: {question}"
 
 
 @every_page
@@ -220,7 +232,7 @@ def test_no_page_looks_behind_the_doors(source):
         )
         for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("scratchclust"):
-                imported = [*node.module.split("."), *(name.name for name in node.names)]
+                imported = [*(node.module or "").split("."), *(name.name for name in node.names)]
                 assert not [name for name in imported if name.startswith("_")]
             if isinstance(node, ast.Import):
                 assert not [
