@@ -17,9 +17,9 @@
 #
 # *30 minutes. Before this page: [01](01_kmeans.ipynb). It runs in about 10 seconds.*
 #
-# Below, k-means has sorted 2,000 handwritten digits into ten clusters. How well? At the end of this page you can say it
-# with four numbers, accuracy, purity, NMI and ARI. You will have written each of them yourself, all four from one small
-# table, and you will know what each of them cannot see.
+# Below, k-means has sorted 2,000 handwritten digits into ten clusters. How well? At the end of this page you can tell
+# how good a clustering is with four numbers, accuracy, purity, NMI and ARI. You will have written each of them
+# yourself, all four from one small table, and you will know what each of them cannot see.
 #
 # You need Python, some NumPy, and what a logarithm is. Of probability you need no more than shares of a whole.
 

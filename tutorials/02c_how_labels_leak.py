@@ -20,8 +20,8 @@
 #
 # A clustering is to find the classes *without* having seen them. The labels are for the end, for one look. Where they
 # take part before, the figure is no longer what it says. This page shows three ways in which that happens, none of
-# which needs any bad intention, and a fourth for you to find. At the end you can test any program for it, your own
-# first.
+# which needs any bad intention, and a fourth for you to find. At the end you can test any program for such
+# leaks, your own first.
 #
 # You need k-means, accuracy, purity, NMI and ARI. (The *layer* of a network is here a product with a matrix that was
 # fitted to labels; the plane of two *principal axes*, from 03, is the one that shows most of a cloud.) One section

@@ -19,9 +19,10 @@
 #
 # On the plane of two principal axes, below on the left, most digits lie in one crowd. On the map at the right they are
 # islands. At the end of this page you will have written t-SNE in sixty lines, from its definition, with its gradient
-# checked in two ways. (The map below was made by the package; your sixty lines will make one like it.)
+# checked in two ways.
 #
-# You need NumPy, what a gradient is, and a little probability: shares that sum to 1, and the logarithm. Some JAX.
+# You need NumPy, what a gradient is, and a little probability: shares that sum to 1, and the logarithm. Some JAX. The
+# map below was made by the package; your sixty lines will make one like it.
 
 # %% tags=["hide-input"]
 import jax

@@ -19,8 +19,8 @@
 # silhouette. It runs in about 50 seconds.*
 #
 # Here is a map of 1,500 images. It asks to be read: this island is large, those two are near. At the end of this page
-# you can tell which of such readings are true; test groups that you see; and put new images into a finished map. A last
-# part, which may be skipped, shows how a map of a hundred thousand images is made without looking at all pairs.
+# you can tell which readings of a map are true; test groups that you see; and put new images into a finished map. A
+# last part, which may be skipped, shows how a map of a hundred thousand images is made without looking at all pairs.
 #
 # You need t-SNE as in 03b.
 

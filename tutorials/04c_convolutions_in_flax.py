@@ -18,9 +18,9 @@
 # *35 minutes. Before this page: [04b](04b_a_network_by_hand.ipynb) and [00](00_jax_for_numpy.ipynb). It runs in about
 # 25 seconds.*
 #
-# A dense layer does not know that pixels have neighbours. At the end of this page you will have written a layer that
-# does, forward and backward; you can read the package's autoencoder layer by layer, with the shape and the number of
-# parameters of each; and you can find the place where a NaN is born, and mend it there.
+# A dense layer does not know that pixels have neighbours; a convolution does. At the end of this page you will have
+# written a convolution by hand, forward and backward; you can read the package's autoencoder layer by layer, with the
+# shape and the number of parameters of each; and you can find the place where a NaN is born, and mend it there.
 #
 # You need backward as in 04b, and of JAX `jit`, `grad` and `vmap`. What Flax adds is told where it comes.
 
