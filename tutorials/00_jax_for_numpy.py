@@ -104,7 +104,8 @@ for n in (100, 100, 100, 50, 100):
 assert n_traced == 2  # once for each shape: [100, 3] and [50, 3]
 
 # %% [markdown]
-# Twice: once for each shape. What follows from this?
+# Twice: once for each shape. (A folded cell between an output and its answer, here and on all pages, holds the check of
+# the answer.) What follows from this?
 #
 # **Shapes must be known before values.** `X[labels == 0]` has as many rows as there are zeros, and nobody can say how
 # many while tracing. JAX refuses; one writes sums with weights of 0 and 1 instead.

@@ -15,7 +15,7 @@
 # %% [markdown]
 # # k-means, from ten lines to a fast program
 #
-# *35 minutes. Before this page: some NumPy; for its optional last part [00](00_jax_for_numpy.ipynb). It runs in about
+# *40 minutes. Before this page: some NumPy; for its optional last part [00](00_jax_for_numpy.ipynb). It runs in about
 # 20 seconds.*
 #
 # The picture below was made from 2,000 handwritten digits by a program that was never told what a digit is: each

@@ -123,10 +123,10 @@ draw.bars(
 # Nearly two thirds, of coins. On new points the very same centroids are right for a half, as they must be. Even the
 # mean of all runs is above a half: that is the matching, which looks at the labels too.
 #
-# It need not be seeds. The best of many settings, of several networks, of all epochs, of some ways to scale the pixels:
-# whatever is tried out and kept *for its accuracy* is a draw in this lottery. The cure: choose by something that needs
-# no labels (the inertia, or simply the last state), or choose with labels on some images and report on *others*; and
-# print mean, spread and worst.
+# It need not be seeds. The best of many settings, of several networks, of all epochs (rounds of a training), of some
+# ways to scale the pixels: whatever is tried out and kept *for its accuracy* is a draw in this lottery. The cure:
+# choose by something that needs no labels (the inertia, or simply the last state), or choose with labels on some
+# images and report on *others*; and print mean, spread and worst.
 #
 # ## Leak 2: many clusters
 #

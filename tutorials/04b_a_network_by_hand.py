@@ -15,7 +15,7 @@
 # %% [markdown]
 # # A network by hand
 #
-# *35 minutes. Before this page: [04](04_downhill.ipynb). It runs in about 25 seconds.*
+# *35 minutes. Before this page: [04](04_downhill.ipynb). It runs in about 20 seconds.*
 #
 # A network with 100,000 parameters is trained by a gradient of 100,000 numbers, and to get it costs no more than to
 # compute the loss some three times. How is that possible? At the end of this page you will have written

@@ -88,6 +88,17 @@ def test_a_graph_flows_from_left_to_right():
     assert column["b"] == column["plus"] - 1
 
 
+def test_what_is_above_zero_is_red_as_on_the_pages_about_pca():
+    signed = np.array([[[1.0, -1.0]]])
+    names = ["ours"]
+    figure = networks.signed_images(signed, columns=1, title="t", words=WORDS, names=names)
+    (image,) = figure.axes[0].images
+    (above, below) = image.to_rgba(signed[0])[0, :, :3]
+    assert above[0] > above[2]
+    assert below[2] > below[0]
+    assert figure.axes[0].get_title(loc="left") + figure.axes[0].get_title() == "ours"
+
+
 def test_a_curve_that_ends_is_marked_where_it_ends():
     figure = networks.curves_by_step({"a": [3.0, 2.0, np.nan, np.nan]}, title="t", words=WORDS)
     crosses = [line for line in figure.axes[0].lines if line.get_marker() == "X"]

@@ -24,6 +24,21 @@ def test_bands_reach_from_least_to_most():
     assert corners[:, 1].max() == 5
 
 
+def test_whole_numbers_have_whole_marks():
+    values = np.array([[1.0, 2.0, 3.0]])
+    figure = scores.bands("t", [("", {"": values}, {})], [4, 5, 6], "words")
+    assert all(float(tick).is_integer() for tick in figure.axes[0].get_xticks())
+
+
+def test_a_value_is_marked_and_a_table_speaks_of_classes():
+    bars = scores.bars("t", ["a"], {"s": [0.4]}, "words", mark=0.5)
+    dashed = [line for line in bars.axes[0].lines if line.get_linestyle() == "--"]
+    assert np.asarray(dashed[0].get_xdata()).tolist() == [0.5, 0.5]
+    table = np.array([[3, 1], [0, 2]])
+    figure = scores.matched(table, ["x", "y"], np.array([0, 1]), "words")
+    assert figure.axes[0].get_ylabel() == "class"
+
+
 def test_borrowed_figures_have_our_titles_and_words():
     bars = scores.bars("ours", ["a", "b"], {"s": [0.1, 1.0]}, "bars")
     assert bars.get_suptitle() == "ours"

@@ -32,7 +32,8 @@ HEAD = """\
 
 Image clustering from the first distance on: each algorithm by hand, then fast, then put to the test. Each page has one
 idea, three questions to answer before you run the cell below them, one thing that goes wrong for you to find, and an
-exercise with its solution. A page can be read here as it is (the `.ipynb`); its pictures and figures are what it gave.
+exercise with its solution. A folded cell behind an output checks what is said of it. A page can be read here as it is
+(the `.ipynb`); its pictures and figures are what it gave.
 
 To run one:
 
