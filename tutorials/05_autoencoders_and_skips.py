@@ -460,4 +460,4 @@ draw.curves_by_step(
 #   linear one *is* PCA.
 # - The loop: [scratchclust/train/loop.py](../scratchclust/train/loop.py). `scratchclust run latents` compares three
 #   such networks on CIFAR-10.
-# - The next page, [05b](05b_variational_autoencoder.ipynb): codes that one can draw from, and how they stay empty.
+# - The next page, [05b](05b_variational_autoencoder.ipynb): codes that one can draw from.
