@@ -201,8 +201,8 @@ drawn_walks(
 # %% [markdown]
 # ## Something is wrong here
 #
-# A colleague writes the loss anew. "Sums over pixels give such large numbers. I take means, as everybody does." The
-# loss falls, comes to rest, and looks good: well below one. He draws its curve, and some samples:
+# Another colleague writes the loss anew. "Sums over pixels give such large numbers. I take means, as everybody does."
+# The loss falls, comes to rest, and looks good: well below one. He draws its curve, and some samples:
 
 
 # %%
@@ -267,7 +267,7 @@ figure
 #
 # $$\frac{1}{n_p}\, \text{drawing} + \text{KL} = \frac{1}{n_p} \left(\text{drawing} + n_p \cdot \text{KL}\right)$$
 #
-# Without wanting to, the colleague has chosen $\beta = 784$, and at a price of 40 nothing was bought any more. Nothing
+# Without wanting to, he has chosen $\beta = 784$, and at a price of 40 nothing was bought any more. Nothing
 # in the curve gives it away. But the unit could have warned him: a sum over pixels is in nats for an image; a mean over
 # pixels plus a sum over the code is in nothing.
 #

@@ -496,9 +496,9 @@ draw.neighbors_tried(
 )
 
 # %% [markdown]
-# With 11 and with 20 neighbours the seed of k-means decides: some runs have about 0.9, others about 0.81. (With 4 and
-# 6 all seeds have a little more than with the rule's 8: see the next paragraph before you take one of them.) In those,
-# two digits share a cluster, and another digit has two.
+# With 11 and with 20 neighbours the seed of k-means decides: some runs have about 0.9, others about 0.81. In the
+# latter two digits share a cluster, and another digit has two. (With 4 and 6 all seeds have a little more than with
+# the rule's 8: read the next paragraph before you take one of them.)
 #
 # **Do not read this picture as a proof of the rule.** The first rule of this package was $\log_2 n$, which is 11
 # here. It was dropped for $\ln n$ after its two digits in one cluster had been seen, by the labels. So these digits

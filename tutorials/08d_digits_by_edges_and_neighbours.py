@@ -374,12 +374,12 @@ assert abs(by_graph - classified) < 0.02
 assert by_graph > max(by_pixels) + 0.25
 
 # %% [markdown]
-# The graph is as good as the classifier: what the labels buy there, a better idea of *distance* gives without them. (Of
-# 384 images 1% are four, so who is ahead is not said by this. And 385 images are few to learn from: with more labels a
-# classifier gets better still. Names for its clusters the graph has not, those cost a few labels.) Why does it work so
-# well? Nearly every image
-# has a neighbour that is almost its twin, and that one has another: along such chains one gets from any 5 to any
-# other 5, and hardly ever to a 6. k-means on pixels asks a 5 to look like the *mean* of all fives, which many do not.
+# The graph is as good as the classifier: what the labels buy there, a better idea of *distance* gives without them.
+# (Three or four of 384 images make 1%, so this does not say who is ahead; and 385 images are few for a classifier to
+# learn from. The graph's clusters have no names; those would cost a few labels.) Why does it work so well? Nearly
+# every image has a neighbour that is almost its twin, and that one has another: along such chains one gets from any 5
+# to any other 5, and hardly ever to a 6. k-means on pixels asks a 5 to look like the *mean* of all fives, which many
+# do not.
 #
 # **Predict, then run.** For how many of these images does the nearest of all the others show the same digit: 90%, 95%,
 # or more?
