@@ -20,8 +20,8 @@
 #
 # Can we *make* an image by choosing a code? At the end of this page you will be able to write down the loss of a
 # variational autoencoder and check its formula by throwing dice; to explain the reparameterisation trick and measure
-# what it saves; to draw new images and walk from one to another; and to recognise a collapsed code by two numbers, its
-# divergence and how far its means move, find its cause, and cure it.
+# what it saves; to draw new images and walk
+# from one to another; and to tell a lower loss from a better network.
 #
 # Of mathematics you need more than before: density, expectation, conditional density and Bayes' rule. Half a page
 # below says what is meant.
@@ -51,7 +51,8 @@ smears
 
 # %% [markdown]
 # Ten random numbers, and PCA's way to draw an image from ten numbers: mostly several digits on top of each other. By
-# the end of the page there will be better ones in their place.
+# the end of the page there will be better ones in their place. (The folded cell has loaded the 2,000 `images`
+# [2000, 28, 28, 1], the same in rows as `X` [2000, 784], and thrown the numbers, `ten_random` [48, 10].)
 #
 # ## Four words
 #
@@ -68,9 +69,6 @@ smears
 
 # %%
 import numpy as np
-
-from scratchclust import data
-from scratchclust.data.preprocessing import flatten, to_unit
 
 
 def normal_density(x, mean, variance):
@@ -112,10 +110,9 @@ for x in (0.0, 1.6):
 # $$L = \underbrace{-\mathbb{E}_q \log p(x \mid z)}_{\text{cross-entropy of the drawing}} + \beta \,
 # \underbrace{\text{KL}\big(q(z \mid x) \,\|\, N(0, I)\big)}_{\text{what the code tells about } x}$$
 #
-# with $\beta = 1$. (We shall need other values.) The first term wants the code to say as much about $x$ as possible.
-# The second is the price: it is zero if all images get the same $q = N(0, I)$, and then the code says nothing. Both
-# are in *nats*; $\log 2$ nats are a bit. (Strictly, averaged over images, the price is the most that the code can tell:
-# it also counts how far all codes together are from $N(0, I)$.)
+# with $\beta = 1$. (The [next page](05c_closed_codes.ipynb) needs other values.) The first term wants the code to say
+# as much about $x$ as possible. The second is the price: it is zero if all images get the same $q = N(0, I)$, and then
+# the code says nothing. Both are in *nats*: one bit is $\log 2 \approx 0.69$ nats.
 #
 # ### The divergence, by formula and by dice
 #
@@ -145,9 +142,9 @@ exact, standard_error = gaussian_kl(mean, log_var), terms.std() / np.sqrt(len(te
 print(f"by formula {exact:.4f} nats, by dice {terms.mean():.4f} ± {standard_error:.4f}")
 each = [gaussian_kl(mean[[j]], log_var[[j]]) for j in range(3)]
 print("of each number:", np.round(each, 3))
-assert each[1] == 0
 
 # %% tags=["hide-input"]
+assert each[1] == 0
 assert abs(terms.mean() - exact) < 4 * standard_error
 assert min(each[0], each[2]) > 0.1
 draw.curves_by_step(
@@ -240,7 +237,7 @@ def f_plus_10(z):
 
 
 def f_slope(z):
-    return 2 * (z - 2)  # of f, and of f + 10
+    return 2 * (z - 2)
 
 
 mean, std = 0.5, 1.0
@@ -254,10 +251,10 @@ estimates = {  # 2,000 estimates, each the mean over 20 draws: [2, 2000]
 variances = {name: values.var(axis=1) for name, values in estimates.items()}
 for name, values in estimates.items():
     print(f"{name:23} mean {values.mean(axis=1).round(2)}, variance {variances[name].round(1)}")
-assert (variances["score function"] > 2 * variances["reparameterised"]).all()
-assert (variances["score function, f + 10"] > 2 * variances["score function"]).all()
 
 # %% tags=["hide-input"]
+assert (variances["score function"] > 2 * variances["reparameterised"]).all()
+assert (variances["score function, f + 10"] > 2 * variances["score function"]).all()
 for name, values in estimates.items():
     off = np.abs(values.mean(axis=1) - truth) / (values.std(axis=1) / np.sqrt(2_000))
     assert (off < 4).all(), name  # all are right on average
@@ -272,25 +269,21 @@ draw.estimates_of_gradients(
 # %% [markdown]
 # All three are right on average, about $-3$ and 2. But look at the variances: where one is ten times as large, one
 # would have to draw ten times as often to be as sure. (The score function's histogram for the standard deviation has
-# its top left of the truth and looks biased. It is skewed: a few very large estimates at the right bring the mean to
-# where it belongs.) The reparameterisation looks at the slope of $f$; constants do not exist for it.
+# its top left of the truth: it is skewed, and a few very large estimates bring the mean to where it belongs.) The 10
+# makes the score function worse. The reparameterisation looks at the slope of $f$; constants do not exist for it.
 #
 # In JAX nothing is left to do by hand. `eps` is drawn from a key, an input like any other, and `jax.grad` goes through
-# the rest. The trick needs a $z$ that moves smoothly with its parameters. The face of a coin does not, and networks
-# with discrete codes have to do with the score function, with a softened coin, or with a gradient that pretends the
-# coin was not there.
+# the rest. The trick needs a $z$ that moves smoothly with its parameters. The face of a coin does not.
 #
 # ## The VAE
 #
 # An encoder with two outputs, `mean` and `log_var`, and a decoder; each of two layers, as in
-# [04b](04b_a_network_by_hand.ipynb), with a dictionary of arrays as parameters.
+# [04b](04b_a_network_by_hand.ipynb), with a dictionary of arrays as parameters (`start` makes it, and `apply` is $x W
+# + b$; both are folded).
 
-# %%
+# %% tags=["hide-input"]
 import jax
 import jax.numpy as jnp
-
-images = to_unit(data.load("mnist_2000").images)  # [2000, 28, 28, 1], from 0 (black) to 1 (white)
-X = flatten(images)  # [2000, 784]
 
 
 def layer(key, n_in, n_out):
@@ -311,6 +304,7 @@ def apply(layer, x):
     return x @ layer["W"] + layer["b"]
 
 
+# %%
 def encode(params, x):
     both = apply(params["to_code"], jax.nn.relu(apply(params["look"], x)))
     return both[:, :10], both[:, 10:]
@@ -326,7 +320,7 @@ def pictures(params, codes):
 
 # %% [markdown]
 # And its loss, all of it, with one draw of $z$ for each image. A pixel $x$ between 0 and 1 is taken for the chance that
-# it is white, and the drawing is paid for by the cross-entropy, computed from the logit as in 04b, *summed* over
+# it is white, and the drawing is paid for by the cross-entropy, computed from the logit as in 04c, *summed* over
 # pixels. So both terms are in nats for an image.
 
 
@@ -368,20 +362,19 @@ def step(params, opt_state, x, seed, beta, loss):
     return jax.tree.map(jnp.add, params, updates), opt_state, parts
 
 
-def trained(loss, n_epochs, beta=1.0, seed=0, warm_up=False):
+def trained(loss, n_epochs, beta=1.0, seed=0):
     """The parameters, and drawing and KL in each epoch: [n_epochs, 2]."""
     params, rng, history = start(seed), np.random.default_rng(seed), []
     opt_state = optimizer.init(params)
-    for epoch in range(n_epochs):
-        price = beta * min(1.0, 2 * epoch / n_epochs) if warm_up else beta
+    for _ in range(n_epochs):
         for rows in rng.permutation(len(X)).reshape(20, 100):
-            params, opt_state, parts = step(params, opt_state, X[rows], len(history), price, loss)
+            params, opt_state, parts = step(params, opt_state, X[rows], len(history), beta, loss)
             history.append([float(part) for part in parts])
     return params, np.array(history).reshape(n_epochs, 20, 2).mean(axis=1)
 
 
 # %%
-autoencoder, autoencoder_history = trained(autoencoder_loss, 40)
+autoencoder, autoencoder_history = trained(autoencoder_loss, 50)
 vae, vae_history = trained(vae_loss, 50)
 drawing, kl = vae_history[-1]
 print(f"autoencoder: drawing {autoencoder_history[-1, 0]:.1f} nats")
@@ -412,9 +405,8 @@ describe(
 
 # %% [markdown]
 # The VAE draws less sharply than the autoencoder. That is the price: its code may tell only so many nats about an
-# image, and what they do not say is left blurred. The bound says: if each pixel is thrown black or white, with its grey
-# value as the chance of white, $-\log p$ of such an image is at most the sum of the two numbers, on average over the
-# images. (The package's loss, `losses.elbo`, gives the same to the last digits.)
+# image, and what they do not say is left blurred. (The package's loss, `losses.elbo`, gives the same to the last
+# digits.)
 #
 # ### Samples
 #
@@ -447,6 +439,9 @@ figure
 # %% [markdown]
 # Judge for yourself. And was the promise kept? If we draw one $z$ for every image, from its own $q$, all these together
 # should look like draws from $N(0, I)$: no two coordinates should be correlated.
+#
+# **Predict, then run.** Of the 45 pairs of coordinates, how large is the largest correlation, in the VAE's codes and in
+# the autoencoder's, of which nobody asked it: below 0.3, or above 0.5?
 
 # %%
 mean, log_var = (np.asarray(part) for part in encode(vae, X))
@@ -459,12 +454,20 @@ def largest_correlation(codes):
 
 print(f"VAE: means up to {np.abs(of_vae.mean(axis=0)).max():.2f}, spreads {of_vae.std(axis=0).round(2)}")
 print(f"largest correlation: VAE {largest_correlation(of_vae):.2f}, autoencoder {largest_correlation(own_codes):.2f}")
-assert largest_correlation(of_vae) < largest_correlation(own_codes)
+
+# %% tags=["hide-input"]
+assert largest_correlation(of_vae) < 0.3
+assert largest_correlation(own_codes) > 0.5
+assert 1 < of_vae.std(axis=0).min() < of_vae.std(axis=0).max() < 1.3
 
 # %% [markdown]
-# Nearly. The autoencoder got its means and standard deviations from us, but its coordinates depend on each other, and a
-# draw that ignores that lands where no image is. What is left of the VAE's failures are samples where the codes of
-# images are thin, though $N(0, I)$ is not: there its decoder has never been.
+# Below 0.3 and above 0.5: the promise was kept, nearly. All ten spreads are a little above 1, which tells that the
+# training has not yet arrived: multiply all codes by a factor a little below 1 and divide the decoder's first weights
+# by it, and no drawing changes, but the price falls, until the spreads are 1. (They come nearer with more epochs.
+# After 200, not on this page, they were 1.03 to 1.13.) The autoencoder got its means and standard deviations from us,
+# but its coordinates depend on each other, and a draw that ignores that lands where no image is. What is left of the
+# VAE's failures are samples where the codes of images are thin, though $N(0, I)$ is not: there its decoder has never
+# been.
 #
 # Then look between the images: walk in a straight line from the code of one to the code of another,
 # $z(t) = (1 - t)\,z_0 + t\,z_1$.
@@ -477,15 +480,16 @@ on_the_way = (1 - t) * codes[begin][:, None] + t * codes[end][:, None]  # [4, 12
 walks = pictures(vae, on_the_way.reshape(-1, 10)).reshape(4, 12, 28, 28, 1)
 
 # %% tags=["hide-input"]
-with_ends = np.concatenate([images[begin][:, None], walks, images[end][:, None]], axis=1)
+gap = np.ones_like(walks[:, :1])  # white, so that the drawings stand apart from the images
+with_ends = np.concatenate([images[begin][:, None], gap, walks, gap, images[end][:, None]], axis=1)
 names = [f"a {dataset.labels[i]} to a {dataset.labels[j]}" for i, j in zip(begin, end, strict=True)]
 figure = describe(
     figures.latent_walk(with_ends, names),
-    "Four rows. Each begins and ends with an image of the data; between them its drawing turns by small steps from "
-    "the one digit into the other.",
+    "Four rows. Each begins and ends with an image of the data, apart from the rest; between them a drawing turns by "
+    "small steps from the one digit into the other.",
 )
 figure.suptitle(
-    "Walks from image to image; first and last are the images themselves",
+    "Walks from image to image (the two at the ends) by drawings of codes in between",
     x=0.01,
     ha="left",
     fontsize=11,
@@ -494,209 +498,130 @@ figure.suptitle(
 figure
 
 # %% [markdown]
-# ### Which numbers of the code are in use?
-#
-# The divergence is a sum over the numbers of the code, so each has its own: what it tells about an image, in nats. A
-# number that is not worth its price gets **closed**: $\mu = 0$ and $\sigma = 1$ for every image, so that it costs
-# nothing. That is the VAE's way to say that the code is longer than it needs to be, and no fault. At the price $\beta =
-# 1$ all ten are worth it. A larger one makes the *β-VAE*
-# (Higgins et al., 2017); three networks of it.
-#
-# **Predict, then run.** With a price of 12, will all ten numbers tell a little less, or will some be closed and others
-# stay open? And with a price of 40?
-
-
-# %%
-def kl_of_each(params):
-    """What each number of the code tells, in nats: its divergence, averaged over images."""
-    mean, log_var = encode(params, X)
-    return np.asarray((jnp.exp(log_var) + mean**2 - 1 - log_var) / 2).mean(axis=0)
-
-
-CLOSED = 0.05  # nats: a number that tells less is called closed
-heavy = [trained(vae_loss, 25, beta=12.0, seed=seed) for seed in range(3)]
-dear, _ = trained(vae_loss, 25, beta=40.0)
-print(f"β =  1: {kl_of_each(vae).sum():5.2f} nats, {(kl_of_each(vae) < CLOSED).sum()} closed")
-for params, _ in heavy:
-    print(f"β = 12: {kl_of_each(params).sum():5.2f} nats, {(kl_of_each(params) < CLOSED).sum()} closed")
-    assert 1 <= (kl_of_each(params) < CLOSED).sum() <= 8
-print(f"β = 40: {kl_of_each(dear).sum():5.2f} nats, {(kl_of_each(dear) < CLOSED).sum()} closed")
-assert (kl_of_each(dear) < CLOSED).all()
-assert (kl_of_each(vae) > CLOSED).all()
-
-# %% tags=["hide-input"]
-draw.numbers_in_use(
-    {"β = 1": kl_of_each(vae), "β = 12": kl_of_each(heavy[0][0]), "β = 40": kl_of_each(dear)},
-    title="What each number of the code tells",
-    words="Three panels of ten bars in falling order. With β = 1 all are above one nat; with β = 12 some are open "
-    "and the others nearly zero; with β = 40 there is nothing to be seen.",
-)
-
-# %% [markdown]
-# (For $\beta = 1$ the 17.9 nats above were a mean over the last epoch; these are those of the network at its end.) So
-# the first nats that this network buys are worth more than 12 nats of the drawing each, and less than 40. (With 40 it
-# stays shut even with the cure that the last section has for codes that close too early.) A closed number is one to
-# which the decoder hardly listens. Here each number of one image's code walks alone from $-3$ to 3, in the order of
-# what they tell, in the first network with $\beta = 12$:
-
-# %%
-params = heavy[0][0]
-told = kl_of_each(params)
-order = told.argsort()[::-1]
-one_code = np.repeat(np.asarray(encode(params, X[:1])[0]), 10 * 12, axis=0).reshape(10, 12, 10)
-for row, j in enumerate(order):
-    one_code[row, :, j] = np.linspace(-3, 3, 12)
-lonely_walks = pictures(params, one_code.reshape(-1, 10)).reshape(10, 12, 28, 28, 1)
-moved = ((lonely_walks[:, -1] - lonely_walks[:, 0]) ** 2).sum(axis=(1, 2, 3))
-print("squared difference between the two ends:", moved.round(1))
-assert moved[told[order] < CLOSED].max() < 0.5 * moved.max()
-
-# %% tags=["hide-input"]
-figure = describe(
-    figures.latent_walk(lonely_walks, [f"{told[j]:.2f} nats" for j in order]),
-    "Ten rows of drawings. In the upper rows the digit changes from left to right; in the lower rows it stays "
-    "nearly the same.",
-)
-figure.suptitle("Each number of one code walks alone from -3 to 3", x=0.01, ha="left", fontsize=11, fontweight="bold")
-figure
-
-# %% [markdown]
 # ## Something is wrong here
 #
-# A colleague writes the loss anew. "Sums over pixels give such large numbers. I take means, as everybody does." The
-# loss falls, comes to rest, and looks good: well below one. He draws some samples:
+# A colleague writes the loss once more, by heart, and gets a better VAE: the same network, the same images, the same
+# training, and a loss that is nine or ten nats lower. To be fair, three seeds of each:
 
 
 # %%
 def colleagues_loss(params, x, key, beta):
     mean, log_var = encode(params, x)
-    z = mean + jnp.exp(log_var / 2) * jax.random.normal(key, mean.shape)
+    z = mean + jnp.exp(log_var) * jax.random.normal(key, mean.shape)
     logits = decode(params, z)
-    drawing = (jax.nn.softplus(logits) - x * logits).mean()
-    kl = ((jnp.exp(log_var) + mean**2 - 1 - log_var) / 2).sum(axis=1).mean()
+    drawing = (jax.nn.softplus(logits) - x * logits).sum() / len(x)
+    kl = ((jnp.exp(log_var) + mean**2 - 1 - log_var) / 2).sum() / len(x)
     return drawing + beta * kl, (drawing, kl)
 
 
-def share_of_variance(params):
-    drawn = flatten(pictures(params, encode(params, X)[0]))
-    return ((drawn - X) ** 2).sum() / ((X - X.mean(axis=0)) ** 2).sum()
-
-
-colleague, colleague_history = trained(colleagues_loss, 30)
-its_mean, its_log_var = encode(colleague, X)
-print(f"loss in the last epoch        {colleague_history[-1].sum():.4f}")
-print(f"KL in the last epoch          {colleague_history[-1, 1]:.6f}")
-print(f"means of the codes            from {its_mean.min():.4f} to {its_mean.max():.4f}")
-print(
-    f"standard deviations of them   from {jnp.exp(its_log_var / 2).min():.4f} to {jnp.exp(its_log_var / 2).max():.4f}"
-)
-print(f"error of the drawings         {share_of_variance(colleague):.1%} of the variance")
+ours = [(vae, vae_history), trained(vae_loss, 50, seed=1), trained(vae_loss, 50, seed=2)]
+his = [trained(colleagues_loss, 50, seed=seed) for seed in range(3)]
+for name, runs in (("ours", ours), ("his", his)):
+    for _, history in runs:
+        drawing, kl = history[-1]
+        print(f"{name:5} drawing {drawing:6.1f}, KL {kl:5.1f}, together {drawing + kl:6.1f}")
 
 # %% tags=["hide-input"]
-figure = describe(
-    figures.samples(pictures(colleague, ten_random)), "Three rows of 16 pictures of one and the same grey blot."
+assert max(history[-1].sum() for _, history in his) < min(history[-1].sum() for _, history in ours) - 5
+assert max(history[-1, 0] for _, history in his) < min(history[-1, 0] for _, history in ours)
+describe(
+    figures.reconstructions(
+        images[shown],
+        {
+            "ours": pictures(vae, encode(vae, X[shown])[0]),
+            "his": pictures(his[0][0], encode(his[0][0], X[shown])[0]),
+        },
+    ),
+    "Ten digits and below them the drawings of our VAE and of the colleague's, which look alike.",
 )
-figure.suptitle("New images by the colleague's VAE", x=0.01, ha="left", fontsize=11, fontweight="bold")
-figure
 
 # %% [markdown]
-# **Find out what went wrong.** Is the decoder too weak? Were the epochs too few? Does the decoder ignore the code, or
-# is there nothing in the code? And which line is at fault? Answer before you unfold.
+# **Find out what went wrong.** Both numbers are lower: his code tells less, 11 nats in place of 18, and the drawings
+# are better nevertheless. Can that be? Did he have luck three times? Is it a better network, or a better *number*? How
+# could one measure what his code tells without using his formula? Answer before you unfold.
 #
 # <details>
 # <summary><b>The diagnosis</b> (unfold when you have yours)</summary>
 #
-# The code is empty: for every image the mean is about 0 and the standard deviation about 1, so that $q(z \mid x)$ is
-# $N(0, I)$ and the divergence nearly zero. The decoder is not to blame. It hears noise that has nothing to do with the
-# image, so the best it can draw is always the same, the mean image, whose error is all the variance. More epochs bring
-# it nearer to the mean image, and never below. It is called **posterior collapse**.
+# `log_var` is the logarithm of a *variance*, so the standard deviation is $e^{\texttt{log\_var} / 2}$. He draws with
+# $e^{\texttt{log\_var}}$, the variance itself, which is the smaller of the two, since both are below 1. Neither the
+# draw nor the formula of the price is wrong. But they speak of two different $q$: he draws from a narrow one, which
+# tells much, and pays for a wide one, which tells little. The ELBO is a bound only if the $q$ that is paid for is the
+# $q$ that is drawn from, so his sum is a bound of nothing. Training finds such a gap at once, and makes the most of
+# it.
 #
-# At fault is the mean over pixels. There are $n_p = 784$ of them, so the drawing is divided by 784, and the divergence
-# is not:
-#
-# $$\frac{1}{n_p}\, \text{drawing} + \text{KL} = \frac{1}{n_p} \left(\text{drawing} + n_p \cdot \text{KL}\right)$$
-#
-# Without wanting to, the colleague has chosen $\beta = 784$. And we have seen what these images are worth: at a price
-# of 40 nothing is bought any more. Nothing in the loss gives it away, but for one part of it: a divergence of zero.
-# And he could have been warned by the unit. A sum over pixels is in nats for an image; a mean over pixels plus a sum
-# over the code is in nothing.
+# The test needs no new idea: the price by its *definition*, as above, the mean of $\log q - \log p$ over draws as they
+# are really made.
 #
 # </details>
 #
-# If that is the diagnosis, his loss is ours with $\beta = 784$, but for a factor; more epochs must not help; and the
-# code must fill with the sums put back and nothing else changed. The last is the VAE that we have.
+# If that is the diagnosis, then dice and formula must agree for ours and disagree for his, and with the price by dice
+# his bound must be no better than ours:
+
 
 # %%
-key = jax.random.key(0)
-his, ours = colleagues_loss(vae, X[:100], key, 1.0)[0], vae_loss(vae, X[:100], key, 784.0)[0]
-np.testing.assert_allclose(784 * his, ours, rtol=1e-5)
-patient, _ = trained(colleagues_loss, 60)
-for name, params in (("30 epochs", colleague), ("60 epochs", patient), ("sums put back", vae)):
-    print(f"{name:14} error {share_of_variance(params):6.1%}, the code tells {kl_of_each(params).sum():.4f} nats")
-assert 0.99 < share_of_variance(patient) < share_of_variance(colleague)
-assert kl_of_each(patient).sum() < 0.01
+def by_dice(params, power):
+    """Drawing and price in nats; z is drawn with the spread exp(power * log_var), the price is by its definition."""
+    mean, log_var = (np.asarray(part) for part in encode(params, X))
+    std = np.exp(power * log_var)
+    z = mean + std * np.random.default_rng(0).standard_normal(mean.shape)
+    told = log_normal(z, mean, 2 * np.log(std)) - log_normal(z, np.zeros(10), np.zeros(10))
+    logits = decode(params, z)
+    return float((jax.nn.softplus(logits) - X * logits).sum() / len(X)), told.mean()
 
-# %% [markdown]
-# ## Collapsed too early?
-#
-# There is another way to lose a code. In the first steps the decoder knows nothing yet, so the code is of no use to it,
-# but its price is already due. The encoder may learn the easiest lesson first: to be silent. After that the decoder
-# hears noise only, and learns not to listen. The cure is called **warm-up** (Bowman et al. and Sønderby et al., both
-# 2016): let the price rise slowly, from 0 to the full $\beta$ in the first half of the training. Does our network with
-# $\beta = 12$ need it? Three networks with warm-up beside the three without:
 
-# %%
-warm = [trained(vae_loss, 25, beta=12.0, seed=seed, warm_up=True) for seed in range(3)]
-for seed in range(3):
-    for name, (params, history) in (("at once  ", heavy[seed]), ("warmed up", warm[seed])):
-        total, told = history[-1, 0] + 12 * history[-1, 1], kl_of_each(params)
-        print(f"{name} loss {total:.2f}, the code tells {told.sum():.2f} nats, {(told < CLOSED).sum()} closed")
-    assert kl_of_each(warm[seed][0]).sum() > kl_of_each(heavy[seed][0]).sum()
+bounds = {}
+for name, runs, power in (("ours", ours, 1 / 2), ("his", his, 1)):
+    bounds[name] = []
+    for params, _ in runs:
+        drawing, told = by_dice(params, power)
+        formula = gaussian_kl(*encode(params, X)).mean()
+        bounds[name].append((formula, told, drawing + told))
+        print(f"{name:5} KL by formula {formula:5.1f}, by dice {told:5.1f}; drawing + dice {drawing + told:6.1f}")
 
 # %% tags=["hide-input"]
-cold_losses, warm_losses = (np.array([h[-1] @ [1, 12] for _, h in runs]) for runs in (heavy, warm))
-assert warm_losses.mean() < cold_losses.mean() - 0.3
+formulas, dice, sums = np.array([bounds["ours"], bounds["his"]]).transpose(2, 0, 1)  # [2, seeds] each
+assert np.abs(formulas[0] - dice[0]).max() < 0.3
+assert (dice[1] > 1.8 * formulas[1]).all()
+assert (sums[1] > sums[0]).all()
 
 # %% [markdown]
-# With warm-up the code tells more, each time, and on average the loss is lower, with the full $\beta$ in both. So it
-# was no matter of taste: the networks without it were held up. It is a flat place and no wall: in an experiment that is
-# too long for this page, with twice the width and four times the epochs, ours came away from there by themselves, and
-# ended no higher than those with a warm-up. Mark the difference. Warm-up helps when the minimum is good and the way
-# there is bad. The colleague's minimum was itself empty, and no warm-up would have saved him.
+# His codes tell 22 nats, twice what he pays for, and in honest nats he is a little *worse* than we are, with each seed.
+# A loss that falls by ten when a line is rewritten is no better network until the number has been measured in another
+# way.
 #
 # ## Exercise
 #
-# **Free bits.** Another cure for an empty code leaves $\beta$ alone and gives each number of the code a small allowance
-# of $\lambda$ nats for which nothing has to be paid (Kingma et al., 2016):
-#
-# $$L = \text{drawing} + \beta \sum_j \max\Big(\lambda,\; \frac{1}{n} \sum_i \text{KL}_{ij}\Big)$$
-#
-# Write `free_bits_loss` with $\lambda = 0.2$, and train with the colleague's $\beta$, the number of pixels. Before you
-# look: how many nats will the code tell, at most and at least? What will each number do?
+# **A baseline.** The score function suffers from the 10 that was added to $f$, though no derivative knows of it. So
+# take something off: from each value of $f$ the mean of the values of the *other* draws of the same estimate (a
+# **baseline**; Kool, van Hoof and Welling, 2019). Write `with_baseline(mean, std, eps, f)`. Is it still right on
+# average? What do the variances do, for $f$ and for $f + 10$? And why the mean of the others, and not of all?
 #
 # <details>
 # <summary><b>A solution</b> (unfold when you have yours)</summary>
 #
 # ```python
-# def free_bits_loss(params, x, key, beta):
-#     mean, log_var = encode(params, x)
-#     z = mean + jnp.exp(log_var / 2) * jax.random.normal(key, mean.shape)
-#     logits = decode(params, z)
-#     drawing = (jax.nn.softplus(logits) - x * logits).sum() / len(x)
-#     each = ((jnp.exp(log_var) + mean**2 - 1 - log_var) / 2).mean(axis=0)  # [10], averaged over images
-#     return drawing + beta * jnp.maximum(each, 0.2).sum(), (drawing, each.sum())
+# def with_baseline(mean, std, eps, f):
+#     value = f(mean + std * eps)  # [estimates, draws]
+#     others = (value.sum(axis=1, keepdims=True) - value) / (value.shape[1] - 1)
+#     return np.stack([(value - others) * eps / std, (value - others) * (eps**2 - 1) / std])
 #
 #
-# free, _ = trained(free_bits_loss, 30, beta=784.0)
-# print(kl_of_each(free).round(3))
-# assert kl_of_each(free).sum() > 0.3 * 0.2 * 10
-# assert kl_of_each(free).max() < 2 * 0.2
+# estimates["baseline"] = with_baseline(0.5, 1.0, eps, f).mean(axis=2)
+# estimates["baseline, f + 10"] = with_baseline(0.5, 1.0, eps, f_plus_10).mean(axis=2)
+# for name, values in estimates.items():
+#     print(f"{name:23} mean {values.mean(axis=1).round(2)}, variance {values.var(axis=1).round(1)}")
+# np.testing.assert_allclose(estimates["baseline"], estimates["baseline, f + 10"])
+# off = np.abs(estimates["baseline"].mean(axis=1) - truth) / (estimates["baseline"].std(axis=1) / np.sqrt(2_000))
+# assert (off < 4).all()
+# for values, smaller in (("score function", "baseline"), ("baseline", "reparameterised")):
+#     assert (estimates[values].var(axis=1) > estimates[smaller].var(axis=1)).all()
 # ```
 #
-# Above the allowance a nat costs as many nats as there are pixels, so no number goes there; below it everything is
-# free, so each may as well tell its $\lambda$. The code tells at most about $\lambda$ times its length, spread over all
-# of them: nothing decides any more which number is worth how much. A code that is not empty, but a price list that says
-# little.
+# The 10 is gone, exactly, and the variance is smaller for $f$ itself, too. It is right on average, since the mean of
+# $\nabla \log p$ is zero, so that a number which does not depend on a draw may be taken off that draw's value. The
+# mean of *all* depends on it: it would take off a part of what is to be measured. The reparameterisation is better
+# still. But a baseline is to be had where $z$ does not move smoothly, as for the face of a coin.
 #
 # </details>
 #
@@ -704,8 +629,7 @@ assert warm_losses.mean() < cold_losses.mean() - 0.3
 #
 # - The loss of a VAE is a bound: what the drawing costs plus what the code tells, both in nats for an image, both sums.
 # - A draw can be differentiated if its randomness is an input: $z = \mu + \sigma\, \varepsilon$.
-# - Look at the divergence of every number before you use a code. Closed numbers are a price list, once a warm-up
-#   closes the same; a code that is closed altogether is a fault of the loss or of the way there.
+# - It is a bound only for the $q$ that is really drawn from. Check a formula by dice; three lines are enough.
 #
 # ## Further
 #
@@ -713,8 +637,6 @@ assert warm_losses.mean() < cold_losses.mean() - 0.3
 #   line of the draw are its `encode` and `sample_code`, your loss is
 #   [scratchclust/train/losses.py](../scratchclust/train/losses.py). In daily use: `AutoencoderFeatures(model="vae")`.
 # - D. Kingma and M. Welling, *Auto-encoding variational Bayes*, 2014: the bound, the trick, the network.
-# - I. Higgins et al., *beta-VAE*, 2017. C. Sønderby et al., *Ladder variational autoencoders*, 2016, and S. Bowman et
-#   al., *Generating sentences from a continuous space*, 2016: warm-up. D. Kingma et al., *Improving variational
-#   inference with inverse autoregressive flow*, 2016: free bits.
 # - S. Mohamed et al., *Monte Carlo gradient estimation in machine learning*, 2020: the two gradients, and a third.
-# - The next page, [06](06_features_from_labels.ipynb): features that were learned from labels, and what that costs.
+#   W. Kool, H. van Hoof and M. Welling, *Buy 4 REINFORCE samples, get a baseline for free!*, 2019.
+# - The next page, [05c](05c_closed_codes.ipynb): what each number of the code is worth, and how a code stays empty.

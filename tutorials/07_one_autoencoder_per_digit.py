@@ -70,7 +70,7 @@ draw.entitled(
     figures.reconstructions(test_images[two_of_each], drawn),
     "Four copyists, each of whom knows one digit",
     "Eight test digits above, two each of 5, 6, 8 and 9, and below four rows of copies. In each column the copy by the "
-    "autoencoder of that digit is clean, and the others are smeared towards their own digit.",
+    "autoencoder of that digit is the cleanest, and the others are smeared towards their own digit.",
 )
 
 # %% [markdown]
@@ -81,8 +81,9 @@ draw.entitled(
 #
 # The copyists learn from 400 **training images**, about a hundred for each digit. Everything else (clusters, scores,
 # pictures) is about the other **test images**, which no copyist has seen. Their labels serve for scores and colours
-# only. (The folded cell has made `X` and `digits`, `test_X` and `test_digits`, the four copyists `linear`, and
-# `two_of_each`, the eight images of the picture.) What is to be beaten? k-means on the pixels of the test images,
+# only. (The folded cell has made `X` [400, 784] and `digits`, `test_X` [369, 784] and `test_digits`; `images` and
+# `test_images` are the same as pictures; `two_of_each` has the numbers of the eight in the picture, and `DIGITS` is 5,
+# 6, 8, 9.) What is to be beaten? k-means on the pixels of the test images,
 # without any label:
 
 
@@ -160,6 +161,7 @@ def linear_losses(X, copyists):
     return np.stack([loss(X, draw_again(X, *copyist)) for copyist in copyists], axis=1)  # [n, 4]
 
 
+linear = [fit_linear(X[digits == digit]) for digit in DIGITS]  # the four copyists
 raw = linear_losses(test_X, linear)
 for digit, losses in zip(test_digits[two_of_each], raw[two_of_each], strict=True):
     print(digit, "  losses by 5, 6, 8, 9:", losses.round(4), "  smallest by", DIGITS[losses.argmin()])
@@ -173,9 +175,13 @@ for digit, losses in zip(test_digits[two_of_each], raw[two_of_each], strict=True
 smallest_loss = np.array(DIGITS)[raw.argmin(axis=1)]
 linear_classified = np.mean(smallest_loss == test_digits)
 print(f"the digit of the smallest loss is right for {linear_classified:.1%}")
-assert linear_classified > 0.9
+
+# %% tags=["hide-input"]
+assert 0.96 < linear_classified < 0.985
 
 # %% [markdown]
+# For nearly 98 of 100: four times a hundred images, and nothing was trained.
+#
 # ### Its twin in JAX
 #
 # In JAX one can write the loss of *one* image under *one* copyist, and have the rest added. `jax.vmap(f, in_axes=...)`
@@ -228,13 +234,13 @@ extremes = np.concatenate([by_hardness[:10], by_hardness[-10:]])
 draw.entitled(
     figures.image_row(test_images[extremes], [text for kind in ("easy", "hard") for text in [kind, *[""] * 9]]),
     "The images of least and of largest hardness",
-    "Two rows of ten digits. Above, thin and narrow ones; below, thick and wild ones.",
+    "Two rows of ten digits. Above, thin and narrow ones; below, wide ones with much ink.",
 )
 
 # %% [markdown]
-# **Find out what went wrong.** Answer before you unfold: Are the copyists bad? Was k-means caught in a poor minimum, as
-# in 01? If neither, by what does it sort the images? The two inertias, the medians and the two rows of images have the
-# answer.
+# **Find out what went wrong.** Answer before you unfold: Are the copyists bad? Was k-means caught in a poor minimum,
+# as in 01? If neither, by what does it sort the images? The two inertias, the medians (two of them small, one larger,
+# one larger still) and the two rows of images have the answer.
 #
 # <details>
 # <summary><b>The diagnosis</b> (unfold when you have yours)</summary>
@@ -298,8 +304,8 @@ two_features(
     "Losses of the test images",
     raw,
     raw_clusters,
-    "Two panels of dots. On the left, by digit, the colours form rays that leave the corner. On the right, by cluster, "
-    "the colours are cut across the rays, into near and far.",
+    "Two panels of dots. On the left, by digit, the colours form blurred rays that leave the corner. On the right, by "
+    "cluster, the nines are found as a whole, and the other three are cut across their rays, into near and far.",
     from_zero=True,
 )
 
@@ -332,15 +338,16 @@ def log_centred(losses):
 
 
 cured = log_centred(raw)
-np.testing.assert_allclose(log_centred(3 * raw), cured, atol=1e-4)  # three times as hard, and no change
 cured_clusters = clusters_of(cured)
 cured_accuracies = [accuracy_of(clusters_of(cured, seed)) for seed in range(3)]
 print("accuracy, three seeds:", np.round(cured_accuracies, 3), f" smallest loss: {linear_classified:.3f}")
 print(f"variance of the hardness between clusters: {share_between(hardness, cured_clusters):.0%}")
-assert min(cured_accuracies) > linear_classified - 0.05
-assert share_between(hardness, cured_clusters) < 0.5 * of_clusters
 
 # %% tags=["hide-input"]
+np.testing.assert_allclose(log_centred(3 * raw), cured, atol=1e-4)  # three times as hard, and no change
+assert min(cured_accuracies) > 0.93
+assert max(cured_accuracies) < linear_classified
+assert share_between(hardness, cured_clusters) < 0.5 * of_clusters
 two_features(
     "Log-centred losses of the same images",
     cured,
@@ -349,19 +356,13 @@ two_features(
 )
 
 # %% [markdown]
-# The rays have become heaps, and heaps are what k-means finds.
+# From below 0.7 to about 0.95, three points short of the smallest loss. The rays have become heaps (those of 5 and 6
+# still overlap in this plane), and heaps are what k-means finds.
 #
 # How good is the *model*, $f_j = h\, s_j$? It is a picture of the cause and no law. If hardness were exactly a factor,
 # neither half of the cure could do without the other. On these images one half does nearly as much as both. Which? The
 # exercise measures it.
-
-# %% tags=["hide-input"]
-halves = {"logarithm alone": np.log(raw), "centring alone": raw - raw.mean(axis=1, keepdims=True)}
-half_accuracies = {name: accuracy_of(clusters_of(values)) for name, values in halves.items()}
-assert min(half_accuracies.values()) > np.mean(raw_accuracies) + 0.1
-assert half_accuracies["centring alone"] > np.mean(cured_accuracies) - 0.03
-
-# %% [markdown]
+#
 # ## With convolutional networks
 #
 # A linear copyist can only add up fixed pictures. A convolutional one ([05](05_autoencoders_and_skips.ipynb)) bends.
@@ -389,11 +390,13 @@ named = named_after(conv_clusters)
 wrong = np.flatnonzero(named != test_digits)[:20]
 draw.entitled(
     figures.image_row(test_images[wrong], [f"{test_digits[i]} among {named[i]}" for i in wrong]),
-    "In a wrong cluster",
-    "Badly written digits, each with its digit and that of its cluster.",
+    "In a wrong cluster (the label, and the digit that the cluster is named after)",
+    "Digits that are hard to read, and some plain ones, each with its label and the digit of its cluster.",
 )
 
 # %% [markdown]
+# (One training and one seed of k-means. The labels above the images are as they are given; one may doubt some.)
+#
 # The cure works here for the same reason; nothing in it was about linear copyists. And a few directions, found without
 # any training, do *better* than these trained networks: a hundred images a digit are few for a network. (One training
 # may be bad luck. Two more, with other seeds and not on this page, named 92% and 94% rightly; the linear ones nearly
@@ -414,12 +417,18 @@ for seed in range(3):
     of_shuffled = [fit_linear(X[shuffled == digit]) for digit in DIGITS]
     without_labels.append(accuracy_of(clusters_of(log_centred(linear_losses(test_X, of_shuffled)))))
 print("with shuffled training labels:", np.round(without_labels, 3))
+dealt = [accuracy_of(np.random.default_rng(seed).permutation(cured_clusters)) for seed in range(3)]
+print("clusters that are dealt at random:", np.round(dealt, 3))
+
+# %% tags=["hide-input"]
 assert max(without_labels) < min(cured_accuracies) - 0.3
+assert np.mean(without_labels) < np.mean(dealt) + 0.1
 
 # %% [markdown]
-# Four copyists of all digits have nothing to say about one. All that these features know of digits came in by the
-# labels. So the fair comparison is with a **classifier** that had the same labels, and one is at hand: the smallest
-# loss. It does without k-means, and also *names* the digits.
+# A third, little more than clusters that are dealt at random have. (Not a quarter: each is named after the digit that
+# suits it best.) Four copyists of all digits have nothing to say about one. All that these features know of digits
+# came in by the labels. So the fair comparison is with a **classifier** that had the same labels, and one is at hand:
+# the smallest loss. It does without k-means, and also *names* the digits.
 
 # %% tags=["hide-input"]
 rows = {
@@ -482,6 +491,8 @@ assert own_loss["training"] < own_loss["test"]
 #     print(f"{name:20}{accuracy:8.1%}")
 # assert accuracies["shares"] > accuracies["log-centred"] - 0.05
 # assert accuracies["ranks"] < accuracies["log-centred"]
+# assert accuracies["logarithm alone"] > accuracies["losses as they are"] + 0.1
+# assert accuracies["centring alone"] > accuracies["log-centred"] - 0.03
 # ```
 #
 # If hardness is a factor, then **shares** are free of it, since it stands above and below the line, and they do about

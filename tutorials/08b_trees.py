@@ -50,8 +50,9 @@ draw.trees(
 )
 
 # %% [markdown]
-# Above are the points, below are two trees of them, one cut each. (The moons are those of [08](08_density.ipynb);
-# k-means cannot part them.) Drag the cut through the tree and see what becomes of the points:
+# Above are the points, below are two trees of them, one cut each. (The moons are those of [08](08_density.ipynb), `X`
+# [300, 2], with the truth in `moon`; k-means cannot part them.) Drag the cut through the tree and see what becomes of
+# the points:
 #
 # [![Points and their tree, with a line to drag that cuts it](images/play_tree.png)](play/tree.html)
 #
@@ -139,8 +140,7 @@ for name, tree in small_trees.items():
 # %% [markdown]
 # Our ten lines look at all pairs of clusters for every merge: $n^3 / 6$ distances in all, which is half an hour for a
 # thousand points and weeks for ten thousand. From here on we take `agglomerative(X, linkage)` and `cut(tree,
-# n_clusters)` of the package's `scratchclust.cluster.agglomerative`, imported above as `fast_trees`; its trees are the
-# same.
+# n_clusters)` of the package, whose trees are the same.
 #
 # ## Which linkage for what?
 #
@@ -148,6 +148,8 @@ for name, tree in small_trees.items():
 # linkages will put nearly all points where they belong, and which will fail? Write down eight words first.
 
 # %%
+from scratchclust.cluster import agglomerative as fast_trees
+
 rng = np.random.default_rng(0)
 heaps = np.repeat([(0.0, 0.0), (4.0, 0.0)], 150, axis=0) + rng.standard_normal((300, 2))  # the truth is `moon`, too
 
@@ -157,6 +159,8 @@ for name in linkages:
         labels = fast_trees.cut(fast_trees.agglomerative(points, name), 2)
         accuracy[name, shape] = metrics.clustering_accuracy(moon, labels)
     print(f"{name:10} moons {accuracy[name, 'moons']:4.0%}   heaps {accuracy[name, 'heaps']:4.0%}")
+
+# %% tags=["hide-input"]
 assert accuracy["single", "moons"] > 0.99
 assert max(accuracy[name, "moons"] for name in ("complete", "average", "ward")) < 0.85
 assert accuracy["single", "heaps"] < 0.6
@@ -217,14 +221,21 @@ draw.nets(
 # %%
 lengths = np.sort([length for *_, length in edges])
 tree = fast_trees.agglomerative(X, "single")
-np.testing.assert_allclose(lengths, tree.linkage_matrix[:, 2], rtol=1e-6)  # the heights of its merges, all of them
-assert metrics.clustering_accuracy(fast_trees.cut(tree, 2), parts) == 1  # and the two clusters are the same
+print("the five longest edges:", lengths[-5:].round(3))
+print("the last five rows of the tree: two clusters, their distance, the size of both")
+for a, b, height, size in tree.linkage_matrix[-5:]:
+    print(f"  {a:3.0f}  {b:3.0f}  {height:.3f}  {size:3.0f}")
 
 # %% tags=["hide-input"]
+np.testing.assert_allclose(lengths, tree.linkage_matrix[:, 2], rtol=1e-6)
+assert metrics.clustering_accuracy(fast_trees.cut(tree, 2), parts) == 1
 slow = reference_trees.agglomerative(X, "single")
 np.testing.assert_allclose(lengths, slow.linkage_matrix[:, 2])
 
 # %% [markdown]
+# The heights of its merges, all 299 of them. And to take the longest edge away is to cut the tree into two: the
+# clusters are the same.
+#
 # The fast twins are in `scratchclust/cluster/agglomerative_parts/`; those of single linkage and Ward never keep all
 # distances:
 #
@@ -233,9 +244,6 @@ np.testing.assert_allclose(lengths, slow.linkage_matrix[:, 2])
 # | single | `spanning_tree.py` | *every* part of the net takes its shortest edge at once (Borůvka, 1926): few rounds |
 # | Ward | `ward.py` | all pairs at once that are each other's nearest are merged |
 # | complete, average | `neighbor_chain.py` | walks from nearest neighbour to nearest neighbour on the full matrix |
-#
-# Of the first two, the first search, for the neighbours of all points, runs in JAX on all devices. The rest does not:
-# each merge is a decision on which the next ones hang, and the later searches are small, in float64 in NumPy.
 #
 # ## Something is wrong here
 #
@@ -341,11 +349,14 @@ def first_apart(points):
 
 apart = {name: first_apart(points) for name, points in trials.items()}
 print(apart)
+
+# %% tags=["hide-input"]
 assert apart == {"no strays": 2, "only those far out": 7, "only those in the gap": None}
 
 # %% [markdown]
-# Five lonely strays waste five clusters: with seven the moons are apart. They cost something, and destroy nothing. A
-# bridge is worse: no number of clusters helps, because its steps are shorter than many steps *within* the moons:
+# With those far out alone. Five lonely strays waste five clusters: with seven the moons are apart. They cost
+# something, and destroy nothing. A bridge is worse: no number of clusters helps, because its steps are shorter than
+# many steps *within* the moons:
 
 # %%
 bridged_edges = panels[2][2]
@@ -368,6 +379,7 @@ def without_loneliest(points, share, min_samples=5):
 kept = without_loneliest(spoilt, 0.1)
 rest = spoilt[kept]
 rest_edges, rest_parts = by_single_linkage(rest)
+print(f"left out: {(~kept[300:]).sum()} of the 8 strays, {(~kept[:300]).sum()} of the 300 points of the moons")
 assert not kept[300:].any()  # all eight strays are among the loneliest
 assert metrics.clustering_accuracy(moon[kept[:300]], rest_parts) == 1
 
@@ -385,7 +397,7 @@ draw.nets(
 # by hand. Ten throws of 24 strays at random places:
 
 # %%
-print("strays   right with two clusters   apart from   right without the loneliest 15%")
+print("         right with two clusters | moons apart with | right without the loneliest 15%")
 cured = []
 for seed in range(10):
     strays = np.random.default_rng(seed).uniform((-1.5, -1), (2.5, 1.5), size=(24, 2))
@@ -395,7 +407,7 @@ for seed in range(10):
     of_moons = kept[:300]
     after = by_single_linkage(points[kept])[1][: of_moons.sum()]
     cured.append(metrics.clustering_accuracy(moon[of_moons], after))
-    print(f"throw {seed}  {before:14.0%}  {first_apart(points):18} clusters  {cured[-1]:20.0%}")
+    print(f"throw {seed}  {before:22.0%} | {first_apart(points):7} clusters | {cured[-1]:30.0%}")
     assert before < 0.55
     assert first_apart(points) < 20
 assert min(cured) > 0.95

@@ -185,6 +185,7 @@ def trees(
         )
         ax.axhline(height, color=PALETTE[5], linestyle="--", linewidth=1.2)
         if len(points) <= 20:
+            plane.margins(0.15)  # room for the numbers
             for number, place in enumerate(points):
                 plane.annotate(
                     str(number), place, xytext=(3, 2), textcoords="offset points", fontsize=7

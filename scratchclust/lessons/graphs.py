@@ -110,8 +110,19 @@ def directions(
 
 
 @styled
-def spectra(eigenvalues: Mapping[str, Float[np.ndarray, " q"]], words: str) -> Figure:
-    """Draw the smallest eigenvalues but the first, a panel a graph, on logarithmic axes."""
+def spectra(
+    eigenvalues: Mapping[str, Float[np.ndarray, " q"]],
+    words: str,
+    *,
+    gaps: Mapping[str, int] | None = None,
+) -> Figure:
+    """Draw the smallest eigenvalues but the first, a panel a graph, on logarithmic axes.
+
+    Args:
+        eigenvalues: name of the graph -> its smallest, rising.
+        words: for who cannot see it.
+        gaps: name of the graph -> after how many a dashed line marks the gap.
+    """
     figure, axes = panel_grid(
         "The smallest eigenvalues, from the second on",
         len(eigenvalues),
@@ -120,6 +131,8 @@ def spectra(eigenvalues: Mapping[str, Float[np.ndarray, " q"]], words: str) -> F
     )
     for ax, (name, values) in zip(axes, eigenvalues.items(), strict=True):
         ax.plot(np.arange(2, len(values) + 1), values[1:], "o", markersize=5, color=ACCENT)
+        if gaps and name in gaps:
+            ax.axvline(gaps[name] + 0.5, color=QUIET, linestyle="--", linewidth=1.2, zorder=0)
         ax.set(title=name, xlabel="number", yscale="log", xticks=range(2, len(values) + 1, 2))
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
         ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))

@@ -34,3 +34,11 @@ def test_a_dot_for_each_seed_and_the_rule():
     *dots, rule = figure.axes[0].lines
     assert [np.size(line.get_ydata()) for line in dots] == [3, 3]
     assert np.asarray(rule.get_xdata()).tolist() == [1, 1]
+
+
+def test_a_line_marks_the_gap_of_a_graph_that_has_one():
+    eigenvalues = {"two parts": np.array([0, 1e-4, 0.1, 0.2]), "none": np.array([0, 0.1, 0.2, 0.3])}
+    figure = graphs.spectra(eigenvalues, "words", gaps={"two parts": 2})
+    with_gap, without = figure.axes
+    assert np.asarray(with_gap.lines[1].get_xdata()).tolist() == [2.5, 2.5]
+    assert len(without.lines) == 1

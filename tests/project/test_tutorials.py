@@ -23,7 +23,6 @@ LARGEST = 1_500_000  # bytes
 MOST_LINES = 250  # of code that a reader sees
 MINUTES = range(10, 46)
 FREER = {"00", "10"}  # pages without a hunt or questions, if they like
-ANSWERED_AT_ONCE = {"05", "05b", "06", "06b", "07", "08", "08b", "08c", "08d", "09", "10"}
 PLAYED = {"kmeans", "tsne", "dbscan", "tree"}
 MACHINE_PATH = re.compile(r"(?<![\w.])(/(home|root|work|tmp|Users|usr|opt|mnt|content)/|[A-Z]:\\)")
 WARNING = re.compile(r"\w*Warning\b|WARNING")
@@ -217,11 +216,8 @@ def test_a_prediction_is_answered_by_an_assertion(source):
             question = QUESTION.split(each.source)[-1][:80]
             assert any(asserts), question
             answer = asserts.index(True)
-            if number_of(source) not in ANSWERED_AT_ONCE:
-                assert answer > 0, (
-                    f"the answer stands in the cell that is to be predicted: {question}"
-                )
-                assert is_hidden(following[answer]), f"the answer is not folded: {question}"
+            assert answer > 0, f"the answer stands in the cell that is to be predicted: {question}"
+            assert is_hidden(following[answer]), f"the answer is not folded: {question}"
 
 
 @every_page

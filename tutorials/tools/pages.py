@@ -46,8 +46,9 @@ class Way(NamedTuple):
 WAYS = (
     Way(
         "learner",
-        "two weekends: from the first distance to networks that draw digits",
-        ("00", "01", "01b", "02", "02b", "03", "03b", "08", "08b", "08c", "04", "04b", "04c", "05", "05b", "07"),
+        "three weekends: from the first distance to networks that draw digits",
+        ("00", "01", "01b", "02", "02b", "03", "03b", "08", "08b", "08c")
+        + ("04", "04b", "04c", "05", "05b", "05c", "07"),
         "then the pages left out, as you like",
     ),
     Way(
