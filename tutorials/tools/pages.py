@@ -47,8 +47,7 @@ WAYS = (
     Way(
         "learner",
         "three weekends: from the first distance to networks that draw digits",
-        ("00", "01", "01b", "02", "02b", "03", "03b", "08", "08b", "08c")
-        + ("04", "04b", "04c", "05", "05b", "05c", "07"),
+        ("00", "01", "01b", "02", "02b", "03", "03b", "08", "08b", "08c", "04", "04b", "04c", "05", "05b", "05c", "07"),
         "then the pages left out, as you like",
     ),
     Way(
