@@ -256,7 +256,10 @@ def _average(
     lines: Float[np.ndarray, "h w c"], weights: Float[np.ndarray, " taps"], radius: int
 ) -> Float[np.ndarray, "h w c"]:
     padded = np.pad(lines, ((radius, radius), (0, 0), (0, 0)), mode="reflect")
-    return sum(w * padded[t : t + len(lines)] for t, w in enumerate(weights))
+    averaged = np.zeros(lines.shape)
+    for t, weight in enumerate(weights):
+        averaged += weight * padded[t : t + len(lines)]
+    return averaged
 
 
 def solarise(

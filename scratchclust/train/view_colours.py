@@ -28,7 +28,7 @@ def change_colours(
     if len(x) == 3:
         seen = luma(x)
         x = [jnp.clip(s * channel + (1 - s) * seen, 0, 1) for channel in x]
-        x = turn_hue(*x, f)
+        x = turn_hue(x, f)
     return jnp.stack(x, axis=-1)
 
 
@@ -41,10 +41,7 @@ def luma(channels: Sequence[Float[Array, "n h w"]]) -> Float[Array, "n h w"]:
 
 
 def turn_hue(
-    red: Float[Array, "n h w"],
-    green: Float[Array, "n h w"],
-    blue: Float[Array, "n h w"],
-    f: Float[Array, "n 1 1"],
+    channels: Sequence[Float[Array, "n h w"]], f: Float[Array, "n 1 1"]
 ) -> list[Float[Array, "n h w"]]:
     """Turn the hue by f rounds. With the smallest channel m, the chroma d = max - m and the hue h
     in sixths of a round, from 0 to 6,
@@ -53,6 +50,7 @@ def turn_hue(
 
     which is the twin's formula without its remainders.
     """
+    red, green, blue = channels
     v = jnp.maximum(jnp.maximum(red, green), blue)
     m = jnp.minimum(jnp.minimum(red, green), blue)
     d = v - m
