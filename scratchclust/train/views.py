@@ -11,6 +11,7 @@ data set stays on the device as bytes. `make_views` draws and applies; `Views` i
 | what is not applied | by neutral numbers, so that all images take the same way |
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -112,12 +113,31 @@ def _make_views(images: Array, key: PRNGKeyArray, spec: ViewSpec, n_views: int) 
     size = spec.size_of((h, w))
     radius = blur_radius(size)
 
+    always = jax.random.uniform(key) < 2  # which no compiler knows
+
     def one_view(key: PRNGKeyArray) -> Array:
         parameters = draw_parameters(key, spec, n, (h, w))
-        views = apply_parameters(pixels, parameters, size, radius)
+        views = pixels
+        for stage in _stages(parameters, size, radius):
+            views = _once(stage, always, views)
         return jnp.clip(views, 0, 1)  # weights add up to 1 but for rounding
 
     return jax.vmap(one_view)(jax.random.split(key, n_views))
+
+
+def _once(stage: Callable[[Array], Array], always: Bool[Array, ""], views: Array) -> Array:
+    """stage(views), which is computed once and then read.
+
+    XLA:CPU would compute it anew for each of its readers: for each channel, for each neighbour of a
+    blurred pixel, and so the stage before it (`PATCHES` took ten times as long). It forgets
+    optimisation barriers before it joins loops, but does not join what stands in a branch.
+    """
+
+    def in_a_branch(views: Array) -> Array:
+        made = jax.eval_shape(stage, views)
+        return jax.lax.cond(always, stage, lambda _: jnp.zeros(made.shape, made.dtype), views)
+
+    return jax.lax.platform_dependent(views, cpu=in_a_branch, default=stage)
 
 
 def apply_parameters(
@@ -135,22 +155,30 @@ def apply_parameters(
         blur_radius: see `blur`.
     """
     views = images
-    if parameters.poses is not None:
-        views = pose(views, parameters.poses)
-    if parameters.boxes is not None:
-        views = crop_and_resize(views, parameters.boxes, size)
-    if parameters.mirrored is not None:
-        views = flip(views, parameters.mirrored)
-    if parameters.colours is not None:
-        views = change_colours(views, parameters.colours)
-    if parameters.greyed is not None:
-        views = grey(views, parameters.greyed)
-    if parameters.sigmas is not None:
-        views = blur(views, parameters.sigmas, blur_radius)
-    if parameters.thresholds is not None:
-        views = solarise(views, parameters.thresholds)
-    if parameters.squares is not None:
-        views = cut_out(views, parameters.squares)
+    for stage in _stages(parameters, size, blur_radius):
+        views = stage(views)
+    return views
+
+
+def _stages(
+    parameters: ViewParameters, size: tuple[int, int], blur_radius: int
+) -> list[Callable[[Array], Array]]:
+    """The changes that have parameters; two that read each pixel once are one stage."""
+    p = parameters
+    changes = [
+        [(pose, p.poses)],
+        [(partial(crop_and_resize, size=size), p.boxes), (flip, p.mirrored)],
+        [(change_colours, p.colours), (grey, p.greyed)],
+        *([(partial(_blur_along, radius=blur_radius, axis=i), p.sigmas)] for i in (1, 2)),
+        [(solarise, p.thresholds), (cut_out, p.squares)],
+    ]
+    given = [[(f, drawn) for f, drawn in stage if drawn is not None] for stage in changes]
+    return [partial(_in_turn, stage) for stage in given if stage]
+
+
+def _in_turn(stage: list[tuple[Callable[..., Array], Array]], views: Array) -> Array:
+    for change, drawn in stage:
+        views = change(views, drawn)
     return views
 
 
@@ -271,18 +299,26 @@ def blur(
         sigmas: of each image, in pixels; 0 changes nothing.
         radius: less than height and width.
     """
+    of_rows = _blur_along(images, sigmas, radius=radius, axis=1)
+    return _blur_along(of_rows, sigmas, radius=radius, axis=2)
+
+
+def _blur_along(
+    lines: Float[Array, "n h w c"], sigmas: Float[Array, " n"], *, radius: int, axis: int
+) -> Float[Array, "n h w c"]:
     t = jnp.arange(-radius, radius + 1)[None]
     bell = jnp.exp(-(t**2) / (2 * jnp.maximum(sigmas, LEAST_BLUR) ** 2)[:, None])
-    weights = (bell / bell.sum(axis=1, keepdims=True))[:, :, None, None, None]
-    of_rows = _average(images, weights, radius)
-    return _average(of_rows.swapaxes(1, 2), weights, radius).swapaxes(1, 2)
+    n_lines = lines.shape[axis]
+    around = [(radius, radius) if i == axis else (0, 0) for i in range(4)]
+    # divided first, since XLA:CPU does not divide again for each neighbour what it has divided
+    divided = lines / bell.sum(axis=1)[:, None, None, None]
+    padded = jnp.pad(divided, around, mode="reflect")
 
+    def tap(t: int) -> Array:
+        neighbours = jax.lax.slice_in_dim(padded, t, t + n_lines, axis=axis)
+        return bell[:, t, None, None, None] * neighbours
 
-def _average(lines: Array, weights: Float[Array, "n taps 1 1 1"], radius: int) -> Array:
-    h = lines.shape[1]
-    padded = jnp.pad(lines, ((0, 0), (radius, radius), (0, 0), (0, 0)), mode="reflect")
-    taps = range(2 * radius + 1)
-    return sum((weights[:, t] * padded[:, t : t + h] for t in taps), jnp.zeros_like(lines))
+    return sum((tap(t) for t in range(1, 2 * radius + 1)), tap(0))
 
 
 def cut_out(
