@@ -22,7 +22,7 @@ from scratchclust import persist, rows
 from scratchclust.errors import InputError
 from scratchclust.reference import views as reference
 from scratchclust.results import ViewParameters
-from scratchclust.train import views
+from scratchclust.train import view_frames, views
 from scratchclust.train.steps import unit_scale
 from scratchclust.train.view_specs import (
     DIGITS,
@@ -199,8 +199,10 @@ class TestTwinsAndPeers:
         boxes = draws(ViewSpec(crop_area=(0.05, 1)), 50, (12, 16)).boxes
         for size in ((12, 16), (5, 20)):
             arguments = (jnp.asarray(pictures(50)), jnp.asarray(boxes))
-            weighted = views._weighted(*arguments, size=size)
-            np.testing.assert_allclose(weighted, views._fetched(*arguments, size=size), atol=1e-6)
+            weighted = view_frames._weighted(*arguments, size=size)
+            np.testing.assert_allclose(
+                weighted, view_frames._fetched(*arguments, size=size), atol=1e-6
+            )
 
     def test_an_enlarged_crop_is_pillows(self):
         images = pictures(20, (12, 16, 1))
