@@ -27,12 +27,15 @@ ESTIMATORS = {
     "ClassLossFeatures": "class_losses",
     "PretrainedFeatures": "pretrained",
 }
-SPECS = {  # frozen dataclasses that say a network, an optimiser or a schedule
+SPECS = {  # frozen dataclasses that say a network, an optimiser, a schedule or views
     "ConvAutoencoderSpec": "models",
     "UNetSpec": "models",
     "VAESpec": "models",
     "ClassifierSpec": "models",
     "ResNetSpec": "models",
+    "StridedSpec": "models",
+    "ProjectorSpec": "models",
+    "EncoderProjectorSpec": "models",
     "EfficientNetSpec": "models",
     "VisionTransformerSpec": "models",
     "SGDSpec": "train.optimizer_specs",
@@ -42,6 +45,7 @@ SPECS = {  # frozen dataclasses that say a network, an optimiser or a schedule
     "AdadeltaSpec": "train.optimizer_specs",
     "CosineSpec": "train.schedules",
     "StepSpec": "train.schedules",
+    "ViewSpec": "train.view_specs",
 }
 FUNCTIONS = {"estimate": "estimates"}
 _MODULES = (

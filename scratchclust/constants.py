@@ -115,6 +115,10 @@ LOOKED_AT = 0.3  # distance up to which a shift, another size or another sharpne
 MOST_SHIFT = 0.5
 MOST_SHARPENED = 0.25
 
+# ---- Views
+
+LEAST_BLUR = 1e-3  # sigma, in pixels: less is the same, the neighbours' weights are zero
+
 # ---- Dictionaries of patches: Coates, Lee and Ng's (2011), on the scale of pixels from 0 to 255
 
 CONTRAST_FLOOR = 10.0  # added to the variance of a patch, so that a flat one stays flat

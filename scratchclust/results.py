@@ -165,3 +165,16 @@ class TSNEResult(NamedTuple):
     n_iter: int
     learning_rate: float  # that was used
     history: TSNEHistory
+
+
+class ViewParameters(NamedTuple):
+    """What is done to each of n images to make a view of it; None leaves that change out."""
+
+    poses: Array = None  # [n 4] angle in radians, scale, pixels down, pixels to the right
+    boxes: Array = None  # [n 4] row, column, height, width of the crop: whole numbers, as floats
+    mirrored: Array = None  # [n] bool
+    colours: Array = None  # [n 4] factors of brightness, contrast, saturation; hue in rounds
+    greyed: Array = None  # [n] bool
+    sigmas: Array = None  # [n] of the blur, in pixels
+    thresholds: Array = None  # [n] from which pixels are solarised
+    squares: Array = None  # [n 3] row and column of the middle, side: whole numbers, as floats

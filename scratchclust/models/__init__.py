@@ -7,6 +7,8 @@
 | `vae` | the code is a normal distribution | `encode`, `sample_code`, `decode` |
 | `classifier` | a small network that names digits | `activations`, `encode` |
 | `resnet` | residual networks for CIFAR and ImageNet | `activations`, `encode` |
+| `strided` | a small network of strided convolutions, quick on a CPU | `activations`, `encode` |
+| `projector` | an encoder with dense layers behind it, of views | `(features, projections)` |
 | `efficientnet` | EfficientNet-Lite, for features alone | `activations`, `encode` |
 | `vision_transformer` | DINOv2 and CLIP's picture half, likewise | `activations`, `encode` |
 
@@ -26,7 +28,14 @@ from scratchclust.models.classifier import Classifier, ClassifierSpec
 from scratchclust.models.conv_autoencoder import ConvAutoencoder, ConvAutoencoderSpec
 from scratchclust.models.efficientnet import EfficientNet, EfficientNetSpec
 from scratchclust.models.layers import count_parameters
+from scratchclust.models.projector import (
+    EncoderProjector,
+    EncoderProjectorSpec,
+    Projector,
+    ProjectorSpec,
+)
 from scratchclust.models.resnet import ResNet, ResNetSpec
+from scratchclust.models.strided import StridedNetwork, StridedSpec
 from scratchclust.models.unet import UNet, UNetSpec
 from scratchclust.models.vae import VAE, VAESpec
 from scratchclust.models.vision_transformer import VisionTransformer, VisionTransformerSpec
@@ -39,8 +48,14 @@ __all__ = [
     "ConvAutoencoderSpec",
     "EfficientNet",
     "EfficientNetSpec",
+    "EncoderProjector",
+    "EncoderProjectorSpec",
+    "Projector",
+    "ProjectorSpec",
     "ResNet",
     "ResNetSpec",
+    "StridedNetwork",
+    "StridedSpec",
     "UNet",
     "UNetSpec",
     "VAESpec",

@@ -100,8 +100,8 @@ def dropout(
 
 
 class BatchNorm(nnx.BatchNorm):
-    """y = scale (x - mean) / sqrt(var + 1e-5) + bias, over batch and pixels; running statistics
-    with momentum 0.9.
+    """y = scale (x - mean) / sqrt(var + 1e-5) + bias, over batch and pixels (of vectors: over the
+    batch); running statistics with momentum 0.9.
 
     In flax's sense: new = 0.9 old + 0.1 batch (torch calls it 0.1). The result has the type of its
     input, so that bfloat16 features stay so, while the running statistics stay float32.
@@ -110,7 +110,7 @@ class BatchNorm(nnx.BatchNorm):
     def __init__(self, n_channels: int, *, rngs: nnx.Rngs):
         super().__init__(n_channels, momentum=0.9, epsilon=1e-5, rngs=rngs)
 
-    def __call__(self, features: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
+    def __call__(self, features: Float[Array, "n *pixels c"]) -> Float[Array, "n *pixels c"]:
         return super().__call__(features).astype(features.dtype)
 
 

@@ -29,6 +29,7 @@ from scratchclust.models.convolution import convolve
 from scratchclust.models.layers import BatchNorm
 
 IMAGENET_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
+FAMILIES = ("cifar", "imagenet", "imagenet-3x3")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +37,13 @@ class ResNetSpec:
     """A residual network in numbers and words.
 
     Attributes:
-        family: "cifar" (3x3 stem, stages of 16, 32 and 64 channels) or "imagenet" (7x7 stem of
-            stride 2 and max-pooling, stages of 64 to 512 channels).
+        family: "cifar" (3x3 stem, stages of 16, 32 and 64 channels), "imagenet" (7x7 stem of
+            stride 2 and max-pooling, stages of 64 to 512 channels) or "imagenet-3x3" (those
+            stages behind the other stem: what is called a ResNet-18 for CIFAR, of 11.17 M
+            parameters).
         depth: layers with weights on the longest way: 6 m + 2 (8, 14, 20, 32, 44, 56, 110) in the
-            CIFAR family; 18, 34 or 50 in the other.
-        n_classes: classes to tell apart.
+            CIFAR family; 18, 34 or 50 in the others.
+        n_classes: classes to tell apart; None: no last layer, "pool" is what comes out.
         mean: of each channel of the images in [0, 1], or one number for all; it is subtracted
             before the stem.
         std: likewise; the images are divided by it.
@@ -51,21 +54,22 @@ class ResNetSpec:
 
     family: str = "cifar"
     depth: int = 20
-    n_classes: int = 10
+    n_classes: int | None = 10
     mean: Sequence[float | int] = (0.0,)
     std: Sequence[float | int] = (1.0,)
 
     def __post_init__(self) -> None:
-        checks.one_of("family", self.family, ("cifar", "imagenet"))
+        checks.one_of("family", self.family, FAMILIES)
         checks.positive_int(
             "depth", self.depth, "20 is the smallest of the paper's for CIFAR, 18 for ImageNet"
         )
-        checks.positive_int("n_classes", self.n_classes, "count the distinct labels")
+        if self.n_classes is not None:
+            checks.positive_int("n_classes", self.n_classes, "count the distinct labels")
         mean, std = checks.of_channels(self.mean, self.std)
         object.__setattr__(self, "mean", mean)
         object.__setattr__(self, "std", std)
-        if self.family == "imagenet":
-            checks.one_of('depth of the "imagenet" family', self.depth, IMAGENET_BLOCKS)
+        if self.family != "cifar":
+            checks.one_of(f'depth of the "{self.family}" family', self.depth, IMAGENET_BLOCKS)
         elif self.depth < 8 or self.depth % 6 != 2:
             raise InputError(
                 'expected depth of the "cifar" family to be 6 m + 2 with m of at least 1, '
@@ -80,13 +84,13 @@ class ResNetSpec:
 
     def stage_blocks(self) -> tuple[int, ...]:
         """Count the blocks of each stage."""
-        if self.family == "imagenet":
+        if self.family != "cifar":
             return IMAGENET_BLOCKS[self.depth]
         return ((self.depth - 2) // 6,) * 3
 
     def stage_widths(self) -> tuple[int, ...]:
         """Count the channels of the 3x3 convolutions of each stage."""
-        return (64, 128, 256, 512) if self.family == "imagenet" else (16, 32, 64)
+        return (16, 32, 64) if self.family == "cifar" else (64, 128, 256, 512)
 
 
 class ConvNorm(nnx.Module):
@@ -133,7 +137,7 @@ class Block(nnx.Module):
     """
 
     def __init__(self, c_in: int, width: int, *, stride: int, spec: ResNetSpec, rngs: nnx.Rngs):
-        if spec.depth == 50 and spec.family == "imagenet":
+        if spec.depth == 50 and spec.family != "cifar":
             settings = ((c_in, width, 1, 1), (width, width, 3, stride), (width, 4 * width, 1, 1))
         else:
             settings = ((c_in, width, 3, stride), (width, width, 3, 1))
@@ -172,7 +176,8 @@ class ResNet(nnx.Module):
     | | | 269,722 | | 11,689,512 | | 25,557,032 |
 
     The CIFAR family has the paper's shortcuts without parameters (option A). "stem" includes the
-    max-pooling.
+    max-pooling. With the stem of 3x3 (1,856) and ten classes (5,130) ResNet-18 has 11,173,962, and
+    its stages see 32x32 pixels of 32x32: 0.56 G multiplications a picture.
     """
 
     def __init__(self, spec: ResNetSpec, n_channels: int, *, rngs: nnx.Rngs):
@@ -196,17 +201,23 @@ class ResNet(nnx.Module):
                 blocks.append(Block(width, stage_width, stride=stride, spec=spec, rngs=rngs))
                 width = blocks[-1].c_out
             self.stages.append(nnx.Sequential(*blocks))
-        self.head = nnx.Linear(width, spec.n_classes, rngs=rngs)
+        self.head = None if spec.n_classes is None else nnx.Linear(width, spec.n_classes, rngs=rngs)
+
+    @property
+    def n_features(self) -> int:
+        """Count the features that `encode` gives of a picture."""
+        return self.stages[-1].layers[-1].c_out
 
     @property
     def layer_names(self) -> tuple[str, ...]:
         """Name the layers that `activations` knows, in the order of the layers."""
-        return ("stem", *(f"stage{i + 1}" for i in range(len(self.stages))), "pool", "logits")
+        stages = (f"stage{i + 1}" for i in range(len(self.stages)))
+        return ("stem", *stages, "pool", *(() if self.head is None else ("logits",)))
 
     def __call__(
         self, images: Float[Array, "n h w c"], *, key: PRNGKeyArray | None = None
     ) -> Float[Array, "n k"]:
-        """The logit of each class.
+        """The logit of each class, or the features where there is no last layer.
 
         Args:
             images: of any size, with the channels that the model was built for.
@@ -215,7 +226,7 @@ class ResNet(nnx.Module):
         Raises:
             InputError: other channels.
         """
-        return self.activations(images, "logits")
+        return self.activations(images, self.layer_names[-1])
 
     def activations(self, images: Float[Array, "n h w c"], layer: str) -> Float[Array, "n ..."]:
         """Give the activations of a layer: [n h' w' c'] up to the last stage, then [n c'].
@@ -229,7 +240,8 @@ class ResNet(nnx.Module):
         """
         checks.layer_is_known(layer, self.layer_names)
         checks.images_have(images, (*images.shape[1:3], self.n_channels))
-        steps = (self._stem, *self.stages, self._pool, self.head)
+        last = () if self.head is None else (self.head,)
+        steps = (self._stem, *self.stages, self._pool, *last)
         features = images
         for step in steps[: self.layer_names.index(layer) + 1]:
             features = step(features)
@@ -243,7 +255,7 @@ class ResNet(nnx.Module):
         mean = jnp.asarray(self.spec.mean, images.dtype).reshape(1, 1, 1, -1)
         std = jnp.asarray(self.spec.std, images.dtype).reshape(1, 1, 1, -1)
         features = nnx.relu(self.stem((images - mean) / std))
-        if self.spec.family == "cifar":
+        if self.spec.family != "imagenet":
             return features
         around = ((1, 1), (1, 1))
         return nnx.max_pool(features, (3, 3), (2, 2), around)  # pyright: ignore[reportArgumentType]

@@ -138,6 +138,39 @@ def latent_walk(walks: Num[Any, "n steps h w c"], labels: Sequence[str] | None =
     return _rows("Walks through the codes", pixels, n_walks, names)
 
 
+@styled
+def views(
+    originals: Num[Any, "n h w c"],
+    views: Num[Any, "v n h2 w2 c"],
+    *,
+    title: str = "Originals, and views of them",
+) -> Figure:
+    """Images, a row each, and beside each of them its views.
+
+    Args:
+        originals: [n, h, w, c] uint8 or float in [0, 1], one channel or three.
+        views: [v, n, h', w', c] of them; drawn as large as the originals.
+        title: of the figure.
+
+    Raises:
+        InputError: a shape or dtype does not fit, or there are not as many views as originals.
+    """
+    pictures = np.asarray(views)
+    images = to_bytes(check_images(originals, "originals"))
+    n, height, width = images.shape[:3]
+    if pictures.ndim != 5 or 0 in pictures.shape or pictures.shape[1] != n:
+        raise InputError(
+            f"expected views of shape [v, {n}, h, w, c], as many as originals, got "
+            f"{list(pictures.shape)}: pass what make_views returned"
+        )
+    flat = to_bytes(check_images(pictures.reshape(-1, *pictures.shape[2:]), "views"))
+    rows = np.arange(height) * pictures.shape[2] // height
+    columns = np.arange(width) * pictures.shape[3] // width
+    enlarged = flat[:, rows][:, :, columns].reshape(-1, *images.shape)
+    pixels = np.concatenate([images[None], enlarged]).swapaxes(0, 1)
+    return _rows(title, pixels.reshape(-1, *images.shape[1:]), n)
+
+
 def _rows(
     title: str, pixels: UInt8[np.ndarray, "n h w 3"], n_rows: int, names: Sequence[str] = ()
 ) -> Figure:

@@ -17,7 +17,13 @@ from scratchclust.report._plane import embedding, plane_steps
 from scratchclust.report._scores import comparison_bars, inertia_history, k_distances
 from scratchclust.report._silhouettes import silhouette_plot
 from scratchclust.report._style import PALETTE, cluster_color, cluster_name, name_variant, save
-from scratchclust.report._training import latent_walk, reconstructions, samples, training_curves
+from scratchclust.report._training import (
+    latent_walk,
+    reconstructions,
+    samples,
+    training_curves,
+    views,
+)
 
 __all__ = [
     "PALETTE",
@@ -42,4 +48,5 @@ __all__ = [
     "scan",
     "silhouette_plot",
     "training_curves",
+    "views",
 ]

@@ -9,7 +9,14 @@ import numpy as np
 import optax
 from flax import nnx
 
-from scratchclust.models import ClassifierSpec, ConvAutoencoderSpec, ResNetSpec, UNetSpec, VAESpec
+from scratchclust.models import (
+    ClassifierSpec,
+    ConvAutoencoderSpec,
+    ResNetSpec,
+    StridedSpec,
+    UNetSpec,
+    VAESpec,
+)
 
 SMALL: dict[str, Any] = {
     "conv": ConvAutoencoderSpec(widths=(8, 16), latent_dim=16, batch_norm=True),
@@ -17,6 +24,7 @@ SMALL: dict[str, Any] = {
     "vae": VAESpec(widths=(8, 16), latent_dim=16, batch_norm=True),
     "classifier": ClassifierSpec(widths=(8, 16), dense_width=32),
     "resnet": ResNetSpec(depth=8),
+    "strided": StridedSpec(widths=(8, 16)),
 }
 
 

@@ -293,7 +293,7 @@ def test_specs_pass_through_json(spec):
         (
             ResNetSpec,
             {"family": "mnist"},
-            r"expected family to be one of 'cifar', 'imagenet', got 'mnist'",
+            r"expected family to be one of 'cifar', 'imagenet', 'imagenet-3x3', got 'mnist'",
         ),
         (
             ResNetSpec,

@@ -72,7 +72,7 @@ def test_evaluation_mode_changes_nothing_in_the_model(name):
         assert np.abs(a[1] - b[1]).max() > 1e-4
 
 
-@pytest.mark.parametrize("name", ["conv", "unet", "vae", "resnet"])
+@pytest.mark.parametrize("name", ["conv", "unet", "vae", "resnet", "strided"])
 def test_training_mode_looks_at_the_whole_batch(name):
     model, images = build(SMALL[name], SHAPE), pictures(4, SHAPE)
     model.train()

@@ -8,12 +8,14 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
+from flax import nnx
 
 import scratchclust
 from benchmarks import ahead_of_time_text
@@ -21,10 +23,37 @@ from benchmarks.ahead_of_time_capture import Program, recording
 from benchmarks.ahead_of_time_check import OF_NETWORKS, rounded_products, wrong_with
 from benchmarks.ahead_of_time_products import operations
 from scratchclust import rows
+from scratchclust.models import EncoderProjectorSpec, ResNetSpec, StridedSpec
+from scratchclust.train.loop import train
+from scratchclust.train.view_specs import DIGITS, PATCHES
+from scratchclust.train.views import Views
 from tests.ground.test_no_empty_operands import IMAGES, LABELS, TOUR
 
 ROOT = Path(__file__).parents[2]
+
+
+def train_on_views() -> None:
+    """A step of a network on views with every change, and of a larger one on digits."""
+    small = StridedSpec(widths=(4, 8))
+    large = ResNetSpec(family="imagenet-3x3", depth=18, n_classes=None)
+    colours = np.repeat(IMAGES[:4], 3, axis=3)
+    everything = replace(PATCHES, rotation=5, blur_rate=0.5, cutout_rate=0.5)
+    for encoder, images, spec in ((small, colours, everything), (large, IMAGES[:4], DIGITS)):
+        model = EncoderProjectorSpec(encoder=encoder).build(images.shape[1:], rngs=nnx.Rngs(0))
+        train(
+            model,
+            images,
+            loss=lambda model, batch, key: ((model(batch.images)[1] ** 2).mean(), {}),
+            optimizer="adam",
+            epochs=1,
+            batch_size=4,
+            key=jax.random.key(0),
+            prepare=Views(spec, 2),
+        )
+
+
 NETWORKS = {
+    "views": train_on_views,
     **{
         f"AutoencoderFeatures {model}": lambda model=model: scratchclust.AutoencoderFeatures(
             model, epochs=1, batch_size=32, random_state=0

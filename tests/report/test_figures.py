@@ -72,6 +72,10 @@ FIGURES = {
         lambda: figures.latent_walk(IMAGES[:12].reshape(3, 4, 8, 8, 1), ["a", "b", "c"]),
         1,
     ),
+    "views": (
+        lambda: figures.views(IMAGES[:3], IMAGES[:24].reshape(8, 3, 8, 8, 1)[:, :, :4, :5] / 90.0),
+        1,
+    ),
     "training_curves": (
         lambda: figures.training_curves({"a": {"loss": [9.0, 4.0], "kl": [None, 0.5]}}),
         2,
@@ -149,6 +153,7 @@ def test_one_image_and_one_cluster_can_be_drawn(tmp_path):
         figures.label_histograms(np.zeros((1, 1), dtype=int), ["a"]),
         figures.samples(IMAGES[:1]),
         figures.latent_walk(IMAGES[None, :1]),
+        figures.views(IMAGES[:1], IMAGES[None, :1]),
     ):
         figures.save(figure, tmp_path / "one.png")
 
@@ -283,6 +288,12 @@ REFUSED = {
     ),
     "expected 2 labels, one for each of the walks, got 1": lambda: figures.latent_walk(
         np.zeros((2, 3, 8, 8, 1)), ["a"]
+    ),
+    "expected views of shape [v, 3, h, w, c], as many as originals, got [2, 4, 8, 8, 1]": lambda: (
+        figures.views(IMAGES[:3], IMAGES[:8].reshape(2, 4, 8, 8, 1))
+    ),
+    "expected originals of shape [n, h, w, c] with 1 or 3": lambda: figures.views(
+        IMAGES[0], IMAGES[:3, None]
     ),
     "expected images as uint8 in [0, 255] or float in [0, 1], got int32": lambda: figures.samples(
         np.zeros((2, 8, 8, 1), np.int32)

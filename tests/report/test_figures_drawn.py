@@ -394,6 +394,14 @@ def test_each_latent_walk_is_a_row_with_its_label():
     assert not figures.latent_walk(walks).axes[0].get_yticklabels()
 
 
+def test_each_image_stands_before_its_views_which_are_drawn_as_large():
+    views = IMAGES[2:8].reshape(3, 2, 8, 8, 1)[:, :, :4, :2]  # of image j: 2 + j, 4 + j, 6 + j
+    (ax,) = figures.views(IMAGES[:2], views).axes
+    drawn = np.asarray(ax.images[0].get_array())
+    np.testing.assert_array_equal(drawn[::9, ::9, 0], [[0, 2, 4, 6], [1, 3, 5, 7]])
+    assert (drawn[9:17, 27:35] == 7).all()
+
+
 def test_k_distances_are_sorted_and_eps_is_told():
     figure = figures.k_distances([3.0, 1.0, 2.0, 9.0], 2.5, min_samples=4)
     (ax,) = figure.axes

@@ -43,8 +43,9 @@ TALL = np.zeros((60, 600, 4, 1), np.uint8)
         lambda images: figures.reconstructions(images[:10], {"network": images[:10]}),
         lambda images: figures.samples(images),
         lambda images: figures.latent_walk(images.reshape(6, 10, *images.shape[1:])),
+        lambda images: figures.views(images[:6], images[:48].reshape(8, 6, *images.shape[1:])),
     ],
-    ids=["random", "one", "centroids", "row", "reconstructions", "samples", "walk"],
+    ids=["random", "one", "centroids", "row", "reconstructions", "samples", "walk", "views"],
 )
 def test_pictures_of_any_proportion_fit_a_page(draw, turned):
     figure = draw(TALL.swapaxes(1, 2) if turned else TALL)
