@@ -37,6 +37,9 @@ os.environ.setdefault(
 import jax
 import pytest
 
+from tests import late_checks
+
+late_checks.install()
 jax.config.update("jax_num_cpu_devices", 4)
 PLATFORM = os.environ.get("SCRATCHCLUST_TEST_PLATFORM", "cpu")
 # "gpu" is CUDA or ROCm, which JAX takes by itself where it is there

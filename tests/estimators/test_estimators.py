@@ -78,7 +78,6 @@ def test_check_estimator(estimator, check):
         estimator_checks.check_get_params_invariance,
         estimator_checks.check_set_params,
         estimator_checks.check_n_features_in,
-        estimator_checks.check_fit2d_1feature,
     ],
 )
 def test_some_of_the_same_checks_for_the_quick_tier(estimator, check):

@@ -118,6 +118,7 @@ print(jax.local_device_count() - len(os.sched_getaffinity(0)))
 @pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc", reason="another C library keeps memory by its own rules"
 )
+@pytest.mark.full
 def test_use_all_cores_keeps_memory():
     """Pages that the system had to clear, while large arrays come and go.
 

@@ -39,6 +39,7 @@ def test_parameter_counts(spec, shape, expected):
     assert count_parameters(nnx.eval_shape(lambda: build(spec, shape))) == expected
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize(
     ("spec", "shape", "expected"),
     [

@@ -32,6 +32,7 @@ PIXELS = ConvAutoencoderSpec(
 )
 
 
+@pytest.mark.quick(every=5)  # all shapes, upsamplings and codes, but not each with each
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("upsample", ["depth_to_space", "resize", "transposed"])
 @pytest.mark.parametrize("latent_dim", [7, None])

@@ -18,7 +18,7 @@ from benchmarks.bench_kmeans import InTurn
 
 ROOT = Path(__file__).parents[2]
 BARE = [sys.executable, "-m", "tests.project.bare_machine"]
-QUICKEST = {"dunn", "rates"}
+QUICKEST = {"dunn"}
 TABLES = {
     "rates": "products",
     "scaling": "times the floor",
