@@ -16,20 +16,22 @@ means, iterations go on until they are.
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 from scratchclust import checks, rows, shares
 from scratchclust.cluster.kmeans_parts import streamed
-from scratchclust.cluster.kmeans_parts.cluster_means import unit_or_kept
+from scratchclust.cluster.kmeans_parts.cluster_means import unit_or_kept, weights_of_clusters
 from scratchclust.cluster.kmeans_parts.float64_on_host import is_float64, means_in_float64
 from scratchclust.cluster.kmeans_parts.iterations import Settings, iterate_each
 from scratchclust.cluster.kmeans_parts.nearest_centroid import (
     assign_by_definition,
     assign_in_blocks,
+    inertia_of,
 )
 from scratchclust.cluster.kmeans_parts.points import KMeansPoints, points_in_blocks
 from scratchclust.cluster.kmeans_parts.refill import refill_in_float64
@@ -113,7 +115,10 @@ def warn_of_empty(
 ) -> None:
     """Say so when clusters ended without points."""
     n_clusters = len(result.centroids)
-    sizes = np.bincount(np.asarray(result.labels), minlength=n_clusters)
+    if rows.is_on_host(result.labels):
+        sizes = np.bincount(np.asarray(result.labels), minlength=n_clusters)
+    else:  # k numbers come from there, and not n
+        sizes = np.asarray(_sizes(result.labels, n_clusters))
     n_found = np.count_nonzero(shares.summed(sizes))
     if n_found < n_clusters:
         warnings.warn(
@@ -123,6 +128,11 @@ def warn_of_empty(
             category,
             stacklevel=3,
         )
+
+
+@partial(jax.jit, static_argnames="n_clusters")
+def _sizes(labels: Array, n_clusters: int) -> Array:
+    return weights_of_clusters(jnp.ones(len(labels)), labels, n_clusters)
 
 
 def _best_of(points: KMeansPoints, runs: list[Run]) -> Run:
@@ -160,9 +170,11 @@ def _finish(
     """The result. The labels of the iterations belong to the centroids before the last update, so
     those that are handed out are found anew.
     """
-    weights = np.ones(points.n) if sample_weight is None else np.asarray(sample_weight, np.float64)
     history = _joined(run.history)
     history = history._replace(inertia=history.inertia.astype(np.float64) * points.unit)
+    weights: Any = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+    if weights is None and (rows.platform() == "cpu" or is_float64(X)):
+        weights = np.ones(points.n)
     if is_float64(X):
         end = _iterate_in_float64(np.asarray(X), points, run, weights, settings)
         centroids, labels, squares, later, converged = end
@@ -171,7 +183,7 @@ def _finish(
         centroids = points.uncentred(run.state.centroids)
         labels, squares = assign_by_definition(X, points, centroids)
         converged = bool(run.state.stable)
-    inertia = float(shares.summed(weights @ squares.astype(np.float64)))
+    inertia = float(shares.summed(inertia_of(squares, weights)))
     labels = jax.device_put(labels, rows.first_device())
     return KMeansResult(centroids, labels, inertia, len(history.shift), converged, history)
 
@@ -217,7 +229,7 @@ def _iterate_in_float64(
         shift = float(((centroids - before) ** 2).sum())
         if later:
             later[-1] = later[-1][0], shift, later[-1][2]
-        found, squares = assign_by_definition(X, points, centroids)
+        found, squares = map(np.asarray, assign_by_definition(X, points, centroids))
         n_moved = int(shares.summed(((found != labels) & (weights > 0)).sum()))
         stable = bool(run.state.stable) and (n_moved == 0 or shift <= run.threshold)
         if stable or len(later) >= left:
