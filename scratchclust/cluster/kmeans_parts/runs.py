@@ -16,7 +16,7 @@ means, iterations go on until they are.
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -172,10 +172,8 @@ def _finish(
     """
     history = _joined(run.history)
     history = history._replace(inertia=history.inertia.astype(np.float64) * points.unit)
-    weights: Any = None if sample_weight is None else np.asarray(sample_weight, np.float64)
-    if weights is None and (rows.platform() == "cpu" or is_float64(X)):
-        weights = np.ones(points.n)
     if is_float64(X):
+        weights = _in_float64(sample_weight, points.n)
         end = _iterate_in_float64(np.asarray(X), points, run, weights, settings)
         centroids, labels, squares, later, converged = end
         history = _joined([history, later])
@@ -183,9 +181,16 @@ def _finish(
         centroids = points.uncentred(run.state.centroids)
         labels, squares = assign_by_definition(X, points, centroids)
         converged = bool(run.state.stable)
-    inertia = float(shares.summed(inertia_of(squares, weights)))
+    is_mere_sum = sample_weight is None and not rows.is_on_host(squares)
+    of_each = None if is_mere_sum else _in_float64(sample_weight, points.n)
+    inertia = float(shares.summed(inertia_of(squares, of_each)))
     labels = jax.device_put(labels, rows.first_device())
     return KMeansResult(centroids, labels, inertia, len(history.shift), converged, history)
+
+
+def _in_float64(sample_weight: AnyArray | None, n: int) -> Float[np.ndarray, " n"]:
+    """The weights, or n ones."""
+    return np.ones(n) if sample_weight is None else np.asarray(sample_weight, np.float64)
 
 
 def _joined(histories: list[KMeansHistory]) -> KMeansHistory:
