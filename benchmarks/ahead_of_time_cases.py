@@ -338,7 +338,7 @@ CASES = [
     *(
         Case(
             f"mixture ({kind}), an iteration",
-            "steps.expect_and_sum",
+            "steps.expect_and_sum|on_gpu.run_iterations",
             partial(mixture, kind),
             size,
             (600, 20, 3),
