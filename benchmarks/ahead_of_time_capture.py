@@ -200,6 +200,12 @@ def first_call(name: str, drive: Callable[[], Any]) -> Program:
         platform = "gpu" if rows.platform() == "cpu" else rows.platform()
         stack.enter_context(mock.patch.object(rows, "platform", return_value=platform))
         stack.enter_context(mock.patch.object(rows, "join", _joined))
+        of_arrays = rows.is_on_host
+        stack.enter_context(
+            mock.patch.object(
+                rows, "is_on_host", lambda X: not isinstance(X, OnDevice) and of_arrays(X)
+            )
+        )
         try:
             drive()
         except _Caught as caught:
@@ -266,10 +272,10 @@ def _instead_of_programs(
             leaves = jax.tree.leaves((args, kwargs))
             if any(isinstance(leaf, Tracer) for leaf in leaves) or run.over:
                 return jitted(*args, **kwargs)
-            shapes = jax.tree.map(partial(shape_of, sharding=sharding()), (args, kwargs))
+            of_shapes = jax.tree.map(partial(shape_of, sharding=sharding()), (args, kwargs))
             name = f"{jitted.__module__}.{jitted.__name__}"
             in_float64 = bool(jax.config.read("jax_enable_x64"))
-            found = call(Program(name, jitted, *shapes, in_float64))
+            found = call(Program(name, jitted, *of_shapes, in_float64=in_float64))
             return jitted(*args, **kwargs) if found is NotImplemented else found
 
         run.over = False

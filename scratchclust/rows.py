@@ -73,12 +73,15 @@ class Limits(NamedTuple):
     # other: joining sums takes two CPU cores some microseconds, eight GPUs 20 to 30, in which one
     # reads 2^24 elements
     alone: int
+    # bytes of X from the host that may stay on a device where that spares sending parts of it again
+    # and again: half of the memory of a small accelerator, which needs as much for the blocks
+    resident_bytes: int
 
 
 LIMITS = {
-    "cpu": Limits(2**11, 2**18, 1, 2**9, 2e10, 2**20),
-    "gpu": Limits(2**17, 2**27, 2**7, 2**12, 1e13, 2**26),
-    "tpu": Limits(2**15, 2**23, 2**7, 2**11, 1e13, 2**26),
+    "cpu": Limits(2**11, 2**18, 1, 2**9, 2e10, 2**20, 0),
+    "gpu": Limits(2**17, 2**27, 2**7, 2**12, 1e13, 2**26, 2**33),
+    "tpu": Limits(2**15, 2**23, 2**7, 2**11, 1e13, 2**26, 2**32),
 }
 # A block off the CPU is a multiple of such a part of the power of two below it: so few shapes are
 # compiled, and no more than an eighth of it is filling.
@@ -138,6 +141,25 @@ def limits() -> Limits:
 def is_on_host(X: Any) -> bool:
     """Whether NumPy reads X where it is: a NumPy array, or a JAX array on CPU devices."""
     return not isinstance(X, jax.Array) or all(device.platform == "cpu" for device in X.devices())
+
+
+def resident(X: Any) -> Any:
+    """X on the first device if that is an accelerator and holds it, else X itself.
+
+    It is put there as it is: a NumPy array in memory, of a type whose numbers float32 holds, so
+    that nothing is rounded, and of at most `Limits.resident_bytes`.
+    """
+    is_array = isinstance(X, np.ndarray) and not _is_mapped(X) and not is_shared()
+    is_exact = is_array and shipping.is_exact(X, np.dtype(np.float32))
+    fits = is_exact and 0 < X.nbytes <= limits().resident_bytes
+    return jax.device_put(X, first_device()) if fits else X
+
+
+def _is_mapped(X: Any) -> bool:
+    """Whether X is a file, or a view of one."""
+    while isinstance(X, np.ndarray) and not isinstance(X, np.memmap):
+        X = X.base
+    return isinstance(X, np.memmap)
 
 
 def worthwhile(n_elements: int) -> list[jax.Device]:  # pyright: ignore[reportInvalidTypeForm]

@@ -9,7 +9,8 @@ import pytest
 
 from scratchclust import KMeans, MiniBatchKMeans, rows
 from scratchclust.cluster import kmeans as fast
-from scratchclust.cluster.kmeans_parts import nearest_centroid
+from scratchclust.cluster import minibatch_kmeans as minibatch
+from scratchclust.cluster.kmeans_parts import minibatch_data, nearest_centroid
 from scratchclust.cluster.kmeans_parts.cluster_means import (
     part_of_sums,
     sums_of_block,
@@ -23,6 +24,7 @@ from scratchclust.cluster.kmeans_parts.least_score import (
 )
 from scratchclust.cluster.kmeans_parts.minibatch_data import gather_batches
 from scratchclust.cluster.kmeans_parts.points import points_in_blocks
+from scratchclust.cluster.minibatch_kmeans import minibatch_kmeans
 from scratchclust.reference import kmeans as reference
 from tests.cluster.kmeans_cases import blobs
 
@@ -140,6 +142,35 @@ def test_batches_gathered_on_the_device_are_those_of_the_host(accelerator_road):
         strict=True,
     ):
         np.testing.assert_array_equal(of_device, of_host)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_minibatch_kmeans_sends_x_once(accelerator_road, dtype, weighted, monkeypatch):
+    """The batches of an array that stays on the device have the bits of those that are sent."""
+    rng = np.random.default_rng(8)
+    X = (20 * blobs(8) + 120).astype(dtype)
+    weights = rng.random(len(X)) if weighted else None
+    run = partial(
+        minibatch_kmeans, X, 5, key=jax.random.key(2), batch_size=50, sample_weight=weights
+    )
+    gathered = []
+    real = minibatch_data._gather_on_device
+    monkeypatch.setattr(
+        minibatch_data, "_gather_on_device", lambda *args: gathered.append(1) or real(*args)
+    )
+    with monkeypatch.context() as patch:
+        patch.setitem(rows.LIMITS, "gpu", rows.LIMITS["gpu"]._replace(resident_bytes=0))
+        expected = run()
+        assert not gathered
+    found = run()
+    assert gathered
+    for ours, theirs in zip(found, expected, strict=True):
+        jax.tree.map(np.testing.assert_array_equal, ours, theirs)
+    gathered.clear()
+    monkeypatch.setattr(minibatch, "NUMBERS_PER_CALL_ON_ACCELERATOR", X.size - 1)
+    run(compute_labels=False)  # a part of X may do
+    assert not gathered
 
 
 class OnlySmall:

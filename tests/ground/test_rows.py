@@ -115,6 +115,31 @@ def test_accelerators_get_numbers_that_float32_cannot_hold_centred(monkeypatch):
     assert rows.split(labels, block=1, dtype=np.int32).dtype == np.int32
 
 
+def test_what_stays_on_an_accelerator(monkeypatch, tmp_path):
+    """Arrays in memory that fit, and lose no digit."""
+    np.save(tmp_path / "X.npy", np.ones((4, 3), np.float32))
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    fitting = [np.ones((4, 3), dtype) for dtype in (np.float32, np.uint8, np.float16)]
+    others = [
+        np.ones((4, 3)),
+        np.ones((4, 3), np.int32),
+        np.ones((5, 3), np.float32),
+        np.ones((0, 3), np.float32),
+        mapped,
+        mapped[1:],
+        np.asarray(mapped),
+        jnp.ones((4, 3)),
+    ]
+    assert all(rows.resident(X) is X for X in fitting)
+    monkeypatch.setattr(rows, "platform", lambda: "gpu")
+    monkeypatch.setitem(rows.LIMITS, "gpu", rows.LIMITS["gpu"]._replace(resident_bytes=48))
+    assert all(rows.resident(X) is X for X in others)
+    for X in fitting:
+        there = rows.resident(X)
+        assert isinstance(there, jax.Array)
+        assert there.dtype == X.dtype
+
+
 def test_split_subtracts_before_it_rounds():
     X = 1e9 + np.array([[0.25], [0.5]])  # float32 has steps of 64 there
     np.testing.assert_array_equal(
