@@ -312,6 +312,8 @@ def split(
     n_blocks = _blocks_of_a_process(len(X), block)
     sharding = NamedSharding(mesh(), PartitionSpec(AXIS))
     if isinstance(X, jax.Array):
+        if not is_shared() and platform() != "cpu" and mesh().size > 1:
+            return _split_over_devices(X, offset, group, n_blocks, block, dtype)
         if not is_shared() and (X.dtype != dtype or not is_on_host(X)):
             return jax.device_put(
                 _split_on_device(X, offset, group, n_blocks, block, dtype), sharding
@@ -399,6 +401,24 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     raw = np.empty(n_bytes + 64, np.uint8)
     begin = -raw.ctypes.data % 64
     return raw[begin : begin + n_bytes].view(dtype).reshape(shape)
+
+
+def _split_over_devices(
+    X: jax.Array, offset: Any, group: Any, n_blocks: int, block: int, dtype: Any
+) -> jax.Array:
+    """The blocks of each device made where they are to lie: the device of X, which holds X, never
+    holds those of all others beside it.
+    """
+    here = mesh()
+    per_device = n_blocks // here.size
+    parts = []
+    for i, device in enumerate(here.devices.flat):
+        span = slice(i * per_device * block, (i + 1) * per_device * block)
+        own = jax.device_put(X[span], device)
+        of_own = None if group is None else group[span]
+        parts.append(_split_on_device(own, offset, of_own, per_device, block, dtype))
+    shape = n_blocks, block, *X.shape[1:]
+    return jax.make_array_from_single_device_arrays(shape, by_blocks(), parts)
 
 
 @partial(jax.jit, static_argnames=("n_blocks", "block", "dtype"))
