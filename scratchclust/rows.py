@@ -57,9 +57,9 @@ class Limits(NamedTuple):
     # some 30 kernels of 2 microseconds, in each of which 7 MB could have been read, so that blocks
     # for a second-level cache of 50 MB, which is 1.6 times as fast as memory, would cost more in
     # starting than they gain (10^7 x 64 with k = 1,000, an iteration: 1,723 kernels and 45 ms for
-    # them, by the text; by blocks of 32 MB 25,670 and 108); and what is a single block is not copied out of an array of them. On
-    # a TPU 32 MB: XLA keeps what fits into a quarter of its 128 MB of vector memory there, and
-    # starts nothing from outside
+    # them, by the text; by blocks of 32 MB 25,670 and 108); and what is a single block is not
+    # copied out of an array of them. On a TPU 32 MB: XLA keeps what fits into a quarter of its
+    # 128 MB of vector memory there, and starts nothing from outside
     block_elements: int
     block_multiple: int  # rows of a block come in multiples of so many, for an accelerator's tiles
     # rows and columns of two sets of points that meet: on a CPU 1 MB of distances, which stay in a
