@@ -43,9 +43,11 @@ class Program(NamedTuple):
     jitted: Any
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    in_float64: bool = False  # called under `jax.enable_x64`
 
     def traced(self) -> Any:
-        return self.jitted.trace(*self.args, **self.kwargs)
+        with jax.enable_x64(self.in_float64):
+            return self.jitted.trace(*self.args, **self.kwargs)
 
     def lowered(self, platform: str) -> Any:
         """For "cuda", "rocm", "tpu": no such device need be there.
@@ -55,7 +57,8 @@ class Program(NamedTuple):
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # donated arrays that some platform cannot reuse
-            return self.traced().lower(lowering_platforms=(platform,))
+            with jax.enable_x64(self.in_float64):
+                return self.traced().lower(lowering_platforms=(platform,))
 
 
 class OnDevice:
@@ -165,7 +168,8 @@ def first_call(name: str, drive: Callable[[], Any]) -> Program:
     """The program of this name as `drive` calls it first; before it nothing runs on a device.
 
     Args:
-        name: "module.function", the end of its full name.
+        name: "module.function", the end of its full name; or several, with "|" between them, of
+            which another is called on another platform.
         drive: calls the package.
 
     Raises:
@@ -175,7 +179,7 @@ def first_call(name: str, drive: Callable[[], Any]) -> Program:
 
     def traced(program: Program) -> Any:
         seen.append(program.name)
-        if program.name.endswith("." + name):
+        if program.name.endswith(tuple("." + end for end in name.split("|"))):
             raise _Caught(program)
         return on_device(program.traced().out_info, rows.whole())
 
@@ -196,6 +200,12 @@ def first_call(name: str, drive: Callable[[], Any]) -> Program:
         platform = "gpu" if rows.platform() == "cpu" else rows.platform()
         stack.enter_context(mock.patch.object(rows, "platform", return_value=platform))
         stack.enter_context(mock.patch.object(rows, "join", _joined))
+        of_arrays = rows.is_on_host
+        stack.enter_context(
+            mock.patch.object(
+                rows, "is_on_host", lambda X: not isinstance(X, OnDevice) and of_arrays(X)
+            )
+        )
         try:
             drive()
         except _Caught as caught:
@@ -262,8 +272,10 @@ def _instead_of_programs(
             leaves = jax.tree.leaves((args, kwargs))
             if any(isinstance(leaf, Tracer) for leaf in leaves) or run.over:
                 return jitted(*args, **kwargs)
-            shapes = jax.tree.map(partial(shape_of, sharding=sharding()), (args, kwargs))
-            found = call(Program(f"{jitted.__module__}.{jitted.__name__}", jitted, *shapes))
+            of_shapes = jax.tree.map(partial(shape_of, sharding=sharding()), (args, kwargs))
+            name = f"{jitted.__module__}.{jitted.__name__}"
+            in_float64 = bool(jax.config.read("jax_enable_x64"))
+            found = call(Program(name, jitted, *of_shapes, in_float64=in_float64))
             return jitted(*args, **kwargs) if found is NotImplemented else found
 
         run.over = False

@@ -264,6 +264,13 @@ CASES = [
         (60_000, 784, 10),
         (600, 20, 3),
     ),
+    Case(
+        "mini-batch k-means, the batches of a call",
+        "minibatch_data._gather_on_device",
+        minibatch,
+        (60_000, 784, 10),
+        (600, 20, 3),
+    ),
     Case("silhouette, a call", PAIRS, silhouette, (70_000, 784, 10), (600, 20, 3)),
     Case("Dunn's index, a call", PAIRS, dunn, (70_000, 784, 10), (600, 20, 3)),
     Case(
@@ -338,7 +345,7 @@ CASES = [
     *(
         Case(
             f"mixture ({kind}), an iteration",
-            "steps.expect_and_sum",
+            "steps.expect_and_sum|on_gpu.run_iterations",
             partial(mixture, kind),
             size,
             (600, 20, 3),

@@ -56,9 +56,10 @@ class Limits(NamedTuple):
     # core's cache (measured from 128 to 4,096 rows). On a GPU 512 MB: the passes over a block are
     # some 30 kernels of 2 microseconds, in each of which 7 MB could have been read, so that blocks
     # for a second-level cache of 50 MB, which is 1.6 times as fast as memory, would cost more in
-    # starting than they gain; and what is a single block is not copied out of an array of them. On
-    # a TPU 32 MB: XLA keeps what fits into a quarter of its 128 MB of vector memory there, and
-    # starts nothing from outside
+    # starting than they gain (10^7 x 64 with k = 1,000, an iteration: 1,723 kernels and 45 ms for
+    # them, by the text; by blocks of 32 MB 25,670 and 108); and what is a single block is not
+    # copied out of an array of them. On a TPU 32 MB: XLA keeps what fits into a quarter of its
+    # 128 MB of vector memory there, and starts nothing from outside
     block_elements: int
     block_multiple: int  # rows of a block come in multiples of so many, for an accelerator's tiles
     # rows and columns of two sets of points that meet: on a CPU 1 MB of distances, which stay in a
@@ -73,12 +74,15 @@ class Limits(NamedTuple):
     # other: joining sums takes two CPU cores some microseconds, eight GPUs 20 to 30, in which one
     # reads 2^24 elements
     alone: int
+    # bytes of X from the host that may stay on a device where that spares sending parts of it again
+    # and again: half of the memory of a small accelerator, which needs as much for the blocks
+    resident_bytes: int
 
 
 LIMITS = {
-    "cpu": Limits(2**11, 2**18, 1, 2**9, 2e10, 2**20),
-    "gpu": Limits(2**17, 2**27, 2**7, 2**12, 1e13, 2**26),
-    "tpu": Limits(2**15, 2**23, 2**7, 2**11, 1e13, 2**26),
+    "cpu": Limits(2**11, 2**18, 1, 2**9, 2e10, 2**20, 0),
+    "gpu": Limits(2**17, 2**27, 2**7, 2**12, 1e13, 2**26, 2**33),
+    "tpu": Limits(2**15, 2**23, 2**7, 2**11, 1e13, 2**26, 2**32),
 }
 # A block off the CPU is a multiple of such a part of the power of two below it: so few shapes are
 # compiled, and no more than an eighth of it is filling.
@@ -138,6 +142,25 @@ def limits() -> Limits:
 def is_on_host(X: Any) -> bool:
     """Whether NumPy reads X where it is: a NumPy array, or a JAX array on CPU devices."""
     return not isinstance(X, jax.Array) or all(device.platform == "cpu" for device in X.devices())
+
+
+def resident(X: Any) -> Any:
+    """X on the first device if that is an accelerator and holds it, else X itself.
+
+    It is put there as it is: a NumPy array in memory, of a type whose numbers float32 holds, so
+    that nothing is rounded, and of at most `Limits.resident_bytes`.
+    """
+    is_array = isinstance(X, np.ndarray) and not _is_mapped(X) and not is_shared()
+    is_exact = is_array and shipping.is_exact(X, np.dtype(np.float32))
+    fits = is_exact and 0 < X.nbytes <= limits().resident_bytes
+    return jax.device_put(X, first_device()) if fits else X
+
+
+def _is_mapped(X: Any) -> bool:
+    """Whether X is a file, or a view of one."""
+    while isinstance(X, np.ndarray) and not isinstance(X, np.memmap):
+        X = X.base
+    return isinstance(X, np.memmap)
 
 
 def worthwhile(n_elements: int) -> list[jax.Device]:  # pyright: ignore[reportInvalidTypeForm]
@@ -290,6 +313,8 @@ def split(
     n_blocks = _blocks_of_a_process(len(X), block)
     sharding = NamedSharding(mesh(), PartitionSpec(AXIS))
     if isinstance(X, jax.Array):
+        if not is_shared() and platform() != "cpu" and mesh().size > 1:
+            return _split_over_devices(X, offset, group, n_blocks, block, dtype)
         if not is_shared() and (X.dtype != dtype or not is_on_host(X)):
             return jax.device_put(
                 _split_on_device(X, offset, group, n_blocks, block, dtype), sharding
@@ -377,6 +402,24 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     raw = np.empty(n_bytes + 64, np.uint8)
     begin = -raw.ctypes.data % 64
     return raw[begin : begin + n_bytes].view(dtype).reshape(shape)
+
+
+def _split_over_devices(
+    X: jax.Array, offset: Any, group: Any, n_blocks: int, block: int, dtype: Any
+) -> jax.Array:
+    """The blocks of each device made where they are to lie: the device of X, which holds X, never
+    holds those of all others beside it.
+    """
+    here = mesh()
+    per_device = n_blocks // here.size
+    parts = []
+    for i, device in enumerate(here.devices.flat):
+        span = slice(i * per_device * block, (i + 1) * per_device * block)
+        own = jax.device_put(X[span], device)
+        of_own = None if group is None else group[span]
+        parts.append(_split_on_device(own, offset, of_own, per_device, block, dtype))
+    shape = n_blocks, block, *X.shape[1:]
+    return jax.make_array_from_single_device_arrays(shape, by_blocks(), parts)
 
 
 @partial(jax.jit, static_argnames=("n_blocks", "block", "dtype"))

@@ -25,8 +25,12 @@ def is_worth_it(X: np.ndarray, dtype: np.dtype) -> bool:
     """Whether X is large, and float32 holds all of its numbers: float64 is centred on the host,
     where it loses no digit.
     """
-    is_exact = np.result_type(X.dtype, np.float32) == np.float32 == dtype
-    return is_exact and X.size >= LEAST_NUMBERS
+    return is_exact(X, dtype) and X.size >= LEAST_NUMBERS
+
+
+def is_exact(X: np.ndarray, dtype: np.dtype) -> bool:
+    """Whether `dtype` is float32, and holds all numbers of X."""
+    return np.result_type(X.dtype, np.float32) == np.float32 == dtype
 
 
 def in_blocks(

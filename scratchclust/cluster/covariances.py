@@ -32,6 +32,7 @@ from scratchclust.cluster.gaussian_mixture_parts.families import (
     Numbers,
     Sums,
     Variances,
+    module_of,
 )
 from scratchclust.constants import COVARIANCE_TYPES
 from scratchclust.distances import PRECISION
@@ -53,8 +54,8 @@ class Full(Matrices):
         return k * d
 
     def densities(self, means: Numbers, P: Numbers, constants: Numbers) -> Densities:
-        side_by_side = np.moveaxis(P, 0, 1).reshape(means.shape[1], -1)
-        return Densities(side_by_side, np.einsum("kd,kde->ke", means, P), constants)
+        side_by_side = P.swapaxes(0, 1).reshape(means.shape[1], -1)
+        return Densities(side_by_side, _einsum("kd,kde->ke", means, P), constants)
 
     def exponents(
         self, x: Float[Array, "block d"], densities: Densities
@@ -81,7 +82,7 @@ class Full(Matrices):
     def covariances(self, sums: Sums, shift: Numbers, counts: Numbers) -> Numbers:
         cross = shift[:, :, None] * sums.first[:, None, :]
         outer = sums.counts[:, None, None] * shift[:, :, None] * shift[:, None, :]
-        centred = sums.second - cross - np.swapaxes(cross, 1, 2) + outer
+        centred = sums.second - cross - cross.swapaxes(1, 2) + outer
         return centred / counts[:, None, None]
 
     def stretch(
@@ -98,6 +99,8 @@ class Tied(Matrices):
     out.
     """
 
+    needs_scatter = True
+
     def shape(self, k: int, d: int) -> tuple[int, ...]:
         return d, d
 
@@ -105,7 +108,7 @@ class Tied(Matrices):
         return d * (d + 1) // 2
 
     def densities(self, means: Numbers, P: Numbers, constants: Numbers) -> Densities:
-        return _expand(P, np.ones((len(means), 1)), means @ P, constants)
+        return _expand(P, np.ones((len(means), 1)), _product(means, P), constants)
 
     def exponents(
         self, x: Float[Array, "block d"], densities: Densities
@@ -124,7 +127,7 @@ class Tied(Matrices):
         return _einsum("kdb,keb->de", weighted, differences)
 
     def covariances(self, sums: Sums, shift: Numbers, counts: Numbers) -> Numbers:
-        return (sums.second - (counts[:, None] * shift).T @ shift) / counts.sum()
+        return (sums.second - _product((counts[:, None] * shift).T, shift)) / counts.sum()
 
     def stretch(
         self, z: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"], S: Numbers
@@ -164,10 +167,10 @@ class Diag(Variances):
         return (weighted * differences).sum(axis=2)
 
     def covariances(self, sums: Sums, shift: Numbers, counts: Numbers) -> Numbers:
-        return np.maximum(sums.second / counts[:, None] - shift**2, 0)
+        return module_of(shift).maximum(sums.second / counts[:, None] - shift**2, 0)
 
     def log_determinants(self, P: Numbers, d: int) -> Any:
-        return np.log(P).sum(axis=-1)
+        return module_of(P).log(P).sum(axis=-1)
 
     def variances(self, S: Numbers) -> Numbers:
         return S
@@ -210,10 +213,10 @@ class Spherical(Variances):
 
     def covariances(self, sums: Sums, shift: Numbers, counts: Numbers) -> Numbers:
         squares = sums.second / counts - (shift**2).sum(axis=1)
-        return np.maximum(squares, 0) / shift.shape[1]
+        return module_of(shift).maximum(squares, 0) / shift.shape[1]
 
     def log_determinants(self, P: Numbers, d: int) -> Any:
-        return d * np.log(P)
+        return d * module_of(P).log(P)
 
     def variances(self, S: Numbers) -> Numbers:
         return S[:, None]
@@ -242,7 +245,8 @@ def _expand(axes: Any, precisions: Numbers, centres: Numbers, constants: Numbers
     s [k d] or [k 1].
     """
     constants = constants - (precisions * centres**2).sum(axis=1) / 2
-    coefficients = np.concatenate([-precisions / 2, precisions * centres], axis=1)
+    linear = precisions * centres
+    coefficients = module_of(linear).concatenate([-precisions / 2, linear], axis=1)
     return Densities(axes, coefficients, constants)
 
 
@@ -256,9 +260,13 @@ def _beside_squares(x: Float[Array, "block d"]) -> Float[Array, "block f"]:
     return jnp.concatenate([x * x, x], axis=1)
 
 
-def _product(a: Array, b: Array) -> Array:
+def _product(a: Numbers, b: Numbers) -> Any:
+    if isinstance(a, np.ndarray):
+        return a @ b
     return jnp.matmul(a, b, precision=PRECISION)
 
 
-def _einsum(equation: str, a: Array, b: Array) -> Array:
+def _einsum(equation: str, a: Numbers, b: Numbers) -> Any:
+    if isinstance(a, np.ndarray):
+        return np.einsum(equation, a, b)
     return jnp.einsum(equation, a, b, precision=PRECISION)

@@ -9,13 +9,14 @@ Where the steps of the definition are, below `gaussian_mixture_parts/`:
     _sums        `_sums` in `steps.py`, of a block; over all points `given_sums` in `sums.py`, or,
                  in one pass with the expectation, `expect_sums`
     _scatter     `sums` and `scatter` of the type
-    _maximise    `_maximise` in `sums.py`, with `covariances` of the type; `maximise` around it
+    _maximise    `mixture_of` in `sums.py`, with `covariances` of the type; `maximise` around it
                  takes sums again that have lost digits
-    em, start    the loop is `run_em` in `em.py`, the start `find_start`
+    em, start    the loop is `run_em` in `em.py` (on a GPU many turns of it are one call,
+                 `iterate_on_gpu` in `on_gpu.py`), the start `find_start`
 
 Both steps of EM are one pass over blocks of rows on all local devices, whose sums come to the host;
-there the k covariances become a mixture again, in float64. Memory beyond the data is one block,
-never n x k but for a random start.
+there the k covariances become a mixture again, in float64. A GPU does that, too, and the host reads
+the likelihoods. Memory beyond the data is one block, never n x k but for a random start.
 
 Points in float32 are computed with in float32, on centred data. That is enough as long as no
 component is far narrower than the data, and no covariance nearly singular; otherwise the sums have

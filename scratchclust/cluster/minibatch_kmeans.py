@@ -4,7 +4,8 @@ explains the mathematics.
 The data are read batch by batch, so a memory map of a file larger than memory will do. The host
 draws and gathers the points of a few batches at a time; their steps, with the reassignment and the
 rule that ends them, are one compiled loop. Of X as a whole there are only labels, made at the end a
-part at a time.
+part at a time. (Of an array in memory that fits on an accelerator, that gathers the points that
+the host has drawn: `rows.resident`.)
 
 Where each step of the definition is done; files without a folder are in `kmeans_parts/`:
 
@@ -221,6 +222,11 @@ def minibatch_kmeans(
             weights=weights,
             size=given.init_size or INIT_SIZE_BATCHES * max(given.batch_size, n_clusters),
         )
+        # All of X is sent at once where all of it is needed at the end, or is no more than the
+        # batches of one call.
+        if compute_labels or X.shape[0] * X.shape[1] <= NUMBERS_PER_CALL_ON_ACCELERATOR:
+            all_rows = rows.resident(all_rows)
+            X = X if rows.is_on_host(all_rows) else all_rows
         progress = first_progress(start, key_steps, given.batch_size, n)
         progress, inertias = _iterate(all_rows, sample, progress, given, weights=weights, rng=rng)
     state = shares.agreed(lambda: _uncentred(progress.state, sample))

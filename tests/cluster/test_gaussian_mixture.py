@@ -20,6 +20,7 @@ from scratchclust import GaussianMixture, persist, rows
 from scratchclust.cluster import covariances as fast_covariances
 from scratchclust.cluster import gaussian_mixture as fast
 from scratchclust.cluster import mixtures as fast_mixtures
+from scratchclust.cluster.gaussian_mixture_parts import em as em_of_fast
 from scratchclust.cluster.gaussian_mixture_parts import points as mixture_points
 from scratchclust.cluster.gaussian_mixture_parts import steps as mixture_steps
 from scratchclust.cluster.kmeans import lloyd
@@ -683,3 +684,56 @@ def test_an_accelerator_finds_the_same_mixture(
     np.testing.assert_array_equal(found.labels, expected.labels)
     with pytest.raises(InputError, match="a covariance is not positive definite"):
         fast.m_step(np.ones((9, 2)), np.ones((9, 1)), **given, reg_covar=0.0)
+
+
+@each_type
+@pytest.mark.parametrize("n_parts", [1, 3])
+def test_iterations_on_a_gpu_are_those_of_the_host(
+    covariance_type: str, n_parts: int, request: pytest.FixtureRequest, monkeypatch: Any
+) -> None:
+    """Points in float32; in one compiled loop, or of several parts, in calls of each."""
+    X = points(23, n=300).astype(np.float32)
+    begin = start(X, covariance_type)
+    given: dict[str, Any] = {"covariance_type": covariance_type, "tol": 1e-4, "max_iter": 60}
+    expected = fast.em(X, begin, **given)
+    request.getfixturevalue("accelerator_road")
+    few = rows.LIMITS["gpu"]._replace(multiplications_per_call=1.0, block_rows=128)
+    if n_parts > 1:
+        monkeypatch.setitem(rows.LIMITS, "gpu", few)
+    by_host = []
+    monkeypatch.setattr(em_of_fast, "maximise", lambda *_: by_host.append(1))
+    found = fast.em(jnp.asarray(X), begin, **given)
+    assert not by_host
+    assert 5 < found.n_iter == expected.n_iter
+    assert found.converged
+    np.testing.assert_allclose(found.lower_bounds, expected.lower_bounds, rtol=1e-5)
+    for ours, theirs in zip(found.mixture, expected.mixture, strict=True):
+        assert isinstance(ours, np.ndarray)
+        assert ours.dtype == np.float64
+        np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=1e-4)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+
+
+@each_type
+def test_what_a_gpu_cannot_go_on_with_the_host_does(
+    covariance_type: str, accelerator_road: None
+) -> None:
+    """Numbers whose covariances float32 loses, in float64; float64 points, whose last iteration is
+    in float64; and a covariance that is none.
+    """
+    X = points(24) + 1e4 * (np.arange(90) % 2)[:, None]
+    for many in (0, 2**26):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(mixture_points, "MULTIPLICATIONS_IN_FLOAT64", many)
+            begin = start(X, covariance_type)
+            given: dict[str, Any] = {"covariance_type": covariance_type, "tol": 1e-9}
+            for max_iter in (0, 1, 2, 7):
+                found = fast.em(X, begin, **given, max_iter=max_iter)
+                expected = reference.em(X, begin, **given, max_iter=max_iter)
+                assert found.n_iter == expected.n_iter
+                for ours, theirs in zip(found.mixture, expected.mixture, strict=True):
+                    np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
+    same = np.ones((9, 2), np.float32)
+    begin = Mixture(*(np.asarray(a) for a in start(points(25, d=2), covariance_type)))
+    with pytest.raises(InputError, match="a covariance is not positive definite"):
+        fast.em(same, begin, covariance_type=covariance_type, reg_covar=0.0)

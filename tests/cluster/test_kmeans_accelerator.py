@@ -9,6 +9,8 @@ import pytest
 
 from scratchclust import KMeans, MiniBatchKMeans, rows
 from scratchclust.cluster import kmeans as fast
+from scratchclust.cluster import minibatch_kmeans as minibatch
+from scratchclust.cluster.kmeans_parts import minibatch_data, nearest_centroid
 from scratchclust.cluster.kmeans_parts.cluster_means import (
     part_of_sums,
     sums_of_block,
@@ -22,6 +24,7 @@ from scratchclust.cluster.kmeans_parts.least_score import (
 )
 from scratchclust.cluster.kmeans_parts.minibatch_data import gather_batches
 from scratchclust.cluster.kmeans_parts.points import points_in_blocks
+from scratchclust.cluster.minibatch_kmeans import minibatch_kmeans
 from scratchclust.reference import kmeans as reference
 from tests.cluster.kmeans_cases import blobs
 
@@ -139,3 +142,93 @@ def test_batches_gathered_on_the_device_are_those_of_the_host(accelerator_road):
         strict=True,
     ):
         np.testing.assert_array_equal(of_device, of_host)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_minibatch_kmeans_sends_x_once(accelerator_road, dtype, weighted, monkeypatch):
+    """The batches of an array that stays on the device have the bits of those that are sent."""
+    rng = np.random.default_rng(8)
+    X = (20 * blobs(8) + 120).astype(dtype)
+    weights = rng.random(len(X)) if weighted else None
+    run = partial(
+        minibatch_kmeans, X, 5, key=jax.random.key(2), batch_size=50, sample_weight=weights
+    )
+    gathered = []
+    real = minibatch_data._gather_on_device
+    monkeypatch.setattr(
+        minibatch_data, "_gather_on_device", lambda *args: gathered.append(1) or real(*args)
+    )
+    with monkeypatch.context() as patch:
+        patch.setitem(rows.LIMITS, "gpu", rows.LIMITS["gpu"]._replace(resident_bytes=0))
+        expected = run()
+        assert not gathered
+    found = run()
+    assert gathered
+    for ours, theirs in zip(found, expected, strict=True):
+        jax.tree.map(np.testing.assert_array_equal, ours, theirs)
+    gathered.clear()
+    monkeypatch.setattr(minibatch, "NUMBERS_PER_CALL_ON_ACCELERATOR", X.size - 1)
+    run(compute_labels=False)  # a part of X may do
+    assert not gathered
+
+
+class OnlySmall:
+    """`np.asarray` for what the host reads, which refuses JAX arrays of more than so many bytes."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.real = np.asarray
+
+    def __call__(self, a, *args, **kwargs):
+        assert not isinstance(a, jax.Array) or a.nbytes <= self.most, a.shape
+        return self.real(a, *args, **kwargs)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_labels_and_distances_stay_on_the_device(accelerator_road, weighted, monkeypatch):
+    """Of many points those in doubt come to the host, of the rest some sums."""
+    rng = np.random.default_rng(6)
+    X = rng.integers(0, 3, (6000, 3)).astype(np.float32)  # 27 places, many of them ties
+    start = np.unique(X, axis=0)[::5]
+    weights = rng.random(len(X)) if weighted else None
+    expected = reference.lloyd(X, start, tol=0.0, sample_weight=weights)
+    there = jnp.asarray(X)
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "join", lambda blocks, n: blocks.reshape(-1)[:n])  # as off a CPU
+        patch.setattr(np, "asarray", OnlySmall(12_000))
+        found = fast.lloyd(there, start, tol=0.0, sample_weight=weights)
+        labels, squares = fast.assign(there, found.centroids)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    assert found.inertia == pytest.approx(expected.inertia, rel=1e-6)
+    np.testing.assert_array_equal(labels, found.labels)
+    exact = reference.assign(X, np.asarray(found.centroids))[1]
+    np.testing.assert_allclose(squares, exact, rtol=1e-5, atol=1e-6)
+
+
+def test_points_in_doubt_are_decided_as_by_the_host(accelerator_road, monkeypatch):
+    X = np.random.default_rng(7).integers(0, 4, (500, 2)).astype(np.float32)
+    centroids = X[[0, 1, 2, 3, 0]]  # two that are equal: all their points are in doubt
+    points = points_in_blocks(X, offset=X[0], n_clusters=5)
+    labels, squares = nearest_centroid.assign_by_definition(X, points, centroids)
+    assert isinstance(labels, jax.Array)
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "platform", lambda: "cpu")
+        on_host = nearest_centroid.assign_by_definition(X, points, centroids)
+    np.testing.assert_array_equal(labels, on_host[0])
+    np.testing.assert_array_equal(squares, on_host[1])
+
+
+def test_an_empty_cluster_is_warned_of(accelerator_road):
+    X = np.repeat(np.eye(3, dtype=np.float32), 4, axis=0)
+    with pytest.warns(UserWarning, match="only 3 of 4 clusters"):
+        fast.lloyd(jnp.asarray(X), X[[0, 1, 4, 8]])
+
+
+def test_inertia_of_tiny_and_of_no_weights(accelerator_road):
+    squares = np.arange(3000, dtype=np.float32)
+    for scale in (0.0, 1e-300, 1.0, 1e300):
+        weights = scale * (np.arange(3000) % 5)
+        found = nearest_centroid.inertia_of(jnp.asarray(squares), weights)
+        assert found == pytest.approx(weights @ squares, rel=1e-6)
+    assert nearest_centroid.inertia_of(jnp.asarray(squares), None) == squares.sum(dtype=float)

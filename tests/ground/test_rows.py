@@ -99,6 +99,29 @@ def test_accelerators_centre_to_the_bits_of_the_host(dtype, how, n, monkeypatch)
     np.testing.assert_array_equal(there, on_host)
 
 
+@pytest.mark.parametrize("how", ["as it is", "one offset", "an offset for each group"])
+@pytest.mark.parametrize("n", [7, 21, 24])
+def test_no_accelerator_holds_the_blocks_of_all(how, n, monkeypatch):
+    """X of one device is cut up for three: the largest program makes the blocks of one."""
+    rng = np.random.default_rng(n)
+    X = rng.random((n, 5), np.float32)
+    group = rng.integers(0, 3, n) if "group" in how else None
+    offset = None if how == "as it is" else rng.normal(size=(3, 5) if "group" in how else 5)
+    given = {"block": 4, "offset": offset, "group": group}
+    made = []
+    real = rows._split_on_device
+    monkeypatch.setattr(
+        rows, "_split_on_device", lambda *args: made.append(real(*args).size) or real(*args)
+    )
+    with rows.on(jax.local_devices()[:3]):
+        on_host = rows.split(X, **given)
+        monkeypatch.setattr(rows, "platform", lambda: "gpu")
+        there = rows.split(jnp.asarray(X), **given)
+    assert there.sharding == on_host.sharding
+    assert made == [on_host.size // 3] * 3
+    np.testing.assert_array_equal(there, on_host)
+
+
 def test_accelerators_get_numbers_that_float32_cannot_hold_centred(monkeypatch):
     monkeypatch.setattr(rows, "platform", lambda: "gpu")
     monkeypatch.setattr(shipping, "LEAST_NUMBERS", 0)
@@ -113,6 +136,31 @@ def test_accelerators_get_numbers_that_float32_cannot_hold_centred(monkeypatch):
     )
     labels = np.arange(3, dtype=np.int16)
     assert rows.split(labels, block=1, dtype=np.int32).dtype == np.int32
+
+
+def test_what_stays_on_an_accelerator(monkeypatch, tmp_path):
+    """Arrays in memory that fit, and lose no digit."""
+    np.save(tmp_path / "X.npy", np.ones((4, 3), np.float32))
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    fitting = [np.ones((4, 3), dtype) for dtype in (np.float32, np.uint8, np.float16)]
+    others = [
+        np.ones((4, 3)),
+        np.ones((4, 3), np.int32),
+        np.ones((5, 3), np.float32),
+        np.ones((0, 3), np.float32),
+        mapped,
+        mapped[1:],
+        np.asarray(mapped),
+        jnp.ones((4, 3)),
+    ]
+    assert all(rows.resident(X) is X for X in fitting)
+    monkeypatch.setattr(rows, "platform", lambda: "gpu")
+    monkeypatch.setitem(rows.LIMITS, "gpu", rows.LIMITS["gpu"]._replace(resident_bytes=48))
+    assert all(rows.resident(X) is X for X in others)
+    for X in fitting:
+        there = rows.resident(X)
+        assert isinstance(there, jax.Array)
+        assert there.dtype == X.dtype
 
 
 def test_split_subtracts_before_it_rounds():

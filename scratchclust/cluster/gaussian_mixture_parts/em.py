@@ -11,6 +11,11 @@ import numpy as np
 from jaxtyping import Array
 
 from scratchclust.cluster.gaussian_mixture_parts.families import CovarianceType
+from scratchclust.cluster.gaussian_mixture_parts.on_gpu import (
+    EMRule,
+    can_iterate_on_gpu,
+    iterate_on_gpu,
+)
 from scratchclust.cluster.gaussian_mixture_parts.points import MixturePoints, place
 from scratchclust.cluster.gaussian_mixture_parts.sums import (
     expect_points,
@@ -90,11 +95,19 @@ def run_em(
     while not change < stop.tol and len(bounds) <= stop.max_iter:
         if points.coarse and len(bounds) == stop.max_iter:
             points = points.finer()
-        step = partial(expect_sums, mixture=mixture)
-        points, log_likelihood, mixture = maximise(points, step, reg_covar, mixture.means)
-        bounds.append(log_likelihood)
+        found: list[float] = []
+        if can_iterate_on_gpu(points):
+            most = stop.max_iter + 1 - len(bounds) - points.coarse
+            share = SETTLED_SHARE if points.coarse else 0.0
+            rule = EMRule(reg_covar, stop.tol, share, most)
+            mixture, found = iterate_on_gpu(points, mixture, rule, bounds[-1])
+        if not found:
+            step = partial(expect_sums, mixture=mixture)
+            points, log_likelihood, mixture = maximise(points, step, reg_covar, mixture.means)
+            found = [log_likelihood]
+        bounds.extend(found)
         change = abs(bounds[-1] - bounds[-2])
-        if points.coarse and change < max(stop.tol, SETTLED_SHARE * abs(log_likelihood)):
+        if points.coarse and change < max(stop.tol, SETTLED_SHARE * abs(bounds[-1])):
             points = points.finer()
             change = np.inf
     return Run(points, points.uncentred(mixture) if stop.max_iter else start, bounds[1:], change)

@@ -1,8 +1,8 @@
 """What is asked of a type of covariances, and what follows from their shape alone.
 
-The mathematics is that of `scratchclust/reference/covariances.py`, in float64 on the host (on a GPU
-the factors of matrices are found there); the passes over the points of each type are in
-`cluster/covariances.py`.
+The mathematics is that of `scratchclust/reference/covariances.py`, in float64: of NumPy arrays on
+the host (on a GPU the factors of matrices are found there), of JAX arrays in a program that a GPU
+runs (`on_gpu.py`). The passes over the points of each type are in `cluster/covariances.py`.
 """
 
 from abc import ABC, abstractmethod
@@ -18,8 +18,9 @@ from jaxtyping import Array, Float, Int
 from scratchclust import rows
 from scratchclust.distances import PRECISION
 from scratchclust.errors import InputError
+from scratchclust.rows import AnyArray
 
-Numbers = Float[np.ndarray, "..."]  # in the shape of the type
+Numbers = Float[AnyArray, "..."]  # in the shape of the type
 
 
 @partial(
@@ -29,7 +30,7 @@ Numbers = Float[np.ndarray, "..."]  # in the shape of the type
 )
 @dataclass(frozen=True)
 class Densities:
-    """A mixture as a pass takes it: on the host, in float64, of centred means."""
+    """A mixture as a pass takes it: in float64, of centred means."""
 
     # [d k d] full: every P_j side by side; [d d] tied: P; else None. By differences: P
     axes: Any
@@ -51,6 +52,9 @@ class Sums(NamedTuple):
 
 class CovarianceType(ABC):
     """What is asked of a type. S, and P of S^-1 = P P^T, are those of all components."""
+
+    # whether `second` of its sums is that of all points, whatever the responsibilities
+    needs_scatter = False
 
     @abstractmethod
     def shape(self, k: int, d: int) -> tuple[int, ...]:
@@ -108,6 +112,10 @@ class CovarianceType(ABC):
         """P, from S; an InputError if a covariance is not positive definite."""
 
     @abstractmethod
+    def factors_or_nan(self, S: Float[Array, "..."]) -> Float[Array, "..."]:
+        """`factor_covariances` in a program: what is not finite where it would raise."""
+
+    @abstractmethod
     def factor_precisions(self, precisions: Numbers) -> Numbers:
         """P, from S^-1; an InputError if a precision is not positive definite."""
 
@@ -128,7 +136,7 @@ class CovarianceType(ABC):
         """The diagonal of each covariance, in a shape that goes with [k d]."""
 
     @abstractmethod
-    def rcond(self, S: Numbers, P: Numbers) -> float:
+    def rcond(self, S: Numbers, P: Numbers) -> Any:
         """The least reciprocal condition number of the correlations of any component."""
 
     @abstractmethod
@@ -152,6 +160,9 @@ class Matrices(CovarianceType):
         except np.linalg.LinAlgError:
             raise _not_definite() from None
 
+    def factors_or_nan(self, S: Float[Array, "..."]) -> Float[Array, "..."]:
+        return _inverse_factors(S)
+
     def factor_precisions(self, precisions: Numbers) -> Numbers:
         if not np.allclose(precisions, np.swapaxes(precisions, -1, -2)):
             raise _no_precisions("symmetric, positive-definite matrices")
@@ -168,20 +179,22 @@ class Matrices(CovarianceType):
         return np.swapaxes(inverse, -1, -2) @ inverse
 
     def log_determinants(self, P: Numbers, d: int) -> Any:
-        return np.log(_diagonals(P)).sum(axis=-1)
+        return module_of(P).log(_diagonals(P)).sum(axis=-1)
 
     def variances(self, S: Numbers) -> Numbers:
         return _diagonals(S)
 
-    def rcond(self, S: Numbers, P: Numbers) -> float:
-        deviations = np.sqrt(_diagonals(S))
+    def rcond(self, S: Numbers, P: Numbers) -> Any:
+        deviations = module_of(S).sqrt(_diagonals(S))
         scales = deviations[..., :, None] * deviations[..., None, :]
         correlations = S / scales
-        inverse = (
-            _precisions_on_device(P) if rows.platform() == "gpu" else self.precisions_of(P)
-        ) * scales
+        if isinstance(P, np.ndarray):
+            there = rows.platform() == "gpu"
+            inverse = (_precisions_on_device(P) if there else self.precisions_of(P)) * scales
+        else:
+            inverse = _times_transpose(P) * scales
         norms = _largest_row_sums(correlations) * _largest_row_sums(inverse)
-        return float(1 / np.max(norms))
+        return 1 / norms.max()
 
 
 class Variances(CovarianceType):
@@ -195,6 +208,9 @@ class Variances(CovarianceType):
             raise _not_definite()
         return 1 / np.sqrt(S)
 
+    def factors_or_nan(self, S: Float[Array, "..."]) -> Float[Array, "..."]:
+        return 1 / jnp.sqrt(S)
+
     def factor_precisions(self, precisions: Numbers) -> Numbers:
         if not (precisions > 0).all():
             raise _no_precisions("positive numbers")
@@ -206,8 +222,13 @@ class Variances(CovarianceType):
     def covariances_of(self, P: Numbers) -> Numbers:
         return 1 / P**2
 
-    def rcond(self, S: Numbers, P: Numbers) -> float:
+    def rcond(self, S: Numbers, P: Numbers) -> Any:
         return 1.0
+
+
+def module_of(array: AnyArray) -> Any:
+    """NumPy or its twin, by which this array is computed with."""
+    return np if isinstance(array, np.ndarray | np.generic) else jnp
 
 
 def _factor_on_device(S: Numbers) -> Numbers:
@@ -240,11 +261,11 @@ def _times_transpose(P: Array) -> Array:
 
 
 def _diagonals(matrices: Numbers) -> Numbers:
-    return np.diagonal(matrices, axis1=-2, axis2=-1)
+    return matrices.diagonal(axis1=-2, axis2=-1)
 
 
 def _largest_row_sums(matrices: Numbers) -> Any:
-    return np.abs(matrices).sum(axis=-1).max(axis=-1)
+    return abs(matrices).sum(axis=-1).max(axis=-1)
 
 
 def _not_definite() -> InputError:

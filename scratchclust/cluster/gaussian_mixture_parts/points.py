@@ -101,10 +101,20 @@ class MixturePoints:
         """
         if self.by_differences and subtracted is None:
             return False
-        S = mixture.covariances
         terms = self.mean_squares if subtracted is None else subtracted
-        error = EPS[self.arithmetic] * float((terms / self.kind.variances(S)).max())
-        return error > TOO_WRONG[self.arithmetic] * self.kind.rcond(S, mixture.precisions_cholesky)
+        return bool(are_lost(mixture, terms, self.kind, self.arithmetic))
+
+
+def are_lost(
+    mixture: Mixture, terms: Float[AnyArray, "..."], kind: CovarianceType, arithmetic: str
+) -> Any:
+    """Whether sums of such terms, in this arithmetic, know the covariances too badly."""
+    S = mixture.covariances
+    d = terms.shape[-1]
+    variances = kind.variances(S)
+    shares = terms.reshape(-1, d) / variances.reshape(-1, variances.shape[-1])
+    error = EPS[arithmetic] * shares.max()
+    return error > TOO_WRONG[arithmetic] * kind.rcond(S, mixture.precisions_cholesky)
 
 
 def place(

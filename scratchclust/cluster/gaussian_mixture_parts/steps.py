@@ -22,18 +22,23 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from scratchclust import rows
-from scratchclust.cluster.gaussian_mixture_parts.families import CovarianceType, Densities, Sums
+from scratchclust.cluster.gaussian_mixture_parts.families import (
+    CovarianceType,
+    Densities,
+    Sums,
+    module_of,
+)
 from scratchclust.distances import PRECISION
 from scratchclust.results import Mixture
 
 
 def densities(mixture: Mixture, kind: CovarianceType, *, by_differences: bool = False) -> Densities:
-    """What a pass needs, from a mixture of centred means; host, O(k d^2)."""
+    """What a pass needs, from a mixture of centred means; O(k d^2)."""
     P = mixture.precisions_cholesky
     means = mixture.means
     d = means.shape[1]
     with np.errstate(divide="ignore"):  # a weight of 0
-        log_weights = np.log(mixture.weights)
+        log_weights = module_of(mixture.weights).log(mixture.weights)
     constants = log_weights - d / 2 * np.log(2 * np.pi) + kind.log_determinants(P, d)
     if by_differences:
         return Densities(P, means, constants, True)

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from scratchclust import rows
-from scratchclust.cluster.gaussian_mixture_parts.families import Sums
+from scratchclust.cluster.gaussian_mixture_parts.families import CovarianceType, Sums
 from scratchclust.cluster.gaussian_mixture_parts.points import MixturePoints
 from scratchclust.cluster.gaussian_mixture_parts.steps import (
     densities,
@@ -102,7 +103,8 @@ def maximise(
         sums, log_likelihood = sums_of(points, about)
         shift = sums.first / (sums.counts + LEAST_COUNT)[:, None]
         try:
-            mixture = _maximise(points, sums, shift, about, reg_covar)
+            kind = points.kind
+            mixture = mixture_of(sums, shift, about, reg_covar, kind, kind.factor_covariances)
         except InputError:
             if repeated:
                 raise
@@ -117,14 +119,24 @@ def maximise(
             points = points.finer()
 
 
-def _maximise(
-    points: MixturePoints, sums: Sums, shift: np.ndarray, centres: Any, reg_covar: float
+def mixture_of(
+    sums: Sums,
+    shift: Float[AnyArray, "k d"],
+    centres: Any,
+    reg_covar: Any,
+    kind: CovarianceType,
+    factor: Callable[[Any], Any],
 ) -> Mixture:
-    """p_j, m_j and S_j, from the sums and the means less their centres (or the offset)."""
+    """p_j, m_j and S_j, from the sums and the means less their centres (or the offset).
+
+    `factor` gives P from S.
+    """
     counts = sums.counts + LEAST_COUNT
-    S = points.kind.covariances(sums, shift, counts) + reg_covar * points.kind.unit(shift.shape[1])
+    k, d = shift.shape
+    unit = np.broadcast_to(kind.unit(d), kind.shape(k, d))
+    S = kind.covariances(sums, shift, counts) + reg_covar * unit
     means = shift if centres is None else centres + shift
-    return Mixture(counts / counts.sum(), means, S, points.kind.factor_covariances(S))
+    return Mixture(counts / counts.sum(), means, S, factor(S))
 
 
 def _add(points: MixturePoints, found: list[Sums]) -> Sums:

@@ -27,7 +27,8 @@ from scratchclust.distances import FEW_ROWS, centre_of
 from scratchclust.rows import AnyArray
 from scratchclust.streams import AnyRows
 
-NUMBERS_IN_MEMORY = 2**24  # of X, that are there at a time for the labels at the end
+# Of X, that are there at a time for the labels at the end; on a GPU a block, which is more.
+NUMBERS_IN_MEMORY = 2**24
 
 
 def best_start(
@@ -122,13 +123,19 @@ def assign_in_parts(
     X: AnyRows, centroids: AnyArray, weights: np.ndarray | None
 ) -> tuple[Array, float]:
     """The nearest centroid of each point, a part of X at a time, and the inertia."""
-    in_part = max(NUMBERS_IN_MEMORY // X.shape[1], 1)
+    on_host = rows.platform() == "cpu"
+    most = NUMBERS_IN_MEMORY if on_host else max(NUMBERS_IN_MEMORY, rows.limits().block_elements)
+    in_part = max(most // X.shape[1], 1)
     centroids = np.asarray(centroids)
-    labels = np.empty(len(X), np.int32)
+    labels = np.empty(len(X) if on_host else 0, np.int32)
+    found = []
     inertia = 0.0
     for begin in range(0, len(X), in_part):
         part = slice(begin, begin + in_part)
         of_part, squares = assign(X[part], centroids)
-        labels[part] = np.asarray(of_part)
+        if len(labels):
+            labels[part] = np.asarray(of_part)
+        else:  # they stay there
+            found.append(of_part)
         inertia += inertia_of(squares, None if weights is None else weights[part])
-    return jnp.asarray(labels), inertia
+    return jnp.concatenate(found) if found else jnp.asarray(labels), inertia

@@ -6,9 +6,11 @@ labels that are handed out. There a device compares all points with all centroid
 square and tells which of them its rounding leaves in doubt (`surely_nearest`); these few are
 decided in float64 on the host (`float64_on_host.py`). So a label depends on nothing but the point
 and the centroids: not on the block, the offset or the companions, and what `fit` says of a point
-`predict` says too.
+`predict` says too. On an accelerator labels and distances stay where they are (`_assign_there`):
+the host reads how many points are in doubt, and these.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -28,12 +30,15 @@ from scratchclust.distances import centre_of, product, squared_norms
 from scratchclust.rows import AnyArray
 
 SQUARE_ERROR_ULPS = 16  # units in the last place by which an expanded square can be off
+# Sums over some points each, in float32 on an accelerator, that the host adds in float64.
+PARTIAL_SUMS = 1024
+LEAST_UNIT = 2.0**-1000  # of weights, which are divided by their largest
 
 
 def assign_by_definition(
     X: Real[AnyArray, "n d"], points: KMeansPoints, centroids: Float[AnyArray, "k d"]
-) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """Labels and squared distances, on the host.
+) -> tuple[Int[AnyArray, " n"], Float[AnyArray, " n"]]:
+    """Labels and squared distances: on the host, or on an accelerator where that computes them.
 
     Args:
         X: the points as they came.
@@ -44,6 +49,8 @@ def assign_by_definition(
         labels [n] int32 by the definition in float64, and the squared distances by the definition:
         in float64 where X is, else in the precision of the blocks.
     """
+    if rows.platform() != "cpu" and not rows.is_shared() and not is_float64(X):
+        return _assign_there(X, points, np.asarray(centroids))
     amid = SeenFromAmid.of(points, centroids)
     found = rows.finished(_assign_surely(points.rows, points.centred(centroids), amid))
     labels, squares = (np.asarray(rows.join(blocks, points.n)) for blocks in found)
@@ -60,10 +67,65 @@ def assign_by_definition(
     return labels, squares
 
 
+def _assign_there(
+    X: Real[AnyArray, "n d"], points: KMeansPoints, centroids: Float[np.ndarray, "k d"]
+) -> tuple[Int[Array, " n"], Float[Array, " n"]]:
+    """`assign_by_definition` on an accelerator: of n points only those in doubt come to the host.
+
+    That are tens of them in 10^5, where all labels and distances are 8 n bytes down, and up again.
+    """
+    amid = SeenFromAmid.of(points, centroids)
+    found = _assign_surely(points.rows, points.centred(centroids), amid)
+    labels, squares = (rows.join(blocks, points.n) for blocks in found)
+    n_doubtful = int(_n_doubtful(labels))
+    if n_doubtful:
+        size = min(1 << (n_doubtful - 1).bit_length(), points.n)  # few sizes, and so few programs
+        index = np.asarray(_doubtful(labels, size=size))
+        few = rows_on_host(X, index)  # the filling repeats the last one
+        decided = nearest_in_float64(few, centroids)
+        exact = squares_in_float64(few, centroids, decided).astype(squares.dtype)
+        labels, squares = _with_decided(labels, squares, index, decided, exact)
+    return labels, squares
+
+
+@jax.jit
+def _n_doubtful(labels: Array) -> Array:
+    return (labels < 0).sum(dtype=jnp.int32)
+
+
+@partial(jax.jit, static_argnames="size")
+def _doubtful(labels: Array, *, size: int) -> Array:
+    """The indices of the points in doubt, and the last of them again where they are fewer."""
+    index = jnp.nonzero(labels < 0, size=size, fill_value=-1)[0]
+    return jnp.where(index < 0, index.max(), index)
+
+
+@partial(jax.jit, donate_argnums=(0, 1))
+def _with_decided(
+    labels: Array, squares: Array, index: Array, decided: Array, exact: Array
+) -> tuple[Array, Array]:
+    return labels.at[index].set(decided), squares.at[index].set(exact)
+
+
 def inertia_of(squares: AnyArray, weights: Float[np.ndarray, " n"] | None) -> float:
-    """sum w |x - c|^2 in float64 from the squared distances [n]; weights None means 1 for each."""
+    """sum w |x - c|^2 in float64 from the squared distances [n]; weights None means 1 for each.
+
+    Of squares that an accelerator has come `PARTIAL_SUMS` numbers, each a sum in float32.
+    """
+    if not rows.is_on_host(squares):
+        unit = 1.0 if weights is None else max(float(weights.max()), LEAST_UNIT)
+        in_unit = None if weights is None else (weights / unit).astype(squares.dtype)
+        return unit * float(np.asarray(_partial_sums(squares, in_unit), np.float64).sum())
     squares = np.asarray(squares, np.float64)
     return float(squares.sum() if weights is None else weights @ squares)
+
+
+@jax.jit
+def _partial_sums(squares: Array, weights: Array | None) -> Array:
+    """sum w |x - c|^2 over some points each, which loses fewer digits than over all."""
+    weighted = squares if weights is None else weights * squares
+    filling = -len(weighted) % PARTIAL_SUMS
+    return jnp.pad(weighted, (0, filling)).reshape(PARTIAL_SUMS, -1).sum(axis=1)
 
 
 @jax.jit

@@ -19,17 +19,19 @@ from functools import partial
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 from scratchclust import checks, rows, shares
 from scratchclust.cluster.kmeans_parts import streamed
-from scratchclust.cluster.kmeans_parts.cluster_means import unit_or_kept
+from scratchclust.cluster.kmeans_parts.cluster_means import unit_or_kept, weights_of_clusters
 from scratchclust.cluster.kmeans_parts.float64_on_host import is_float64, means_in_float64
 from scratchclust.cluster.kmeans_parts.iterations import Settings, iterate_each
 from scratchclust.cluster.kmeans_parts.nearest_centroid import (
     assign_by_definition,
     assign_in_blocks,
+    inertia_of,
 )
 from scratchclust.cluster.kmeans_parts.points import KMeansPoints, points_in_blocks
 from scratchclust.cluster.kmeans_parts.refill import refill_in_float64
@@ -113,7 +115,10 @@ def warn_of_empty(
 ) -> None:
     """Say so when clusters ended without points."""
     n_clusters = len(result.centroids)
-    sizes = np.bincount(np.asarray(result.labels), minlength=n_clusters)
+    if rows.is_on_host(result.labels):
+        sizes = np.bincount(np.asarray(result.labels), minlength=n_clusters)
+    else:  # k numbers come from there, and not n
+        sizes = np.asarray(_sizes(result.labels, n_clusters))
     n_found = np.count_nonzero(shares.summed(sizes))
     if n_found < n_clusters:
         warnings.warn(
@@ -123,6 +128,11 @@ def warn_of_empty(
             category,
             stacklevel=3,
         )
+
+
+@partial(jax.jit, static_argnames="n_clusters")
+def _sizes(labels: Array, n_clusters: int) -> Array:
+    return weights_of_clusters(jnp.ones(len(labels)), labels, n_clusters)
 
 
 def _best_of(points: KMeansPoints, runs: list[Run]) -> Run:
@@ -160,10 +170,10 @@ def _finish(
     """The result. The labels of the iterations belong to the centroids before the last update, so
     those that are handed out are found anew.
     """
-    weights = np.ones(points.n) if sample_weight is None else np.asarray(sample_weight, np.float64)
     history = _joined(run.history)
     history = history._replace(inertia=history.inertia.astype(np.float64) * points.unit)
     if is_float64(X):
+        weights = _in_float64(sample_weight, points.n)
         end = _iterate_in_float64(np.asarray(X), points, run, weights, settings)
         centroids, labels, squares, later, converged = end
         history = _joined([history, later])
@@ -171,9 +181,16 @@ def _finish(
         centroids = points.uncentred(run.state.centroids)
         labels, squares = assign_by_definition(X, points, centroids)
         converged = bool(run.state.stable)
-    inertia = float(shares.summed(weights @ squares.astype(np.float64)))
+    is_mere_sum = sample_weight is None and not rows.is_on_host(squares)
+    of_each = None if is_mere_sum else _in_float64(sample_weight, points.n)
+    inertia = float(shares.summed(inertia_of(squares, of_each)))
     labels = jax.device_put(labels, rows.first_device())
     return KMeansResult(centroids, labels, inertia, len(history.shift), converged, history)
+
+
+def _in_float64(sample_weight: AnyArray | None, n: int) -> Float[np.ndarray, " n"]:
+    """The weights, or n ones."""
+    return np.ones(n) if sample_weight is None else np.asarray(sample_weight, np.float64)
 
 
 def _joined(histories: list[KMeansHistory]) -> KMeansHistory:
@@ -217,7 +234,7 @@ def _iterate_in_float64(
         shift = float(((centroids - before) ** 2).sum())
         if later:
             later[-1] = later[-1][0], shift, later[-1][2]
-        found, squares = assign_by_definition(X, points, centroids)
+        found, squares = map(np.asarray, assign_by_definition(X, points, centroids))
         n_moved = int(shares.summed(((found != labels) & (weights > 0)).sum()))
         stable = bool(run.state.stable) and (n_moved == 0 or shift <= run.threshold)
         if stable or len(later) >= left:
