@@ -118,8 +118,12 @@ def run_recipe(
 
     with computing(device, debug=debug, quiet=quiet) as (tell, begin):
         coming = lines_of_recipe(planned, rates_of(device))
-        if not quiet and coming:
-            typer.echo("\n".join(map(escaped, coming)), err=True)
+
+        def begin_and_say() -> None:  # once the images are found to be there
+            if not quiet and coming:
+                typer.echo("\n".join(map(escaped, coming)), err=True)
+            begin()
+
         outcome = experiment.run(
             planned,
             output=output,
@@ -127,7 +131,7 @@ def run_recipe(
             overwrite=overwrite,
             command=shlex.join(["scratchclust", *sys.argv[1:]]),
             tell=tell,
-            begin=begin,
+            begin=begin_and_say,
             coming=coming,
         )
     if not quiet:

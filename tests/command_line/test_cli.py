@@ -16,9 +16,11 @@ import pytest
 import scratchclust
 from scratchclust import data, devices, runs
 from scratchclust.commands.options import size_of
+from scratchclust.commands.run import run_recipe
 from scratchclust.commands.wording import in_options
 from scratchclust.devices import use_device
 from scratchclust.errors import InputError
+from scratchclust.experiment import coming
 from scratchclust.recipes import RECIPES
 
 CLI = [sys.executable, "-m", "scratchclust.cli"]
@@ -262,6 +264,18 @@ def test_missing_data_and_debug(tmp_path: Path) -> None:
     assert "Traceback (most recent call last)" in shown.stderr
     assert "InputError" in shown.stderr
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_nothing_is_announced_of_a_run_that_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """How long it will take is said once the images are there, and not before."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    monkeypatch.setenv("SCRATCHCLUST_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(coming, "LONG", 0.0)
+    with pytest.raises(InputError, match="cifar10"):
+        run_recipe("pixels", output=tmp_path / "run", quiet=False)
+    assert "seconds" not in capsys.readouterr().err
 
 
 # --- the small commands
