@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import nnx
 
+from scratchclust import rows
 from scratchclust.reference import coding_rate as r_rate
 from scratchclust.reference import collapse as r_collapse
 from scratchclust.reference import contrastive as r_contrastive
@@ -18,6 +20,7 @@ from scratchclust.reference import neighbor_consistency as r_scan
 from scratchclust.reference import self_labels as r_self
 from scratchclust.reference import sigreg as r_sigreg
 from scratchclust.train import collapse, knn, layer_optimizers
+from scratchclust.train.loop import train
 from scratchclust.train.objectives import (
     coding_rate,
     contrastive,
@@ -140,3 +143,46 @@ def test_layer_optimisers_equal_optax_and_their_twins(name):
         params = [p + u for p, u in zip(params, updates, strict=True)]
     for key, found in zip(("matrix", "vector"), params, strict=True):
         np.testing.assert_allclose(paths[0][key], found, rtol=1e-4, atol=1e-4)
+
+
+class Code(nnx.Module):
+    """Pictures [n 2 2 1] to a code [n 3]."""
+
+    def __init__(self):
+        self.dense = nnx.Linear(4, 3, rngs=nnx.Rngs(0))
+
+    def __call__(self, images):
+        return self.dense(images.reshape(len(images), -1))
+
+
+def two_views(images, key):
+    noise = jax.random.normal(key, (2, *images.shape))
+    return images[None] + 0.1 * noise
+
+
+MODEL_LOSSES = [
+    contrastive.ContrastiveLoss(two_views),
+    coding_rate.EMPSSLLoss(two_views),
+    sigreg.LeJEPALoss(two_views, n_directions=8),
+    self_labels.SelfLabelLoss(two_views, two_views, threshold=0.3),
+]
+
+
+@pytest.mark.parametrize("loss", MODEL_LOSSES, ids=lambda loss: type(loss).__name__)
+def test_one_and_two_devices_train_alike(loss):
+    images = np.random.default_rng(2).normal(size=(8, 2, 2, 1)).astype(np.float32)
+    ends = []
+    for n_devices in (1, 2):
+        with rows.on(jax.local_devices()[:n_devices]):
+            result = train(
+                Code(),
+                images,
+                loss=loss,
+                optimizer="sgd",
+                epochs=2,
+                batch_size=4,
+                key=jax.random.key(0),
+            )
+        ends.append(result.model.dense.kernel[...])
+    np.testing.assert_allclose(*ends, rtol=1e-4, atol=1e-5)
+    assert jnp.abs(ends[0] - Code().dense.kernel[...]).max() > 0
