@@ -186,3 +186,19 @@ def test_one_and_two_devices_train_alike(loss):
         ends.append(result.model.dense.kernel[...])
     np.testing.assert_allclose(*ends, rtol=1e-4, atol=1e-5)
     assert jnp.abs(ends[0] - Code().dense.kernel[...]).max() > 0
+
+
+@pytest.mark.parametrize("name", ["nt_xent", "emp_ssl"])
+def test_a_near_collapse_is_left(name):
+    noise = np.random.default_rng(3).normal(size=(8, 4))
+    start = jnp.asarray(1 + 1e-2 * noise, jnp.float32)
+    losses = {
+        "nt_xent": lambda z: contrastive.nt_xent(z, z),
+        "emp_ssl": lambda z: coding_rate.emp_ssl(jnp.stack([z, z])),
+    }
+    slope = jax.jit(jax.grad(losses[name]))
+    z = start
+    for _ in range(100):
+        z = z - 0.5 * slope(z)
+    assert collapse.find_collapse(start) is not None
+    assert collapse.effective_rank(z) > 2
