@@ -202,3 +202,16 @@ def test_a_near_collapse_is_left(name):
         z = z - 0.5 * slope(z)
     assert collapse.find_collapse(start) is not None
     assert collapse.effective_rank(z) > 2
+
+
+def test_muon_looks_ahead_as_its_parts_in_optax_do():
+    peer = optax.chain(
+        optax.trace(0.95, nesterov=True), optax.contrib.muon(0.1, beta=0.0, nesterov=False)
+    )
+    at = jnp.asarray(Z)
+    ours = layer_optimizers.muon(0.1)
+    state, other = ours.init(at), peer.init(at)
+    for i in range(5):
+        update, state = ours.update(jnp.sin(at + i), state, at)
+        expected, other = peer.update(jnp.sin(at + i), other, at)
+        np.testing.assert_allclose(update, expected, rtol=1e-5, atol=1e-5)
