@@ -43,6 +43,8 @@ SPECS = {  # frozen dataclasses that say a network, an optimiser, a schedule or 
     "AdamSpec": "train.optimizer_specs",
     "AdamWSpec": "train.optimizer_specs",
     "AdadeltaSpec": "train.optimizer_specs",
+    "LARSSpec": "train.optimizer_specs",
+    "MuonSpec": "train.optimizer_specs",
     "CosineSpec": "train.schedules",
     "StepSpec": "train.schedules",
     "ViewSpec": "train.view_specs",

@@ -124,3 +124,17 @@ LEAST_BLUR = 1e-3  # sigma, in pixels: less is the same, the neighbours' weights
 CONTRAST_FLOOR = 10.0  # added to the variance of a patch, so that a flat one stays flat
 WHITENING_FLOOR = 0.1  # added to the variances along the axes, so that noise is not blown up
 CONSTANT_ACTIVATION = 1e-5  # a feature that deviates by no more is constant but for rounding
+
+# ---- Learning without labels
+
+# A projection that is shorter has no direction: it is divided by this instead of by its length.
+LEAST_LENGTH = 1e-4
+# Points of the quadrature of the characteristic function, and the last of them: those of the
+# program that the authors of LeJEPA publish.
+CHARACTERISTIC_KNOTS = 17
+CHARACTERISTIC_END = 3.0
+
+# ---- Muon
+
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # of X, (X X^T) X and (X X^T)^2 X: Jordan, 2024
+NEWTON_SCHULZ_STEPS = 5

@@ -26,13 +26,14 @@ from scratchclust.errors import InputError
 LIKELIHOOD = one_of("bernoulli", "gaussian")  # of a pixel given the code
 Scalar = Float[Array, ""]
 Terms = dict[str, Scalar]
+Number = float | int | Array  # that a compiled function is given: inside, it is an array
 
 
 class Batch(NamedTuple):
     """Images, prepared for the model, and their labels where there are any."""
 
     images: Any  # [n h w c] float
-    labels: Any  # [n] int32, or None
+    labels: Any  # [n] int32, or None; for some losses targets [n k] float
 
 
 Loss = Callable[[Any, Batch, Any], tuple[Scalar, Terms]]
@@ -44,8 +45,8 @@ def mse(images: Float[Array, " n *shape"], reconstructions: Float[Array, " n *sh
     What other programs print as the MSE, the mean over everything, is this divided by the pixels
     times channels.
     """
-    images = _wide(images)
-    reconstructions = _wide(reconstructions)
+    images = wide(images)
+    reconstructions = wide(reconstructions)
     return _per_image((images - reconstructions) ** 2)
 
 
@@ -77,8 +78,8 @@ def bernoulli_cross_entropy(
         images: x, in [0, 1].
         logits: l, the decoder's output before the sigmoid.
     """
-    images = _wide(images)
-    logits = _wide(logits)
+    images = wide(images)
+    logits = wide(logits)
     return _per_image(jax.nn.softplus(logits) - images * logits)
 
 
@@ -89,8 +90,8 @@ def gaussian_kl(mean: Float[Array, " n *latent"], log_var: Float[Array, " n *lat
 
     Kingma & Welling, 2014, appendix B.
     """
-    mean = _wide(mean)
-    log_var = _wide(log_var)
+    mean = wide(mean)
+    log_var = wide(log_var)
     # expm1 keeps the digits of a code that has collapsed to the prior, where exp(log_var) - 1 is
     # nearly 0.
     return _per_image(jnp.expm1(log_var) + mean**2 - log_var) / 2
@@ -126,7 +127,7 @@ def elbo(
 
 def cross_entropy(logits: Float[Array, "n k"], labels: Int[Array, " n"]) -> Scalar:
     """-log softmax(l)[label] over the batch: 1/n sum_i (log sum_k exp(l_ik) - l_i,label)."""
-    logits = _wide(logits)
+    logits = wide(logits)
     chosen = jnp.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
     return (jax.nn.logsumexp(logits, axis=1) - chosen).mean()
 
@@ -184,7 +185,7 @@ class _ReconstructionLoss:
         else:
             logits = model.logits(batch.images)
             loss = bernoulli_cross_entropy(batch.images, logits)
-            reconstructions = jax.nn.sigmoid(_wide(logits))
+            reconstructions = jax.nn.sigmoid(wide(logits))
         n_pixels = batch.images.size // len(batch.images)
         return loss, {
             self.kind: loss,
@@ -218,11 +219,11 @@ def _reconstruction(images: Array, logits: Array, likelihood: str) -> Scalar:
     LIKELIHOOD("likelihood", likelihood)
     if likelihood == "bernoulli":
         return bernoulli_cross_entropy(images, logits)
-    return gaussian_cross_entropy(images, jax.nn.sigmoid(_wide(logits)))
+    return gaussian_cross_entropy(images, jax.nn.sigmoid(wide(logits)))
 
 
-def _wide(values: Array) -> Array:
-    """At least float32: sums over an image's pixels need more digits than bfloat16 has."""
+def wide(values: Array) -> Array:
+    """Give float32 at least: sums over many numbers need more digits than bfloat16 has."""
     return values.astype(jnp.promote_types(values.dtype, jnp.float32))
 
 

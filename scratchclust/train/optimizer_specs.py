@@ -1,9 +1,9 @@
 """Optimisers as data: a spec says one and its numbers, and builds it.
 
-A new optimiser is a function in `optimizers.py` and its spec here, `class MySpec(OptimizerSpec,
-of=my)`; who knows it by its name follows from that. (Its public name stands in
-`scratchclust/__init__.py` too, so that this need not be imported to know it; a test compares the
-two.)
+A new optimiser is a function in `optimizers.py` (or `layer_optimizers.py`) and its spec here,
+`class MySpec(OptimizerSpec, of=my)`; who knows it by its name follows from that. (Its public name
+stands in `scratchclust/__init__.py` too, so that this need not be imported to know it; a test
+compares the two.)
 """
 
 from collections.abc import Callable
@@ -15,6 +15,7 @@ import optax
 
 from scratchclust.checks import Rule, flag, number, one_of, that_is
 from scratchclust.errors import InputError
+from scratchclust.train.layer_optimizers import lars, muon
 from scratchclust.train.optimizers import adadelta, adam, adamw, momentum, sgd
 from scratchclust.train.schedules import SCHEDULES, CosineSpec, StepSpec
 
@@ -139,6 +140,27 @@ class AdadeltaSpec(OptimizerSpec, of=adadelta):
     eps: NotNegative = 1e-6
 
 
+@dataclass(frozen=True)
+class LARSSpec(OptimizerSpec, of=lars):
+    """`lars` as data."""
+
+    learning_rate: Rate = 1.0
+    decay: Share = 0.9
+    weight_decay: NotNegative = 1e-6
+    trust: NotNegative = 0.001
+
+
+@dataclass(frozen=True)
+class MuonSpec(OptimizerSpec, of=muon):
+    """`muon` as data."""
+
+    learning_rate: Rate = 0.02
+    decay: Share = 0.95
+    weight_decay: NotNegative = 0.0
+    nesterov: Flag = True
+    adam_share: NotNegative = 0.015
+
+
 OPTIMIZER = one_of(*OPTIMIZERS) | that_is(
     "a spec of them", lambda value: isinstance(value, OptimizerSpec)
 )
@@ -149,7 +171,8 @@ def optimizer_of(optimizer: Any, learning_rate: Any = None) -> OptimizerSpec:
     """Give the spec of an optimiser.
 
     Args:
-        optimizer: "sgd", "momentum", "adam", "adamw", "adadelta", or a spec of one of them.
+        optimizer: "sgd", "momentum", "adam", "adamw", "adadelta", "lars", "muon", or a spec of one
+            of them.
         learning_rate: a number or a spec of a schedule, in the place of the spec's own; None
             leaves that.
 

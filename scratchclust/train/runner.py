@@ -16,7 +16,7 @@ from flax import nnx
 from jax.sharding import Mesh
 from jaxtyping import Array
 
-from scratchclust import rows, shares
+from scratchclust import checks, rows, shares
 from scratchclust.errors import InputError
 from scratchclust.files import sha256_of_array
 from scratchclust.train.losses import Batch, Loss
@@ -207,6 +207,9 @@ def _check(data: Batch) -> None:
         return
     if len(data.labels) != n:
         raise InputError(f"expected one label for each of {n} images, got {len(data.labels)}")
+    if _are_targets(data.labels):
+        checks.finite(data.labels, "targets", "they are shares of clusters")
+        return
     if not jnp.issubdtype(data.labels.dtype, jnp.integer):
         raise InputError(
             f"expected labels as whole numbers from 0, got {data.labels.dtype}: number the classes"
@@ -219,11 +222,18 @@ def _check(data: Batch) -> None:
 
 
 def _check_classes(labels: Any, n_classes: int | None) -> None:
-    if labels is not None and n_classes is not None and int(np.max(labels)) >= n_classes:
+    if labels is None or n_classes is None or _are_targets(labels):
+        return
+    if int(np.max(labels)) >= n_classes:
         raise InputError(
             f"expected labels from 0 to {n_classes - 1}, as the model has {n_classes} classes, "
             f"got {np.max(labels)}: number the classes from 0, or build the model for more"
         )
+
+
+def _are_targets(labels: Any) -> bool:
+    """Whether these are [n k] numbers that a loss of its own kind compares outputs with."""
+    return labels.ndim == 2 and jnp.issubdtype(labels.dtype, jnp.floating)
 
 
 def _without_address(value: Any) -> str:

@@ -19,6 +19,8 @@ def meaning(annotation):
     """What an annotation says, but for the library: jaxtyping's kind and shape, whether NumPy's or
     JAX's array.
     """
+    if annotation is float or getattr(annotation, "dim_str", None) == "":
+        return "a number"  # what is compiled gives it as an array without axes
     if hasattr(annotation, "dim_str"):
         return annotation.dtypes, annotation.dim_str.split()
     if getattr(annotation, "_fields", None) == ("init", "update"):

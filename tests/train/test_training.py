@@ -296,7 +296,7 @@ class TestSettings:
             ),
             (
                 {"optimizer": "adagrad"},
-                "expected optimizer to be one of 'sgd', 'momentum', 'adam', .*'adadelta', got 'ada",
+                "expected optimizer to be one of 'sgd', 'momentum', 'adam', .*'muon', got 'ada",
             ),
             (
                 {"optimizer": 3},

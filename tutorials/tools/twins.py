@@ -16,6 +16,7 @@ ROOMS = (
     "scratchclust.reduce",
     "scratchclust.metrics",
     "scratchclust.train",
+    "scratchclust.train.objectives",
     "scratchclust.curation",
     "scratchclust",
 )
