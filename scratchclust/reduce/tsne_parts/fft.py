@@ -138,7 +138,10 @@ def attraction_of(
     log_student, sums = rows.map_sum(pull_of_pieces, edges.pieces, Y)
     owners = rows.constrain(edges.pieces.arrays[0], edges.pieces.mesh).reshape(-1)
     sums = rows.constrain(sums, edges.pieces.mesh).reshape(-1, Y.shape[1])
-    return jnp.zeros_like(Y).at[owners].add(sums, mode="promise_in_bounds"), log_student
+    attraction = (
+        jnp.zeros_like(Y).at[owners].add(sums, mode="promise_in_bounds", indices_are_sorted=True)
+    )
+    return attraction, log_student
 
 
 def pull_of_pieces(
