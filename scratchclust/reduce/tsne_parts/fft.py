@@ -24,6 +24,9 @@ divided by the transform of these.
 The map grows from 1e-4 to hundreds. While it is small the spacing is halved until the map fills
 half of the smallest grid, and later the grid grows by fixed sizes, of which each is compiled once.
 Which one is a function of the map alone.
+
+On a GPU spreading adds in the order of arrival: the last bits of a map are others in each run, but
+for XLA_FLAGS=--xla_gpu_deterministic_ops=true.
 """
 
 import math
