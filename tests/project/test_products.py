@@ -114,15 +114,9 @@ def products_of(program: Program) -> list[Product]:
     return found
 
 
-@pytest.fixture(scope="module")
-def unneeded() -> Any:
-    """The reasons that no test has needed yet."""
-    return set(LEFT_TO_EIGEN)
-
-
 @pytest.mark.parametrize("name", TOUR)
 @pytest.mark.filterwarnings("ignore")  # what converges is no matter here
-def test_products_are_left_to_the_library(name: str, unneeded: set[str]) -> None:
+def test_products_are_left_to_the_library(name: str) -> None:
     with recording() as programs, rows.on(jax.local_devices()[:1]):
         TOUR[name]()
     products = [product for program in programs for product in products_of(program)]
@@ -130,14 +124,6 @@ def test_products_are_left_to_the_library(name: str, unneeded: set[str]) -> None
     assert [product for product in products if product.where == "loops"] == []
     by_eigen = [product for product in products if product.where == "Eigen"]
     assert [product for product in by_eigen if product.program not in LEFT_TO_EIGEN] == []
-    unneeded -= {product.program for product in by_eigen}
-
-
-def test_every_reason_is_needed(unneeded: set[str]) -> None:
-    """Runs after the tour, or alone says nothing."""
-    if len(unneeded) == len(LEFT_TO_EIGEN):
-        pytest.skip("needs the tests above, in the same process")
-    assert unneeded == set()
 
 
 def test_a_product_along_rows_is_seen() -> None:
