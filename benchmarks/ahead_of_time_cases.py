@@ -379,10 +379,17 @@ CASES = [
     ),
     *_training("small classifier", partial(classifier, None), (60_000, 28, 1)),
     *_training("ResNet-20", partial(classifier, RESNET), (50_000, 32, 3)),
-    Case("convolutional autoencoder, codes", "networks._apply", codes, (512, 28), (16, 28), True),
+    Case(
+        "convolutional autoencoder, codes",
+        "networks._apply_in_full",
+        codes,
+        (512, 28),
+        (16, 28),
+        True,
+    ),
     Case(
         "EfficientNet-Lite0, features",
-        "networks._apply",
+        "networks._apply_in_full",
         partial(pretrained, LITE0),
         (512, 224),
         (2, 64),
@@ -390,7 +397,7 @@ CASES = [
     ),
     Case(
         "DINOv2 small, features",
-        "networks._apply",
+        "networks._apply_in_full",
         partial(pretrained, DINO),
         (512, 224),
         (2, 56),
@@ -398,7 +405,7 @@ CASES = [
     ),
     Case(
         "gradient features",
-        "gradients._histogram_blocks",
+        "gradients._histograms_of_blocks",
         gradient_features,
         (60_000, 28),
         (32, 28),

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from scratchclust import rows
+from scratchclust.compiling import TPU_OPTIONS
 from scratchclust.constants import EMPTY_IMAGE
 from scratchclust.rows import AnyArray
 
@@ -54,7 +55,8 @@ def oriented_gradients(
     over_columns = smoothing(w, cell_size, sigma)
     data = _in_blocks(images)
     dtype = data.arrays[0].dtype
-    found = _histogram_blocks(
+    histogram_blocks = _histogram_blocks_on_tpu if rows.platform() == "tpu" else _histogram_blocks
+    found = histogram_blocks(
         data, jnp.asarray(over_rows, dtype), jnp.asarray(over_columns, dtype), n_orientations
     )
     return rows.join(found, len(images))
@@ -87,14 +89,18 @@ def _straighten_blocks(data: rows.Rows) -> Array:
     return rows.map_sum(lambda images: (None, _straighten(images)), data)[1]
 
 
-@partial(jax.jit, static_argnames="n_orientations")
-def _histogram_blocks(
+def _histograms_of_blocks(
     data: rows.Rows, over_rows: Array, over_columns: Array, n_orientations: int
 ) -> Array:
     def block(images: Array, over_rows: Array, over_columns: Array) -> tuple[None, Array]:
         return None, _histograms(images, over_rows, over_columns, n_orientations)
 
     return rows.map_sum(block, data, over_rows, over_columns)[1]
+
+
+_compiled = partial(jax.jit, _histograms_of_blocks, static_argnames="n_orientations")
+_histogram_blocks = _compiled()
+_histogram_blocks_on_tpu = _compiled(compiler_options=TPU_OPTIONS)
 
 
 def _straighten(images: Float[Array, "b h w"]) -> Float[Array, "b h w"]:

@@ -13,6 +13,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Num, Shaped
 
 from scratchclust import rows, shares
+from scratchclust.compiling import TPU_OPTIONS
 from scratchclust.errors import InputError
 from scratchclust.train.steps import unit_scale
 
@@ -103,13 +104,15 @@ def in_batches(
     size = rows.ceil_div(min(batch_size, len(values)), mesh.size) * mesh.size
     graphdef, state = nnx.split(model)
     state = jax.device_put(state, rows.whole())
+    apply = _apply_on_tpu if rows.platform() == "tpu" else _apply
     found = None  # one array from the start: joining batches would hold all of it twice
     for begin in range(0, len(values), size):
         batch = np.asarray(values[begin : begin + size])
         filled = np.concatenate(
             [batch, np.zeros((size - len(batch), *batch.shape[1:]), batch.dtype)]
         )
-        result = rows.finished(_apply(graphdef, state, jax.device_put(filled, spread), f, prepare))
+        placed = jax.device_put(filled, spread)
+        result = rows.finished(apply(graphdef, state, placed, f, prepare))
         if found is None:
             found = np.empty((len(values), *result.shape[1:]), result.dtype)
         found[begin : begin + len(batch)] = np.asarray(result)[: len(batch)]
@@ -117,9 +120,13 @@ def in_batches(
     return found
 
 
-@partial(jax.jit, static_argnames=("graphdef", "f", "prepare"))
 @jax.default_matmul_precision("highest")  # the same codes on every device
-def _apply(
+def _apply_in_full(
     graphdef: Any, state: Any, batch: Any, f: Callable[..., Any], prepare: Callable[..., Any]
 ) -> Any:
     return f(nnx.merge(graphdef, state), prepare(batch))
+
+
+_compiled = partial(jax.jit, _apply_in_full, static_argnames=("graphdef", "f", "prepare"))
+_apply = _compiled()
+_apply_on_tpu = _compiled(compiler_options=TPU_OPTIONS)

@@ -18,6 +18,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
 from scratchclust import processes, rows
+from scratchclust.compiling import TPU_OPTIONS
 from scratchclust.errors import InputError
 from scratchclust.train.losses import Batch, Loss
 from scratchclust.train.state import State
@@ -155,11 +156,23 @@ def programs(
 
         return jax.lax.scan(body, state, first + jnp.arange(n_steps))
 
-    options = ONE_CPU_OPTIONS if mesh.size == 1 and rows.platform() == "cpu" else None
     compile_ = partial(
-        jax.jit, donate_argnums=0, out_shardings=(whole, whole), compiler_options=options
+        jax.jit,
+        donate_argnums=0,
+        out_shardings=(whole, whole),
+        compiler_options=_options(mesh, precision),
     )
     return Programs(compile_(step), compile_(steps, static_argnames=("n_steps", "batch_size")))
+
+
+def _options(mesh: Mesh, precision: str) -> dict[str, Any] | None:
+    """What XLA is told when it compiles a step."""
+    platform = mesh.devices.flat[0].platform
+    if platform == "cpu" and mesh.size == 1:
+        return ONE_CPU_OPTIONS
+    return (
+        TPU_OPTIONS if platform == "tpu" and PRECISIONS[precision].products == "highest" else None
+    )
 
 
 @partial(jax.jit, static_argnames=("batch_size", "mesh"))

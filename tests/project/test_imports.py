@@ -81,7 +81,7 @@ ALLOWED = {
     "neighbors": (ALGORITHM - {"neighbors"}) | {"neighbors_parts"},
     "neighbors_parts": {"rows", "distances"},
 }
-EVERYONE = {"errors", "results", "checks", "constants", "files", "progress"}
+EVERYONE = {"errors", "results", "checks", "constants", "files", "progress", "compiling"}
 # They find estimators by their public names; others may only ask for the version.
 ROOT = {"experiment", "persist"}
 

@@ -55,14 +55,23 @@ def found_in(text: str) -> Iterator[Found]:
                 yield Found(operation["kind"], computation["name"], line)
 
 
-def in_loops(text: str) -> list[str]:
-    """List the products and convolutions that XLA wrote as loops."""
-    ynn = {
+def fused_for_ynn(text: str) -> set[str]:
+    """The computations that a compiled text leaves to XNNPACK's successor."""
+    return {
         match[1]
         for line in text.splitlines()
         if "__ynn_fusion" in line and (match := re.search(r"calls=%(\S+?)[,\s]", line))
     }
-    fused = set(re.findall(r"kind=k(?:Loop|Input|Output)\S*, calls=%(\S+?)[,\s]", text + " "))
+
+
+def fused_as_loops(text: str) -> set[str]:
+    """The computations that are written as loops."""
+    return set(re.findall(r"kind=k(?:Loop|Input|Output)\S*, calls=%(\S+?)[,\s]", text + " "))
+
+
+def in_loops(text: str) -> list[str]:
+    """List the products and convolutions that XLA wrote as loops."""
+    ynn, fused = fused_for_ynn(text), fused_as_loops(text)
     bad = []
     for found in found_in(text):
         if found.computation in ynn:

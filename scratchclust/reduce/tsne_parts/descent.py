@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from scratchclust import rows
+from scratchclust.compiling import TPU_OPTIONS
 from scratchclust.constants import (
     EXAGGERATED_ITERATIONS,
     GAIN_DECAY,
@@ -85,7 +86,7 @@ def descend(
         next_record = (done // RECORD_EVERY + 1) * RECORD_EVERY
         until = min(done + pace.steps, next_record, descent.max_iter)
         with pace.timed() as call:
-            run = iterate_on_one_thread if _needs_one_thread(forces) else iterate
+            run = _chosen(forces, iterate, iterate_on_one_thread, iterate_on_tpu)
             state = rows.finished(
                 run(state, forces, until, descent.exaggeration, descent.learning_rate)
             )
@@ -139,10 +140,14 @@ def _iterate(
 
 iterate = jax.jit(_iterate)
 iterate_on_one_thread = jax.jit(_iterate, compiler_options=ONE_THREAD)
+iterate_on_tpu = jax.jit(_iterate, compiler_options=TPU_OPTIONS)
 
 
-def _needs_one_thread(forces: AnyForces) -> bool:
-    return forces.has_transforms and rows.platform() == "cpu"
+def _chosen(forces: AnyForces, anywhere: Any, on_one_thread: Any, on_tpu: Any) -> Any:
+    """Of a program in three ways, the one for these forces on this platform."""
+    if rows.platform() == "tpu":
+        return on_tpu
+    return on_one_thread if forces.has_transforms and rows.platform() == "cpu" else anywhere
 
 
 def _move(state: MapState, slope: Array, momentum: Any, rate: Any) -> MapState:
@@ -156,8 +161,12 @@ def _move(state: MapState, slope: Array, momentum: Any, rate: Any) -> MapState:
 
 def judge(forces: AnyForces, Y: Array) -> tuple[float, float]:
     """The divergence of a map, and the length of its gradient."""
-    is_on_one = _needs_one_thread(forces)
-    run = divergence_and_norm_on_one_thread if is_on_one else divergence_and_norm
+    run = _chosen(
+        forces,
+        divergence_and_norm,
+        divergence_and_norm_on_one_thread,
+        divergence_and_norm_on_tpu,
+    )
     divergence, norm = rows.finished(run(forces, Y))
     return float(divergence), float(norm)
 
@@ -171,6 +180,7 @@ def _divergence_and_norm(forces: AnyForces, Y: Array) -> tuple[Array, Array]:
 
 divergence_and_norm = jax.jit(_divergence_and_norm)
 divergence_and_norm_on_one_thread = jax.jit(_divergence_and_norm, compiler_options=ONE_THREAD)
+divergence_and_norm_on_tpu = jax.jit(_divergence_and_norm, compiler_options=TPU_OPTIONS)
 
 
 @jax.jit
