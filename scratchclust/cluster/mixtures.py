@@ -20,7 +20,7 @@ from scratchclust.results import Mixture
 
 def precisions(mixture: Mixture, *, covariance_type: str = "full") -> Float[np.ndarray, "..."]:
     """S^-1 = P P^T of each component, in the shape of the covariances."""
-    return type_of(covariance_type).precisions_of(mixture.precisions_cholesky)
+    return np.asarray(type_of(covariance_type).precisions_of(mixture.precisions_cholesky))
 
 
 def spheres(

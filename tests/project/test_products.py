@@ -37,8 +37,6 @@ LEFT_TO_EIGEN = {
     "steps.expect": "axes [d k d], summed along their rows: turned 0.95 times as long at d = 50, k "
     "= 10, but 1.3 times at d = 784",
     "steps.expect_and_sum": "the same product",
-    "sums.scatter_times": "Z^T (Z Q): turned 0.7 times as long, but the last bits are others",
-    "sums.project_scatter": "few numbers of the same sums",
     "steps.total_scatter": "X^T X: with X turned 0.95 times as long at d = 64, 1.2 times at 784",
 }
 

@@ -67,19 +67,28 @@ def gram(data: rows.Rows, whole: Array) -> tuple[Array, Array]:
 
 @jax.jit
 def scatter_times(data: rows.Rows, basis: AnyArray) -> Array:
-    """Z^T (Z Q) [d l], without Z^T Z."""
-    return rows.map_sum(lambda z, basis: (_times(z.T, _times(z, basis)), None), data, basis)[0]
+    """Z^T (Z Q) [d l], without Z^T Z.
+
+    As ((Q^T Z^T) Z)^T: a first factor that is summed along its rows, as Z^T would be, is one that
+    XLA does not leave to the fastest of its libraries on a CPU (of 784 columns and 60 directions
+    1.3 times the processor time, of 64 and 18 1.8 times).
+    """
+
+    def block(z: Array, turned: Array) -> tuple[Array, None]:
+        return _times(_times(turned, z.T), z), None
+
+    return rows.map_sum(block, data, basis.T)[0].T
 
 
 @jax.jit
 def project_scatter(data: rows.Rows, basis: AnyArray) -> tuple[Array, Array]:
     """(Z Q)^T (Z Q) [l l], and the trace of Z^T Z."""
 
-    def block(z: Array, basis: Array) -> tuple[tuple[Array, Array], None]:
-        projected = _times(z, basis)
-        return (_times(projected.T, projected), (z * z).sum()), None
+    def block(z: Array, turned: Array) -> tuple[tuple[Array, Array], None]:
+        projected = _times(turned, z.T)  # [l block]
+        return (_times(projected, projected.T), (z * z).sum()), None
 
-    return rows.map_sum(block, data, basis)[0]
+    return rows.map_sum(block, data, basis.T)[0]
 
 
 def project(data: rows.Rows, axes: Float[np.ndarray, "d q"], n: int) -> Array:
