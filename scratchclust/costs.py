@@ -23,6 +23,7 @@ SQUARE = 4  # |x|^2 - 2 x y + |y|^2, and not less than 0
 ROOT = 8  # a root or an exponential
 LEAST = 4  # a minimum with its place
 ON_ONE_CORE = 16  # by NumPy in float64, beside the same on all devices in float32
+CANDIDATE = 3_000  # for a neighbour to be found among all others, measured and sorted
 EIGH = 20  # d^3 of all eigenvectors of a matrix, at the rate of products
 
 
@@ -156,7 +157,7 @@ def neighbors(n: int, d: int, k: int = 10) -> Work:
     kept = k + 8.0
     return centred(n, d) + Work(
         products=2.0 * pairs * d,
-        elements=(SQUARE + LEAST + kept) * pairs,
+        elements=(SQUARE + LEAST) * pairs + CANDIDATE * n * kept,
         bytes=FLOAT * float(n) * (d + 4 * kept),
         memory=(FLOAT + DOUBLE) * float(n) * d + FLOAT * 10.0 * n * kept,
         exact=3.0 * n * kept * d,

@@ -1,7 +1,8 @@
 """Exact nearest neighbours, fast: the twin of `scratchclust/reference/neighbors.py`.
 
 Blocks of queries meet tiles of all points, one matrix product each, and keep the few best so far
-(`neighbors_parts/candidates.py`): memory O((m + n) d + m k), never m x n. The expanded squares
+(`neighbors_parts/candidates.py`, on a CPU `neighbors_parts/on_cpu.py`): memory O((m + n) d + m k),
+never m x n. The expanded squares
 |x|^2 - 2 x.y + |y|^2 of that product only choose candidates, some more than are asked for; the
 distances of these are computed by their definition, near-duplicates in float64 (`_sort_exactly`).
 Where rounding might have kept a nearer point from the candidates, all distances of that query are
@@ -17,6 +18,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
+from scratchclust import rows
 from scratchclust.checks import one_of
 from scratchclust.distances import (
     MOST,
@@ -30,6 +32,7 @@ from scratchclust.distances import (
 )
 from scratchclust.errors import InputError
 from scratchclust.exact_pairs import nearest_of_queries, pair_squares, strips
+from scratchclust.neighbors_parts import on_cpu
 from scratchclust.neighbors_parts.candidates import (
     Candidates,
     Queries,
@@ -114,7 +117,8 @@ def _nearest_squares(
     if isinstance(X, jax.Array) and not LEAST_WIDTH**2 < largest < MOST**2:
         return None
     _check_finite(X, largest)
-    found = search(asking, points, count)
+    look = on_cpu.search if rows.platform() == "cpu" else search
+    found = look(asking, points, count)
     farthest = float(found.norms.max(initial=0))
     if isinstance(X, jax.Array) and not farthest < MOST**2:
         return None
@@ -206,5 +210,8 @@ def _sort_exactly(
     i, j = np.nonzero(near | (asking.x.dtype == np.float64 and X.dtype == np.float64))
     if len(i):
         squares[i, j] = pair_squares(np.asarray(asking.x), np.asarray(X), i, indices[i, j])
-    order = np.lexsort((indices, squares), axis=1)
-    return np.take_along_axis(indices, order, axis=1), np.take_along_axis(squares, order, axis=1)
+    order = np.argsort(squares, axis=1)
+    in_order = np.take_along_axis(squares, order, axis=1)
+    tied = (in_order[:, 1:] == in_order[:, :-1]).any(axis=1)  # `lexsort` takes eight times as long
+    order[tied] = np.lexsort((indices[tied], squares[tied]), axis=1)
+    return np.take_along_axis(indices, order, axis=1), in_order

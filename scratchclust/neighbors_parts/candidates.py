@@ -148,13 +148,20 @@ def _find_candidates(
         )
         firsts = jnp.arange(len(x), dtype=jnp.int32) * tile
         (nearest, indices), _ = jax.lax.scan(meet, nothing, (x, norms, firsts))
-        flat = x.reshape(-1, x.shape[2])
-        squares = _for_each(lambda column: jnp.square(q - flat[column]).sum(axis=1), indices.T).T
+        squares = squares_of(q, x, indices)
         of_query = (q * q).sum(axis=1)
         reached = -nearest[:, -1] + (0 if by_definition else of_query)
         return None, Candidates(indices, squares, reached, of_query)
 
     return rows.map_sum(block, data, x, norms)[1]
+
+
+def squares_of(
+    q: Float[Array, "b d"], x: Float[Array, "T tile d"], indices: Int[Array, "b count"]
+) -> Float[Array, "b count"]:
+    """The squared distances of each query from its candidates, by their definition."""
+    flat = x.reshape(-1, x.shape[2])
+    return _for_each(lambda column: jnp.square(q - flat[column]).sum(axis=1), indices.T).T
 
 
 def largest(

@@ -3,6 +3,7 @@ squares are not.
 """
 
 from types import ModuleType
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,7 @@ import sklearn.neighbors
 from scratchclust import neighbors as fast
 from scratchclust import rows
 from scratchclust.errors import InputError
-from scratchclust.neighbors_parts import candidates
+from scratchclust.neighbors_parts import on_cpu
 from scratchclust.reference import neighbors as reference
 
 each_twin = pytest.mark.parametrize(
@@ -144,6 +145,7 @@ def test_long_searches_are_made_of_short_calls(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(
         rows.LIMITS, "cpu", rows.LIMITS["cpu"]._replace(tile=16, multiplications_per_call=1)
     )
+    monkeypatch.setattr(on_cpu, "BLOCK", 16)
     parts = fast.nearest_neighbors(points(700), 5)
     np.testing.assert_array_equal(parts.indices, whole.indices)
     np.testing.assert_array_equal(parts.distances, whole.distances)
@@ -163,9 +165,11 @@ def test_jax_arrays_and_float32_and_bytes() -> None:
 
 def test_the_same_shapes_compile_once() -> None:
     fast.nearest_neighbors(points(90), 4)
-    before = candidates._find_candidates._cache_size()
+    programs: list[Any] = [on_cpu._beside_norms, on_cpu._scores, on_cpu._by_definition]
+    before = [program._cache_size() for program in programs]
+    assert min(before) > 0
     fast.nearest_neighbors(points(90, seed=5), 4)
-    assert candidates._find_candidates._cache_size() == before
+    assert [program._cache_size() for program in programs] == before
 
 
 @each_twin
