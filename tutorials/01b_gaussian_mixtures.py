@@ -18,8 +18,8 @@
 # *40 minutes. Before this page: [01](01_kmeans.ipynb). It runs in about 25 seconds.*
 #
 # Below are four sets of points on which k-means fails, although their clusters have a clear shape. At the end of this
-# page you will have written, in thirty lines of NumPy, the method that mends three of the four; you will know why
-# k-means is a special case of it, how it can ruin itself, and how to ask it for the number of clusters.
+# page you will have written, in thirty lines of NumPy, the method that finds the clusters in three of the four; you
+# will know why k-means is a special case of it, how it can ruin itself, and how to ask it for the number of clusters.
 #
 # You need to know what a normal distribution is, what a covariance matrix is (variances on its diagonal, which way a
 # cloud is slanted beside it), and Bayes' rule: $p(j \mid x) = p(j)\,p(x \mid j) / p(x)$. A *density* $p(x)$ says how

@@ -68,11 +68,11 @@ draw.signed_images(
 )
 
 # %% [markdown]
-# Each small picture was made by nine weights, the same at every place: add the three pixels at the right, subtract the
-# three at the left. (Here white ink is drawn in red, since blue is for what is below zero.) The folded cell above
-# loads the data of the page, `images` `[2000, 28, 28, 1]` and the same in rows, `X` `[2000, 784]`, with numbers from 0
-# to 1. And it has two functions of [04b](04b_a_network_by_hand.ipynb): `slope_in_direction`, with which we check
-# gradients, and `backward`, that of two dense layers.
+# Each picture of edges was made by nine weights, the same at every place: add the three pixels at the right, subtract
+# the three at the left; or the three below, and the three above. (Here white ink is drawn in red, since blue is for
+# what is below zero.) The folded cell above loads the data of the page, `images` `[2000, 28, 28, 1]` and the same in
+# rows, `X` `[2000, 784]`, with numbers from 0 to 1. And it has two functions of [04b](04b_a_network_by_hand.ipynb):
+# `slope_in_direction`, with which we check gradients, and `backward`, that of two dense layers.
 #
 # ## A layer that knows what an image is
 #
@@ -84,7 +84,8 @@ draw.signed_images(
 # $$\text{out}_{ij} = b + \sum_{r=0}^{2} \sum_{s=0}^{2} x_{i + r - 1,\, j + s - 1}\; K_{rs}$$
 #
 # where $x_{ij}$ is a row of $c$ numbers and $K_{rs}$ a matrix [c, m]; outside of the image $x$ is zero. So it is nine
-# dense layers, of the same image shifted by nine ways. And so is its way back:
+# dense layers, of the same image shifted in nine ways. And so is its way back. (In mathematics the kernel of a
+# convolution is turned round first, and this is a *cross-correlation*. Where the kernel is learned that is all one.)
 
 
 # %%
@@ -154,7 +155,8 @@ np.testing.assert_allclose(found, np.stack([upright[0], level[0]], axis=-1), ato
 # of them out as a square of 2 x 2 pixels (*depth to space*).
 #
 # **Predict, then run.** From 28 x 28 pixels to 16 channels of 14 x 14. How many parameters has the convolution? And how
-# many would a dense layer have, from all numbers to all numbers?
+# many would a dense layer have, from all numbers to all numbers? (The package builds both and counts; what `nnx` is
+# comes in the next section.)
 
 # %%
 import jax
@@ -208,8 +210,11 @@ np.testing.assert_allclose(nnx.sigmoid(features), model(images[:1]), atol=1e-5)
 print(f"{count_parameters(model):,} parameters in all")
 
 # %% [markdown]
-# Is its first layer our convolution? With its kernel and its bias, at every second place (Flax begins at the second),
-# followed by a ReLU:
+# The decoder's convolutions double, so they make four times as many channels as come out: the first of them has $9
+# \cdot 32 \cdot 64 + 64 = 18{,}496$ parameters, though only 16 channels are left when each four have become a square.
+#
+# Is the first layer of the encoder our convolution? With its kernel and its bias, at every second place (Flax begins at
+# the second), followed by a ReLU:
 
 # %%
 conv = model.encoder.layers[0].conv
@@ -298,7 +303,8 @@ print("jax.grad through the Flax class and our own backward give the same gradie
 # ## Something is wrong here
 #
 # A colleague makes the images black and white: each pixel is ink (1) or paper (0). Then the output $y$ can be read as
-# the probability of ink, and the loss that belongs to it is the *cross-entropy*:
+# the probability of ink. The loss that belongs to it is the *cross-entropy*, minus the logarithm of the probability of
+# all pixels of an image, averaged over images:
 #
 # $$L = -\frac{1}{n} \sum_i \sum_p \big[x_{ip} \log y_{ip} + (1 - x_{ip}) \log (1 - y_{ip})\big]$$
 #
@@ -334,10 +340,12 @@ for t in range(0, 400, 50):
 # Nothing was wrong with the network. It was **too good**. The surer it is of a pixel, the closer $y$ comes to 0 or 1,
 # and with 32 bits there is a point from which on it *is* 0 or 1. Near 1 that comes soon: the largest number below 1 is
 # $1 - 2^{-24}$, so that a logit of about 17 will do. Near 0 it takes a logit of about $-88$, where $y$ falls below
-# $10^{-38}$. Say $x = 0$ and $y = 0$. Then the first half of the formula is $x \log y = 0 \cdot \log 0$. On paper that
-# is 0, in the computer it is $0 \cdot (-\infty)$, which is not a number. (With $x = 1$ and $y = 1$ the second half does
-# the same.) One such pixel, in one image of one batch, makes the mean over the batch NaN, the mean makes every gradient
-# NaN, and one step later every parameter is.
+# $10^{-38}$. Say $x = 1$ and $y = 1$. Then the second half of the formula is $(1 - x) \log (1 - y) = 0 \cdot \log 0$.
+# On paper that is 0, in the computer it is $0 \cdot (-\infty)$, which is not a number. (With $x = 0$ and $y = 0$ the
+# first half does the same.) One such pixel, in one image of one batch, makes the mean over the batch NaN. Its gradient
+# is NaN, too, and goes back to all that the pixel was made of: its own column of the last layer, and in the first layer
+# a column for each number of that image's code which is not 0. The others stay finite. But with these weights, one step
+# later, every pixel of every image is NaN.
 #
 # The learning rate only decides when the first pixel gets there.
 #
@@ -365,11 +373,22 @@ with np.errstate(all="ignore"):
     ink_term, paper_term = batch * np.log(y), (1 - batch) * np.log(1 - y)
 bad = np.argwhere(~np.isfinite(ink_term + paper_term))
 place = tuple(bad[0])
-print(f"{len(bad)} bad pixels, in {len(set(bad[:, 0]))} of {len(batch)} images. The first of them:")
+print(f"bad pixels: {len(bad)}, in {len(set(bad[:, 0]))} of {len(batch)} images. The first of them:")
 print(
     f"x = {batch[place]:g}, y = {y[place]:.9g}, x log y = {ink_term[place]}, (1 - x) log(1 - y) = {paper_term[place]}"
 )
 assert y[place] == batch[place]
+
+# %% tags=["hide-input"]
+gradients = jax.grad(lambda params: loss_by_the_book(nnx.merge(graphdef, params, copy=True), batch))(before)
+of_code, of_pixels = (np.isnan(gradients[layer]["kernel"][...]) for layer in ("to_code", "to_pixels"))
+print(f"NaN in the gradient: {of_code.any(axis=0).sum()} of 64 columns of the first layer,", end=" ")
+print(f"{of_pixels.any(axis=0).sum()} of 784 of the last")
+awake = (nnx.merge(graphdef, before).to_code(batch[bad[:, 0]]) > 0).any(axis=0)
+assert (of_code == awake).all()
+assert set(np.flatnonzero(of_pixels.any(axis=0))) == set(bad[:, 1])
+after, _ = fit(book_step, hasty, ink, bad_step + 1)
+assert np.isnan(nnx.merge(graphdef, after).logits(ink)).all()
 
 # %% [markdown]
 # The pixel is **right**. It is drawn with such certainty that $y$ is rounded to what it should be. (JAX can do this
@@ -391,7 +410,7 @@ assert y[place] == batch[place]
 # For a large $u$ the softplus is simply $u$, and whoever programs it sees to that.
 #
 # **Predict, then run.** One pixel of paper ($x = 0$) is taken for ink with more and more certainty, up to a logit of
-# 40. In which of the three forms is its loss still a number there? And in which does its gradient still push it down?
+# 40. In which of the three forms is its loss still finite there? And in which does its gradient still push it down?
 
 
 # %%
@@ -431,8 +450,8 @@ draw.losses_of_a_pixel(
 
 # %% [markdown]
 # By the book the line ends at a logit of about 17. Clipped it goes on, but nobody pushes any more. Only from the logit
-# there are both, a loss and a gradient. (The step to 0.5 on
-# its way down: there $y$ is exactly the bound, and JAX gives each of two equals half of the gradient.)
+# there are both, a loss and a gradient. (The step to 0.5 on its way down: there $y$ is exactly the bound, and JAX gives
+# each of two equals half of the gradient.)
 #
 # If that is the diagnosis, the third cure alone must help, with the same start, the same batches and the same rate; and
 # the first must not, with half of the rate:

@@ -18,9 +18,9 @@
 # *30 minutes. Before this page: [04c](04c_convolutions_in_flax.ipynb). It runs in about 40 seconds.*
 #
 # An autoencoder squeezes an image through a few numbers, its **code**, and draws it again. We want the code for
-# clustering. At the end of this page you will be able to train one with the package and say whether it is any good; to
-# judge what its code is worth to k-means without fooling yourself; and to prove, by one experiment, whether a network
-# uses its code at all.
+# clustering. At the end of this page you will be able to train an autoencoder with the package and say whether it is
+# any good; to judge what its code is worth to k-means without fooling yourself; and to prove, by one experiment,
+# whether a network uses its code at all.
 #
 # You need what a gradient is, and the products of matrices. k-means and the adjusted Rand index (0 is chance, 1 is
 # perfect) are those of [01](01_kmeans.ipynb) and [02](02_scores_with_labels.ipynb).

@@ -19,9 +19,9 @@
 # [04c](04c_convolutions_in_flax.ipynb). It runs in about a minute.*
 #
 # Train a network to tell digits apart, take what its last layer but one says about each image, and let k-means cluster
-# *that*. k-means sees no label, and its clusters are nearly pure. At the end of this page you can do it, in NumPy and
-# in JAX, and you can say what the figure is worth: how much of it was bought with labels, what purity cannot see, and
-# what happens when the labels are wrong.
+# *that*. k-means sees no label, and its clusters are nearly pure. At the end of this page you can take features
+# from a network that you have trained with labels, in NumPy and in JAX, and say what pure clusters of them are worth:
+# how much was bought with labels, what purity cannot see, and what happens when the labels are wrong.
 #
 # You need Python and some NumPy, and from 04b and 04c what a layer and a training step are. One derivative of a
 # logarithm is worked out in two lines.

@@ -19,8 +19,8 @@
 #
 # There is a way to have features that were made with labels and still pay for none: take a network that was trained on
 # *other* images. Below, photographs with their nearest neighbours by such networks. At the end of this page you can
-# compute one block of such a network by hand, choose a layer, and find out whether it helps *your* images, and whether
-# that is owed to what it has learned.
+# compute a block of a borrowed network by hand, choose a layer, and find out whether its features help *your*
+# images, and whether that is owed to what the network has learned.
 #
 # You need Python and some NumPy, and from 06 what a layer's activations are.
 

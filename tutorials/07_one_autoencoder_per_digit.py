@@ -20,8 +20,8 @@
 #
 # Somebody who has only ever drawn sixes will draw a five badly. So give an image to four copyists, each of whom knows
 # only one of the digits 5, 6, 8 and 9, and note how badly each of them copies it: four numbers, which together say what
-# the image looks like. At the end of this page you can make such features with ten lines of NumPy and no training, you
-# know why k-means cannot use them as they are, and you can cure it with two operations.
+# the image looks like. At the end of this page you can make features of copyists' errors with ten lines of
+# NumPy and no training, you know why k-means cannot use them as they are, and you can cure it with two operations.
 #
 # You need Python, some NumPy and the logarithm.
 

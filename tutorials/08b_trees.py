@@ -18,8 +18,8 @@
 # *30 minutes. Before this page: [08](08_density.ipynb), for DBSCAN in the exercise. It runs in about 10 seconds.*
 #
 # One tree holds the answers for every number of clusters. At the end of this page you will be able to build and read
-# such trees with four linkages, to find the same clusters with a net of shortest lines, and to tell apart two ways in
-# which a few stray points can spoil everything. You need Python and some NumPy.
+# trees of clusters with four linkages, to find the same clusters with a net of shortest lines, and to tell apart two
+# ways in which a few stray points can spoil everything. You need Python and some NumPy.
 
 # %% tags=["hide-input"]
 import numpy as np

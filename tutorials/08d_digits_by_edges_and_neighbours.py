@@ -18,10 +18,10 @@
 # *35 minutes. Before this page: [08c](08c_graphs.ipynb); [02](02_scores_with_labels.ipynb) for the accuracy of a
 # clustering. It runs in about 30 seconds.*
 #
-# Pixels make poor distances. At the end of this page you will be able to compute better ones by hand, by setting digits
-# upright and looking at edges in place of ink, to cluster 2,000 digits with over 95% in the right cluster, without a
-# network, and to say exactly how much knowledge went in nevertheless. You need NumPy and a little calculus: a gradient,
-# a covariance.
+# Pixels make poor distances. At the end of this page you will be able to compute better distances than by pixels, by
+# hand: by setting digits upright and looking at edges in place of ink, to cluster 2,000 digits with over 95% in the
+# right cluster, without a network, and to say exactly how much knowledge went in nevertheless. You need NumPy and a
+# little calculus: a gradient, a covariance.
 
 # %% tags=["hide-input"]
 import numpy as np

@@ -18,10 +18,10 @@
 # *40 minutes. Before this page: [01](01_kmeans.ipynb); [02b](02b_silhouette_and_dunn.ipynb) helps. It runs in about a
 # minute.*
 #
-# Below lie 139 photographs in no order. At the end of this page they are in five groups that a person would make, found
-# without a label, and you can do the same with a folder of your own: look first, choose features by looking at
-# neighbours, say how many clusters there are and how sure that is, judge the result by hand with an error bar, and put
-# new pictures where they belong.
+# Below lie 139 photographs in no order. At the end of this page all 139 photographs are in five groups that a person
+# would make, found without a label, and you can do the same with a folder of your own: look first, choose features by
+# looking at neighbours, say how many clusters there are and how sure that is, judge the result by hand with an error
+# bar, and put new pictures where they belong.
 #
 # You need Python and some NumPy, and what k-means and a silhouette are.
 
