@@ -13,6 +13,7 @@ representation learning through alignment and uniformity on the hypersphere, 202
 alpha = 2).
 """
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -101,6 +102,11 @@ class Collapse(NamedTuple):
     limit: float
 
     def __str__(self) -> str:
+        if math.isnan(self.value):
+            return (
+                f"the {self.measure} is nan: the network says what is no number; "
+                "lower the learning rate"
+            )
         side = "above" if self.value > self.limit else "below"
         return (
             f"the {self.measure} is {self.value:.3g}, {side} {self.limit:g}: the network says the "
