@@ -37,7 +37,8 @@ class AutoencoderFeatures(NetworkFeatures):
         latent_dim: numbers in the code; None leaves what the spec says (32).
         epochs: how often each image is seen.
         batch_size: images in a step.
-        optimizer: "adam", "adamw", "sgd", "momentum", "adadelta" or a spec, as `AdamSpec(b1=0.5)`.
+        optimizer: "adam", "adamw", "sgd", "momentum", "adadelta", "lars", "muon" or a spec, as
+            `AdamSpec(b1=0.5)`.
         learning_rate: None leaves the optimiser's own. With "mse" and Adam, 0.002 and more were
             seen to end in black pictures on MNIST (the sigmoid saturates); "bernoulli" does not.
         loss: "mse" or "bernoulli" (cross-entropy of pixels in [0, 1]); for "vae" the likelihood of

@@ -11,6 +11,9 @@ of its picture's, and keeps R large:
 
     L = -1/v sum over a of ( R(Z_a) + pull 1/n sum over i of cos(z_ai, mean over b of z_bi) )
 
+The cosines alone would be as large if all pictures became one point. There nothing can tell two
+pictures apart, and their slopes are the same; but with R whatever small difference there is grows.
+
 The fast twin of this file is `scratchclust/train/objectives/coding_rate.py`.
 
 Sources: Yu, Chan, You, Song and Ma, Learning diverse and discriminative representations via the

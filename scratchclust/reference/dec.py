@@ -21,6 +21,9 @@ Three things are easily done otherwise, and are then no longer the method:
   since it was last computed.
 - gamma weighs the **clustering**, not the reconstruction.
 
+Where all points have the same code, p = q: L_c is 0, and so is its slope. Near it, f_j makes small
+differences grow; a target that was only sharper would give all to the cluster that has most.
+
 And where the inputs are changed at random ("DEC-DA"), the target is that of unchanged ones.
 
 The fast twin of this file is `scratchclust/train/objectives/dec.py`.

@@ -8,7 +8,8 @@ of one of its nearest neighbours, p_i'. With p the mean of p_1..p_n,
     H = -sum_j p_j log p_j                  log k where the clusters are even
     L = C - weight H
 
-C alone would be smallest if one cluster took all; there H is 0.
+C alone would be smallest if one cluster took all; there H is 0. H leads out of it as long as the
+network is not sure: where the probabilities of all others are rounded to nothing, so is the slope.
 
 The fast twin of this file is `scratchclust/train/objectives/neighbor_consistency.py`.
 

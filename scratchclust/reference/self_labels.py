@@ -12,7 +12,7 @@ changed. Each cluster that has labels counts alike, however many it has:
 with q_i = softmax of the logits of the changed picture. Where no label is sure, L is 0.
 
 Nothing here keeps clusters apart: where one has taken all pictures, all labels are its own, and L
-is 0. So this sharpens clusters that another loss has made.
+only makes them surer. So this sharpens clusters that another loss has made.
 
 The fast twin of this file is `scratchclust/train/objectives/self_labels.py`.
 

@@ -14,6 +14,9 @@ shadows). LeJEPA's loss of v views Z_1..Z_v of n pictures adds how far views lie
     L = (1 - weight) mean over a, i, j of (z_aij - mean over b of z_bij)^2
         + weight 1/v sum over a of SIGReg(Z_a)
 
+The distance alone would be smallest if all pictures became one point. SIGReg draws that to zero,
+where its slope is zero as well; but whatever small difference there is grows there.
+
 The fast twin of this file is `scratchclust/train/objectives/sigreg.py`.
 
 Sources: Epps and Pulley, A test for normality based on the empirical characteristic function, 1983.

@@ -13,6 +13,7 @@ representation learning through alignment and uniformity on the hypersphere, 202
 alpha = 2).
 """
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -25,7 +26,12 @@ from scratchclust.train.objectives.sphere import normalise
 
 # Rows whose distances to all others are held at a time.
 ROWS_AT_A_TIME = 256
-# Limits of `find_collapse`: healthy codes of pictures are at tens, and at -2 to -4.
+# Limits of `find_collapse`. A strided network with a projector to 16 axes, without batch
+# normalisation, after 64 steps on 500 pictures of CIFAR-10, three seeds: (rank, uniformity) of the
+# projections were 9.1 to 10.5 and -2.4 to -2.7 with contrastive loss and LeJEPA's, 1.8 to 2.0 and
+# -0.01 to 0 with cosines to the mean alone, 2.8 to 4.2 and -0.15 to -0.35 with distances to the
+# mean alone; 7.6 to 8.3 and -0.44 to -0.49 before. So a point shows in the uniformity first, and
+# the rank is what shows a line through zero, of which half of all pairs are opposite.
 LEAST_RANK = 1.5
 MOST_UNIFORMITY = -0.2
 LEAST_CLUSTERS = 1.5
@@ -101,6 +107,11 @@ class Collapse(NamedTuple):
     limit: float
 
     def __str__(self) -> str:
+        if math.isnan(self.value):
+            return (
+                f"the {self.measure} is nan: the network says what is no number; "
+                "lower the learning rate"
+            )
         side = "above" if self.value > self.limit else "below"
         return (
             f"the {self.measure} is {self.value:.3g}, {side} {self.limit:g}: the network says the "
@@ -117,8 +128,13 @@ def find_collapse(
 ) -> Collapse | None:
     """Say whether a code has collapsed to a point, to a line, or to hardly more.
 
+    Both measures are of directions: a code that only shrinks has not collapsed, as its directions
+    still tell pictures apart.
+
     Args:
-        Z: the code of some hundred pictures, of at least two axes.
+        Z: what the loss compares, of some hundred pictures, on at least two axes, after some
+            epochs: a network that has learnt nothing may say nearly the same of all. (Features
+            before a projector stayed at a uniformity of -1 where the projections were a point.)
         least_rank: the effective rank that is still one.
         most_uniformity: likewise; a code is as uniform or more (less in number).
 

@@ -11,11 +11,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Array, Int, Num
+from jaxtyping import Array, Float, Int, Num
 
 from scratchclust import processes, rows, shares
 from scratchclust.errors import InputError, TrainingError
 from scratchclust.progress import Progress
+from scratchclust.rows import AnyArray
 from scratchclust.train.checkpoint import Checkpoints, History, Record
 from scratchclust.train.clock import Clock
 from scratchclust.train.losses import Batch, Loss
@@ -43,7 +44,7 @@ def train(
     model: Any,
     images: Num[Array, "n ..."] | Num[np.ndarray, "n ..."],
     *,
-    labels: Int[Array, " n"] | Int[np.ndarray, " n"] | None = None,
+    labels: Int[AnyArray, " n"] | Float[AnyArray, "n k"] | None = None,
     loss: Loss,
     optimizer: Any,
     epochs: int,
@@ -66,7 +67,7 @@ def train(
     Args:
         model: an nnx module; it is trained in training mode and comes back in evaluation mode.
         images: [n ...] uint8 or float; to be held in device memory.
-        labels: [n], for losses that want them.
+        labels: [n], for losses that want them; for some, targets [n k].
         loss: see `losses`.
         optimizer: a name, a spec, or a transformation of optax.
         epochs: how often each image is seen.

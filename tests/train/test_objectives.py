@@ -1,26 +1,21 @@
-"""The losses without labels, the signs of collapse, and the optimisers of layers: NumPy against
-JAX, by hand, collapsed, at extremes, and against optax.
+"""The losses without labels as functions of arrays: by hand, NumPy against JAX, gradients by finite
+differences of the definition, and extremes.
 """
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
-from flax import nnx
+from scipy.integrate import trapezoid
 
-from scratchclust import rows
+from scratchclust.errors import InputError
 from scratchclust.reference import coding_rate as r_rate
-from scratchclust.reference import collapse as r_collapse
 from scratchclust.reference import contrastive as r_contrastive
 from scratchclust.reference import dec as r_dec
-from scratchclust.reference import knn as r_knn
-from scratchclust.reference import layer_optimizers as r_layers
 from scratchclust.reference import neighbor_consistency as r_scan
 from scratchclust.reference import self_labels as r_self
 from scratchclust.reference import sigreg as r_sigreg
-from scratchclust.train import collapse, knn, layer_optimizers
-from scratchclust.train.loop import train
+from scratchclust.reference import sphere as r_sphere
 from scratchclust.train.objectives import (
     coding_rate,
     contrastive,
@@ -28,190 +23,250 @@ from scratchclust.train.objectives import (
     neighbor_consistency,
     self_labels,
     sigreg,
+    sphere,
 )
+from scratchclust.train.objectives.coding_rate import EMPSSLLoss
+from scratchclust.train.objectives.contrastive import ContrastiveLoss
+from scratchclust.train.objectives.dec import DECLoss
+from scratchclust.train.objectives.neighbor_consistency import NeighborLoss
+from scratchclust.train.objectives.self_labels import SelfLabelLoss
+from scratchclust.train.objectives.sigreg import LeJEPALoss
+from scratchclust.train.objectives.views import VIEWS
 
 RNG = np.random.default_rng(0)
 Z, Z2 = RNG.normal(size=(2, 6, 4)).astype(np.float32)
-VIEWS = RNG.normal(size=(3, 6, 4)).astype(np.float32)
+PATCHES = RNG.normal(size=(3, 6, 4)).astype(np.float32)
 A = r_sigreg.draw_directions(4, 8, rng=RNG).astype(np.float32)
-P = r_dec.target_distribution(r_dec.soft_assignments(Z, Z2[:3])).astype(np.float32)
+CENTROIDS = Z2[:3]
+P = r_dec.target_distribution(r_dec.soft_assignments(Z, CENTROIDS)).astype(np.float32)
 LABELS = np.array([0, 0, 2, -1, 2, 1])
-# twin, twin, what they are given; the gradient is of the first
-CASES = {
-    "nt_xent": (r_contrastive.nt_xent, contrastive.nt_xent, (Z, Z2)),
-    "rate": (r_rate.coding_rate, coding_rate.coding_rate, (Z,)),
-    "rate-wide": (r_rate.coding_rate, coding_rate.coding_rate, (Z[:3],)),
-    "emp_ssl": (r_rate.emp_ssl, coding_rate.emp_ssl, (VIEWS,)),
-    "lejepa": (r_sigreg.lejepa, sigreg.lejepa, (VIEWS, A)),
-    "scan": (r_scan.scan_loss, neighbor_consistency.scan_loss, (Z, Z2)),
-    "self": (r_self.balanced_cross_entropy, self_labels.balanced_cross_entropy, (Z, LABELS)),
-    "dec": (r_dec.clustering_loss, dec.clustering_loss, (Z, Z2[:3], P)),
-    "rank": (r_collapse.effective_rank, collapse.effective_rank, (Z,)),
-    "uniformity": (r_collapse.uniformity, collapse.uniformity, (Z,)),
-    "alignment": (r_collapse.alignment, collapse.alignment, (Z, Z2)),
-    "clusters": (r_collapse.effective_clusters, collapse.effective_clusters, (P,)),
+# twin, twin, what they are given, and how many of that the gradient is of
+LOSSES = {
+    "nt_xent": (r_contrastive.nt_xent, contrastive.nt_xent, (Z, Z2), 2),
+    "emp_ssl": (r_rate.emp_ssl, coding_rate.emp_ssl, (PATCHES,), 1),
+    "lejepa": (r_sigreg.lejepa, sigreg.lejepa, (PATCHES, A), 1),
+    "scan": (r_scan.scan_loss, neighbor_consistency.scan_loss, (Z, Z2), 2),
+    "self": (r_self.balanced_cross_entropy, self_labels.balanced_cross_entropy, (Z, LABELS), 1),
+    "dec": (r_dec.clustering_loss, dec.clustering_loss, (Z, CENTROIDS, P), 2),
+}
+RATES = {  # of few points the smaller matrix is the other one
+    "rate": (r_rate.coding_rate, coding_rate.coding_rate, (Z,), 1),
+    "rate-few": (r_rate.coding_rate, coding_rate.coding_rate, (Z[:3],), 1),
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_twins_agree_and_extremes_are_finite(name):
-    slow, fast, given = CASES[name]
-    arrays = [jnp.asarray(a) for a in given]
-    assert float(fast(*arrays)) == pytest.approx(slow(*given), rel=1e-4, abs=1e-5)
-    for scale in (0.0, 1e4):
-        assert jnp.isfinite(fast(arrays[0] * scale, *arrays[1:]))
-
-
-@pytest.mark.parametrize("name", ["nt_xent", "rate", "emp_ssl", "lejepa", "scan", "self", "dec"])
-def test_gradients_by_finite_differences(name):
-    _, fast, given = CASES[name]
+@pytest.mark.parametrize("name", LOSSES | RATES)
+def test_gradients_by_finite_differences_of_the_definition(name):
+    slow, fast, given, n = (LOSSES | RATES)[name]
+    arrays = [np.asarray(a, float if a.dtype == np.float32 else None) for a in given]
     with jax.enable_x64(True):
-        rest = [jnp.asarray(a) for a in given[1:]]
-        at = np.asarray(given[0], float)
-        gradient = np.asarray(jax.grad(lambda z: fast(z, *rest))(at))
-        direction = np.random.default_rng(1).normal(size=at.shape)
-        h = 1e-5
-        slope = fast(at + h * direction, *rest) - fast(at - h * direction, *rest)
-        expected = float(slope) / (2 * h)
-        assert (gradient * direction).sum() == pytest.approx(expected, rel=1e-5, abs=1e-7)
+        value, gradients = jax.value_and_grad(fast, tuple(range(n)))(*map(jnp.asarray, arrays))
+        assert value.dtype == jnp.float64
+    assert float(value) == pytest.approx(slow(*arrays), rel=1e-12)
+    h = 1e-5
+    for i, gradient in enumerate(gradients):
+        for index in np.ndindex(arrays[i].shape):
+            ends = [[a.copy() for a in arrays] for _ in range(2)]
+            ends[0][i][index] -= h
+            ends[1][i][index] += h
+            slope = (slow(*ends[1]) - slow(*ends[0])) / (2 * h)
+            assert gradient[index] == pytest.approx(slope, rel=1e-5, abs=1e-7)
 
 
-def test_what_collapse_costs():
-    same = jnp.ones((5, 4))
-    assert contrastive.nt_xent(same, same) == pytest.approx(np.log(9), rel=1e-5)
-    assert coding_rate.coding_rate(same / 2) == pytest.approx(np.log(1 + 4 / 0.2) / 2, rel=1e-5)
-    one = jnp.tile(jnp.array([[50.0, 0, 0]]), (5, 1))
-    assert neighbor_consistency.scan_loss(one, one) == pytest.approx(0, abs=1e-5)
-    assert "effective rank is 1" in str(collapse.find_collapse(same))
-    assert collapse.find_collapse(jnp.asarray(Z)) is None
+@pytest.mark.parametrize("name", LOSSES)
+def test_extremes_have_values_and_gradients(name):
+    slow, fast, given, n = LOSSES[name]
+    slope = jax.jit(jax.value_and_grad(fast, tuple(range(n))))
+    for scale in (0.0, 1.0, 1e4, 1e20):
+        arrays = [a * np.float32(scale) if i < n else a for i, a in enumerate(given)]
+        value, gradients = slope(*map(jnp.asarray, arrays))
+        assert all(jnp.isfinite(gradient).all() for gradient in gradients)
+        if name == "lejepa" and scale == 1e20:
+            assert value == jnp.inf, "a square of 1e40 is no number of float32"
+        else:
+            assert float(value) == pytest.approx(slow(*arrays), rel=1e-4, abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("contrast", "scan", "directions"),
+    [
+        (r_contrastive, r_scan, r_sphere),
+        (contrastive, neighbor_consistency, sphere),
+    ],
+    ids=["numpy", "jax"],
+)
+class TestByHand:
+    def test_nt_xent(self, contrast, scan, directions):
+        # the other view has cosine 1, two others have 0; lengths do not count
+        first = np.array([[3, 0], [0, 1]], np.float32)
+        second = np.array([[1, 0], [0, 2]], np.float32)
+        found = as_float(contrast.nt_xent, first, second, temperature=0.5)
+        assert found == pytest.approx(np.log(np.exp(2) + 2) - 2, rel=1e-6)
+        found = as_float(contrast.nt_xent, first, second[::-1].copy(), temperature=0.5)
+        assert found == pytest.approx(np.log(np.exp(2) + 2), rel=1e-6)
+
+    def test_scan(self, contrast, scan, directions):
+        even = np.zeros((2, 2), np.float32)
+        uneven = np.log(np.array([[3, 1], [3, 1]], np.float32))
+        # 1/2 3/4 + 1/2 1/4 = 1/2; the entropy is that of the pictures, not of their neighbours
+        assert as_float(scan.neighbor_consistency, even, uneven) == pytest.approx(np.log(2))
+        entropy = 2 * np.log(2) - 3 / 4 * np.log(3)
+        assert as_float(scan.scan_loss, uneven, even, entropy_weight=2.0) == pytest.approx(
+            np.log(2) - 2 * entropy, rel=1e-5
+        )
+
+    def test_directions(self, contrast, scan, directions):
+        rows = np.array([[3, 4], [0, 0], [3e-5, 4e-5]], np.float32)
+        found = np.asarray(on(directions.normalise)(rows))
+        np.testing.assert_allclose(found, [[0.6, 0.8], [0, 0], [0.3, 0.4]], rtol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [r_rate, coding_rate], ids=["numpy", "jax"])
+class TestCodingRateByHand:
+    def test_rate(self, rate):
+        # I + 2 / (2 0.2) I = 6 I; and 1 + 2 / 0.2 = 11
+        assert as_float(rate.coding_rate, np.eye(2, dtype=np.float32)) == pytest.approx(np.log(6))
+        one = np.array([[0, 1]], np.float32)
+        assert as_float(rate.coding_rate, one) == pytest.approx(np.log(11) / 2)
+
+    def test_emp_ssl(self, rate):
+        # two pictures at right angles, whose patches change places: their mean lies between
+        views = np.array([np.eye(2), np.eye(2)[::-1]], np.float32)
+        assert as_float(rate.cosine_to_mean, views) == pytest.approx(np.sqrt(0.5))
+        expected = -np.log(6) - 3 * np.sqrt(0.5)
+        assert as_float(rate.emp_ssl, views, pull=3.0) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("module", [r_sigreg, sigreg], ids=["numpy", "jax"])
+class TestSIGReg:
+    POINTS = np.array([[0, 1.5, 0.3], [0, -1.5, -2], [0, 0, 0.5]], np.float32)
+
+    def test_epps_pulley_is_a_trapezoidal_sum(self, module):
+        t = np.linspace(-3, 3, 33)
+        phi = np.exp(1j * t * self.POINTS[:, :, None]).mean(axis=0)
+        normal = np.exp(-(t**2) / 2)
+        expected = 3 * trapezoid(np.abs(phi - normal) ** 2 * normal, t)
+        found = np.asarray(on(module.epps_pulley)(self.POINTS))
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+    def test_epps_pulley_is_nearly_the_integral_in_closed_form(self, module):
+        x = self.POINTS[:, 1].astype(float)  # 1.5, -1.5, 0
+        pairs = np.exp(-((x[:, None] - x[None]) ** 2) / 2).sum() / 3
+        alone = np.sqrt(2) * np.exp(-(x**2) / 4).sum()
+        whole = np.sqrt(2 * np.pi) * (pairs - alone + 3 / np.sqrt(3))
+        found = float(np.asarray(on(module.epps_pulley)(self.POINTS))[1])
+        assert found == pytest.approx(whole, abs=3 * 2 * 0.0034)  # the normal's mass beyond 3
+
+    def test_lejepa(self, module):
+        # views 1 to either side of their mean, one direction along the only axis
+        views = np.array([[[-1]], [[1]]], np.float32)
+        along = np.ones((1, 1), np.float32)
+        assert as_float(module.distance_to_mean, views) == pytest.approx(1)
+        statistics = [float(np.asarray(on(module.epps_pulley)(view))[0]) for view in views]
+        assert as_float(module.sigreg, views[0], along) == pytest.approx(statistics[0])
+        found = as_float(module.lejepa, views, along, weight=0.25)
+        assert found == pytest.approx(0.75 + 0.25 * np.mean(statistics), rel=1e-5)
+
+    def test_directions_have_length_1(self, module):
+        how = {"rng": RNG} if module is r_sigreg else {"key": jax.random.key(0)}
+        directions = np.asarray(module.draw_directions(3, 50, **how))
+        np.testing.assert_allclose((directions**2).sum(axis=0), 1, rtol=1e-5)
+        assert np.abs(directions.mean(axis=1)).max() < 0.35  # to all sides
+
+
+def test_a_normal_code_has_the_least_sigreg():
+    code = np.random.default_rng(1).normal(size=(300, 4)).astype(np.float32)
+    statistics = [r_sigreg.sigreg(code * scale, A) for scale in (0.5, 1, 2)]
+    assert statistics[1] < 2 < min(statistics[0], statistics[2])
+
+
+@pytest.mark.parametrize("module", [r_self, self_labels], ids=["numpy", "jax"])
+class TestSelfLabels:
+    def test_labels_are_what_is_above_the_threshold(self, module):
+        logits = np.log(np.array([[0.7, 0.3], [0.2, 0.8], [0.45, 0.55]], np.float32))
+        labels = on(module.confident_labels)(logits, threshold=0.75)
+        assert labels.dtype == np.int32
+        assert labels.tolist() == [-1, 1, -1]
+        assert on(module.confident_labels)(logits, threshold=0.6).tolist() == [0, 1, -1]
+
+    def test_a_label_must_exceed_the_threshold(self, module):
+        logits = np.array([[200, 0], [0, 0], [0, 1e4]], np.float32)
+        assert on(module.confident_labels)(logits, threshold=1.0).tolist() == [-1, -1, -1]
+        assert on(module.confident_labels)(logits).tolist() == [0, -1, 1]
+
+    def test_clusters_count_alike(self, module):
+        q = np.array([[1 / 2, 1 / 2], [1 / 4, 3 / 4], [7 / 8, 1 / 8], [0.9, 0.1]], np.float32)
+        # cluster 0: log 2 and log 4; cluster 1: log 8; the last has no label
+        found = as_float(module.balanced_cross_entropy, np.log(q), np.array([0, 0, 1, -1]))
+        assert found == pytest.approx((1.5 + 3) / 2 * np.log(2), rel=1e-5)
+
+
+@pytest.mark.parametrize("module", [r_dec, dec], ids=["numpy", "jax"])
 class TestDEC:
-    def test_targets_of_a_batch_are_others(self):
-        Q = dec.soft_assignments(jnp.asarray(Z), jnp.asarray(Z2[:3]))
-        of_all = dec.target_distribution(Q)
-        assert jnp.abs(dec.target_distribution(Q[:2]) - of_all[:2]).max() > 1e-3
+    CODE = np.array([[0], [0], [1]], np.float32)
+    CENTROIDS = np.array([[0], [1]], np.float32)
 
-    def test_it_stops_where_labels_stay(self):
-        Q = jnp.eye(3)
-        rounds = dec.train_to_targets(lambda: Q, lambda targets: None, max_rounds=9)
-        assert rounds.changed == [0.0]
-        assert rounds.converged
+    def test_soft_assignments_and_targets(self, module):
+        Q = np.asarray(on(module.soft_assignments)(self.CODE, self.CENTROIDS))
+        np.testing.assert_allclose(Q, np.array([[2, 1], [2, 1], [1, 2]]) / 3, rtol=1e-6)
+        # f = 5/3 and 4/3: 4/15 to 1/12, and 1/15 to 1/3
+        P = np.asarray(on(module.target_distribution)(Q))
+        np.testing.assert_allclose(P[1:], [[16 / 21, 5 / 21], [1 / 6, 5 / 6]], rtol=1e-5)
 
-    def test_gamma_weighs_the_clustering(self):
-        assert dec.idec(jnp.array(2.0), jnp.array(3.0), gamma=0.1) == pytest.approx(2.3)
+    def test_clustering_loss(self, module):
+        P = np.array([[0.5, 0.5], [1, 0], [1 / 3, 2 / 3]], np.float32)
+        found = as_float(module.clustering_loss, self.CODE, self.CENTROIDS, P)
+        expected = (np.log(3 / 4) / 2 + np.log(3 / 2) / 2 + np.log(3 / 2) + 0) / 3
+        assert found == pytest.approx(expected, rel=1e-5)
 
+    def test_the_share_of_changed_labels(self, module):
+        labels = np.array([0, 1, 2, 1])
+        assert module.changed_share(labels, labels) == 0
+        assert module.changed_share(labels, np.array([0, 2, 2, 0])) == 0.5
 
-def test_the_vote_of_neighbours():
-    labels = np.arange(6) % 2
-    given = (Z, labels, Z2, labels)
-    expected = r_knn.knn_accuracy(*given, n_neighbors=3)
-    assert knn.knn_accuracy(*given, n_neighbors=3) == pytest.approx(expected)
+    def test_gamma_weighs_the_clustering(self, module):
+        two, three = (np.float32(2), np.float32(3)) if module is dec else (2.0, 3.0)
+        assert as_float(module.idec, two, three, gamma=0.1) == pytest.approx(2.3)
 
-
-MATRIX = {"matrix": jnp.asarray(Z), "vector": jnp.ones(4)}
-MASK = {"matrix": True, "vector": False}
-PEERS = {
-    "lars": (
-        {"weight_decay": 0.1},
-        lambda: optax.lars(0.1, 0.1, weight_decay_mask=MASK, trust_ratio_mask=MASK),
-    ),
-    "muon": (
-        {"nesterov": False, "adam_share": 0.5},
-        lambda: optax.contrib.muon(0.1, nesterov=False, adam_learning_rate=0.05),
-    ),
-}
-
-
-@pytest.mark.parametrize("name", PEERS)
-def test_layer_optimisers_equal_optax_and_their_twins(name):
-    settings, peer = PEERS[name]
-    paths = []
-    for optimizer in (getattr(layer_optimizers, name)(0.1, **settings), peer()):
-        params, state = MATRIX, optimizer.init(MATRIX)
-        for i in range(10):
-            gradients = jax.tree.map(lambda p, i=i: jnp.sin(p + i), MATRIX)
-            updates, state = optimizer.update(gradients, state, params)
-            params = optax.apply_updates(params, updates)
-        paths.append(params)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), *paths)
-    slow = getattr(r_layers, name)(0.1, **settings)
-    params = [np.asarray(MATRIX[key], float) for key in ("matrix", "vector")]
-    state, start = slow.init(params), params
-    for i in range(10):
-        updates, state = slow.update([np.sin(p + i) for p in start], state, params)
-        params = [p + u for p, u in zip(params, updates, strict=True)]
-    for key, found in zip(("matrix", "vector"), params, strict=True):
-        np.testing.assert_allclose(paths[0][key], found, rtol=1e-4, atol=1e-4)
-
-
-class Code(nnx.Module):
-    """Pictures [n 2 2 1] to a code [n 3]."""
-
-    def __init__(self):
-        self.dense = nnx.Linear(4, 3, rngs=nnx.Rngs(0))
-
-    def __call__(self, images):
-        return self.dense(images.reshape(len(images), -1))
+    def test_targets_of_a_batch_are_others(self, module):
+        Q = np.asarray(on(module.soft_assignments)(Z, CENTROIDS))
+        of_all = np.asarray(on(module.target_distribution)(Q))
+        of_batch = np.asarray(on(module.target_distribution)(Q[:2]))
+        assert np.abs(of_batch - of_all[:2]).max() > 1e-3
 
 
 def two_views(images, key):
-    noise = jax.random.normal(key, (2, *images.shape))
-    return images[None] + 0.1 * noise
+    return jnp.stack([images, images])
 
 
-MODEL_LOSSES = [
-    contrastive.ContrastiveLoss(two_views),
-    coding_rate.EMPSSLLoss(two_views),
-    sigreg.LeJEPALoss(two_views, n_directions=8),
-    self_labels.SelfLabelLoss(two_views, two_views, threshold=0.3),
-]
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ContrastiveLoss(two_views, 0.0), "temperature to be .* above 0, got 0.0"),
+        (lambda: VIEWS("views", 3), r"views to be a function, views\(images, key\) -> .*, got 3"),
+        (lambda: EMPSSLLoss(two_views, pull=-1.0), "pull to be a .* at least 0, got -1.0"),
+        (lambda: EMPSSLLoss(two_views, eps_squared=0), "eps_squared to be .* above 0, got 0"),
+        (lambda: LeJEPALoss(two_views, weight=1.5), "weight to be .* 1, got 1.5"),
+        (lambda: LeJEPALoss(two_views, n_directions=0), "n_directions to be .* 1, got 0"),
+        (
+            lambda: NeighborLoss(two_views, entropy_weight=float("nan")),
+            "entropy_weight to be a .* at least 0, got nan",
+        ),
+        (lambda: SelfLabelLoss(two_views, two_views, -0.1), "threshold to be .* 1, got -0.1"),
+        (lambda: DECLoss(two_views, gamma=-1), "gamma to be a .* at least 0, got -1"),
+    ],
+)
+def test_impossible_settings_are_refused(make, message):
+    with pytest.raises(InputError, match=f"expected {message}"):
+        make()
 
 
-@pytest.mark.parametrize("loss", MODEL_LOSSES, ids=lambda loss: type(loss).__name__)
-def test_one_and_two_devices_train_alike(loss):
-    images = np.random.default_rng(2).normal(size=(8, 2, 2, 1)).astype(np.float32)
-    ends = []
-    for n_devices in (1, 2):
-        with rows.on(jax.local_devices()[:n_devices]):
-            result = train(
-                Code(),
-                images,
-                loss=loss,
-                optimizer="sgd",
-                epochs=2,
-                batch_size=4,
-                key=jax.random.key(0),
-            )
-        ends.append(result.model.dense.kernel[...])
-    np.testing.assert_allclose(*ends, rtol=1e-4, atol=1e-5)
-    assert jnp.abs(ends[0] - Code().dense.kernel[...]).max() > 0
+def on(function):
+    """The function of NumPy's arrays, whichever twin it is of."""
+    if ".train." not in function.__module__:
+        return function
+    return lambda *given, **options: function(*map(jnp.asarray, given), **options)
 
 
-@pytest.mark.parametrize("name", ["nt_xent", "emp_ssl"])
-def test_a_near_collapse_is_left(name):
-    noise = np.random.default_rng(3).normal(size=(8, 4))
-    start = jnp.asarray(1 + 1e-2 * noise, jnp.float32)
-    losses = {
-        "nt_xent": lambda z: contrastive.nt_xent(z, z),
-        "emp_ssl": lambda z: coding_rate.emp_ssl(jnp.stack([z, z])),
-    }
-    slope = jax.jit(jax.grad(losses[name]))
-    z = start
-    for _ in range(100):
-        z = z - 0.5 * slope(z)
-    assert collapse.find_collapse(start) is not None
-    assert collapse.effective_rank(z) > 2
-
-
-def test_muon_looks_ahead_as_its_parts_in_optax_do():
-    peer = optax.chain(
-        optax.trace(0.95, nesterov=True), optax.contrib.muon(0.1, beta=0.0, nesterov=False)
-    )
-    at = jnp.asarray(Z)
-    ours = layer_optimizers.muon(0.1)
-    state, other = ours.init(at), peer.init(at)
-    for i in range(5):
-        update, state = ours.update(jnp.sin(at + i), state, at)
-        expected, other = peer.update(jnp.sin(at + i), other, at)
-        np.testing.assert_allclose(update, expected, rtol=1e-5, atol=1e-5)
+def as_float(function, *given, **options):
+    return float(on(function)(*given, **options))

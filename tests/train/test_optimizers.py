@@ -14,9 +14,10 @@ import pytest
 
 import scratchclust
 from scratchclust.errors import InputError
+from scratchclust.reference import layer_optimizers as layers_reference
 from scratchclust.reference import optimizers as reference
 from scratchclust.reference import schedules as reference_schedules
-from scratchclust.train import optimizer_specs, optimizers, schedules
+from scratchclust.train import layer_optimizers, optimizer_specs, optimizers, schedules
 from scratchclust.train.optimizer_specs import (
     OPTIMIZERS,
     AdadeltaSpec,
@@ -53,8 +54,27 @@ CASES = [
     ("adamw", {"learning_rate": 0.01}, optax.adamw(0.01)),
     ("adadelta", {"learning_rate": 1.0}, optax.adadelta(1.0)),
     ("adadelta", {"learning_rate": 2.0, "rho": 0.95, "eps": 1e-3}, optax.adadelta(2.0, 0.95, 1e-3)),
+    # of a vector and a matrix; the kernels are in test_layer_optimizers.py
+    (
+        "lars",
+        {"learning_rate": 2.0, "weight_decay": 0.1, "trust": 0.01},
+        optax.lars(
+            2.0,
+            0.1,
+            weight_decay_mask=[False, True],
+            trust_coefficient=0.01,
+            trust_ratio_mask=[False, True],
+        ),
+    ),
+    (
+        "muon",
+        {"learning_rate": 0.02, "weight_decay": 0.1, "nesterov": False, "adam_share": 0.5},
+        optax.contrib.muon(0.02, weight_decay=0.1, nesterov=False, adam_learning_rate=0.01),
+    ),
 ]
 IDS = [f"{name}-{i}" for i, (name, _, _) in enumerate(CASES)]
+FAST = vars(optimizers) | vars(layer_optimizers)
+SLOW = vars(reference) | vars(layers_reference)
 
 
 def rosenbrock(p):
@@ -62,15 +82,16 @@ def rosenbrock(p):
 
 
 def minimise(optimizer, f, start, n_steps):
-    """The last point of n_steps steps."""
+    """The last point of n_steps steps; to the optimiser it is a matrix of one column."""
 
     def step(carry, _):
         params, state = carry
-        updates, state = optimizer.update(jax.grad(f)(params), state, params)
+        gradient = jax.grad(lambda p: f(p[:, 0]))(params)
+        updates, state = optimizer.update(gradient, state, params)
         return (optax.apply_updates(params, updates), state), None
 
-    params = jnp.asarray(start, jnp.float32)
-    return jax.lax.scan(step, (params, optimizer.init(params)), length=n_steps)[0][0]
+    params = jnp.asarray(start, jnp.float32)[:, None]
+    return jax.lax.scan(step, (params, optimizer.init(params)), length=n_steps)[0][0][:, 0]
 
 
 def path_of(update, state, gradients, start, apply=optax.apply_updates):
@@ -115,7 +136,7 @@ def gradients_of(seed, n_steps=100):
 @pytest.mark.parametrize(("name", "settings", "peer"), CASES, ids=IDS)
 def test_equal_to_optax_over_100_steps(name, settings, peer, seed):
     start = [jnp.array([1.0, -2.0, 0.5]), jnp.ones((2, 2))]
-    ours = getattr(optimizers, name)(**settings)
+    ours = FAST[name](**settings)
     series = [[jnp.asarray(a), jnp.asarray(b)] for a, b in gradients_of(seed)]
     for mine, other in zip(
         compiled_path_of(ours, series, start), compiled_path_of(peer, series, start), strict=True
@@ -128,11 +149,11 @@ def test_equal_to_optax_over_100_steps(name, settings, peer, seed):
 @pytest.mark.parametrize(("name", "settings", "peer"), CASES, ids=IDS)
 def test_numpy_and_jax_take_the_same_path(name, settings, peer):
     start, series = [np.array([1.0, -2.0, 0.5]), np.ones((2, 2))], gradients_of(2)
-    slow = plain_path_of(getattr(reference, name)(**settings), series, start)
+    slow = plain_path_of(SLOW[name](**settings), series, start)
     to_jax = [
         [jnp.asarray(a, jnp.float32), jnp.asarray(b, jnp.float32)] for a, b in [start, *series]
     ]
-    fast = compiled_path_of(getattr(optimizers, name)(**settings), to_jax[1:], to_jax[0])
+    fast = compiled_path_of(FAST[name](**settings), to_jax[1:], to_jax[0])
     for mine, other in zip(slow, fast, strict=True):
         jax.tree.map(
             lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5), mine, other
@@ -198,6 +219,21 @@ CONVERGENCE = [  # steps to the bottom of a parabola, and of Rosenbrock's valley
     # Adadelta's steps do not shrink by themselves: at a constant rate it wanders in Rosenbrock's
     # valley for ever.
     ("adadelta", {}, 3_000, {"learning_rate": schedules.cosine(1.0, 20_000)}, 20_000),
+    # Their steps do not shrink with the slope, either.
+    (
+        "lars",
+        {"learning_rate": schedules.cosine(0.03, 500), "trust": 1.0},
+        500,
+        {"learning_rate": schedules.cosine(0.03, 4_000), "trust": 1.0},
+        4_000,
+    ),
+    (
+        "muon",
+        {"learning_rate": schedules.cosine(0.1, 500)},
+        500,
+        {"learning_rate": schedules.cosine(0.03, 4_000)},
+        4_000,
+    ),
 ]
 
 
@@ -207,7 +243,7 @@ CONVERGENCE = [  # steps to the bottom of a parabola, and of Rosenbrock's valley
     ids=[c[0] for c in CONVERGENCE],
 )
 def test_convergence_table(name, on_parabola, parabola_steps, on_valley, valley_steps):
-    make, scales = getattr(optimizers, name), jnp.array([1.0, 3.0])
+    make, scales = FAST[name], jnp.array([1.0, 3.0])
     bottom = minimise(
         make(**on_parabola), lambda p: (scales * (p - 2) ** 2).sum(), [5.0, -5.0], parabola_steps
     )
@@ -250,14 +286,13 @@ def test_schedules_equal_optax_and_the_reference(name, numbers, options, peer):
         ("adam", optax.adam),
         ("adamw", optax.adamw),
         ("adadelta", optax.adadelta),
+        ("lars", lambda rate: optax.lars(rate, trust_ratio_mask=[False, True])),
     ],
 )
 def test_a_schedule_takes_the_place_of_a_rate(name, peer):
     series = [[jnp.asarray(a), jnp.asarray(b)] for a, b in gradients_of(3)]
     start = [jnp.ones(3), jnp.ones((2, 2))]
-    ours = compiled_path_of(
-        getattr(optimizers, name)(schedules.cosine(0.1, 80, warmup=10)), series, start
-    )
+    ours = compiled_path_of(FAST[name](schedules.cosine(0.1, 80, warmup=10)), series, start)
     other = compiled_path_of(
         peer(optax.warmup_cosine_decay_schedule(0, 0.1, 10, 80)), series, start
     )
@@ -265,10 +300,9 @@ def test_a_schedule_takes_the_place_of_a_rate(name, peer):
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), ours[-1], other[-1]
     )
     numbers = reference_schedules.cosine(0.1, 80, warmup=10)
-    slow = plain_path_of(
-        getattr(reference, name)(numbers), [a for a, _ in gradients_of(3)], np.ones(3)
-    )
-    np.testing.assert_allclose(slow[-1], ours[-1][0], rtol=2e-5, atol=2e-5)
+    vectors = [[a] for a, _ in gradients_of(3)]
+    slow = plain_path_of(SLOW[name](numbers), vectors, [np.ones(3)])
+    np.testing.assert_allclose(slow[-1][0], ours[-1][0], rtol=2e-5, atol=2e-5)
 
 
 @pytest.mark.parametrize("name", list(OPTIMIZERS))

@@ -38,7 +38,8 @@ def coding_rate(Z: Float[Array, "n d"], *, eps_squared: Number = 0.2) -> Scalar:
     """Measure the room that points take: R(Z).
 
     Args:
-        Z: points, of length 1 where the rate is to be compared with others'.
+        Z: points, of length 1 where the rate is to be compared with others'. (In float32 I is
+            lost beside lengths of more than some 1000, and R with it where few axes are taken.)
         eps_squared: the squared error of each that is allowed for.
 
     Returns:

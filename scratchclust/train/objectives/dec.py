@@ -26,6 +26,7 @@ from jax.scipy.special import xlogy
 from jaxtyping import Array, Float, Int
 
 from scratchclust.errors import InputError
+from scratchclust.rows import AnyArray
 from scratchclust.train.losses import Batch, Number, Scalar, Terms, mse, wide
 from scratchclust.train.objectives.views import NOT_NEGATIVE, VIEWS, Views
 
@@ -81,14 +82,14 @@ def idec(reconstruction: Scalar, clustering: Scalar, *, gamma: Number = 0.1) -> 
     return reconstruction + gamma * clustering
 
 
-def changed_share(labels: Int[Array, " n"], previous: Int[Array, " n"]) -> Scalar:
+def changed_share(labels: Int[AnyArray, " n"], previous: Int[AnyArray, " n"]) -> float:
     """Count the points whose label has changed, as a share of all.
 
     Args:
         labels: of all points.
         previous: those when the target was last computed.
     """
-    return (labels != previous).mean(dtype=jnp.float32)
+    return float((np.asarray(labels) != np.asarray(previous)).mean())
 
 
 class ClusteredAutoencoder(nnx.Module):
@@ -185,10 +186,14 @@ def train_to_targets(
         Q = assign()
         previous = labels
         labels = np.asarray(Q).argmax(axis=1).astype(np.int32)
-        changed.append(float((labels != previous).mean()))
+        changed.append(changed_share(labels, previous))
     return Rounds(labels, changed, converged=bool(changed) and changed[-1] < tol)
 
 
 def _log_assignments(Z: Float[Array, "n d"], centroids: Float[Array, "k d"]) -> Array:
     apart = wide(Z)[:, None] - wide(centroids)[None]
-    return jax.nn.log_softmax(-jnp.log1p((apart**2).sum(axis=2)), axis=1)
+    # Squares of large numbers leave the range of float32: with any m > 0,
+    # log(1 + |a|^2) = 2 log m + log(1 / m^2 + |a / m|^2), whose gradient does not depend on m.
+    m = jax.lax.stop_gradient(jnp.maximum(jnp.abs(apart).max(axis=2), 1))
+    squares = ((apart / m[:, :, None]) ** 2).sum(axis=2)
+    return jax.nn.log_softmax(-2 * jnp.log(m) - jnp.log1p(squares + (1 / m**2 - 1)), axis=1)

@@ -1,0 +1,54 @@
+"""The vote of neighbours: by hand, NumPy against JAX, and against scikit-learn's neighbours."""
+
+import numpy as np
+import pytest
+from sklearn.neighbors import KNeighborsClassifier
+
+from scratchclust.reference import knn as reference
+from scratchclust.train import knn
+
+BOTH = pytest.mark.parametrize("module", [reference, knn], ids=["numpy", "jax"])
+
+
+@BOTH
+class TestByHand:
+    CODE = np.array([[1, 0], [4, 3], [3, 4]], np.float32)  # cosines 1, 0.8, 0.6 with the first
+    NEW = np.array([[2, 0]], np.float32)
+
+    def accuracy(self, module, labels, label, **settings):
+        return module.knn_accuracy(
+            self.CODE, np.array(labels), self.NEW, np.array([label]), **settings
+        )
+
+    def test_the_nearest_alone(self, module):
+        assert self.accuracy(module, [0, 1, 1], 0, n_neighbors=1) == 1
+
+    def test_the_temperature_weighs_the_others(self, module):
+        # exp(-0.2 / t) + exp(-0.4 / t) of the class 1, against 1
+        assert self.accuracy(module, [0, 1, 1], 1, temperature=1.0) == 1
+        assert self.accuracy(module, [0, 1, 1], 0, temperature=0.1) == 1
+        assert self.accuracy(module, [0, 1, 1], 0, temperature=1e-3) == 1
+
+    def test_the_lowest_class_of_equal_votes(self, module):
+        code = self.CODE[[0, 0]]
+        given = code, np.array([2, 1]), self.NEW
+        assert module.knn_accuracy(*given, np.array([1])) == 1
+
+    def test_a_class_that_nobody_votes_for(self, module):
+        assert self.accuracy(module, [0, 1, 1], 7) == 0
+
+
+@BOTH
+def test_equal_to_scikit_learn(module):
+    rng = np.random.default_rng(0)
+    labels, new_labels = rng.integers(0, 4, 300), rng.integers(0, 4, 150)
+    centres = rng.normal(size=(4, 6))
+    Z = (centres[labels] + 1.5 * rng.normal(size=(300, 6))).astype(np.float32)
+    new = (centres[new_labels] + 1.5 * rng.normal(size=(150, 6))).astype(np.float32)
+    peer = KNeighborsClassifier(
+        20, metric="cosine", algorithm="brute", weights=lambda distances: np.exp(-distances / 0.1)
+    )
+    expected = peer.fit(Z, labels).score(new, new_labels)
+    found = module.knn_accuracy(Z, labels, new, new_labels, n_neighbors=20)
+    assert 0.4 < expected < 0.95
+    assert found == pytest.approx(expected)
