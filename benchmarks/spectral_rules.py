@@ -56,7 +56,7 @@ def of_pixels() -> Iterator[Problem]:
     """Pixels of 2,000 test digits at three resolutions."""
     test = data.load("mnist", split="test")
     for draw in DRAWS:
-        some = np.random.default_rng(draw).permutation(len(test.labels))[:2_000]
+        some = np.random.default_rng(draw).permutation(len(test.images))[:2_000]
         images = test.images[some].astype(np.float32) / 255
         for size in (8, 14, 28):
             small = np.asarray(jax.image.resize(images, (2_000, size, size, 1), "linear"))
