@@ -37,7 +37,6 @@ def of_mnist() -> Iterator[Problem]:
     test = data.load("mnist", split="test")
     y = np.asarray(test.labels)
     gradients = GradientFeatures().fit_transform(test.images)
-    yield "MNIST, 10,000", gradients, y
     for draw in DRAWS:
         rng = np.random.default_rng(draw)
         order = rng.permutation(len(y))
@@ -50,6 +49,7 @@ def of_mnist() -> Iterator[Problem]:
         yield "MNIST, unequal classes", gradients[chosen], y[chosen]
         five = order[np.isin(y[order], classes[:5])][:1_500]
         yield "MNIST, five classes", gradients[five], y[five]
+    yield "MNIST, 10,000", gradients, y
 
 
 def of_pixels() -> Iterator[Problem]:
@@ -136,12 +136,17 @@ def main(groups: list[str]) -> None:
             record = found.setdefault(name, {rule: [] for rule in SPECTRAL_COORDINATES})
             for rule in SPECTRAL_COORDINATES:
                 record[rule].append(accuracies(X, labels, rule))
+            write({**known, **found})
     print("mean (worst) over draws and seeds")
     print(f"{'data':<24} {'eigenvectors':>20} {'commute-time':>20}")
     for name, record in found.items():
         cells = [f"{np.mean(values):.3f} ({np.min(values):.3f})" for values in record.values()]
         print(f"{name:<24} " + " ".join(f"{cell:>20}" for cell in cells))
-    results = {"environment": environment(), "accuracy": {**known, **found}}
+
+
+def write(found: dict[str, dict[str, list[list[float]]]]) -> None:
+    """Put the table into its file: after each set, so that a run that is stopped keeps the rest."""
+    results = {"environment": environment(), "accuracy": found}
     RESULTS.write_text(json.dumps(results, indent=1, default=float) + "\n", encoding="utf-8")
 
 
