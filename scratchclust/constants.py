@@ -50,6 +50,13 @@ EDGE_WEIGHTS = ("self-tuned", "plain")
 SCALE_NEIGHBOR = 7  # the neighbour, by number, whose distance is the scale of a point
 # An edge is an edge, however long: without this least weight exp would round it to none.
 LEAST_EDGE_WEIGHT = 1e-6
+SPECTRAL_COORDINATES = ("eigenvectors", "commute-time")
+# Eigenvectors beyond the number of clusters that commute times use: how many hardly matters, as
+# their weights fall (4 to 16 did about as well).
+COMMUTE_EXTRA = 8
+# A random walk that leaves a group of points less than once in 10,000 steps counts as one that
+# never does: smaller eigenvalues, and the zeros of separate parts, weigh as this one.
+COMMUTE_LEAST_EIGENVALUE = 1e-4
 # Of the largest affinity: what those of i to j and of j to i may differ by without a warning.
 AFFINITY_ASYMMETRY = 1e-10
 # Relative difference of two magnitudes in an eigenvector below which they count as equal, so that

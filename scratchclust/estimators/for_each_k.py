@@ -5,12 +5,13 @@ compute, and compile, the same again and again.
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int, Real
+from jaxtyping import Int, Real
 
 from scratchclust.cluster.kmeans_for_each import kmeans_for_each
 from scratchclust.estimators.base import key_of
-from scratchclust.estimators.spectral import SpectralClustering, directions_of
+from scratchclust.estimators.spectral import SpectralClustering, directions_for, n_components_of
 from scratchclust.reduce.spectral_embedding import spectral_embedding
+from scratchclust.results import SpectralEmbeddingResult
 
 
 def kmeans_labels(
@@ -49,31 +50,34 @@ def spectral_labels(
         left = ks[: len(ks) - len(found)]
         graph = spectral_embedding(
             X,
-            like.n_components or left[-1],
+            n_components_of(like, left[-1], len(X)),
             n_neighbors=like.n_neighbors,
             affinity=like.affinity,
             gamma=like.gamma,
+            most_parts=like.n_components or left[-1],
         )
         fewest = 1 if like.n_components else min(graph.n_connected_components, left[-1])
         served = [k for k in left if k >= fewest]
-        axes = np.asarray(graph.embedding)
-        found = [*_labels_in(axes, served, ks[-1], like, random_state), *found]
+        found = [*_labels_in(graph, served, ks[-1], like, random_state), *found]
     return found
 
 
 def _labels_in(
-    axes: Float[np.ndarray, "n q"],
+    graph: SpectralEmbeddingResult,
     ks: Sequence[int],
     largest: int,
     like: SpectralClustering,
     seed: int,
 ) -> list[Int[np.ndarray, " n"]]:
-    """The labels for each k by k-means on the first k axes, or on all if they were asked for."""
+    """The labels for each k by k-means on the axes of its own, or on all if they were asked for."""
     key = key_of(seed)
+    n = len(graph.embedding)
     found = []
     for k in ks:
-        points = np.zeros((len(axes), like.n_components or largest), np.float32)
-        used = axes if like.n_components else axes[:, :k]
-        points[:, : used.shape[1]] = directions_of(used)
+        points = np.zeros((n, n_components_of(like, largest, n)), np.float32)
+        q = n_components_of(like, k, n)
+        own = graph._replace(embedding=graph.embedding[:, :q], eigenvalues=graph.eigenvalues[:q])
+        directions = directions_for(own, k, like.coordinates)
+        points[:, : directions.shape[1]] = directions
         found += kmeans_for_each(points, [k], key=key, n_init=like.n_init, largest=largest)
     return found

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar, no_type_check
 
 import numpy as np
+from jaxtyping import Float
 from sklearn.base import ClusterMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,10 +20,12 @@ from scratchclust.checks import (
 )
 from scratchclust.cluster.kmeans import kmeans
 from scratchclust.cluster.neighbor_vote import neighbor_vote
-from scratchclust.constants import AFFINITIES
+from scratchclust.constants import AFFINITIES, COMMUTE_EXTRA, SPECTRAL_COORDINATES
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import Estimator, check_matrix, kept, key_of, like, own
+from scratchclust.reduce.commute_time import commute_time_coordinates
 from scratchclust.reduce.spectral_embedding import default_n_neighbors, spectral_embedding
+from scratchclust.results import SpectralEmbeddingResult
 
 
 class SpectralClustering(ClusterMixin, Estimator):
@@ -36,6 +39,11 @@ class SpectralClustering(ClusterMixin, Estimator):
     root of its degree instead of its length, which gives the same clusters where they are clear;
     its default of `affinity` is "rbf".
 
+    With as many eigenvectors as clusters, two clusters are sometimes put together and one is split.
+    `coordinates="commute-time"` takes 8 more and divides each by the root of its eigenvalue, which
+    mends many such cases and costs some points on small tables
+    (`benchmarks/results/spectral-rules.json`).
+
     Not here: `assign_labels="discretize"` and `"cluster_qr"`; `eigen_solver` other than ARPACK,
     which takes no `eigen_tol` (parts of the graph of more than 500 points have eigenvalues right to
     1e-8, smaller ones to rounding); the affinities "precomputed_nearest_neighbors" and the kernels
@@ -46,8 +54,8 @@ class SpectralClustering(ClusterMixin, Estimator):
     Args:
         n_clusters: k.
         eigen_solver: None or "arpack", the same.
-        n_components: eigenvectors; None: as many as clusters. The first alone tells no points of a
-            connected graph apart.
+        n_components: eigenvectors; None: as many as clusters, and 8 more with "commute-time", or n
+            if that is less. The first alone tells no points of a connected graph apart.
         random_state: seed of k-means; the graph and its eigenvectors know no chance.
         n_init: starts of k-means, the best of which is kept.
         gamma: of "rbf".
@@ -56,6 +64,9 @@ class SpectralClustering(ClusterMixin, Estimator):
             larger the nearer.
         n_neighbors: of each point in the graph; None: ln n, rounded up.
         assign_labels: "kmeans".
+        coordinates: "eigenvectors", or "commute-time": these divided by the roots of their
+            eigenvalues, without the first where the graph is connected
+            (`scratchclust.reference.commute_time` explains why).
         verbose: 1 prints what is done, and how k-means ended.
 
     Attributes:
@@ -65,8 +76,8 @@ class SpectralClustering(ClusterMixin, Estimator):
             for k clusters.
         n_neighbors_: of the graph that was used; with "rbf" of the vote in `predict`.
         n_connected_components_: parts of the graph that no edge joins.
-        distances_to_centroids_: [n k] of each point, in the embedding.
-        inertia_, n_iter_, converged_, history_: of k-means in the embedding.
+        distances_to_centroids_: [n k] of each point, where k-means saw it.
+        inertia_, n_iter_, converged_, history_: of k-means.
         points_: [n d] of the fit (None for "precomputed"), and n_features_in_, feature_names_in_ as
             in scikit-learn.
     """
@@ -81,6 +92,7 @@ class SpectralClustering(ClusterMixin, Estimator):
         "affinity": one_of(*AFFINITIES),
         "n_neighbors": nothing | whole(1),
         "assign_labels": one_of("kmeans"),
+        "coordinates": one_of(*SPECTRAL_COORDINATES),
         "verbose": verbosity,
     }
 
@@ -97,6 +109,7 @@ class SpectralClustering(ClusterMixin, Estimator):
         affinity: str = "nearest_neighbors",
         n_neighbors: int | None = None,
         assign_labels: str = "kmeans",
+        coordinates: str = "eigenvectors",
         verbose: int = 0,
     ) -> None:
         self.n_clusters = n_clusters
@@ -108,6 +121,7 @@ class SpectralClustering(ClusterMixin, Estimator):
         self.affinity = affinity
         self.n_neighbors = n_neighbors
         self.assign_labels = assign_labels
+        self.coordinates = coordinates
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> "SpectralClustering":
@@ -125,13 +139,14 @@ class SpectralClustering(ClusterMixin, Estimator):
         _check_against(given, len(X))
         graph = spectral_embedding(
             X,
-            given.n_components or given.n_clusters,
+            n_components_of(given, given.n_clusters, len(X)),
             n_neighbors=given.n_neighbors,
             affinity=given.affinity,
             gamma=given.gamma,
+            most_parts=given.n_components or given.n_clusters,
         )
         dtype = np.float64 if X.dtype == np.float64 else np.float32
-        directions = directions_of(np.asarray(graph.embedding)).astype(dtype)
+        directions = directions_for(graph, given.n_clusters, given.coordinates).astype(dtype)
         if given.affinity != "precomputed":
             directions = _equal_for_equals(np.asarray(X), directions)
         if given.verbose:
@@ -199,6 +214,21 @@ def _check_against(given: SimpleNamespace, n: int) -> None:
         raise InputError(
             f"expected n_neighbors < n_samples={n}, got {given.n_neighbors}: ask for fewer"
         )
+
+
+def n_components_of(given: Any, n_clusters: int, n: int) -> int:
+    """The number of eigenvectors of n points: what is asked for, or the default."""
+    extra = COMMUTE_EXTRA if given.coordinates == "commute-time" else 0
+    return given.n_components or min(n_clusters + extra, n)
+
+
+def directions_for(
+    graph: SpectralEmbeddingResult, n_clusters: int, coordinates: str
+) -> Float[np.ndarray, "n c"]:
+    """What k-means sees: the coordinates of each point, scaled to length 1."""
+    if coordinates == "commute-time":
+        return directions_of(commute_time_coordinates(graph, n_clusters))
+    return directions_of(np.asarray(graph.embedding))
 
 
 def directions_of(embedding: np.ndarray) -> np.ndarray:

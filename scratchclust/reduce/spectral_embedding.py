@@ -56,6 +56,7 @@ def spectral_embedding(
     weights: str = "self-tuned",
     affinity: str = "nearest_neighbors",
     gamma: float | int = 1.0,
+    most_parts: int | None = None,
 ) -> SpectralEmbeddingResult:
     """Find the eigenvectors of the q smallest eigenvalues of a graph's Laplacian.
 
@@ -67,6 +68,7 @@ def spectral_embedding(
         affinity: "nearest_neighbors", "precomputed" or "rbf"; the last two know nothing of k and of
             `weights`.
         gamma: of "rbf".
+        most_parts: of the graph; None: q.
 
     Returns:
         Eigenvectors and eigenvalues (float64 NumPy arrays), the number of parts of the graph, and
@@ -80,33 +82,34 @@ def spectral_embedding(
             not square, negative, not finite or all 0, or more of them than `MOST_BYTES` holds.
 
     Warns:
-        UserWarning: the graph fell into more than q parts, and k was doubled until it did not, or
-            all weights are given and stay; a matrix of weights is not symmetric, and its mean with
-            the transposed one was taken.
+        UserWarning: the graph fell into more parts than that, and k was doubled until it did not,
+            or all weights are given and stay; a matrix of weights is not symmetric, and its mean
+            with the transposed one was taken.
     """
     _check(X, n_components, weights, affinity)
+    most = n_components if most_parts is None else most_parts
     k = 0
     if affinity == "nearest_neighbors":
-        W, parts, k = _join_graph(X, n_components, n_neighbors, weights)
+        W, parts, k = _join_graph(X, most, n_neighbors, weights)
     else:
         W = _all_weights(np.asarray(X), affinity, gamma)
         parts = _parts_of(W)
-        _warn_of_given_parts(n_components, int(parts.max()) + 1)
+        _warn_of_given_parts(most, int(parts.max()) + 1)
     vectors, eigenvalues = _smallest_eigenpairs(W, parts, n_components)
     return SpectralEmbeddingResult(_choose_signs(vectors), eigenvalues, int(parts.max()) + 1, k)
 
 
 def _join_graph(
-    X: AnyArray, n_components: int, n_neighbors: int | None, weights: str
+    X: AnyArray, most: int, n_neighbors: int | None, weights: str
 ) -> tuple[Any, np.ndarray, int]:
     """W of the nearest neighbours in at most q parts, the part of each point, and k."""
     n = len(X)
     k = wanted = default_n_neighbors(n) if n_neighbors is None else n_neighbors
     W, parts = _graph(X, k, weights)
-    while parts.max() >= n_components and k < n - 1:
+    while parts.max() >= most and k < n - 1:
         k = min(2 * k, n - 1)
         W, parts = _graph(X, k, weights)
-    _warn_of_parts(n_components, wanted, k)
+    _warn_of_parts(most, wanted, k)
     return W, parts, k
 
 
@@ -272,20 +275,20 @@ def _check(X: AnyArray, n_components: int, weights: str, affinity: str) -> None:
         )
 
 
-def _warn_of_parts(n_components: int, wanted: int, k: int) -> None:
+def _warn_of_parts(most: int, wanted: int, k: int) -> None:
     if k > wanted:
         warnings.warn(
-            f"the graph of {wanted} neighbours fell into more than {n_components} parts that no "
+            f"the graph of {wanted} neighbours fell into more than {most} parts that no "
             f"edge joins: {k} neighbours were taken; outliers or many equal points may be the "
             "reason",
             stacklevel=3,
         )
 
 
-def _warn_of_given_parts(n_components: int, parts: int) -> None:
-    if parts > n_components:
+def _warn_of_given_parts(most: int, parts: int) -> None:
+    if parts > most:
         warnings.warn(
-            f"the graph is not fully connected: it falls into {parts} parts, which {n_components} "
+            f"the graph is not fully connected: it falls into {parts} parts, which {most} "
             "coordinates cannot tell apart; ask for more components, or leave out points that "
             "nothing is similar to",
             stacklevel=3,

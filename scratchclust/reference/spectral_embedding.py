@@ -64,6 +64,7 @@ def spectral_embedding(
     weights: str = "self-tuned",
     affinity: str = "nearest_neighbors",
     gamma: float | int = 1.0,
+    most_parts: int | None = None,
 ) -> SpectralEmbeddingResult:
     """Find the eigenvectors of the q smallest eigenvalues of a graph's Laplacian.
 
@@ -75,6 +76,7 @@ def spectral_embedding(
         affinity: "nearest_neighbors", "precomputed" or "rbf"; the last two know nothing of k and of
             `weights`.
         gamma: of "rbf".
+        most_parts: of the graph; None: q.
 
     Returns:
         Eigenvectors and eigenvalues, the number of parts of the graph, and the k that was used.
@@ -85,33 +87,34 @@ def spectral_embedding(
             not square, negative, not finite or all 0.
 
     Warns:
-        UserWarning: the graph fell into more than q parts, and k was doubled until it did not, or
-            all weights are given and stay; a matrix of weights is not symmetric, and its mean with
-            the transposed one was taken.
+        UserWarning: the graph fell into more parts than that, and k was doubled until it did not,
+            or all weights are given and stay; a matrix of weights is not symmetric, and its mean
+            with the transposed one was taken.
     """
     _check(X, n_components, weights, affinity)
+    most = n_components if most_parts is None else most_parts
     k = 0
     if affinity == "nearest_neighbors":
-        W, parts, k = _join_graph(X, n_components, n_neighbors, weights)
+        W, parts, k = _join_graph(X, most, n_neighbors, weights)
     else:
         W = _all_weights(X, affinity, gamma)
         parts = _n_parts(W > 0)
-        _warn_of_given_parts(n_components, parts)
+        _warn_of_given_parts(most, parts)
     vectors, eigenvalues = _smallest_eigenpairs(W, n_components)
     return SpectralEmbeddingResult(_choose_signs(vectors), eigenvalues, parts, k)
 
 
 def _join_graph(
-    X: np.ndarray, n_components: int, n_neighbors: int | None, weights: str
+    X: np.ndarray, most: int, n_neighbors: int | None, weights: str
 ) -> tuple[Float[np.ndarray, "n n"], int, int]:
     """W of the nearest neighbours, the number of its parts, which are at most q, and k."""
     n = len(X)
     k = wanted = default_n_neighbors(n) if n_neighbors is None else n_neighbors
     W, parts = _graph(X, k, weights)
-    while parts > n_components and k < n - 1:
+    while parts > most and k < n - 1:
         k = min(2 * k, n - 1)
         W, parts = _graph(X, k, weights)
-    _warn_of_parts(n_components, wanted, k)
+    _warn_of_parts(most, wanted, k)
     return W, parts, k
 
 
@@ -214,20 +217,20 @@ def _check(X: np.ndarray, n_components: int, weights: str, affinity: str) -> Non
         )
 
 
-def _warn_of_parts(n_components: int, wanted: int, k: int) -> None:
+def _warn_of_parts(most: int, wanted: int, k: int) -> None:
     if k > wanted:
         warnings.warn(
-            f"the graph of {wanted} neighbours fell into more than {n_components} parts that no "
+            f"the graph of {wanted} neighbours fell into more than {most} parts that no "
             f"edge joins: {k} neighbours were taken; outliers or many equal points may be the "
             "reason",
             stacklevel=3,
         )
 
 
-def _warn_of_given_parts(n_components: int, parts: int) -> None:
-    if parts > n_components:
+def _warn_of_given_parts(most: int, parts: int) -> None:
+    if parts > most:
         warnings.warn(
-            f"the graph is not fully connected: it falls into {parts} parts, which {n_components} "
+            f"the graph is not fully connected: it falls into {parts} parts, which {most} "
             "coordinates cannot tell apart; ask for more components, or leave out points that "
             "nothing is similar to",
             stacklevel=3,

@@ -412,6 +412,17 @@ class TestSpectralClustering:
         assert printed[0] == "Computing label assignment using kmeans"
         assert printed[1].startswith("k-means ended after ")
 
+    @pytest.mark.quick(2)
+    def test_more_eigenvectors_do_not_change_which_parts_are_joined(self) -> None:
+        """k is doubled until there are as many parts as clusters, not as eigenvectors."""
+        X = np.concatenate([cloud(20) + shift for shift in (0, 100, 1000, 1100)])
+        for coordinates in ("eigenvectors", "commute-time"):
+            with pytest.warns(UserWarning, match="fell into more than 2 parts"):
+                found = SpectralClustering(
+                    2, n_neighbors=3, random_state=0, coordinates=coordinates
+                ).fit(X)
+            assert clustering_accuracy(np.arange(80) // 40, found.labels_) == 1
+
     @pytest.mark.full
     def test_the_rule_holds_on_the_digits(self) -> None:
         """Pixels, 10 clusters, the rule in n. (With log2 n instead, 11 neighbours, it was 0.81: two
