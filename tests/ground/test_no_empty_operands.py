@@ -109,13 +109,7 @@ TOUR: dict[str, Callable[[], Any]] = {
     ),
 }
 HOST_ONLY = {"PixelFeatures"}
-NETWORKS = {
-    "AutoencoderFeatures",
-    "ClassLossFeatures",
-    "ClassifierFeatures",
-    "PretrainedFeatures",
-    "SelfSupervisedFeatures",
-}
+NETWORKS = {"AutoencoderFeatures", "ClassLossFeatures", "ClassifierFeatures", "PretrainedFeatures"}
 
 
 def is_score(name: str) -> bool:
