@@ -15,7 +15,13 @@ from benchmarks.environment import device, environment, slug
 
 SCHEMA = 1
 FOLDER = Path(__file__).parent / "results"
-OTHERS = ("ahead", "weak_scaling", "larger")  # such files are other programs'
+OTHERS = (
+    "ahead",
+    "weak_scaling",
+    "larger",
+    "neighbor-rule",
+    "spectral-rules",
+)  # such files are other programs'
 
 
 def result_files(folder: Path = FOLDER) -> list[Path]:
