@@ -117,7 +117,7 @@ def _nearest_squares(
     if isinstance(X, jax.Array) and not LEAST_WIDTH**2 < largest < MOST**2:
         return None
     _check_finite(X, largest)
-    look = on_cpu.search if rows.platform() == "cpu" else search
+    look = on_cpu.search if rows.platform() == "cpu" and not rows.is_shared() else search
     found = look(asking, points, count)
     farthest = float(found.norms.max(initial=0))
     if isinstance(X, jax.Array) and not farthest < MOST**2:

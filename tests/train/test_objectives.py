@@ -2,6 +2,8 @@
 differences of the definition, and extremes.
 """
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -135,6 +137,14 @@ class TestCodingRateByHand:
         assert as_float(rate.cosine_to_mean, views) == pytest.approx(np.sqrt(0.5))
         expected = -np.log(6) - 3 * np.sqrt(0.5)
         assert as_float(rate.emp_ssl, views, pull=3.0) == pytest.approx(expected)
+
+
+def test_no_batch_of_matrices_is_factored_or_solved():
+    """Which would wait for ever on a CPU with as many devices as threads (see `_mean_rate`)."""
+    text = jax.jit(jax.grad(coding_rate.emp_ssl)).lower(jnp.asarray(PATCHES)).as_text()
+    calls = re.findall(r"@lapack_s(?:potrf|trsm)\w*\(.*? : \((tensor<[^>]+>)", text)
+    assert calls
+    assert set(calls) == {"tensor<4x4xf32>"}
 
 
 @pytest.mark.parametrize("module", [r_sigreg, sigreg], ids=["numpy", "jax"])

@@ -109,4 +109,8 @@ class EMPSSLLoss:
 
 
 def _mean_rate(Z: Float[Array, "v n d"], eps_squared: Number) -> Scalar:
-    return jax.vmap(partial(coding_rate, eps_squared=eps_squared))(normalise(Z)).mean()
+    """Of the views, one after the other: on a CPU jaxlib 0.10 solves a batch of triangular systems
+    in tasks of the threads in which each device waits for them, and where there are as many devices
+    as threads that is for ever.
+    """
+    return jax.lax.map(partial(coding_rate, eps_squared=eps_squared), normalise(Z)).mean()
