@@ -12,8 +12,8 @@ import pytest
 pytestmark = pytest.mark.full
 
 FEW, MANY = 2_000, 8_000
-# bytes that one more point may take; in a float32 matrix of all pairs it would take 40,000. At these
-# sizes the blocks of scores of the nearest neighbours still grow: up to 32 MB, at 32,768 points.
+# Bytes that one more point may take; in a float32 matrix of all pairs it would take 40,000. Between
+# these sizes the blocks of scores of the nearest neighbours grow, up to 32 MB at 32,768 points.
 MOST = 10_000
 CLUSTERINGS = {
     "DBSCAN",
