@@ -88,14 +88,14 @@ def _in_parts(points: SearchedPoints) -> list[Array]:
     """Rows (-2 y, |y|^2) in parts of equally many."""
     n_tiles, tile = points.norms.shape
     n_parts = rows.ceil_div(n_tiles * tile, max(COLUMNS, tile))
-    return _beside_norms(points, n_parts, rows.ceil_div(n_tiles, n_parts))
+    return _beside_norms(points.x, points.norms, n_parts, rows.ceil_div(n_tiles, n_parts))
 
 
 @partial(jax.jit, static_argnames=("n_parts", "n_tiles"))
-def _beside_norms(points: SearchedPoints, n_parts: int, n_tiles: int) -> list[Array]:
-    missing = n_parts * n_tiles - len(points.x)
-    x = jnp.pad(points.x, [(0, missing), (0, 0), (0, 0)])
-    norms = jnp.pad(points.norms, [(0, missing), (0, 0)], constant_values=jnp.inf)
+def _beside_norms(x: Array, norms: Array, n_parts: int, n_tiles: int) -> list[Array]:
+    missing = n_parts * n_tiles - len(x)
+    x = jnp.pad(x, [(0, missing), (0, 0), (0, 0)])
+    norms = jnp.pad(norms, [(0, missing), (0, 0)], constant_values=jnp.inf)
     beside = jnp.concatenate([-2 * x, norms[:, :, None]], axis=2)
     return list(beside.reshape(n_parts, -1, beside.shape[2]))
 

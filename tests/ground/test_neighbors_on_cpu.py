@@ -53,3 +53,11 @@ def test_few_groups_are_looked_into() -> None:
     minima = scores.reshape(20, -1, group).min(axis=2)
     limits = np.sort(minima, axis=1)[:, 98]
     assert (scores <= limits[:, None]).sum(axis=1).max() < 130
+
+
+@pytest.mark.parametrize("dtype", [">i4", ">f4", "<f8", "u1"])
+def test_numbers_of_any_kind_are_searched(dtype: str) -> None:
+    X = np.random.default_rng(0).integers(0, 9, (40, 3)).astype(dtype)
+    found = nearest_neighbors(X, 4)
+    expected = reference.nearest_neighbors(X, 4)
+    np.testing.assert_array_equal(found.indices, expected.indices)
