@@ -279,8 +279,8 @@ draw.estimates_of_gradients(
 # ## The VAE
 #
 # An encoder with two outputs, `mean` and `log_var`, and a decoder; each of two layers, as in
-# [04b](04b_a_network_by_hand.ipynb), with a dictionary of arrays as parameters (`start` makes it, and `apply` is $x W
-# + b$; both are folded).
+# [04b](04b_a_network_by_hand.ipynb), with a dictionary of arrays as parameters (`start` makes it, and `apply` is
+# $x W + b$; both are folded).
 
 # %% tags=["hide-input"]
 import jax

@@ -4,6 +4,7 @@ committed is clean, in step, and keeps to the conventions of the course.
 
 import ast
 import base64
+import itertools
 import os
 import re
 import runpy
@@ -218,6 +219,21 @@ def test_a_prediction_is_answered_by_an_assertion(source):
             answer = asserts.index(True)
             assert answer > 0, f"the answer stands in the cell that is to be predicted: {question}"
             assert is_hidden(following[answer]), f"the answer is not folded: {question}"
+
+
+@every_page
+def test_no_formula_begins_a_list(source):
+    """A line that begins with a plus inside of a formula is an item of a list, and the formula is
+    torn in two.
+    """
+    for each in jupytext.read(source).cells:
+        if each.cell_type != "markdown":
+            continue
+        in_text = re.sub(r"\$\$.*?\$\$|```.*?```|`[^`]*`", "", each.source, flags=re.DOTALL)
+        lines = in_text.split("\n")
+        for before, line in itertools.pairwise(lines):
+            is_torn = before.count("$") % 2 and re.match(r"\s*([-+*]|1[.)]) ", line)
+            assert not is_torn, f"{before} / {line}"
 
 
 @every_page
