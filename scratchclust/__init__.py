@@ -23,6 +23,7 @@ ESTIMATORS = {
     "GradientFeatures": "gradients",
     "PatchFeatures": "patches",
     "AutoencoderFeatures": "autoencoder",
+    "SelfSupervisedFeatures": "self_supervised",
     "ClassifierFeatures": "classifier",
     "ClassLossFeatures": "class_losses",
     "PretrainedFeatures": "pretrained",

@@ -87,6 +87,7 @@ FEATURES = {
     "PixelFeatures": "the pixels",
     "GradientFeatures": "histograms of gradients",
     "AutoencoderFeatures": "codes of an autoencoder",
+    "SelfSupervisedFeatures": "codes of a self-supervised encoder",
     "ClassLossFeatures": "losses of one autoencoder a class",
     "ClassifierFeatures": "features of a classifier",
     "PretrainedFeatures": "features of a pretrained network",

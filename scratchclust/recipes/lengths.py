@@ -18,6 +18,7 @@ PERPLEXITY = 30.0  # of t-SNE, where a step says none
 MIN_SAMPLES = 5  # of DBSCAN, where a step says none
 PATCH_SIZE = 6  # of patch features, where a step says none, and their number of clusters
 N_PATCH_CLUSTERS = 200
+SELF_SUPERVISED = {"strided": 256, "resnet18": 512}  # the words for an encoder
 N_NETWORK_CLASSES = 10  # of a ResNet, where its spec says none
 
 
@@ -187,6 +188,17 @@ def _code(step: Step, known: Known) -> int | None:
     return height * width * widths[-1]
 
 
+def _self_supervised(step: Step, known: Known) -> int | None:
+    model = step.parameters.get("model", "strided")
+    if isinstance(model, str):
+        return SELF_SUPERVISED[model]
+    encoder = model.fields.get("encoder", Spec("StridedSpec", {}))
+    encoder = encoder if model.name == "EncoderProjectorSpec" else model
+    if encoder.name == "ResNetSpec":
+        return _pooled(encoder)
+    return encoder.fields.get("widths", (128,))[-1]
+
+
 def _class_losses(step: Step, known: Known) -> int | None:
     return known.n_classes
 
@@ -228,6 +240,7 @@ FEATURES: dict[str, Callable[[Step, Known], int | None]] = {
     "GradientFeatures": _gradients,
     "PatchFeatures": _patches,
     "AutoencoderFeatures": _code,
+    "SelfSupervisedFeatures": _self_supervised,
     "ClassLossFeatures": _class_losses,
     "ClassifierFeatures": _layer,
     "PretrainedFeatures": _pretrained,

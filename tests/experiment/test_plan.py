@@ -16,7 +16,7 @@ from scratchclust import ESTIMATORS, data
 from scratchclust.errors import InputError
 from scratchclust.experiment import fit, run
 from scratchclust.experiment.fit import build
-from scratchclust.features import autoencoder, classifier, pretrained
+from scratchclust.features import autoencoder, classifier, pretrained, self_supervised
 from scratchclust.recipes import RECIPES, Settings, catalogue, find
 from scratchclust.recipes.known_sets import KNOWN_SETS, known_set
 from scratchclust.recipes.lengths import (
@@ -220,6 +220,9 @@ def test_lengths_are_those_of_the_estimators(name: str, shape: tuple[int, int, i
         )
         channels = shape[2] if given["color"] == "rgb" else 1
         assert autoencoder.code_length(spec, (*shape[:2], channels)) == expected
+    elif step.estimator == "SelfSupervisedFeatures":
+        spec = self_supervised.spec_of(given["model"])
+        assert self_supervised.code_length(spec, shape) == expected
     elif step.estimator == "ClassifierFeatures":
         spec = classifier.spec_of(given["model"], 10)
         assert classifier.layer_length(spec, shape, given["layer"]) == expected
@@ -251,10 +254,31 @@ def test_lengths_of_other_parameters(step: Step) -> None:
     assert build(step, seed=0).fit_transform(images).shape == (3, expected)
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        "strided",
+        "resnet18",
+        Spec("StridedSpec", {"widths": (4, 9)}),
+        Spec("StridedSpec", {"kernel_size": 5}),
+        Spec("ResNetSpec", {"depth": 20, "n_classes": None}),
+        Spec("EncoderProjectorSpec", {"projector": Spec("ProjectorSpec", {"out": 3})}),
+        Spec("EncoderProjectorSpec", {"encoder": Spec("StridedSpec", {"widths": (4, 7)})}),
+    ],
+    ids=str,
+)
+def test_lengths_of_self_supervised_encoders(model: Any) -> None:
+    step = Step("SelfSupervisedFeatures", {"model": model})
+    spec = self_supervised.spec_of(build(step, seed=0).get_params()["model"])
+    expected = self_supervised.code_length(spec, (9, 12, 3))
+    assert n_features(step, Known(shape=(9, 12, 3))) == expected
+
+
 @pytest.mark.full
 @pytest.mark.parametrize(
     "step",
     [
+        Step("SelfSupervisedFeatures", {"epochs": 1}),
         Step("AutoencoderFeatures", {"epochs": 1, "latent_dim": 3}),
         Step("ClassifierFeatures", {"epochs": 1}),
         Step("ClassifierFeatures", {"epochs": 1, "layer": "logits"}),

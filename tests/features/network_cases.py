@@ -10,6 +10,11 @@ from scratchclust import (
     ClassifierSpec,
     ClassLossFeatures,
     ConvAutoencoderSpec,
+    EncoderProjectorSpec,
+    ProjectorSpec,
+    SelfSupervisedFeatures,
+    StridedSpec,
+    ViewSpec,
     data,
 )
 
@@ -18,6 +23,10 @@ IMAGES, LABELS = DIGITS.images[:40], DIGITS.labels[:40] % 2
 NEW = DIGITS.images[40:49]
 SMALL = ConvAutoencoderSpec(widths=(2, 3), latent_dim=4)
 SMALL_CLASSIFIER = ClassifierSpec(n_classes=2, widths=(2, 3), dense_width=5)
+SMALL_ENCODER = EncoderProjectorSpec(
+    encoder=StridedSpec(widths=(2, 6)), projector=ProjectorSpec(hidden=(), out=4)
+)
+PATCH = ViewSpec(crop_area=(0.25, 0.25), crop_aspect=(1, 1), size=(4, 4))
 SETTINGS = {"epochs": 2, "batch_size": 16, "random_state": 0}
 
 
@@ -33,8 +42,14 @@ def class_losses(**parameters):
     return ClassLossFeatures(**({"model": SMALL, **SETTINGS} | parameters))
 
 
-MAKERS = [autoencoder, classifier, class_losses]
-LENGTHS = {autoencoder: 4, classifier: 5, class_losses: 2}
+def self_supervised(**parameters):
+    return SelfSupervisedFeatures(
+        **({"model": SMALL_ENCODER, "n_views": 2, "views": PATCH, **SETTINGS} | parameters)
+    )
+
+
+MAKERS = [autoencoder, classifier, class_losses, self_supervised]
+LENGTHS = {autoencoder: 4, classifier: 5, class_losses: 2, self_supervised: 6}
 
 
 @cache

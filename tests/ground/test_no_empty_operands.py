@@ -109,7 +109,13 @@ TOUR: dict[str, Callable[[], Any]] = {
     ),
 }
 HOST_ONLY = {"PixelFeatures"}
-NETWORKS = {"AutoencoderFeatures", "ClassLossFeatures", "ClassifierFeatures", "PretrainedFeatures"}
+NETWORKS = {
+    "AutoencoderFeatures",
+    "ClassLossFeatures",
+    "ClassifierFeatures",
+    "PretrainedFeatures",
+    "SelfSupervisedFeatures",
+}
 
 
 def is_score(name: str) -> bool:

@@ -1,0 +1,136 @@
+"""Self-supervised features, over the functions of `scratchclust.features.self_supervised`."""
+
+from typing import Any, ClassVar, no_type_check
+
+import numpy as np
+from sklearn.callback import with_callbacks
+
+from scratchclust.checks import Rule, nothing, one_of, whole
+from scratchclust.estimators.base import key_of
+from scratchclust.estimators.network_base import TRAINING_RULES, Fit, NetworkFeatures
+from scratchclust.features import self_supervised
+from scratchclust.features.networks import arrays_of
+from scratchclust.train.view_specs import ViewSpec
+
+
+class SelfSupervisedFeatures(NetworkFeatures):
+    """The code of an encoder that was trained to see through changed views of the images of the
+    fit, without labels.
+
+    What it learns depends on what the views change: colours that are jittered do not count any
+    more, nor does the place of a crop. Where colour is the point, give a `ViewSpec` without jitter.
+
+    Args:
+        model: "strided" (three convolutions of stride 2, for a CPU), "resnet18" (for a GPU), or a
+            spec: `StridedSpec`, `ResNetSpec(..., n_classes=None)`, or an `EncoderProjectorSpec`
+            with the layers behind it that the loss compares.
+        objective: "emp-ssl" (patches of an image agree, images fill the room), "simclr" (of all
+            images, find the other view of this one) or "lejepa" (views agree, the code is normal).
+        n_views: of each image in a step; None: 8, 2 and 4.
+        views: "auto" (patches for "emp-ssl", SimCLR's otherwise), "patches", "simclr", "digits"
+            (small turns and moves) or a `ViewSpec`. Where no view shows the whole image, its code
+            is the mean of those of a grid of 3 x 3 patches; otherwise that of the whole image.
+        epochs: how often each image is seen.
+        batch_size: images in a step. A step must have enough of them to fill the room: some
+            hundred.
+        optimizer: "adam", "adamw", "sgd", "momentum", "adadelta" or a spec, as `LARSSpec()`.
+        learning_rate: None leaves the optimiser's own; a `CosineSpec` lets it fall.
+        precision: "float32", on every device; "bfloat16" with float32 parameters; or "tf32".
+        checkpoint_dir: a folder for about ten checkpoints, from the newest of which a like fit
+            goes on. Needs a `random_state`.
+        color: "rgb" keeps the channels, "luma" and "mean" make grey.
+        verbose: 1 prints a line for each epoch.
+        random_state: seed of the first parameters, the shuffles and the views.
+
+    Attributes:
+        spec_: the spec of the network.
+        views_: the `ViewSpec` of the views.
+        parameters_: dict of all its arrays, by their path.
+        history_: dict of every term of the loss, and of "effective_rank" and "uniformity" of the
+            code of up to 1,000 images (of at least 16), a value for each epoch: a rank that falls
+            to 1 and a uniformity that rises to 0 are a collapse.
+        input_shape_: (height, width, channels) of the images.
+        n_features_out_: d.
+
+    Example:
+        >>> from scratchclust import SelfSupervisedFeatures, data
+        >>> images = data.load("digits").images[:64]
+        >>> features = SelfSupervisedFeatures(n_views=2, epochs=1, random_state=0)
+        >>> features.fit_transform(images).shape
+        (64, 256)
+    """
+
+    parameter_rules: ClassVar[dict[str, Rule]] = {
+        "model": self_supervised.MODEL,
+        "objective": one_of(*self_supervised.OBJECTIVES),
+        "n_views": nothing | whole(2),
+        "views": self_supervised.VIEWS,
+        **TRAINING_RULES,
+    }
+    views_: ViewSpec
+
+    @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it
+    def __init__(
+        self,
+        model: Any = "strided",
+        *,
+        objective: str = "emp-ssl",
+        n_views: int | None = None,
+        views: Any = "auto",
+        epochs: int = 10,
+        batch_size: int = 128,
+        optimizer: Any = "adam",
+        learning_rate: Any = None,
+        precision: str = "float32",
+        checkpoint_dir: Any = None,
+        color: str = "rgb",
+        verbose: int = 0,
+        random_state: Any = None,
+    ) -> None:
+        self.model = model
+        self.objective = objective
+        self.n_views = n_views
+        self.views = views
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.precision = precision
+        self.checkpoint_dir = checkpoint_dir
+        self.color = color
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any = None) -> "SelfSupervisedFeatures":
+        """Train on images X [n h w c]; y is ignored.
+
+        Raises:
+            InputError: the images or a parameter cannot be used.
+            TrainingError: the loss became NaN or infinite, or the code has collapsed; it carries
+                the last good model.
+        """
+        given = self._checked()
+        views = self_supervised.views_of(given.objective, given.views, given.n_views)
+        spec = self_supervised.spec_of(given.model)
+        images = self._prepare(X, reset=True)
+        self.n_features_out_ = self_supervised.code_length(spec, self._seen_shape())
+        self.spec_ = spec
+        self.views_ = views.spec
+        context = self._init_callback_context(max_subtasks=given.epochs)
+        context.call_on_fit_task_begin(estimator=self, X=X)
+        trained = self_supervised.fit_self_supervised(
+            images,
+            spec,
+            objective=given.objective,
+            views=views,
+            key=key_of(given.random_state),
+            training=self._training(Fit(context, X, None)),
+        )
+        self.parameters_ = arrays_of(trained.model)
+        self.history_ = trained.history
+        context.call_on_fit_task_end(estimator=self, X=X, reconstruction_attributes=dict)
+        return self
+
+    def _features(self, images: np.ndarray) -> np.ndarray:
+        return self_supervised.encode(self._model(), images, self.views_)
