@@ -251,7 +251,7 @@ def pca(
     scatter = Work(
         products=2.0 * size * d,
         bytes=FLOAT * size,
-        memory=2 * FLOAT * size + 4 * DOUBLE * float(d) * d,
+        memory=FLOAT * size + 4 * DOUBLE * float(min(n, d)) ** 2,
         exact=float(EIGH) * d**3,
         calls=2,
     )
