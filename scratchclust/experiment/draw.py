@@ -120,7 +120,7 @@ def _of_all(
     features = {
         name: ask_features(stage.pipeline.named_steps["features"]) for name, stage in stages.items()
     }
-    drawn |= _of_networks(features, dataset, seed)
+    drawn |= _of_networks(_once_each(features), dataset, seed)
     watched = {
         name: result.by_epoch for name, result in results.items() if result.by_epoch is not None
     }
@@ -149,6 +149,18 @@ def _side_by_side(results: Mapping[str, Result]) -> Figure:
         f"{name}{untrained[why_untrained(result) is not None]}" for name, result in results.items()
     ]
     return figures.comparison_bars(names, scores)
+
+
+def _once_each(features: Mapping[str, Features]) -> dict[str, Features]:
+    """The features, a network that several variants share under the name of the first of them: it
+    is known by its history.
+    """
+    found: dict[str, Features] = {}
+    for name, one in features.items():
+        known = [other.history for other in found.values()]
+        if one.history is None or one.history not in known:
+            found[name] = one
+    return found
 
 
 def _of_networks(features: Mapping[str, Features], dataset: Any, seed: int) -> dict[str, Figure]:
