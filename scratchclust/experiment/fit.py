@@ -78,7 +78,8 @@ def fit_variant(
         tell: is told each step, and the progress within.
         labels_used: whether the features are given labels; if not, only the scores look at them.
         checkpoints: a folder for those of a training and of t-SNE, which go on from them.
-        watched_every: epochs of an autoencoder after which its code is clustered and scored.
+        watched_every: epochs of an autoencoder, or of an encoder without labels, after which its
+            code is clustered and scored.
         for_new_images: whether the nearness of each image is measured, and what new ones need is
             kept: of the variant whose columns and model a run's folder has.
         prepared: of `prepare_variant` or `fit_features`; None: all steps are fitted here.
@@ -295,7 +296,9 @@ def _reduced(pipeline: Pipeline, begun: Stage, checkpoints: Path | None, tell: T
 def _watcher(pipeline: Pipeline, learning: _Learning, tell: Tell) -> Watcher | None:
     features = ask_features(pipeline.named_steps["features"])
     every = learning.watched_every
-    if every is None or learning.checkpoints is None or features.autoencoder is None:
+    if every is None or learning.checkpoints is None:
+        return None
+    if features.autoencoder is None and features.encoder is None:
         return None
     notes = learning.checkpoints.with_suffix(".by-epoch.json")
     return Watcher(every, learning.images, pipeline[1:], notes, tell)

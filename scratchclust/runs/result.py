@@ -160,6 +160,10 @@ class ByEpoch(Part):
 
     epoch: list[int]
     accuracy: Numbers | None = field(default=None, metadata=TOLD)
+    # the vote of neighbours in the code, and how much room it takes
+    knn_accuracy: Numbers | None = field(default=None, metadata=TOLD)
+    effective_rank: Numbers | None = field(default=None, metadata=TOLD)
+    uniformity: Numbers | None = field(default=None, metadata=TOLD)
     reconstruction_mse: Numbers | None = field(default=None, metadata=TOLD)
     applied_accuracy: Numbers | None = field(default=None, metadata=TOLD)
     applied_accuracy_se: Numbers | None = field(default=None, metadata=TOLD)
