@@ -32,9 +32,10 @@ def list_recipes(
     if quiet:
         typer.echo("\n".join(RECIPES))
         return
+    longest = max(map(len, RECIPES))
     for recipe in RECIPES.values():  # of 80 columns at most: a line each on a plain terminal
         duration = in_options(recipe.duration).split(";")[0]
-        typer.echo(f"{recipe.name:<14}  {recipe.summary:<41}  {duration}".rstrip())
+        typer.echo(f"{recipe.name:<{longest}}  {recipe.summary:<41}  {duration}".rstrip())
     typer.echo("\n`scratchclust recipes NAME` tells all of one, `scratchclust run NAME` runs it.")
 
 

@@ -1,11 +1,16 @@
 """Self-supervised features, over the functions of `scratchclust.features.self_supervised`."""
 
+from numbers import Integral
 from typing import Any, ClassVar, no_type_check
 
 import numpy as np
+from jaxtyping import Float
+from sklearn.base import clone
 from sklearn.callback import with_callbacks
+from sklearn.utils.validation import check_is_fitted
 
 from scratchclust.checks import Rule, nothing, one_of, whole
+from scratchclust.errors import InputError
 from scratchclust.estimators.base import key_of
 from scratchclust.estimators.network_base import TRAINING_RULES, Fit, NetworkFeatures
 from scratchclust.features import self_supervised
@@ -131,6 +136,44 @@ class SelfSupervisedFeatures(NetworkFeatures):
         self.history_ = trained.history
         context.call_on_fit_task_end(estimator=self, X=X, reconstruction_attributes=dict)
         return self
+
+    def before_training(self) -> "SelfSupervisedFeatures":
+        """Give these features with the parameters that the training began with: what does an
+        encoder see that has learned nothing?
+
+        Raises:
+            InputError: random_state was no number, so that nobody knows them any more.
+        """
+        check_is_fitted(self, "parameters_")
+        if not isinstance(self.random_state, Integral):
+            raise InputError(
+                f"expected a whole number as random_state, got {self.random_state!r}, of which the "
+                "first parameters are not known any more: give a number to the fit"
+            )
+        key = key_of(self.random_state)
+        first = clone(self)
+        for name in ("spec_", "views_", "input_shape_", "n_features_out_"):
+            setattr(first, name, getattr(self, name))
+        model = self_supervised.first_model(self.spec_, self._seen_shape(), key=key)
+        first.parameters_ = arrays_of(model)
+        return first
+
+    def make_views(self, X: Any, n_views: int | None = None) -> Float[np.ndarray, "v n h2 w2 c"]:
+        """Make views of images X, such as the training compares: always the same of the same seed,
+        which are none of those that it saw.
+
+        Args:
+            X: images of the shape of those of the fit.
+            n_views: of each; None: as many as the training compares.
+
+        Raises:
+            InputError: X are no images, or not of the shape of the fit; or n_views is less than 1.
+        """
+        check_is_fitted(self, "parameters_")
+        if n_views is None:
+            n_views = self_supervised.views_of(self.objective, self.views, self.n_views).n_views
+        key = key_of(self.random_state if isinstance(self.random_state, Integral) else 0)
+        return self_supervised.draw_views(self._prepare(X), self.views_, n_views, key=key)
 
     def _features(self, images: np.ndarray) -> np.ndarray:
         return self_supervised.encode(self._model(), images, self.views_)

@@ -12,6 +12,7 @@ from typing import Any
 from scratchclust.costs import Work
 from scratchclust.estimates import seconds_of, work_of
 from scratchclust.experiment.cluster import MOST_ON_A_MAP
+from scratchclust.experiment.self_supervised_work import self_supervised
 from scratchclust.rates import Rates, host_rates
 from scratchclust.recipes.known_sets import known_set
 from scratchclust.recipes.lengths import Known, n_features
@@ -56,13 +57,14 @@ def lines_of(plan: Plan, look: Any, rates: Rates | None = None) -> list[str]:
     kind = "grey" if look.is_grey else "colour"
     (variant,) = plan.variants
     shape = (size[0], size[1], 1 if look.is_grey else 3)
-    work = _of_variant(variant, n, n, shape) + _of_page(variant, n, shape)
+    d = _n_numbers(variant.features, n, shape)
+    work = _of_features(variant.features, n, n, shape, d) + _of_variant(variant, n, d)
+    work += _of_page(variant, n, shape)
     if look.kind == "pictures":
         height, width = look.median_size
         work += Work(elements=READING * n * height * width)
     if plan.cluster is not None and plan.cluster.suggests:
         work += Work(elements=SUGGESTING)
-    d = _n_numbers(variant.features, n, shape)
     pixels = look.n_bytes(size) * n / max(1, look.n)
     memory = PROGRAM + min(pixels, MAPPED) + 4.0 * n * d + work.memory
     disk = max(0.0, pixels - MAPPED) + n * (PER_IMAGE_ON_DISK + 2 * 4 * d)
@@ -93,7 +95,10 @@ def lines_of_recipe(plan: Plan, rates: Rates | None = None) -> list[str]:
     n_fitted = min(fitted or n, plan.source.limit or fitted or n)
     work = _of_page(plan.variants[0], n, shape)
     for variant in plan.variants:
-        work += _of_variant(variant, n, n_fitted, shape)
+        d = _n_numbers(variant.features, n, shape)
+        if plan.trained_with(variant)[0] is variant:  # the others have its network
+            work += _of_features(variant.features, n, n_fitted, shape, d)
+        work += _of_variant(variant, n, d)
     seconds = seconds_of(work, rates or host_rates())
     if seconds < LONG:
         return []
@@ -115,10 +120,9 @@ def _of_page(variant: Variant, n: int, shape: tuple[int, int, int]) -> Work:
     return work + work_of("tsne", n, USUAL_AXES, 2) if n <= MOST_ON_A_MAP else work
 
 
-def _of_variant(variant: Variant, n: int, n_fitted: int, shape: tuple[int, int, int]) -> Work:
-    """Features, reduction, clustering and scores of n images; networks learn from n_fitted."""
-    d = _n_numbers(variant.features, n, shape)
-    work = _of_features(variant.features, n, n_fitted, shape, d)
+def _of_variant(variant: Variant, n: int, d: int) -> Work:
+    """Reduction, clustering and scores of n images with d features."""
+    work = Work()
     for step in (variant.reduce, variant.embed):
         if step is not None:
             word = next(each.word for each in REDUCTIONS if each.estimator == step.estimator)
@@ -131,6 +135,9 @@ def _of_variant(variant: Variant, n: int, n_fitted: int, shape: tuple[int, int, 
 
 
 def _of_features(step: Step, n: int, n_fitted: int, shape: tuple[int, int, int], d: int) -> Work:
+    """Features of n images; networks learn from n_fitted."""
+    if step.estimator == "SelfSupervisedFeatures":
+        return self_supervised(step, n, n_fitted, shape)
     if step.estimator not in TRAINED:
         return Work(elements=FEATURES.get(step.estimator, TYPICAL * 1e4) * n)
     epochs = step.parameters.get("epochs", 1)

@@ -15,12 +15,14 @@ from scratchclust import metrics
 from scratchclust.experiment.doubts import why_untrained
 from scratchclust.experiment.pictures import (
     drawn_again,
+    nearest_codes,
     pictures_of_clusters,
     random_pictures,
     walks,
 )
 from scratchclust.experiment.telling import (
     VAE,
+    Encoder,
     Features,
     History,
     ask_clustering,
@@ -34,6 +36,8 @@ from scratchclust.runs.findings import Suggestion
 from scratchclust.runs.result import ByEpoch, Result
 
 N_DRAWN = 10  # images beside their reconstructions
+N_VIEWED = 6  # images beside their views
+N_VIEWS = 10  # of each of them
 
 
 def draw_all(
@@ -120,7 +124,7 @@ def _of_all(
     features = {
         name: ask_features(stage.pipeline.named_steps["features"]) for name, stage in stages.items()
     }
-    drawn |= _of_networks(features, dataset, seed)
+    drawn |= _of_networks(_once_each(features), dataset, seed)
     watched = {
         name: result.by_epoch for name, result in results.items() if result.by_epoch is not None
     }
@@ -151,6 +155,18 @@ def _side_by_side(results: Mapping[str, Result]) -> Figure:
     return figures.comparison_bars(names, scores)
 
 
+def _once_each(features: Mapping[str, Features]) -> dict[str, Features]:
+    """The features, a network that several variants share under the name of the first of them: it
+    is known by its history.
+    """
+    found: dict[str, Features] = {}
+    for name, one in features.items():
+        known = [other.history for other in found.values()]
+        if one.history is None or one.history not in known:
+            found[name] = one
+    return found
+
+
 def _of_networks(features: Mapping[str, Features], dataset: Any, seed: int) -> dict[str, Figure]:
     """The losses of all networks, and the same images as each autoencoder draws them."""
     drawn = {}
@@ -162,6 +178,11 @@ def _of_networks(features: Mapping[str, Features], dataset: Any, seed: int) -> d
     again = drawn_again(features, dataset.images[np.sort(chosen)])
     if again is not None:
         drawn["reconstructions"] = figures.reconstructions(again.originals, again.drawn)
+    encoders = {name: one.encoder for name, one in features.items() if one.encoder is not None}
+    for index, (name, encoder) in enumerate(encoders.items()):
+        suffix = f"-{slug(name)}" if index else ""
+        for kind, figure in _of_encoder(encoder, dataset, seed).items():
+            drawn[f"{kind}{suffix}"] = figures.name_variant(figure, name)
     vaes = {name: one.vae for name, one in features.items() if one.vae is not None}
     for index, (name, vae) in enumerate(vaes.items()):
         suffix = f"-{slug(name)}" if index else ""
@@ -194,6 +215,20 @@ def _of_vae(vae: VAE, dataset: Any, seed: int) -> dict[str, Figure]:
     }
 
 
+def _of_encoder(encoder: Encoder, dataset: Any, seed: int) -> dict[str, Figure]:
+    """What it was to see through, and what is alike to it before its training and after it."""
+    rng = np.random.default_rng(seed)
+    n = len(dataset.images)
+    shown = dataset.images[np.sort(rng.choice(n, min(N_VIEWED, n), replace=False))]
+    labels = dataset.labels
+    is_known = labels is not None and (labels >= 0).all()
+    nearest = nearest_codes(encoder, dataset.images, labels if is_known else None, rng)
+    return {
+        "views": figures.views(shown, encoder.make_views(shown, N_VIEWS)),
+        "nearest_images": figures.nearest_images(nearest.images, nearest.found),
+    }
+
+
 def _by_epoch(watched: Mapping[str, ByEpoch]) -> Figure:
     """The scores of the clusters after some epochs of each network."""
     histories = {}
@@ -206,7 +241,10 @@ def _by_epoch(watched: Mapping[str, ByEpoch]) -> Figure:
         errors[name] = {
             score: of_epoch[f"{score}_se"] for score in histories[name] if f"{score}_se" in of_epoch
         }
-    title = "Clusters of the code, and its reconstructions, by epoch"
+    draws = any(curves.reconstruction_mse is not None for curves in watched.values())
+    title = (
+        f"Clusters of the code, and its {'reconstructions' if draws else 'neighbours'}, by epoch"
+    )
     if any(errors.values()):
         title += "; bars: one standard error"
     return figures.training_curves(histories, errors=errors, title=title)

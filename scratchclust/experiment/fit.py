@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -36,7 +37,7 @@ from scratchclust.recipes.plan import Tell
 from scratchclust.recipes.recipe import Step, Variant
 from scratchclust.recipes.words import NAMES
 from scratchclust.runs import Stage, nearness
-from scratchclust.runs.result import Result, StepSeconds
+from scratchclust.runs.result import ByEpoch, Result, StepSeconds
 
 PHASES = {  # the steps of a pipeline -> whose seconds they are in metrics.json
     "features": "features",
@@ -53,7 +54,7 @@ class Fitted(NamedTuple):
     X: Float[np.ndarray, "n d"]  # the vectors that were clustered
     labelings: list[Int[np.ndarray, " n"]]  # of every repetition of the clustering
     seconds: dict[str, float]  # by phase
-    watcher: Watcher | None
+    by_epoch: ByEpoch | None  # of who looked on while the features learned
 
 
 def fit_variant(
@@ -77,10 +78,11 @@ def fit_variant(
         tell: is told each step, and the progress within.
         labels_used: whether the features are given labels; if not, only the scores look at them.
         checkpoints: a folder for those of a training and of t-SNE, which go on from them.
-        watched_every: epochs of an autoencoder after which its code is clustered and scored.
+        watched_every: epochs of an autoencoder, or of an encoder without labels, after which its
+            code is clustered and scored.
         for_new_images: whether the nearness of each image is measured, and what new ones need is
             kept: of the variant whose columns and model a run's folder has.
-        prepared: of `prepare_variant`; None: all steps are fitted here.
+        prepared: of `prepare_variant` or `fit_features`; None: all steps are fitted here.
 
     Returns:
         The stage: the scores of a `Result`; the arrays "labels", "distance", "confidence", "x",
@@ -140,8 +142,44 @@ def prepare_variant(
     """
     pipeline = build_pipeline(variant, seed)
     learning = _Learning(images, labels_used=False, checkpoints=checkpoints, watched_every=None)
-    X, seconds = _vectors(pipeline, learning, None, lambda line: tell(f"{variant.name}: {line}"))
-    return Stage(seconds, {"X": X}, Pipeline(pipeline.steps[:-1]))
+
+    def tell_of_variant(line: str) -> None:
+        tell(f"{variant.name}: {line}")
+
+    begun = _features(pipeline, learning, tell_of_variant)
+    return _reduced(pipeline, begun, checkpoints, tell_of_variant)
+
+
+def fit_features(
+    variant: Variant,
+    images: Images,
+    *,
+    seed: int,
+    tell: Tell,
+    labels_used: bool = False,
+    checkpoints: Path | None = None,
+    watched_every: int | None = None,
+) -> Stage:
+    """Fit the features alone, for all variants that have the same; arguments as of `fit_variant`.
+
+    Returns:
+        The stage: the seconds of "features", and "by_epoch", where somebody looked on, with the
+        steps of this variant behind the features; the array "X" [n d]; and the pipeline of this one
+        step.
+    """
+
+    def tell_of_variant(line: str) -> None:
+        tell(f"{variant.name}: {line}")
+
+    learning = _Learning(images, labels_used, checkpoints, watched_every)
+    return _features(build_pipeline(variant, seed), learning, tell_of_variant)
+
+
+def shared(features: Stage) -> Stage:
+    """Give the stage of `fit_features` as it is for a variant beside the one that made it: its
+    seconds are shared, and who looked on saw the clusters of that one.
+    """
+    return replace(features, scores={"shared_features": features.scores["features"]})
 
 
 def near_arrays(
@@ -208,50 +246,59 @@ def _fit(
 ) -> Fitted:
     """Do what `Pipeline.fit` does, with a clock between the steps; the clustering is repeated."""
     pipeline = build_pipeline(variant, seed)
-    watcher = _watcher(pipeline, learning, tell)
-    if prepared is None:
-        X, seconds = _vectors(pipeline, learning, watcher, tell)
-    else:
-        pipeline.set_params(**prepared.pipeline.named_steps)
-        X = prepared.arrays["X"]
-        seconds = dict(prepared.scores)
+    begun = prepared or _features(pipeline, learning, tell)
+    before = _reduced(pipeline, begun, learning.checkpoints, tell)
+    pipeline.set_params(**before.pipeline.named_steps)
+    X = before.arrays["X"]
     tell("cluster")
     start = perf_counter()
     teller = ProgressTeller(tell)
     clustering = pipeline.named_steps["cluster"]
     median, labelings = _repeated(clustering, X, seed, variant.n_repeats, teller)
     pipeline.set_params(cluster=median)
-    seconds["cluster"] = perf_counter() - start
-    return Fitted(pipeline, X, labelings, seconds, watcher)
+    seconds = {**before.scores, "cluster": perf_counter() - start}
+    curves = seconds.pop("by_epoch", None)
+    by_epoch = None if curves is None else ByEpoch.from_json(curves)
+    return Fitted(pipeline, X, labelings, seconds, by_epoch)
 
 
-def _vectors(
-    pipeline: Pipeline, learning: _Learning, watcher: Watcher | None, tell: Tell
-) -> tuple[Float[np.ndarray, "n d"], dict[str, float]]:
-    """Fit the steps before the clustering; give what they make of the images, and their seconds."""
-    teller = ProgressTeller(tell)
-    X = learning.images.clustered.images
-    seconds: dict[str, float] = {}
-    for name, estimator in pipeline.steps[:-1]:
+def _features(pipeline: Pipeline, learning: _Learning, tell: Tell) -> Stage:
+    """Fit the first step; the stage as `fit_features` has it."""
+    features = pipeline.named_steps["features"]
+    watcher = _watcher(pipeline, learning, tell)
+    tell("features")
+    start = perf_counter()
+    with looked_on(features, ProgressTeller(tell), watcher):
+        _learn(features, learning)
+    X = together.transform(features, learning.images.clustered.images, on_images=True)
+    scores: dict[str, Any] = {"features": perf_counter() - start}
+    if watcher is not None:
+        scores["by_epoch"] = watcher.curves().to_json()
+    return Stage(scores, {"X": X}, pipeline[:1])
+
+
+def _reduced(pipeline: Pipeline, begun: Stage, checkpoints: Path | None, tell: Tell) -> Stage:
+    """Fit the steps that are left between those of a stage and the clustering; the stage of all."""
+    X = begun.arrays["X"]
+    scores = dict(begun.scores)
+    left = pipeline.steps[len(begun.pipeline) : -1]
+    for name, estimator in left:
         tell(name)
         start = perf_counter()
-        if name == "features":
-            with looked_on(estimator, teller, watcher):
-                _learn(estimator, learning)
-            X = together.transform(estimator, X, on_images=True)
-        else:
-            folder = learning.checkpoints and learning.checkpoints / _named_by(X)
-            with _keeping_checkpoints(estimator, folder), looked_on(estimator, teller):
-                X = together.fit_transform(estimator, X)
+        folder = checkpoints and checkpoints / _named_by(X)
+        with _keeping_checkpoints(estimator, folder), looked_on(estimator, ProgressTeller(tell)):
+            X = together.fit_transform(estimator, X)
         phase = PHASES[name]
-        seconds[phase] = seconds.get(phase, 0.0) + perf_counter() - start
-    return X, seconds
+        scores[phase] = scores.get(phase, 0.0) + perf_counter() - start
+    return Stage(scores, {"X": X}, Pipeline([*begun.pipeline.steps, *left]))
 
 
 def _watcher(pipeline: Pipeline, learning: _Learning, tell: Tell) -> Watcher | None:
     features = ask_features(pipeline.named_steps["features"])
     every = learning.watched_every
-    if every is None or learning.checkpoints is None or features.autoencoder is None:
+    if every is None or learning.checkpoints is None:
+        return None
+    if features.autoencoder is None and features.encoder is None:
         return None
     notes = learning.checkpoints.with_suffix(".by-epoch.json")
     return Watcher(every, learning.images, pipeline[1:], notes, tell)
@@ -339,5 +386,5 @@ def _beyond_the_clusters(fitted: Fitted, images: Images) -> dict[str, Any]:
         **test_scores(pipeline, images)._asdict(),
         **training_scores(pipeline.named_steps["features"], images.clustered)._asdict(),
         "applied": applied,
-        "by_epoch": None if fitted.watcher is None else fitted.watcher.curves(),
+        "by_epoch": fitted.by_epoch,
     }

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Num
+from jaxtyping import Float, Int, Num
 
 from scratchclust.experiment.telling import (
     VAE,
+    Encoder,
     Features,
     ask_clustering,
     ask_drawing,
@@ -22,6 +23,8 @@ from scratchclust.runs import Stage
 N_SAMPLES = 64  # pictures from random codes
 N_WALKS = 6  # from image to image
 N_STEPS = 10  # pictures in each walk
+N_ASKED = 16  # pictures whose nearest are looked for
+N_NEAREST = 7  # of each
 
 
 class OfClusters(NamedTuple):
@@ -96,6 +99,45 @@ def walks(vae: VAE, images: Num[np.ndarray, "n h w c"], rng: np.random.Generator
     drawn = vae.inverse_transform(codes.reshape(n_walks * N_STEPS, -1))
     pictures = drawn.reshape(n_walks, N_STEPS, *drawn.shape[1:])
     return Walks(pictures, list(zip(begin.tolist(), end.tolist(), strict=True)))
+
+
+class Nearest(NamedTuple):
+    """Images, and those whose codes are the nearest to theirs."""
+
+    images: Num[np.ndarray, "n h w c"]
+    found: dict[str, Num[np.ndarray, "n m h w c"]]  # by what is to be said of the code
+
+
+def nearest_codes(
+    encoder: Encoder,
+    images: Num[np.ndarray, "n h w c"],
+    labels: Int[np.ndarray, " n"] | None,
+    rng: np.random.Generator,
+) -> Nearest:
+    """Find the images of the nearest codes, by their cosines, of sixteen images chosen at random:
+    before the training and after it. Labels only count how many are of the same class.
+    """
+    n_asked = min(N_ASKED, len(images))
+    chosen = np.sort(rng.choice(len(images), n_asked, replace=False))
+    found = {}
+    for when, one in (("before", encoder.before_training()), ("after", encoder)):
+        nearest = _nearest(np.asarray(one.transform(images)), chosen)
+        said = f"{when} the training"
+        if labels is not None:
+            same = labels[nearest] == labels[chosen][:, None]
+            said += f": {same.sum()} of {same.size} are of the same class"
+        found[said] = images[nearest]
+    return Nearest(images[chosen], found)
+
+
+def _nearest(Z: Float[np.ndarray, "n d"], chosen: Int[np.ndarray, " m"]) -> np.ndarray:
+    """Of each chosen code the others of the largest cosine, the nearest first."""
+    lengths = np.linalg.norm(Z, axis=1, keepdims=True)
+    U = Z / np.maximum(lengths, np.finfo(np.float32).tiny)
+    cosines = U[chosen] @ U.T
+    cosines[np.arange(len(chosen)), chosen] = -np.inf
+    n_nearest = min(N_NEAREST, len(Z) - 1)
+    return np.argsort(-cosines, axis=1, kind="stable")[:, :n_nearest]
 
 
 def _between(

@@ -230,16 +230,44 @@ def _fitted(work: Work, variant: Variant) -> runs.Stage:
         return fit_variant(
             variant,
             work.images,
-            seed=work.plan.settings.seed,
-            tell=work.tell,
-            labels_used=work.plan.labels_used and not variant.blind,
-            # named by the configuration too: checkpoints of another one would be refused
-            checkpoints=work.folder.path / "checkpoints" / f"{name}-{key[:12]}",
-            watched_every=work.plan.recipe.watched_every,
+            **_settings(work, variant, f"{name}-{key[:12]}"),
             for_new_images=variant is work.plan.variants[0],
+            prepared=_shared_features(work, variant),
         )
 
     return kept_or_made(work, name, key, make)
+
+
+def _shared_features(work: Work, variant: Variant) -> runs.Stage | None:
+    """The stage of the features that the variant has with others: trained once, with the first of
+    them; None where it has its own.
+    """
+    from scratchclust.experiment.fit import fit_features, shared
+
+    first, *others = work.plan.trained_with(variant)
+    if not others:
+        return None
+    name = f"features-{runs.slug(first.name)}"
+    key = fingerprint(work.plan, work.images, {"features": 1, "of": describe(first)})
+
+    def make() -> runs.Stage:
+        return fit_features(first, work.images, **_settings(work, first, f"{name}-{key[:12]}"))
+
+    stage = kept_or_made(work, name, key, make)
+    return stage if variant is first else shared(stage)
+
+
+def _settings(work: Work, variant: Variant, name: str) -> dict[str, Any]:
+    """What every fit of a variant is given; name: of its checkpoints, by the configuration too, as
+    those of another one would be refused.
+    """
+    return {
+        "seed": work.plan.settings.seed,
+        "tell": work.tell,
+        "labels_used": work.plan.labels_used and not variant.blind,
+        "checkpoints": work.folder.path / "checkpoints" / name,
+        "watched_every": work.plan.recipe.watched_every,
+    }
 
 
 def _curves(work: Work, stages: Mapping[str, runs.Stage]) -> dict[str, runs.Stage]:

@@ -10,6 +10,8 @@ from scratchclust.experiment.images import Images
 from scratchclust.experiment.telling import ask_features, ask_predict
 from scratchclust.runs.result import AppliedResult, Spread
 
+MOST_VOTERS = 10_000  # images whose labels vote on those of others: all would take minutes
+
 
 class Agreement(NamedTuple):
     """With the true labels, over the images whose label is known; None where none is."""
@@ -47,6 +49,14 @@ class Reconstruction(NamedTuple):
     reconstruction_mse: float | None = None  # the mean over the images
     reconstruction_mse_se: float | None = None  # its standard error
     mean_image_mse: float | None = None  # of one that draws the mean image whatever it sees
+
+
+class OfCode(NamedTuple):
+    """Of an encoder that was trained without labels."""
+
+    knn_accuracy: float | None = None  # of the vote of neighbours
+    effective_rank: float | None = None  # of the code of images of the fit, as its history has it
+    uniformity: float | None = None
 
 
 def agreement_scores(
@@ -153,6 +163,52 @@ def training_scores(features: Any, dataset: Any) -> Reconstruction:
         reconstruction_mse_se=_standard_error(of_images),
         mean_image_mse=float(_squared_errors(mean_image, originals).mean()),
     )
+
+
+def code_scores(features: Any, Z: Float[np.ndarray, "n d"], images: Images) -> OfCode:
+    """Judge the code of an encoder; nothing is known of other features.
+
+    Its neighbours among up to 10,000 images that it learned from vote on the label of each image
+    that is clustered. Where it learned from these, every second one votes on the others. Labels
+    judge, and decide nothing.
+
+    Args:
+        features: fitted ones.
+        Z: what they make of the images that are clustered.
+        images: of the run.
+    """
+    encoder = ask_features(features).encoder
+    if encoder is None:
+        return OfCode()
+    last = {name: values[-1] for name, values in encoder.history_.items()}
+    room = OfCode(effective_rank=last.get("effective_rank"), uniformity=last.get("uniformity"))
+    voting = _voting(encoder, Z, images)
+    if voting is None:
+        return room
+    from scratchclust.train.knn import knn_accuracy  # loads what trains networks
+
+    return room._replace(knn_accuracy=knn_accuracy(*voting))
+
+
+def _voting(
+    encoder: Any, Z: Float[np.ndarray, "n d"], images: Images
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
+    """Codes and labels of those that vote, and of those that are voted on; None where not known."""
+    judged = images.clustered.labels
+    if judged is None:
+        return None
+    if images.learned is None:
+        codes, labels = Z[1::2], judged[1::2]
+        Z, judged = Z[::2], judged[::2]
+    elif images.learned.labels is None:
+        return None
+    else:
+        codes = np.asarray(encoder.transform(images.learned.images[:MOST_VOTERS]))
+        labels = images.learned.labels[:MOST_VOTERS]
+    votes, known = labels >= 0, judged >= 0
+    if not votes.any() or not known.any():
+        return None
+    return codes[votes], labels[votes], Z[known], judged[known]
 
 
 def _squared_errors(drawn: np.ndarray, originals: np.ndarray) -> Float[np.ndarray, " n"]:

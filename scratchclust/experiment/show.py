@@ -108,6 +108,12 @@ def _of_result(result: Result) -> list[str]:
             f"accuracy {applied.accuracy:.3f}, standard error {applied.accuracy_se:.3f} "
             f"(one cluster for all: {applied.majority:.3f})"
         )
+    shared = result.seconds.shared_features
+    if shared is not None:
+        lines.append(
+            f"{result.name}: {number(shared, 1)} of its seconds are of features that a variant "
+            "before it has too; they were made once"
+        )
     why = why_untrained(result)
     if why is not None:
         lines.append(

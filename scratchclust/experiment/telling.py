@@ -69,6 +69,19 @@ class Classifier(Protocol):
     def score(self, X: Any, y: Any) -> float: ...
 
 
+@runtime_checkable
+class Encoder(Protocol):
+    """Features that were trained to see through views of images."""
+
+    history_: History
+
+    def transform(self, X: Any) -> Any: ...
+
+    def make_views(self, X: Any, n_views: int | None = None) -> Any: ...
+
+    def before_training(self) -> "Encoder": ...
+
+
 class Features(NamedTuple):
     """What the features of images are, beside a transform."""
 
@@ -78,6 +91,7 @@ class Features(NamedTuple):
     is_unet: bool  # an autoencoder that draws with skips, so not from a code alone
     vae: VAE | None
     classifier: Classifier | None
+    encoder: Encoder | None
 
 
 def ask_clustering(clustering: Any) -> Clustering:
@@ -142,6 +156,7 @@ def ask_features(features: Any) -> Features:
         is_unet=draws_codes and _has_spec(features, "UNetSpec"),
         vae=features if draws_codes and _has_spec(features, "VAESpec") else None,
         classifier=features if hasattr(features, "predict") else None,
+        encoder=features if hasattr(features, "make_views") else None,
     )
 
 

@@ -11,14 +11,20 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from scratchclust.experiment.images import Images
-from scratchclust.experiment.scores import agreement_scores, applied_scores, training_scores
+from scratchclust.experiment.scores import (
+    agreement_scores,
+    applied_scores,
+    code_scores,
+    training_scores,
+)
 from scratchclust.experiment.telling import calls_back
 from scratchclust.files import write_json
 from scratchclust.progress import Progress
 from scratchclust.recipes.plan import Tell
 from scratchclust.runs.result import ByEpoch
 
-SCORES = ("accuracy", "reconstruction_mse")
+OF_CODE = ("knn_accuracy", "effective_rank", "uniformity")
+SCORES = ("accuracy", *OF_CODE, "reconstruction_mse")
 OF_APPLIED = ("accuracy", "accuracy_se", "reconstruction_mse", "reconstruction_mse_se")
 
 
@@ -51,8 +57,8 @@ class ProgressTeller(Onlooker):
 
 
 class Watcher(Onlooker):
-    """After every so many epochs, clusters the codes and notes the scores: does a smaller error
-    make better clusters?
+    """After every so many epochs, clusters the codes and notes the scores: does a smaller loss
+    make better clusters, and does the code still tell images apart?
 
     It changes nothing in the training. What it notes is kept in a file, so that a run that is
     resumed in the middle of a training has the epochs before it too.
@@ -93,12 +99,14 @@ class Watcher(Onlooker):
         for _, step in tail.steps:  # a copy: nobody fits it again
             if calls_back(step):
                 step.set_callbacks(ProgressTeller(self.tell))
-        labels = np.asarray(tail.fit_predict(features.transform(clustered.images)))
+        Z = np.asarray(features.transform(clustered.images))
         scores = {
-            **agreement_scores(clustered.labels, labels)._asdict(),
+            **agreement_scores(clustered.labels, np.asarray(tail.fit_predict(Z)))._asdict(),
+            **code_scores(features, Z, self.images)._asdict(),
             **training_scores(features, clustered)._asdict(),
         }
         found = {name: float(scores[name]) for name in SCORES if scores[name] is not None}
+        self._tell_of_code(found)
         if self.images.applied is None:
             return found
         applied = applied_scores(
@@ -106,6 +114,11 @@ class Watcher(Onlooker):
         ).to_json()
         of_applied = {name: float(applied[name]) for name in OF_APPLIED if name in applied}
         return found | {f"applied_{name}": score for name, score in of_applied.items()}
+
+    def _tell_of_code(self, found: dict[str, float]) -> None:
+        told = [f"{name.replace('_', ' ')} {found[name]:.3g}" for name in OF_CODE if name in found]
+        if told:
+            self.tell(f"code: {', '.join(told)}")
 
     def curves(self) -> ByEpoch:
         """Give the epochs in numeric order, and each score that is known of all of them."""

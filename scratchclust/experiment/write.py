@@ -134,9 +134,9 @@ def features_from(plan: Plan) -> str | None:
 
 
 def _of_steps(results: list[Result]) -> dict[str, float]:
-    """The seconds of each step, summed over the variants."""
+    """The seconds of each step, summed over the variants; features that several share, once."""
     taken = [result.seconds.to_json() for result in results]
-    steps = StepSeconds.__dataclass_fields__
+    steps = [step for step in StepSeconds.__dataclass_fields__ if step != "shared_features"]
     return {step: sum((one.get(step, 0.0) for one in taken), 0.0) for step in steps}
 
 

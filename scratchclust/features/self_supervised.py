@@ -29,7 +29,13 @@ from jaxtyping import Array, Float, Float32, Num
 from scratchclust.checks import Rule, one_of, that_is
 from scratchclust.errors import InputError, TrainingError
 from scratchclust.features.networks import in_batches
-from scratchclust.models import EncoderProjectorSpec, ProjectorSpec, ResNetSpec, StridedSpec
+from scratchclust.models import (
+    EncoderProjector,
+    EncoderProjectorSpec,
+    ProjectorSpec,
+    ResNetSpec,
+    StridedSpec,
+)
 from scratchclust.train.collapse import effective_rank, find_collapse, uniformity
 from scratchclust.train.loop import TrainingResult, fit
 from scratchclust.train.losses import Batch, Loss, Scalar, Terms
@@ -47,7 +53,9 @@ __all__ = [
     "OBJECTIVES",
     "VIEWS",
     "code_length",
+    "draw_views",
     "encode",
+    "first_model",
     "fit_self_supervised",
     "loss_of",
     "measure",
@@ -187,13 +195,20 @@ def fit_self_supervised(
     Raises:
         TrainingError: the loss became NaN, or the code has collapsed, or its projections.
     """
-    build_key, train_key = jax.random.split(key)
-    model = spec.build(images.shape[1:], rngs=nnx.Rngs(build_key))
+    model = first_model(spec, images.shape[1:], key=key)
     if len(images) >= LEAST_MEASURED:
         watch = _watch(images[:MEASURED_IMAGES], views.spec)
         training = replace(training, callbacks=[watch, *training.callbacks])
     loss = loss_of(objective, views)
+    train_key = jax.random.split(key)[1]
     return fit(model, Batch(images, None), loss=loss, key=train_key, training=training)
+
+
+def first_model(
+    spec: EncoderProjectorSpec, image_shape: tuple[int, int, int], *, key: Any
+) -> EncoderProjector:
+    """Build the model with the parameters that a training of this key begins with."""
+    return spec.build(image_shape, rngs=nnx.Rngs(jax.random.split(key)[0]))
 
 
 def encode(
@@ -207,6 +222,13 @@ def encode(
         views: that it was trained on: if they are patches, so is what is encoded.
     """
     return in_batches(model, _Coder(views), images)
+
+
+def draw_views(
+    images: Num[np.ndarray, "n h w c"], views: ViewSpec, n_views: int, *, key: Any
+) -> Float32[np.ndarray, "v n h2 w2 c"]:
+    """Make views of images, to be looked at."""
+    return np.asarray(Views(views, n_views)(jnp.asarray(images), key))
 
 
 def measure(Z: Float32[np.ndarray, "n d"]) -> dict[str, float]:

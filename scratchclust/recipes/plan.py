@@ -114,6 +114,18 @@ class Plan:
     parameters: Mapping[str, Any]
     cluster: Cluster | None = None
 
+    def trained_with(self, variant: Variant) -> tuple[Variant, ...]:
+        """The variants that have one trained network with this one, in order; the variant alone
+        where nobody else has it, or where it trains none.
+        """
+        if "epochs" not in variant.features.parameters:
+            return (variant,)
+        return tuple(
+            other
+            for other in self.variants
+            if (other.features, other.blind) == (variant.features, variant.blind)
+        )
+
     def check_images(self, known: Known) -> None:
         """Refuse images of which there are too few, or which are too small, for a variant.
 

@@ -4,7 +4,7 @@ Pictures are joined into one array and drawn by one `imshow`: a hundred axes wou
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from jaxtyping import Float, Integer, Num, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from scratchclust.errors import InputError
 from scratchclust.report._inputs import (
     check_curve,
     check_images,
@@ -22,6 +23,7 @@ from scratchclust.report._inputs import (
     to_bytes,
 )
 from scratchclust.report._style import (
+    TALLEST,
     WIDTH,
     cluster_name,
     largest_clusters,
@@ -175,6 +177,62 @@ def image_row(
         else check_names(titles, len(pictures), "titles", "images")
     )
     return _tiles(title, pictures, lines, columns=min(10, len(pictures)))
+
+
+@styled
+def nearest_images(
+    images: Num[Any, "n h w c"],
+    nearest: Mapping[str, Num[Any, "n m h w c"]],
+    *,
+    title: str = "Images, and the nearest to each of them",
+) -> Figure:
+    """Images, a row each, and beside each of them those that are nearest to it: a panel for each
+    way to measure that.
+
+    Args:
+        images: [n, h, w, c] uint8 or float in [0, 1], one channel or three.
+        nearest: what stands over a panel -> [n, m, h, w, c], the nearest first.
+        title: of the figure.
+
+    Raises:
+        InputError: a shape or dtype does not fit, or there is no panel.
+    """
+    pictures = to_bytes(check_images(images))
+    if not nearest:
+        raise InputError(
+            "expected at least one panel of nearest images, got none: pass name -> images"
+        )
+    panels = {name: _beside(pictures, np.asarray(found), name) for name, found in nearest.items()}
+    proportion = max(panel.shape[0] / panel.shape[1] for panel in panels.values())
+    width = WIDTH / max(len(panels), 2) - 0.1
+    figure, axes = panel_grid(
+        title,
+        len(panels),
+        columns=len(panels),
+        panel_height=min(TALLEST, 0.24 + width * proportion),
+    )
+    for ax, (name, panel) in zip(axes, panels.items(), strict=True):
+        ax.imshow(panel)
+        ax.set_title(no_formula(name))
+        ax.set_anchor("NW")
+        ax.set_axis_off()
+    return figure
+
+
+def _beside(pictures: np.ndarray, nearest: np.ndarray, name: str) -> UInt8[np.ndarray, "h w 3"]:
+    """The pictures in a column, and behind a gap the nearest of each in its row."""
+    n, height, width = pictures.shape[:3]
+    if nearest.ndim != 5 or nearest.shape[0] != n or nearest.shape[2:4] != (height, width):
+        raise InputError(
+            f"expected nearest images {name!r} of shape [{n}, m, {height}, {width}, c], got "
+            f"{list(nearest.shape)}: pass as many of each image, of its size"
+        )
+    m = nearest.shape[1]
+    flat = to_bytes(check_images(nearest.reshape(n * m, *nearest.shape[2:]), name))
+    left = mosaic(pictures, columns=1, rows=n)
+    right = mosaic(flat, columns=m, rows=n)
+    gap = np.full((len(left), max(1, width // 3), 3), WHITE, np.uint8)
+    return np.concatenate([left, gap, right], axis=1)
 
 
 def _tiles(title: str, pictures: np.ndarray, titles: list[str], *, columns: int) -> Figure:

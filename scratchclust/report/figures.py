@@ -11,7 +11,12 @@ A caller who wants other words changes them on the figure: `figure.suptitle(...)
 """
 
 from scratchclust.report._clusters import confusion_matrix, label_histograms
-from scratchclust.report._images import centroid_images, image_row, random_images
+from scratchclust.report._images import (
+    centroid_images,
+    image_row,
+    nearest_images,
+    random_images,
+)
 from scratchclust.report._over_k import how_many, scan
 from scratchclust.report._plane import embedding, plane_steps
 from scratchclust.report._scores import comparison_bars, inertia_history, k_distances
@@ -40,6 +45,7 @@ __all__ = [
     "label_histograms",
     "latent_walk",
     "name_variant",
+    "nearest_images",
     "plane_steps",
     "random_images",
     "reconstructions",

@@ -99,12 +99,14 @@ class StepSeconds(Part):
     """What one variant took, by step."""
 
     features: Number | None = field(default=None, metadata=TOLD)
+    # of the same features, which a variant before this one made: not twice in the run's
+    shared_features: Number | None = field(default=None, metadata=TOLD)
     reduce: Number | None = field(default=None, metadata=TOLD)  # a map included
     cluster: Number | None = field(default=None, metadata=TOLD)
     score: Number | None = field(default=None, metadata=TOLD)
 
     def total(self) -> Number:
-        """The sum of the steps that there were."""
+        """The sum of the steps that there were, with those that are shared."""
         return sum(self.to_json().values())
 
 
@@ -158,6 +160,10 @@ class ByEpoch(Part):
 
     epoch: list[int]
     accuracy: Numbers | None = field(default=None, metadata=TOLD)
+    # the vote of neighbours in the code, and how much room it takes
+    knn_accuracy: Numbers | None = field(default=None, metadata=TOLD)
+    effective_rank: Numbers | None = field(default=None, metadata=TOLD)
+    uniformity: Numbers | None = field(default=None, metadata=TOLD)
     reconstruction_mse: Numbers | None = field(default=None, metadata=TOLD)
     applied_accuracy: Numbers | None = field(default=None, metadata=TOLD)
     applied_accuracy_se: Numbers | None = field(default=None, metadata=TOLD)

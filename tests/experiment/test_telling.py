@@ -175,8 +175,15 @@ def test_the_rule_of_nearness_of_every_method() -> None:
             {"history_by_class"},
             marks=pytest.mark.full,
         ),
+        pytest.param(
+            scratchclust.SelfSupervisedFeatures(
+                scratchclust.StridedSpec(widths=(4,)), n_views=2, epochs=1
+            ),
+            {"history", "encoder"},
+            marks=pytest.mark.full,
+        ),
     ],
-    ids=["pixels", "conv", "unet", "vae", "classifier", "class losses"],
+    ids=["pixels", "conv", "unet", "vae", "classifier", "class losses", "self-supervised"],
 )
 def test_features_tell_what_they_are(features: Any, expected: set[str]) -> None:
     before = ask_features(features)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from scratchclust import AdamSpec, ResNetSpec, StridedSpec, ViewSpec
+from scratchclust import AdamSpec, ResNetSpec, StridedSpec, ViewSpec, rows
 from scratchclust.errors import InputError, TrainingError
 from scratchclust.features import self_supervised
 from scratchclust.features.self_supervised import (
@@ -28,7 +28,8 @@ from scratchclust.train.objectives.views import outputs_of_views
 from scratchclust.train.settings import Training
 from scratchclust.train.view_specs import DIGITS, PATCHES, SIMCLR_CIFAR
 from scratchclust.train.views import Views
-from tests.features.network_cases import IMAGES, PATCH, SMALL_ENCODER
+from tests.features.network_cases import IMAGES, NEW, PATCH, SMALL_ENCODER, fitted
+from tests.features.network_cases import self_supervised as estimator
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +162,47 @@ def test_a_code_that_says_nothing_ends_the_training():
             key=jax.random.key(0),
             training=training(),
         )
+
+
+@pytest.mark.full
+def test_one_and_two_devices_give_the_same_training():
+    def on(n_devices):
+        with rows.on(jax.local_devices()[:n_devices]):
+            return estimator(n_views=3, epochs=3, batch_size=20).fit(IMAGES)
+
+    one, two = on(1), on(2)
+    for name, values in one.parameters_.items():
+        np.testing.assert_allclose(two.parameters_[name], values, rtol=1e-3, atol=1e-5)
+    for name, values in one.history_.items():
+        np.testing.assert_allclose(two.history_[name], values, rtol=1e-3)
+    np.testing.assert_allclose(two.transform(NEW), one.transform(NEW), rtol=1e-3, atol=1e-5)
+
+
+def test_the_parameters_before_the_training_are_those_it_began_with():
+    features = estimator(optimizer="sgd", learning_rate=1e-30, epochs=1).fit(IMAGES)
+    first = features.before_training()
+    assert first.parameters_.keys() == features.parameters_.keys()
+    for name, values in first.parameters_.items():
+        if name.endswith("kernel"):
+            np.testing.assert_array_equal(features.parameters_[name], values)
+    assert first.transform(NEW).shape == (9, 6)
+    assert np.abs(fitted(estimator).transform(NEW) - first.transform(NEW)).max() > 1e-3
+    with pytest.raises(InputError, match=r"expected a whole number as random_state, got None, of"):
+        features.set_params(random_state=None).before_training()
+
+
+def test_views_to_look_at_are_like_those_that_are_compared():
+    views = fitted(estimator).make_views(NEW)
+    assert views.shape == (2, 9, 4, 4, 1)
+    np.testing.assert_array_equal(fitted(estimator).make_views(NEW), views)
+    assert fitted(estimator).make_views(NEW, 5).shape == (5, 9, 4, 4, 1)
+    patches = {
+        tuple((NEW[3, row : row + 4, column : column + 4] / 255).astype(np.float32).ravel())
+        for row in range(5)
+        for column in range(5)
+    }
+    for view in fitted(estimator).make_views(NEW, 3)[:, 3]:
+        found = [np.abs(np.array(patch) - view.ravel()).max() for patch in patches]
+        assert min(found) < 1e-5
+    with pytest.raises(InputError, match=r"expected n_views to be"):
+        fitted(estimator).make_views(NEW, 0)

@@ -49,6 +49,7 @@ ALLOWED = {
         "rates",
         "processes",
         "rows",
+        "train.knn",
     },
     "lessons": {"report"},
     "estimates": {"costs", "rates", "rows"},

@@ -76,6 +76,16 @@ FIGURES = {
         lambda: figures.views(IMAGES[:3], IMAGES[:24].reshape(8, 3, 8, 8, 1)[:, :, :4, :5] / 90.0),
         1,
     ),
+    "nearest_images": (
+        lambda: figures.nearest_images(
+            IMAGES[:3],
+            {
+                "a": IMAGES[:12].reshape(3, 4, 8, 8, 1),
+                "b": IMAGES[:6].reshape(3, 2, 8, 8, 1) / 90.0,
+            },
+        ),
+        2,
+    ),
     "training_curves": (
         lambda: figures.training_curves({"a": {"loss": [9.0, 4.0], "kl": [None, 0.5]}}),
         2,
@@ -292,6 +302,12 @@ REFUSED = {
     ),
     "expected views of shape [v, 3, h, w, c], as many as originals, got [2, 4, 8, 8, 1]": lambda: (
         figures.views(IMAGES[:3], IMAGES[:8].reshape(2, 4, 8, 8, 1))
+    ),
+    "expected at least one panel of nearest images, got none": lambda: figures.nearest_images(
+        IMAGES[:3], {}
+    ),
+    "expected nearest images 'a' of shape [3, m, 8, 8, c], got [2, 4, 8, 8, 1]": lambda: (
+        figures.nearest_images(IMAGES[:3], {"a": IMAGES[:8].reshape(2, 4, 8, 8, 1)})
     ),
     "expected originals of shape [n, h, w, c] with 1 or 3": lambda: figures.views(
         IMAGES[0], IMAGES[:3, None]
