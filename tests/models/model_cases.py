@@ -37,6 +37,12 @@ def build(spec: Any, shape: tuple[int, int, int], *, seed: int = 0) -> Any:
     return spec.build(shape, rngs=nnx.Rngs(seed))
 
 
+@nnx.jit
+def run(module: Any, x: Any, **keywords: Any) -> Any:
+    """module(x) as one program: operation by operation, each would be compiled for itself."""
+    return module(x, **keywords)
+
+
 def shape_of(call: Callable[[Any], Any], spec: Any, shape: tuple[int, int, int]) -> Any:
     """The shapes of what `call(model)` returns; nothing is computed."""
     results = jax.eval_shape(lambda: call(build(spec, shape)))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from tests.models.model_cases import SMALL, build, pictures
+from tests.models.model_cases import SMALL, build, pictures, run
 
 SHAPE = (8, 8, 1)
 each_model = pytest.mark.parametrize("name", SMALL)
@@ -63,8 +63,8 @@ def test_evaluation_mode_changes_nothing_in_the_model(name):
     model.eval()
     before = jax.tree.map(jnp.copy, nnx.to_pure_dict(nnx.state(model)))
     together, of_others = (
-        jax.tree.leaves(model(images)),
-        jax.tree.leaves(model(images.at[1:].mul(0.5))),
+        jax.tree.leaves(run(model, images)),
+        jax.tree.leaves(run(model, images.at[1:].mul(0.5))),
     )
     jax.tree.map(np.testing.assert_array_equal, before, nnx.to_pure_dict(nnx.state(model)))
     for a, b in zip(together, of_others, strict=True):
@@ -77,8 +77,8 @@ def test_training_mode_looks_at_the_whole_batch(name):
     model, images = build(SMALL[name], SHAPE), pictures(4, SHAPE)
     model.train()
     together, of_others = (
-        jax.tree.leaves(model(images))[0],
-        jax.tree.leaves(model(images.at[1:].mul(0.5)))[0],
+        jax.tree.leaves(run(model, images))[0],
+        jax.tree.leaves(run(model, images.at[1:].mul(0.5)))[0],
     )
     assert np.abs(together[0] - of_others[0]).max() > 1e-4
 
@@ -88,12 +88,12 @@ def test_bfloat16_in_and_out_with_float32_statistics(name):
     graphdef, params, rest = nnx.split(build(SMALL[name], SHAPE), nnx.Param, ...)
     half = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), params)
 
-    def run(params, rest):
+    def trained(params, rest):
         model = nnx.merge(graphdef, params, rest, copy=True)
         model.train()
         return model(pictures(4, SHAPE).astype(jnp.bfloat16)), nnx.split(model, nnx.Param, ...)[2]
 
-    result, new_rest = jax.eval_shape(run, half, rest)
+    result, new_rest = jax.eval_shape(trained, half, rest)
     assert {leaf.dtype for leaf in jax.tree.leaves(result)} == {jnp.dtype(jnp.bfloat16)}
     assert {leaf.dtype for leaf in jax.tree.leaves(new_rest)} <= {jnp.dtype(jnp.float32)}
 

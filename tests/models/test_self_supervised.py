@@ -28,9 +28,9 @@ from scratchclust.train.loop import train
 from scratchclust.train.losses import Batch
 from scratchclust.train.optimizer_specs import AdamSpec
 from scratchclust.train.steps import make_train_step
-from scratchclust.train.view_specs import SIMCLR_CIFAR, ViewSpec
+from scratchclust.train.view_specs import ViewSpec
 from scratchclust.train.views import Views
-from tests.models.model_cases import build, fit, pictures, shape_of
+from tests.models.model_cases import build, fit, pictures, run, shape_of
 
 SMALL = EncoderProjectorSpec(
     encoder=StridedSpec(widths=(8, 16)), projector=ProjectorSpec(hidden=(12,), out=5)
@@ -77,6 +77,7 @@ def test_parameter_counts(spec, expected):
     assert count_parameters(nnx.eval_shape(lambda: build(spec, (32, 32, 3)))) == expected
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [
@@ -136,7 +137,7 @@ def test_a_strided_network_by_its_definition():
         patch = padded[:, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3]
         expected[:, i, j] = np.tensordot(patch, np.asarray(layer.conv.kernel[...]), axes=3)
     expected = np.maximum(normalised(expected, layer.norm), 0)
-    found = model(jnp.asarray(images, jnp.float32))
+    found = run(model, jnp.asarray(images, jnp.float32))
     np.testing.assert_allclose(found, expected.mean((1, 2)), rtol=1e-4, atol=1e-4)
 
 
@@ -163,7 +164,7 @@ def test_a_projector_by_its_definition(hidden, batch_norm):
 def test_views_come_back_in_their_places():
     model = with_statistics(build(SMALL, (8, 8, 3)))
     views = views_of(3, 4)
-    features, projections = model(views)
+    features, projections = run(model, views)
     assert features.shape == (3, 4, 16)
     assert projections.shape == (3, 4, 5)
     for view, feature, projection in zip(views, features, projections, strict=True):
@@ -200,7 +201,7 @@ def trained(n_devices, **settings):
             epochs=2,
             batch_size=8,
             key=jax.random.key(0),
-            prepare=Views(SIMCLR_CIFAR, 2),
+            prepare=Views(ViewSpec(crop_area=(0.2, 1), flip_rate=0.5), 2),
             **settings,
         )
 
@@ -210,7 +211,9 @@ def test_a_training_on_views_is_the_same_on_two_devices():
     assert one.history["loss"][1] < one.history["loss"][0]
     for name, values in one.history.items():
         np.testing.assert_allclose(values, two.history[name], rtol=1e-3)
-    for a, b in zip(*(jax.tree.leaves(nnx.state(run.model)) for run in (one, two)), strict=True):
+    for a, b in zip(
+        *(jax.tree.leaves(nnx.state(found.model)) for found in (one, two)), strict=True
+    ):
         np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-3)
     assert one.model.encode(pictures(3, (8, 8, 3))).shape == (3, 16)
 
