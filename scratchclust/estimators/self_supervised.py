@@ -151,7 +151,7 @@ class SelfSupervisedFeatures(NetworkFeatures):
                 "first parameters are not known any more: give a number to the fit"
             )
         key = key_of(self.random_state)
-        first = clone(self)
+        first: Any = clone(self)
         for name in ("spec_", "views_", "input_shape_", "n_features_out_"):
             setattr(first, name, getattr(self, name))
         model = self_supervised.first_model(self.spec_, self._seen_shape(), key=key)

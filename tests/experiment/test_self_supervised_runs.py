@@ -231,7 +231,8 @@ def test_the_nearest_codes_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     codes = [UP, (0.0, 9.0), (1.0, 2.0), ASIDE, (2.0, 1.0)]
     images = dataset(codes, None).images
     labels = np.array([1, 1, 2, 3, 3], np.int32)
-    found = nearest_codes(Encoder(), images, labels, np.random.default_rng(0))
+    encoder: Any = Encoder()
+    found = nearest_codes(encoder, images, labels, np.random.default_rng(0))
     expected = [[1, 2], [0, 2], [0, 1], [4, 2], [3, 2]]
     assert len(found.images) == 5
     before, after = found.found.items()
@@ -239,7 +240,7 @@ def test_the_nearest_codes_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert after[0] == "after the training: 4 of 10 are of the same class"
     # those of image 2: 0 and 1, of cosine 0.894; then 4, of 0.8
     np.testing.assert_array_equal(after[1], images[np.array(expected)])
-    unlabelled = nearest_codes(Encoder(), images, None, np.random.default_rng(0))
+    unlabelled = nearest_codes(encoder, images, None, np.random.default_rng(0))
     assert list(unlabelled.found) == ["before the training", "after the training"]
 
 
