@@ -16,12 +16,14 @@ from scratchclust.cluster.dbscan_parts import passes
 from scratchclust.cluster.mixtures import spheres
 from scratchclust.estimators.autoencoder import AutoencoderFeatures
 from scratchclust.estimators.classifier import ClassifierFeatures
+from scratchclust.estimators.self_supervised import SelfSupervisedFeatures
 from scratchclust.features import gradients, networks
 from scratchclust.features import pretrained as pretrained_features
 from scratchclust.features.autoencoder import encode
 from scratchclust.reduce import kernel_pca, pca, tsne
 from scratchclust.reduce.tsne_parts import affinities, descent, fft
 from scratchclust.reduce.tsne_parts.checkpoint import Reached
+from scratchclust.train.knn import knn_accuracy
 
 KEY = jax.random.key(0)
 NEIGHBORS = 90  # of t-SNE's default perplexity
@@ -188,6 +190,25 @@ def classifier(spec: Any, precision: str, n: int, side: int, channels: int) -> N
         random_state=0,
     )
     features.fit(images(n, side, side, channels), labels(n, 10))
+
+
+def self_supervised(
+    objective: str, model: str, n_views: int, precision: str, n: int, side: int, channels: int
+) -> None:
+    features = SelfSupervisedFeatures(
+        model,
+        objective=objective,
+        n_views=n_views,
+        precision=precision,
+        epochs=1,
+        batch_size=min(128, n // 4),
+        random_state=0,
+    )
+    features.fit(images(n, side, side, channels))
+
+
+def neighbors_vote(n: int, n_train: int, d: int) -> None:
+    knn_accuracy(points(n_train, d), labels(n_train, 10), points(n, d), labels(n, 10))
 
 
 def codes(n: int, side: int) -> None:
@@ -379,6 +400,21 @@ CASES = [
     ),
     *_training("small classifier", partial(classifier, None), (60_000, 28, 1)),
     *_training("ResNet-20", partial(classifier, RESNET), (50_000, 32, 3)),
+    *_training(
+        "EMP-SSL, strided network, 4 patches",
+        partial(self_supervised, "emp-ssl", "strided", 4),
+        (50_000, 32, 3),
+    ),
+    *_training(
+        "SimCLR, ResNet-18", partial(self_supervised, "simclr", "resnet18", 2), (50_000, 32, 3)
+    ),
+    Case(
+        "vote of the nearest neighbours",
+        "knn._vote",
+        neighbors_vote,
+        (10_000, 50_000, 256),
+        (600, 700, 8),
+    ),
     Case(
         "convolutional autoencoder, codes",
         "networks._apply_in_full",

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from scratchclust import rows
+from scratchclust.neighbors_parts.candidates import largest
 from scratchclust.rows import AnyArray
 from scratchclust.train.losses import Number
 from scratchclust.train.objectives.sphere import inner_products, normalise
@@ -76,7 +77,7 @@ def _vote(
     """The class of the most votes for each row, [n_blocks block]."""
 
     def block(u: Array, U: Array, labels: Array, temperature: Array) -> tuple[None, Array]:
-        cosines, nearest = jax.lax.top_k(inner_products(u, U), n_neighbors)
+        cosines, nearest = largest(inner_products(u, U), n_neighbors)
         # relative to the nearest, so that a small t leaves something
         weights = jnp.exp((cosines - cosines[:, :1]) / temperature)
         votes = weights[:, :, None] * jax.nn.one_hot(labels[nearest], n_classes)

@@ -74,7 +74,7 @@ ALLOWED = {
     "distances": {"rows", "shares"},
     "runs": {"persist", "estimators", "cluster.nearness"},
     "features": {"models", "train", "data.preprocessing", "rows", "shares"},
-    "train": {"models", "rows", "shares", "processes"},
+    "train": {"models", "neighbors_parts", "rows", "shares", "processes"},
     "reduce": ALGORITHM,
     "cluster": ALGORITHM,
     "metrics": (ALGORITHM - {"neighbors"}) | {"arrays"},

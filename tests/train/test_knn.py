@@ -1,9 +1,12 @@
 """The vote of neighbours: by hand, NumPy against JAX, and against scikit-learn's neighbours."""
 
+import re
+
 import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
+from scratchclust import rows
 from scratchclust.reference import knn as reference
 from scratchclust.train import knn
 
@@ -52,3 +55,18 @@ def test_equal_to_scikit_learn(module):
     found = module.knn_accuracy(Z, labels, new, new_labels, n_neighbors=20)
     assert 0.4 < expected < 0.95
     assert found == pytest.approx(expected)
+
+
+def test_an_accelerator_sorts_no_row_of_all_who_vote():
+    """`top_k` of more than 16 sorts all that it is given there: the groups' maxima, then the
+    groups that were chosen, never the 8,192 numbers of a row.
+    """
+    n_train, n_neighbors = 8192, 20
+    data = rows.Rows((rows.split(np.ones((128, 4), np.float32), block=128),), rows.mesh())
+    U = np.ones((n_train, 4), np.float32)
+    given = data, U, np.zeros(n_train, np.int32), 0.1
+    traced = knn._vote.trace(*given, n_neighbors=n_neighbors, n_classes=3)
+    text = traced.lower(lowering_platforms=("cuda",)).as_text()
+    widths = [int(width) for width in re.findall(r"top_k\(.*? : tensor<128x(\d+)xf32> ->", text)]
+    assert len(widths) == 2
+    assert max(widths) <= n_train / 8

@@ -147,6 +147,23 @@ def test_no_batch_of_matrices_is_factored_or_solved():
     assert set(calls) == {"tensor<4x4xf32>"}
 
 
+def test_an_accelerator_factors_the_matrices_of_all_views_at_once(monkeypatch):
+    """No loop over them, whose turns would be some 14 launches each; and it is the same loss."""
+
+    def of_accelerator(*given, cpu, default):
+        return default(*given)
+
+    traced = jax.jit(jax.grad(coding_rate.emp_ssl)).trace(jnp.asarray(PATCHES))
+    text = traced.lower(lowering_platforms=("cuda",)).as_text()
+    assert "cholesky" in text or "potrf" in text
+    assert "stablehlo.while" not in text
+    expected = jax.value_and_grad(coding_rate.emp_ssl.__wrapped__)(PATCHES)
+    monkeypatch.setattr(jax.lax, "platform_dependent", of_accelerator)
+    found = jax.value_and_grad(coding_rate.emp_ssl.__wrapped__)(PATCHES)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("module", [r_sigreg, sigreg], ids=["numpy", "jax"])
 class TestSIGReg:
     POINTS = np.array([[0, 1.5, 0.3], [0, -1.5, -2], [0, 0, 0.5]], np.float32)

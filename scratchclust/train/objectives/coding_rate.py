@@ -109,8 +109,12 @@ class EMPSSLLoss:
 
 
 def _mean_rate(Z: Float[Array, "v n d"], eps_squared: Number) -> Scalar:
-    """Of the views, one after the other: on a CPU jaxlib 0.10 solves a batch of triangular systems
-    in tasks of the threads in which each device waits for them, and where there are as many devices
-    as threads that is for ever.
+    """Of the views at once; on a CPU one after the other: there jaxlib 0.10 solves a batch of
+    triangular systems in tasks of the threads in which each device waits for them, and where there
+    are as many devices as threads that is for ever.
     """
-    return jax.lax.map(partial(coding_rate, eps_squared=eps_squared), normalise(Z)).mean()
+    rate = partial(coding_rate, eps_squared=eps_squared)
+    of_views = jax.lax.platform_dependent(
+        normalise(Z), cpu=partial(jax.lax.map, rate), default=jax.vmap(rate)
+    )
+    return of_views.mean()
