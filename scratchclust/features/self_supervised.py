@@ -248,7 +248,7 @@ def _watch(images: Num[np.ndarray, "n h w c"], views: ViewSpec) -> Callback:
         Z = encode(model, images, views)
         for what, points in (
             ("code has", Z),
-            ("projections have", model.projector(jnp.asarray(Z))),
+            ("projections have", in_batches(model, _project, Z)),
         ):
             found = find_collapse(jnp.asarray(points), most_uniformity=MOST_UNIFORMITY)
             if found is not None:
@@ -258,6 +258,10 @@ def _watch(images: Num[np.ndarray, "n h w c"], views: ViewSpec) -> Callback:
         return measure(Z)
 
     return watch
+
+
+def _project(model: Any, Z: Float[Array, "n d"]) -> Float[Array, "n p"]:
+    return model.projector(Z)
 
 
 @dataclass(frozen=True)
