@@ -19,7 +19,9 @@ were to judge it; where it was decided, the normalised cut, conductances within 
 entropy of the sizes and the agreement of several numbers of eigenvectors did worse, and stability
 with a fifth of the edges left out, tried on some, named the wrong one as often. So the silhouette
 came in its place. What judges it are the sets of `fresh`, of kinds that no rule had met: made
-before its margin was chosen, but with only the two rules' figures seen by then, not its choices.
+before its margin was chosen, but with only the two rules' figures seen by then, not its choices. It
+hurts in no fit here; of the wide unequal clouds, where it was decided, one draw of six lost 14
+points.
 """
 
 import json
