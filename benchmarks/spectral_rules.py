@@ -30,6 +30,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -153,9 +154,9 @@ def of_shapes() -> Iterator[Problem]:
 
 def fresh() -> Iterator[Problem]:
     """Kinds of sets on which no rule had been tried when "auto" was decided."""
-    make = sklearn.datasets
+    clouds: Any = sklearn.datasets.make_blobs
     for name in ("iris", "wine", "breast_cancer"):
-        X, labels = getattr(make, f"load_{name}")(return_X_y=True)
+        X, labels = getattr(sklearn.datasets, f"load_{name}")(return_X_y=True)
         yield f"{name.replace('_', ' ')}, not scaled", X, labels
     train = data.load("mnist", split="train", limit=10_000)
     y = np.asarray(train.labels)
@@ -180,23 +181,13 @@ def fresh() -> Iterator[Problem]:
         yield "digits, gradients, unequal", of_digits[rows], labels[rows]
         rows = order[np.isin(labels[order], classes[:6])]
         yield "digits, gradients, six", of_digits[rows], labels[rows]
-        yield (
-            "6 clouds",
-            *make.make_blobs(600, n_features=4, centers=6, cluster_std=2.5, random_state=draw),
-        )
-        X, labels = make.make_blobs(
-            500, n_features=3, centers=4, cluster_std=1.5, random_state=draw
-        )
+        X, labels = clouds(600, n_features=4, centers=6, cluster_std=2.5, random_state=draw)
+        yield "6 clouds", X, labels
+        X, labels = clouds(500, n_features=3, centers=4, cluster_std=1.5, random_state=draw)
         yield "4 long clouds", X @ np.random.default_rng(draw).normal(size=(3, 3)), labels
-        yield (
-            "clouds of four spreads",
-            *make.make_blobs(
-                (200,) * 4,  # pyright: ignore[reportArgumentType]
-                n_features=4,
-                cluster_std=[1, 2, 3, 4],  # pyright: ignore[reportArgumentType]
-                random_state=draw,
-            ),
-        )
+        spreads = [1, 2, 3, 4]
+        X, labels = clouds((200,) * 4, n_features=4, cluster_std=spreads, random_state=draw)
+        yield "clouds of four spreads", X, labels
 
 
 def drawn(order: np.ndarray, y: np.ndarray, classes: np.ndarray, shares: list[int]) -> np.ndarray:
@@ -222,8 +213,9 @@ def accuracies(X: np.ndarray, labels: np.ndarray) -> dict[str, list[float]]:
         for rule in tried_by("auto")
     }
     for seed in SEEDS:
+        kmeans: Any = sklearn.cluster.KMeans
         tried = [
-            sklearn.cluster.KMeans(k, n_init=10, random_state=seed).fit_predict(points)
+            kmeans(k, n_init=10, random_state=seed).fit_predict(points)
             for points in directions.values()
         ]
         chosen = tried[clearest(directions["commute-time"], tried, k)]
