@@ -36,5 +36,5 @@ RECIPE = Recipe(
         "eigenvectors, and k-means, side by side; no label, no network"
     ),
     target="report (seen before with other patches: 0.29)",
-    duration="3 minutes",
+    duration="not measured; some minutes",
 )
