@@ -50,13 +50,18 @@ EDGE_WEIGHTS = ("self-tuned", "plain")
 SCALE_NEIGHBOR = 7  # the neighbour, by number, whose distance is the scale of a point
 # An edge is an edge, however long: without this least weight exp would round it to none.
 LEAST_EDGE_WEIGHT = 1e-6
-SPECTRAL_COORDINATES = ("eigenvectors", "commute-time")
+SPECTRAL_COORDINATES = ("eigenvectors", "commute-time", "auto")
 # Eigenvectors beyond the number of clusters that commute times use: how many hardly matters, as
 # their weights fall (4 to 16 did about as well).
 COMMUTE_EXTRA = 8
 # A random walk that leaves a group of points less than once in 10,000 steps counts as one that
 # never does: smaller eigenvalues, and the zeros of separate parts, weigh as this one.
 COMMUTE_LEAST_EIGENVALUE = 1e-4
+# The share of points on which two clusterings agree from which on they count as the same (0.93 did
+# as well), and how much larger the silhouette of those must be that take the place of others. Both
+# were chosen on the half of the sets that `benchmarks/spectral_rules.py` names.
+SAME_CLUSTERS = 0.95
+CLEARER_BY = 0.02
 # Of the largest affinity: what those of i to j and of j to i may differ by without a warning.
 AFFINITY_ASYMMETRY = 1e-10
 # Relative difference of two magnitudes in an eigenvector below which they count as equal, so that

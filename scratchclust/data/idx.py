@@ -95,7 +95,8 @@ def read_folder(folder: Path, request: Request) -> Reading:
         )
     found = next(iter(sets.values()))
     set_folder = folder.resolve().parent if folder.name == "raw" else folder.resolve()
-    name = found.name or FOLDER_NAMES.get(set_folder.name.lower(), set_folder.name)
+    plain = re.sub("[-_ ]", "", set_folder.name.lower())
+    name = found.name or FOLDER_NAMES.get(plain, set_folder.name)
     parts = []
     for split in choose_splits(request.split, list(found.images), str(folder)):
         images = read_images(found.images[split])

@@ -3,7 +3,13 @@
 from pathlib import Path
 
 # torchvision's folders, by the name that TensorFlow Datasets uses.
-FOLDER_NAMES = {"mnist": "mnist", "fashionmnist": "fashion_mnist", "kmnist": "kmnist"}
+# of folders, in small letters, without - and _; "fashion" is that of the set's own repository
+FOLDER_NAMES = {
+    "mnist": "mnist",
+    "fashionmnist": "fashion_mnist",
+    "fashion": "fashion_mnist",
+    "kmnist": "kmnist",
+}
 DIGITS = tuple("0123456789")
 GARMENTS = (
     "T-shirt/top",

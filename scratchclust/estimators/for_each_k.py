@@ -9,7 +9,14 @@ from jaxtyping import Int, Real
 
 from scratchclust.cluster.kmeans_for_each import kmeans_for_each
 from scratchclust.estimators.base import key_of
-from scratchclust.estimators.spectral import SpectralClustering, directions_for, n_components_of
+from scratchclust.estimators.spectral import (
+    SpectralClustering,
+    clearest,
+    directions_for,
+    leading,
+    n_components_of,
+    tried_by,
+)
 from scratchclust.reduce.spectral_embedding import spectral_embedding
 from scratchclust.results import SpectralEmbeddingResult
 
@@ -74,10 +81,12 @@ def _labels_in(
     n = len(graph.embedding)
     found = []
     for k in ks:
-        points = np.zeros((n, n_components_of(like, largest, n)), np.float32)
-        q = n_components_of(like, k, n)
-        own = graph._replace(embedding=graph.embedding[:, :q], eigenvalues=graph.eigenvalues[:q])
-        directions = directions_for(own, k, like.coordinates)
-        points[:, : directions.shape[1]] = directions
-        found += kmeans_for_each(points, [k], key=key, n_init=like.n_init, largest=largest)
+        tried = []
+        for coordinates in tried_by(like.coordinates):
+            points = np.zeros((n, n_components_of(like, largest, n)), np.float32)
+            own = leading(graph, n_components_of(like, k, n, coordinates))
+            directions = directions_for(own, k, coordinates)
+            points[:, : directions.shape[1]] = directions
+            tried += kmeans_for_each(points, [k], key=key, n_init=like.n_init, largest=largest)
+        found.append(tried[clearest(points, tried, k)])
     return found

@@ -7,7 +7,7 @@ from jaxtyping import Float32
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from scratchclust.checks import Rule, enough_samples, seed, whole
+from scratchclust.checks import Rule, enough_samples, flag, nothing, seed, whole
 from scratchclust.cluster.kmeans import kmeans
 from scratchclust.constants import CONSTANT_ACTIVATION
 from scratchclust.errors import InputError
@@ -36,6 +36,9 @@ class PatchFeatures(ImageFeatures):
         n_clusters: patches in the dictionary, K.
         patch_size: height and width of a patch, in pixels.
         n_patches: random patches that the dictionary is learned from.
+        flip: whether the mirrored image counts as well: twice the time.
+        crop: height and width, in pixels, of five crops, in the corners and in the middle, over
+            which the quarters are averaged; None: the image as it is.
         random_state: seed of the patches and of k-means.
 
     Attributes:
@@ -50,6 +53,8 @@ class PatchFeatures(ImageFeatures):
         "n_clusters": whole(1),
         "patch_size": whole(1),
         "n_patches": whole(1),
+        "flip": flag,
+        "crop": nothing | whole(2),
         "random_state": seed,
     }
 
@@ -60,11 +65,15 @@ class PatchFeatures(ImageFeatures):
         *,
         patch_size: int = 6,
         n_patches: int = 40_000,
+        flip: bool = False,
+        crop: int | None = None,
         random_state: Any = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.patch_size = patch_size
         self.n_patches = n_patches
+        self.flip = flip
+        self.crop = crop
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> "PatchFeatures":
@@ -102,6 +111,7 @@ class PatchFeatures(ImageFeatures):
                 f"expected images of at least {side}x{side} for patch_size={given.patch_size}, "
                 f"got {h}x{w}: give larger ones, or a smaller patch_size="
             )
+        _check_crop(given.crop, given.patch_size, h, w)
         random = check_random_state(given.random_state)
         ends = (len(images), h - given.patch_size + 1, w - given.patch_size + 1)
         places = np.stack([random.randint(end, size=given.n_patches) for end in ends], axis=1)
@@ -126,6 +136,8 @@ class PatchFeatures(ImageFeatures):
                 self.patch_mean_,
                 self.whitening_,
                 self.patch_size,
+                flip=bool(self.flip),
+                crop=self.crop,
             )
         )
 
@@ -137,6 +149,14 @@ class PatchFeatures(ImageFeatures):
     @property
     def _n_features_out(self) -> int:
         return 4 * len(self.cluster_centers_)
+
+
+def _check_crop(crop: int | None, patch_size: int, h: int, w: int) -> None:
+    if crop is not None and not patch_size < crop <= min(h, w):
+        raise InputError(
+            f"expected crop > patch_size={patch_size} and within images of {h}x{w}, got {crop}: "
+            "give another, or None for the whole image"
+        )
 
 
 def _dictionary(

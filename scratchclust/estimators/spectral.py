@@ -1,10 +1,11 @@
 """Spectral clustering as an estimator: the embedding of `scratchclust.reduce` and k-means."""
 
+from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any, ClassVar, no_type_check
+from typing import Any, ClassVar, NamedTuple, no_type_check
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from sklearn.base import ClusterMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,6 +19,7 @@ from scratchclust.checks import (
     verbosity,
     whole,
 )
+from scratchclust.cluster.clearer_labels import are_clearer
 from scratchclust.cluster.kmeans import kmeans
 from scratchclust.cluster.neighbor_vote import neighbor_vote
 from scratchclust.constants import AFFINITIES, COMMUTE_EXTRA, SPECTRAL_COORDINATES
@@ -25,7 +27,7 @@ from scratchclust.errors import InputError
 from scratchclust.estimators.base import Estimator, check_matrix, kept, key_of, like, own
 from scratchclust.reduce.commute_time import commute_time_coordinates
 from scratchclust.reduce.spectral_embedding import default_n_neighbors, spectral_embedding
-from scratchclust.results import SpectralEmbeddingResult
+from scratchclust.results import KMeansResult, SpectralEmbeddingResult
 
 
 class SpectralClustering(ClusterMixin, Estimator):
@@ -42,7 +44,9 @@ class SpectralClustering(ClusterMixin, Estimator):
     With as many eigenvectors as clusters, two clusters are sometimes put together and one is split.
     `coordinates="commute-time"` takes 8 more and divides each by the root of its eigenvalue, which
     mends many such cases and costs some points on small tables
-    (`benchmarks/results/spectral-rules.json`).
+    (`benchmarks/results/spectral-rules.json`). "auto" tries both, and takes the second where the
+    two tell something different and its clusters are clearer
+    (`scratchclust.reference.clearer_labels`).
 
     Not here: `assign_labels="discretize"` and `"cluster_qr"`; `eigen_solver` other than ARPACK,
     which takes no `eigen_tol` (parts of the graph of more than 500 points have eigenvalues right to
@@ -54,7 +58,7 @@ class SpectralClustering(ClusterMixin, Estimator):
     Args:
         n_clusters: k.
         eigen_solver: None or "arpack", the same.
-        n_components: eigenvectors; None: as many as clusters, and 8 more with "commute-time", or n
+        n_components: eigenvectors; None: as many as clusters, 8 more with "commute-time", or n
             if that is less. The first alone tells no points of a connected graph apart.
         random_state: seed of k-means; the graph and its eigenvectors know no chance.
         n_init: starts of k-means, the best of which is kept.
@@ -66,12 +70,13 @@ class SpectralClustering(ClusterMixin, Estimator):
         assign_labels: "kmeans".
         coordinates: "eigenvectors", or "commute-time": these divided by the roots of their
             eigenvalues, without the first where the graph is connected
-            (`scratchclust.reference.commute_time` explains why).
+            (`scratchclust.reference.commute_time` explains why); or "auto": both are tried.
         verbose: 1 prints what is done, and how k-means ended.
 
     Attributes:
         labels_: [n] int32, the cluster of each point.
         embedding_: [n n_components], the eigenvectors.
+        coordinates_: those that were taken, "eigenvectors" or "commute-time".
         eigenvalues_: [n_components] of the Laplacian, rising from 0; a gap after the k-th speaks
             for k clusters.
         n_neighbors_: of the graph that was used; with "rbf" of the vote in `predict`.
@@ -145,27 +150,23 @@ class SpectralClustering(ClusterMixin, Estimator):
             gamma=given.gamma,
             most_parts=given.n_components or given.n_clusters,
         )
-        dtype = np.float64 if X.dtype == np.float64 else np.float32
-        directions = directions_for(graph, given.n_clusters, given.coordinates).astype(dtype)
-        if given.affinity != "precomputed":
-            directions = _equal_for_equals(np.asarray(X), directions)
         if given.verbose:
             print(f"Computing label assignment using {given.assign_labels}")
-        found = kmeans(
-            directions, given.n_clusters, key=key_of(given.random_state), n_init=given.n_init
-        )
+        taken = cluster_graph(graph, X, given)
+        found = taken.found
         if given.verbose:
             print(
                 f"k-means ended after {found.n_iter} iterations "
                 f"with inertia {float(found.inertia):.6g}"
             )
         self.labels_ = like(X, found.labels)
-        self.embedding_ = like(X, graph.embedding, X.dtype)
-        self.eigenvalues_ = own(graph.eigenvalues)
+        self.coordinates_ = taken.coordinates
+        self.embedding_ = like(X, taken.graph.embedding, X.dtype)
+        self.eigenvalues_ = own(taken.graph.eigenvalues)
         self.n_neighbors_ = graph.n_neighbors or default_n_neighbors(len(X))
         self.n_connected_components_ = graph.n_connected_components
-        centroids = np.asarray(found.centroids, directions.dtype)
-        distances = [np.linalg.norm(directions - centroid, axis=1) for centroid in centroids]
+        centroids = np.asarray(found.centroids, taken.directions.dtype)
+        distances = [np.linalg.norm(taken.directions - centroid, axis=1) for centroid in centroids]
         self.distances_to_centroids_ = np.stack(distances, axis=1)
         self.inertia_ = found.inertia
         self.n_iter_ = found.n_iter
@@ -216,10 +217,70 @@ def _check_against(given: SimpleNamespace, n: int) -> None:
         )
 
 
-def n_components_of(given: Any, n_clusters: int, n: int) -> int:
-    """The number of eigenvectors of n points: what is asked for, or the default."""
-    extra = COMMUTE_EXTRA if given.coordinates == "commute-time" else 0
+class ClusteredGraph(NamedTuple):
+    """What k-means found in the coordinates of a graph."""
+
+    coordinates: str  # "eigenvectors" or "commute-time"
+    graph: SpectralEmbeddingResult  # with as many eigenvectors as these coordinates have
+    directions: Float[np.ndarray, "n c"]  # what k-means saw
+    found: KMeansResult
+
+
+def cluster_graph(graph: SpectralEmbeddingResult, X: Any, given: Any) -> ClusteredGraph:
+    """Cluster the points of a graph, in both coordinates where "auto" has to choose.
+
+    Args:
+        graph: with as many eigenvectors as `n_components_of` says.
+        X: the points, or their affinities.
+        given: the parameters of `SpectralClustering`.
+    """
+    key = key_of(given.random_state)
+    k = given.n_clusters
+
+    def clustered(coordinates: str) -> ClusteredGraph:
+        own = leading(graph, n_components_of(given, k, len(X), coordinates))
+        dtype = np.float64 if X.dtype == np.float64 else np.float32
+        directions = directions_for(own, k, coordinates).astype(dtype)
+        if given.affinity != "precomputed":
+            directions = _equal_for_equals(np.asarray(X), directions)
+        found = kmeans(directions, k, key=key, n_init=given.n_init)
+        return ClusteredGraph(coordinates, own, directions, found)
+
+    tried = [clustered(coordinates) for coordinates in tried_by(given.coordinates)]
+    labels = [np.asarray(one.found.labels) for one in tried]
+    return tried[clearest(tried[-1].directions, labels, k)]
+
+
+def tried_by(coordinates: str) -> tuple[str, ...]:
+    """The coordinates among which "auto" chooses; others are themselves."""
+    return ("eigenvectors", "commute-time") if coordinates == "auto" else (coordinates,)
+
+
+def clearest(
+    directions: Float[np.ndarray, "n c"], labels: Sequence[Int[np.ndarray, " n"]], n_clusters: int
+) -> int:
+    """The place of the labels to take: the first, unless the last are clearer.
+
+    Args:
+        directions: where the last were found.
+        labels: by one or both coordinates.
+        n_clusters: k.
+    """
+    is_last = len(labels) > 1 and are_clearer(directions, labels[0], labels[-1], n_clusters)
+    return len(labels) - 1 if is_last else 0
+
+
+def n_components_of(given: Any, n_clusters: int, n: int, coordinates: str | None = None) -> int:
+    """The number of eigenvectors of n points: what is asked for, or the default; of coordinates,
+    or of all that are tried.
+    """
+    extra = 0 if (coordinates or given.coordinates) == "eigenvectors" else COMMUTE_EXTRA
     return given.n_components or min(n_clusters + extra, n)
+
+
+def leading(graph: SpectralEmbeddingResult, q: int) -> SpectralEmbeddingResult:
+    """The graph with its first q eigenvectors."""
+    return graph._replace(embedding=graph.embedding[:, :q], eigenvalues=graph.eigenvalues[:q])
 
 
 def directions_for(

@@ -67,12 +67,25 @@ def whitening(
     return mean, scaled @ axes.T
 
 
+def crops_at(rows_left: int, columns_left: int) -> list[tuple[int, int]]:
+    """The upper left corners of five crops, which lie in the corners and in the middle.
+
+    Args:
+        rows_left, columns_left: how much larger the image is than a crop.
+    """
+    corners = [(r, c) for r in (0, rows_left) for c in (0, columns_left)]
+    return [*corners, (rows_left // 2, columns_left // 2)]
+
+
 def pooled_activations(
     images: Num[AnyArray, "n h w c"],
     centroids: Float[AnyArray, "k d"],
     mean: Float[AnyArray, " d"],
     matrix: Float[AnyArray, "d d"],
     patch_size: int,
+    *,
+    flip: bool = False,
+    crop: int | None = None,
 ) -> Float[AnyArray, "n features"]:
     """Average the activations of the dictionary over each quarter of each image.
 
@@ -81,6 +94,10 @@ def pooled_activations(
         centroids: the dictionary, whitened.
         mean, matrix: of `whitening`.
         patch_size: s, with d = s s c.
+        flip: whether the mirrored image counts as well, at twice the cost.
+        crop: side of the five crops over which the quarters are averaged, at least s + 1 pixels;
+            None: the image as it is. The patches of crops are patches of the image, so that they
+            are found once.
 
     Returns:
         4 K features, ordered by quarter (upper left, upper right, lower left, lower right), then
@@ -92,28 +109,37 @@ def pooled_activations(
     block = rows.block_size(n, n_places * max(k, d))
     dictionary = tuple(jnp.asarray(array, jnp.float32) for array in (centroids, mean, matrix))
     found = np.empty((n, 4 * k), np.float32)
-    for span in rows.calls(n, n_places * d * (d + k), block):
+    for span in rows.calls(n, (1 + flip) * n_places * d * (d + k), block):
         part = rows.split(images[span], block=block, dtype=np.float32)
-        pooled = _pool_blocks(rows.Rows((part,), rows.mesh()), dictionary, patch_size)
+        data = rows.Rows((part,), rows.mesh())
+        pooled = _pool_blocks(data, dictionary, patch_size, flip, crop)
         found[span] = rows.join(pooled, span.stop - span.start)
     return found
 
 
-@partial(jax.jit, static_argnames="patch_size")
-def _pool_blocks(data: rows.Rows, dictionary: tuple[Array, ...], patch_size: int) -> Array:
+@partial(jax.jit, static_argnames=("patch_size", "flip", "crop"))
+def _pool_blocks(
+    data: rows.Rows, dictionary: tuple[Array, ...], patch_size: int, flip: bool, crop: int | None
+) -> Array:
     def block(images: Array, centroids: Array, mean: Array, matrix: Array) -> tuple[None, Array]:
-        return None, _pooled_activations(images, centroids, mean, matrix, patch_size)
+        def pooled(view: Array) -> Array:
+            f = _activations(view, centroids, mean, matrix, patch_size)
+            return _mean_of_crops(f, None if crop is None else crop - patch_size + 1)
+
+        found = pooled(images)
+        return None, (found + pooled(images[:, :, ::-1])) / 2 if flip else found
 
     return rows.map_sum(block, data, *dictionary)[1]
 
 
-def _pooled_activations(
+def _activations(
     images: Float[Array, "b h w c"],
     centroids: Float[Array, "k d"],
     mean: Float[Array, " d"],
     matrix: Float[Array, "d d"],
     s: int,
-) -> Float[Array, "b features"]:
+) -> Float[Array, "b rows columns k"]:
+    """f of every patch, by the place where it begins."""
     b, h, w, _ = images.shape
     n_rows = h - s + 1
     n_columns = w - s + 1
@@ -125,8 +151,25 @@ def _pooled_activations(
     products = jnp.matmul(whitened, centroids.T, precision="highest")
     squared = (whitened**2).sum(axis=1, keepdims=True) - 2 * products + squared_norms
     z = jnp.sqrt(jnp.maximum(squared, 0))
-    f = jnp.maximum(0, z.mean(axis=1, keepdims=True) - z).reshape(b, n_rows, n_columns, -1)
-    up = n_rows // 2
-    left = n_columns // 2
+    f = jnp.maximum(0, z.mean(axis=1, keepdims=True) - z)
+    return f.reshape(b, n_rows, n_columns, -1)
+
+
+def _mean_of_crops(
+    f: Float[Array, "b rows columns k"], side: int | None
+) -> Float[Array, "b features"]:
+    """The quarters' means, averaged over the crops that have so many patches a side."""
+    if side is None:
+        return _quarters(f)
+    pooled = [
+        _quarters(f[:, r : r + side, c : c + side])
+        for r, c in crops_at(f.shape[1] - side, f.shape[2] - side)
+    ]
+    return sum(pooled[1:], pooled[0]) / len(pooled)
+
+
+def _quarters(f: Float[Array, "b rows columns k"]) -> Float[Array, "b features"]:
+    up = f.shape[1] // 2
+    left = f.shape[2] // 2
     quarters = (f[:, :up, :left], f[:, :up, left:], f[:, up:, :left], f[:, up:, left:])
     return jnp.concatenate([quarter.mean(axis=(1, 2)) for quarter in quarters], axis=1)

@@ -18,6 +18,10 @@ Activations ("triangle"). With z_k = |w - c_k| and z the mean of z_1..z_K,
 which is 0 for all centroids that are farther than the mean. Their mean over all places in each
 quarter of the image is what is told of it: 4 K numbers.
 
+Views. What an image shows hardly changes when it is mirrored or moved by some pixels, but its
+numbers do. So they may be averaged over the image and its mirror image (`flip`), and over five
+crops, in the corners and in the middle (`crop`), each with quarters of its own.
+
 The fast twin of this file is `scratchclust/features/patches.py`.
 
 Source: Coates, Lee and Ng, An analysis of single-layer networks in unsupervised feature learning,
@@ -76,12 +80,25 @@ def whitening(
     return mean, scaled @ axes.T
 
 
+def crops_at(rows_left: int, columns_left: int) -> list[tuple[int, int]]:
+    """The upper left corners of five crops, which lie in the corners and in the middle.
+
+    Args:
+        rows_left, columns_left: how much larger the image is than a crop.
+    """
+    corners = [(r, c) for r in (0, rows_left) for c in (0, columns_left)]
+    return [*corners, (rows_left // 2, columns_left // 2)]
+
+
 def pooled_activations(
     images: Num[np.ndarray, "n h w c"],
     centroids: Float[np.ndarray, "k d"],
     mean: Float[np.ndarray, " d"],
     matrix: Float[np.ndarray, "d d"],
     patch_size: int,
+    *,
+    flip: bool = False,
+    crop: int | None = None,
 ) -> Float[np.ndarray, "n features"]:
     """Average the activations of the dictionary over each quarter of each image.
 
@@ -90,15 +107,25 @@ def pooled_activations(
         centroids: the dictionary, whitened.
         mean, matrix: of `whitening`.
         patch_size: s, with d = s s c.
+        flip: whether the mirrored image counts as well.
+        crop: side of the five crops over which the quarters are averaged, at least s + 1 pixels;
+            None: the image as it is.
 
     Returns:
         4 K features, ordered by quarter (upper left, upper right, lower left, lower right), then
         centroid. Of h - s + 1 rows of patches the first half, rounded down, is the upper one. Cost
         O(n h w d (d + K)).
     """
-    return np.array(
-        [_pooled_activations(image, centroids, mean, matrix, patch_size) for image in images]
-    ).reshape(len(images), -1)
+    found = np.zeros((len(images), 4 * len(centroids)))
+    for i, image in enumerate(images):
+        views = [image, image[:, ::-1]] if flip else [image]
+        if crop is not None:
+            h, w, _ = image.shape
+            corners = crops_at(h - crop, w - crop)
+            views = [view[r : r + crop, c : c + crop] for view in views for r, c in corners]
+        pooled = [_pooled_activations(v, centroids, mean, matrix, patch_size) for v in views]
+        found[i] = np.mean(pooled, axis=0)
+    return found
 
 
 def _pooled_activations(

@@ -66,6 +66,14 @@ def test_torchvision_s_folders(tmp_path, give):
     np.testing.assert_array_equal(test.images.ravel(), range(100, 106))
 
 
+@pytest.mark.parametrize("folder", ["fashion_mnist", "Fashion-MNIST", "fashion"])
+def test_other_names_of_the_garments_folder(tmp_path, folder):
+    write_set(tmp_path / folder, suffix=".gz")
+    train = data.load(tmp_path / folder, split="train")
+    assert train.name == "fashion_mnist"
+    assert [train.label_names[label] for label in train.labels] == ["Sneaker", "Dress"]
+
+
 def test_two_sets_in_one_folder_must_be_told_apart(tmp_path):
     write_set(tmp_path / "MNIST" / "raw")
     write_set(tmp_path / "FashionMNIST" / "raw")

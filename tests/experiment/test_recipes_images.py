@@ -1,5 +1,8 @@
 """The images of a run: which labels are taken, how a limit is met, and what is said of it."""
 
+import gzip
+import struct
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,6 +10,7 @@ import pytest
 
 from scratchclust import data
 from scratchclust.errors import InputError
+from scratchclust.experiment import run, write
 from scratchclust.experiment.images import check_labelled, load, record
 from scratchclust.recipes import Recipe, Settings, Step, Variant
 from scratchclust.recipes.plan import plan
@@ -77,3 +81,46 @@ def test_what_learns_from_labels_is_told_which_are_missing() -> None:
     labels[:3] = -1
     with pytest.raises(InputError, match=message.format(3)):
         check_labelled(digits._replace(labels=labels), "classifier", "mine")
+
+
+def write_garments(folder: Path, n: int = 24) -> None:
+    """Made-up images in files with the names and the layout of Fashion-MNIST's."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name, images in (
+        ("train", rng.integers(0, 256, (n, 28, 28), np.uint8)),
+        ("t10k", rng.integers(0, 256, (n, 28, 28), np.uint8)),
+    ):
+        labels = (np.arange(n) % 10).astype(np.uint8)
+        header = struct.pack(">IIII", 2051, n, 28, 28)
+        for file, content in (
+            (f"{name}-images-idx3-ubyte.gz", header + images.tobytes()),
+            (f"{name}-labels-idx1-ubyte.gz", struct.pack(">II", 2049, n) + labels.tobytes()),
+        ):
+            (folder / file).write_bytes(gzip.compress(content))
+
+
+@pytest.mark.parametrize(("split", "n"), [("test", 24), (None, 48)])
+def test_graph_finds_the_files_of_fashion_mnist(split: str | None, n: int, tmp_path: Path) -> None:
+    write_garments(tmp_path / "FashionMNIST")
+    planned = plan("graph", Settings(data=str(tmp_path / "FashionMNIST"), split=split))
+    garments = load(planned, tell=lambda line: None).clustered
+    assert (garments.name, garments.split) == ("fashion_mnist", split or "all")
+    assert garments.images.shape == (n, 28, 28, 1)
+    assert garments.label_names is not None
+    assert garments.label_names[garments.labels[1]] == "Trouser"
+
+
+@pytest.mark.full
+def test_graph_clusters_the_files_of_fashion_mnist(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "draw_all", lambda *_, **__: None)
+    write_garments(tmp_path / "FashionMNIST")
+    settings = Settings(data=str(tmp_path / "FashionMNIST"), split="test")
+    done = run("graph", settings, output=tmp_path / "run")
+    assert done.metrics["dataset"]["name"] == "fashion_mnist"
+    assert done.metrics["labels_used"] is False
+    (result,) = done.metrics["results"]
+    assert (result["n_clusters"], result["n_scored"]) == (10, 24)
+    assert 0 < result["accuracy"] <= 1

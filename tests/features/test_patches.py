@@ -111,6 +111,28 @@ def test_twins_agree(shape: tuple[int, int, int], size: int) -> None:
     )
 
 
+@each_twin
+def test_five_crops_by_hand(twin: ModuleType) -> None:
+    """Crops begin in the corners and in the middle, which is rounded down."""
+    assert twin.crops_at(4, 3) == [(0, 0), (0, 3), (4, 0), (4, 3), (2, 1)]
+
+
+@each_twin
+@pytest.mark.parametrize(("flip", "crop"), [(True, None), (False, 5), (True, 5)])
+def test_views_are_averaged(twin: ModuleType, flip: bool, crop: int | None) -> None:
+    """The same as the mean over images that are mirrored and cropped by hand."""
+    images = photographs(2, 8, 7)
+    rng = np.random.default_rng(1)
+    dictionary = (rng.normal(size=(5, 27)), rng.normal(size=27), rng.normal(size=(27, 27)))
+    views = [images, images[:, :, ::-1]] if flip else [images]
+    if crop is not None:
+        at = [(0, 0), (0, 2), (3, 0), (3, 2), (1, 1)]
+        views = [view[:, r : r + crop, c : c + crop] for view in views for r, c in at]
+    alone = [np.asarray(twin.pooled_activations(view, *dictionary, 3)) for view in views]
+    found = twin.pooled_activations(images, *dictionary, 3, flip=flip, crop=crop)
+    np.testing.assert_allclose(found, np.mean(alone, axis=0), atol=2e-3)
+
+
 @pytest.mark.full
 def test_devices_agree() -> None:
     images = photographs(21)
@@ -157,6 +179,20 @@ class TestPatchFeatures:
             fitted.transform(images + np.uint8(100)), fitted.transform(images), atol=1e-3
         )
 
+    def test_a_mirrored_image_is_the_same_with_flip(self) -> None:
+        images = photographs()
+        fitted = small(flip=True, crop=9).fit(images)
+        found = fitted.transform(images)
+        assert found.shape == (12, 24)
+        np.testing.assert_allclose(fitted.transform(images[:, :, ::-1]), found, atol=1e-3)
+        plain = small().fit(images)
+        assert not np.allclose(plain.transform(images[:, :, ::-1]), plain.transform(images))
+
+    def test_a_crop_of_the_whole_image_changes_nothing(self) -> None:
+        images = photographs(h=10)
+        found = small(crop=10).fit_transform(images)
+        np.testing.assert_allclose(found, small().fit_transform(images), atol=1e-4)
+
     def test_the_order_of_images_is_kept(self) -> None:
         images = photographs()
         fitted = small().fit(images)
@@ -182,6 +218,8 @@ class TestPatchFeatures:
         [
             ({"patch_size": 10}, "expected images of at least 11x11 for patch_size=10, got 12x10"),
             ({"n_patches": 5}, "n_clusters"),
+            ({"crop": 11}, "expected crop > patch_size=4 and within images of 12x10, got 11"),
+            ({"crop": 4}, "expected crop > patch_size=4 and within images of 12x10, got 4"),
         ],
     )
     def test_what_cannot_be(self, parameters: dict[str, int], message: str) -> None:
