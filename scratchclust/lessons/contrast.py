@@ -144,6 +144,7 @@ def measures(
         if levels and measure in levels:
             ax.axhline(levels[measure], color=QUIET, linestyle="--", linewidth=1)
         ax.set(title=measure, xlabel="epoch")
+        ax.locator_params(axis="x", integer=True)
         ax.grid(axis="y")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
