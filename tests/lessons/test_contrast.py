@@ -20,11 +20,14 @@ def test_neighbours_stand_under_their_picture_and_strangers_are_framed() -> None
     paper = np.asarray(figure.axes[0].images[0].get_array())
     middle = draw.UNIT // 2
     tops = draw.UNIT + draw.BETWEEN, 3 * draw.UNIT + 2 * draw.BETWEEN
-    rows = [middle, *(top + place * draw.UNIT + middle for top in tops for place in (0, 1))]
-    drawn = paper[np.ix_(rows, [middle, draw.UNIT + middle])][:, :, 0]
+    rows = np.array(
+        [middle, *(top + place * draw.UNIT + middle for top in tops for place in (0, 1))]
+    )
+    columns = np.array([0, draw.UNIT])
+    drawn = paper[np.ix_(rows, columns + middle)][:, :, 0]
     expected = np.array([[0, 4], [1, 5], [2, 0], [3, 1], [3, 1]]) / 10
     np.testing.assert_array_equal(drawn, np.rint(255 * expected))
-    is_framed = (paper[np.ix_(np.array(rows) - middle, [0, draw.UNIT])] == draw.WRONG).all(axis=2)
+    is_framed = (paper[np.ix_(rows - middle, columns)] == draw.WRONG).all(axis=2)
     np.testing.assert_array_equal(
         is_framed, [[False, False], [False, False], [True, False], [True, False], [True, False]]
     )
