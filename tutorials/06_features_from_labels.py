@@ -580,4 +580,5 @@ draw.entitled(
 # - C. Zhang, S. Bengio, M. Hardt, B. Recht and O. Vinyals, *Understanding deep learning requires rethinking
 #   generalization*, ICLR 2017: networks that learn shuffled labels by heart.
 # - M. Zeiler, *ADADELTA: an adaptive learning rate method*, 2012.
-# - Next: [06b](06b_borrowed_features.ipynb), features that were bought with *other people's* labels.
+# - Next: [06b](06b_borrowed_features.ipynb), features that were bought with *other people's* labels; and
+#   [06c](06c_features_from_views.ipynb), features without any.

@@ -319,8 +319,8 @@ if has_imagenet:
 # ImageNet's labels are no longer the usual teacher. Two kinds of networks have taken their place:
 #
 # - **Self-supervised**: DINOv2 (Oquab and others, 2023) learned from 142 million photographs without labels; two cut
-#   and changed copies of one photograph have to get like answers. Its features are what one tries first for clustering
-#   photographs.
+#   and changed copies of one photograph have to get like answers ([06c](06c_features_from_views.ipynb) does that with
+#   digits). Its features are what one tries first for clustering photographs.
 # - **Image and text**: CLIP (Radford and others, 2021) learned from 400 million pictures which caption belongs to
 #   which. Its space is shared with words, so that clusters can be named by the nearest one.
 #
@@ -427,5 +427,6 @@ assert (his @ night).mean() > 0.99 > (ours @ night).mean() + 0.1
 #   2014.
 # - M. Oquab and others, *DINOv2: learning robust visual features without supervision*, 2023; A. Radford and others,
 #   *Learning transferable visual models from natural language supervision*, ICML 2021.
-# - Next: [07](07_one_autoencoder_per_digit.ipynb), the other way to make features from labels; and
+# - Next: [06c](06c_features_from_views.ipynb), features without any label;
+#   [07](07_one_autoencoder_per_digit.ipynb), the other way to make features from labels; and
 #   [09](09_your_own_pictures.ipynb), borrowed features on your own pictures.

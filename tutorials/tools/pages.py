@@ -58,8 +58,8 @@ WAYS = (
     ),
     Way(
         "researcher",
-        "for who knows the methods: what labels buy, and what is compiled",
-        ("02c", "06", "07", "08d", "10"),
+        "for who knows the methods: what labels buy, what is had without, and what is compiled",
+        ("02c", "06", "06c", "07", "08d", "10"),
         "then [the recipes]({site}recipes.md) and [the benchmarks]({benchmarks})",
     ),
 )
