@@ -240,6 +240,7 @@ FEATURES: dict[str, Callable[[Step, Known], int | None]] = {
     "GradientFeatures": _gradients,
     "PatchFeatures": _patches,
     "AutoencoderFeatures": _code,
+    "DECFeatures": _code,
     "SelfSupervisedFeatures": _self_supervised,
     "ClassLossFeatures": _class_losses,
     "ClassifierFeatures": _layer,
@@ -278,7 +279,7 @@ def _smallest_side(step: Step) -> int:
         return step.parameters.get("patch_size", PATCH_SIZE) + 1
     if step.estimator == "ClassifierFeatures":
         return 1 if isinstance(model, Spec) and model.name == "ResNetSpec" else 6
-    if step.estimator in ("AutoencoderFeatures", "ClassLossFeatures"):
+    if step.estimator in ("AutoencoderFeatures", "DECFeatures", "ClassLossFeatures"):
         widths = model.fields.get("widths", (32, 64)) if isinstance(model, Spec) else (32, 64)
         return 2 ** (len(widths) - 1) + 1  # so that the last halving still has two pixels
     return 1

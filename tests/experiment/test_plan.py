@@ -214,7 +214,7 @@ def test_lengths_are_those_of_the_estimators(name: str, shape: tuple[int, int, i
     expected = n_features(step, Known(shape=shape, n_classes=10))
     estimator = build(step, seed=0)
     given = estimator.get_params()
-    if step.estimator == "AutoencoderFeatures":
+    if step.estimator in ("AutoencoderFeatures", "DECFeatures"):
         spec = autoencoder.spec_of(
             given["model"], latent_dim=given["latent_dim"], loss=given["loss"]
         )
@@ -280,6 +280,7 @@ def test_lengths_of_self_supervised_encoders(model: Any) -> None:
     [
         Step("SelfSupervisedFeatures", {"epochs": 1}),
         Step("AutoencoderFeatures", {"epochs": 1, "latent_dim": 3}),
+        Step("DECFeatures", {"n_clusters": 3, "epochs": 1, "max_rounds": 1, "latent_dim": 3}),
         Step("ClassifierFeatures", {"epochs": 1}),
         Step("ClassifierFeatures", {"epochs": 1, "layer": "logits"}),
         Step("ClassLossFeatures", {"epochs": 1, "latent_dim": 3}),
