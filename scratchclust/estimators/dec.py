@@ -15,7 +15,6 @@ from scratchclust.estimators.base import key_of
 from scratchclust.estimators.network_base import Fit
 from scratchclust.estimators.spectral import SpectralClustering
 from scratchclust.features import autoencoder, dec
-from scratchclust.models import ConvAutoencoderSpec
 from scratchclust.train.objectives.dec import DECLoss
 from scratchclust.train.optimizer_specs import optimizer_of
 from scratchclust.train.settings import Training
@@ -80,7 +79,9 @@ class DECFeatures(AutoencoderFeatures):
         **AUTOENCODER_RULES,
         **VIEW_RULES,
         "model": one_of("conv")
-        | that_is("a ConvAutoencoderSpec", lambda value: isinstance(value, ConvAutoencoderSpec)),
+        | that_is(
+            "a ConvAutoencoderSpec", lambda value: isinstance(value, autoencoder.MODELS["conv"])
+        ),
     }
 
     @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it

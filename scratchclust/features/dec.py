@@ -133,9 +133,9 @@ class _Rounds:
         autoencoder = model_of(start.spec, images.shape[1:], arrays)
         self.model = ClusteredAutoencoder(autoencoder, jnp.asarray(centroids))
 
-    def assign(self) -> np.ndarray:
+    def assign(self) -> Array:
         """The shares of the clusters of all images, unchanged."""
-        return in_batches(self.model, _shares, self.images)
+        return jnp.asarray(in_batches(self.model, _shares, self.images))
 
     def train(self, targets: Array) -> None:
         """Train for one round."""
