@@ -202,6 +202,13 @@ def test_settings_read_well_without_a_dash() -> None:
     )
 
 
+def test_a_code_is_trained_towards_as_many_clusters_as_are_asked_for() -> None:
+    planned = plan("deep-ae", Settings(classes=(5, 6, 8)))
+    steps = [step for variant in planned.variants for step in variant.steps.values()]
+    numbers = [step.parameters["n_clusters"] for step in steps if "n_clusters" in step.parameters]
+    assert numbers == [3] * 5  # four clusterings, and the features of one
+
+
 # --- lengths, against what the estimators give
 
 
