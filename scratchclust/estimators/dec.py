@@ -1,4 +1,4 @@
-"""Deep embedded clustering as features, over the functions of `scratchclust.features.dec`."""
+"""Deep embedded clustering as features: `scratchclust.features.dec_rounds` as an estimator."""
 
 from dataclasses import replace
 from typing import Any, ClassVar, no_type_check
@@ -14,7 +14,7 @@ from scratchclust.estimators.autoencoder import AUTOENCODER_RULES, VIEW_RULES, A
 from scratchclust.estimators.base import key_of
 from scratchclust.estimators.network_base import Fit
 from scratchclust.estimators.spectral import SpectralClustering
-from scratchclust.features import autoencoder, dec
+from scratchclust.features import autoencoder, dec_rounds
 from scratchclust.train.objectives.dec import DECLoss
 from scratchclust.train.optimizer_specs import optimizer_of
 from scratchclust.train.settings import Training
@@ -157,9 +157,9 @@ class DECFeatures(AutoencoderFeatures):
         fit = Fit(context, X, None)
         self._draw_again(images, fit, key)
         views, _ = self._views()
-        embedded = dec.fit_dec(
+        embedded = dec_rounds.fit_dec(
             images,
-            dec.Start(self.spec_, self.parameters_, self._centroids(images, given, key)),
+            dec_rounds.Start(self.spec_, self.parameters_, self._centroids(images, given, key)),
             loss=DECLoss(Views(views or ViewSpec(), 1), gamma=given.gamma),
             tol=given.tol,
             max_rounds=given.max_rounds,

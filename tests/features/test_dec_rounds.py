@@ -13,7 +13,7 @@ from scratchclust import AdamSpec
 from scratchclust.errors import InputError
 from scratchclust.experiment.watch import Onlooker
 from scratchclust.features.autoencoder import encode
-from scratchclust.features.dec import Start, fit_dec
+from scratchclust.features.dec_rounds import Start, fit_dec
 from scratchclust.features.networks import arrays_of, model_of
 from scratchclust.reference import dec as reference
 from scratchclust.train.checkpoint import Checkpoints
