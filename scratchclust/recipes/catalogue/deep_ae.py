@@ -5,8 +5,8 @@ code.
 from scratchclust.recipes.recipe import Recipe, Spec, Step, Variant
 
 # The settings were chosen on the first 10,000 training images of MNIST, with their labels in sight;
-# no label of the test images chose anything. The rounds of DEC begin with the same autoencoder, which
-# is trained twice: once for them, once for the two variants beside them.
+# no label of the test images chose anything. The rounds of DEC begin with the same autoencoder,
+# which is trained twice: once for them, once for the two variants beside them.
 AUTOENCODER = {
     "model": Spec("ConvAutoencoderSpec", {"widths": (16, 32, 64)}),
     "latent_dim": 10,
