@@ -13,6 +13,7 @@ AUTOENCODER = {
     "upright": True,
     "views": Spec("ViewSpec", {"rotation": 10, "scale": (0.9, 1.1), "shift": 0.05}),
     "n_views": 8,
+    "loss": "bernoulli",  # from some starts "mse" stays at black pictures for many epochs
     "epochs": 20,
     "learning_rate": Spec("CosineSpec", {"peak": 0.002}),
     "color": "luma",
