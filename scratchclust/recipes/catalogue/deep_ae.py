@@ -13,9 +13,9 @@ AUTOENCODER = {
     "upright": True,
     "views": Spec("ViewSpec", {"rotation": 10, "scale": (0.9, 1.1), "shift": 0.05}),
     "n_views": 8,
-    "loss": "bernoulli",  # from some starts "mse" stays at black pictures for many epochs
+    "loss": "bernoulli",  # from one start "mse" stayed at black pictures
     "epochs": 20,
-    "learning_rate": Spec("CosineSpec", {"peak": 0.002}),
+    "learning_rate": Spec("CosineSpec", {"peak": 0.001, "warmup": 0.05}),
     "color": "luma",
 }
 KMEANS = Step("KMeans", {"n_clusters": 10, "n_init": 10})
