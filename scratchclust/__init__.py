@@ -23,6 +23,7 @@ ESTIMATORS = {
     "GradientFeatures": "gradients",
     "PatchFeatures": "patches",
     "AutoencoderFeatures": "autoencoder",
+    "DECFeatures": "dec",
     "SelfSupervisedFeatures": "self_supervised",
     "ClassifierFeatures": "classifier",
     "ClassLossFeatures": "class_losses",

@@ -8,13 +8,16 @@ import numpy as np
 from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
-from scratchclust.checks import Rule, nothing, one_of, that_is, whole
+from scratchclust.checks import Rule, flag, nothing, one_of, that_is, whole
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import key_of, like
 from scratchclust.estimators.network_base import TRAINING_RULES, Fit, NetworkFeatures
 from scratchclust.features import autoencoder
+from scratchclust.features.drawn_views import VIEWS, views_of
+from scratchclust.features.gradients import straighten
 from scratchclust.features.networks import arrays_of
 from scratchclust.features.pixels import pixels
+from scratchclust.train.view_specs import ViewSpec
 
 AUTOENCODER_RULES: dict[str, Rule] = {
     "model": one_of(*autoencoder.MODELS)
@@ -26,6 +29,12 @@ AUTOENCODER_RULES: dict[str, Rule] = {
     **TRAINING_RULES,
 }
 """What a network that draws images again takes beside its name."""
+VIEW_RULES: dict[str, Rule] = {
+    "views": VIEWS,
+    "n_views": nothing | whole(1),
+    "upright": flag,
+}
+"""What it sees of the images, and of how many views a code is the mean."""
 
 
 class AutoencoderFeatures(NetworkFeatures):
@@ -39,6 +48,11 @@ class AutoencoderFeatures(NetworkFeatures):
         batch_size: images in a step.
         optimizer: "adam", "adamw", "sgd", "momentum", "adadelta", "lars", "muon" or a spec, as
             `AdamSpec(b1=0.5)`.
+        views: None, or "digits" (small turns, sizes and moves) or a `ViewSpec`: the network sees
+            each image changed anew each time, and draws it as it was.
+        n_views: of so many views the code of an image is the mean; None: that of the image itself.
+        upright: whether the long axis of each image is set upright and its mass put in the middle
+            first, as in `GradientFeatures`; for grey images on black, as digits.
         learning_rate: None leaves the optimiser's own. With "mse" and Adam, 0.002 and more were
             seen to end in black pictures on MNIST (the sigmoid saturates); "bernoulli" does not.
         loss: "mse" or "bernoulli" (cross-entropy of pixels in [0, 1]); for "vae" the likelihood of
@@ -66,7 +80,7 @@ class AutoencoderFeatures(NetworkFeatures):
         (64, 8)
     """
 
-    parameter_rules: ClassVar[dict[str, Rule]] = AUTOENCODER_RULES
+    parameter_rules: ClassVar[dict[str, Rule]] = {**AUTOENCODER_RULES, **VIEW_RULES}
 
     @no_type_check  # scikit-learn's rule: __init__ takes anything, fit checks it
     def __init__(
@@ -79,6 +93,9 @@ class AutoencoderFeatures(NetworkFeatures):
         optimizer: Any = "adam",
         learning_rate: float | None = None,
         loss: str = "mse",
+        views: Any = None,
+        n_views: int | None = None,
+        upright: bool = False,
         precision: str = "float32",
         checkpoint_dir: Any = None,
         color: str = "rgb",
@@ -92,6 +109,9 @@ class AutoencoderFeatures(NetworkFeatures):
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.loss = loss
+        self.views = views
+        self.n_views = n_views
+        self.upright = upright
         self.precision = precision
         self.checkpoint_dir = checkpoint_dir
         self.color = color
@@ -108,20 +128,10 @@ class AutoencoderFeatures(NetworkFeatures):
         """
         given = self._checked()
         images = self._prepare(X, reset=True)
-        spec = autoencoder.spec_of(given.model, latent_dim=given.latent_dim, loss=given.loss)
-        self.spec_ = spec
-        self.n_features_out_ = autoencoder.code_length(spec, self._seen_shape())
+        self._settle(given)
         context = self._init_callback_context(max_subtasks=given.epochs)
         context.call_on_fit_task_begin(estimator=self, X=X)
-        trained = autoencoder.fit_autoencoder(
-            images,
-            spec,
-            loss=given.loss,
-            key=key_of(given.random_state),
-            training=self._training(Fit(context, X, None)),
-        )
-        self.parameters_ = arrays_of(trained.model)
-        self.history_ = trained.history
+        self._draw_again(images, Fit(context, X, None), key_of(given.random_state))
         context.call_on_fit_task_end(estimator=self, X=X, reconstruction_attributes=dict)
         return self
 
@@ -160,5 +170,41 @@ class AutoencoderFeatures(NetworkFeatures):
         check_is_fitted(self, "parameters_")
         return like(X, pixels(self._prepare(X)))
 
+    def _draw_again(self, images: np.ndarray, fit: Fit, key: Any) -> None:
+        """Train the network to draw the images, or views of them."""
+        trained = autoencoder.fit_autoencoder(
+            images,
+            self.spec_,
+            loss=self.loss,
+            key=key,
+            training=self._training(fit),
+            views=self._views()[0],
+        )
+        self.parameters_ = arrays_of(trained.model)
+        self.history_ = trained.history
+
+    def _settle(self, given: Any) -> None:
+        """Set what is known before the training."""
+        spec = autoencoder.spec_of(given.model, latent_dim=given.latent_dim, loss=given.loss)
+        self._views()  # refused here
+        self.n_features_out_ = autoencoder.code_length(spec, self._seen_shape())
+        self.spec_ = spec
+
+    def _prepare(self, X: Any, *, reset: bool = False) -> np.ndarray:
+        images = super()._prepare(X, reset=reset)
+        if not self.upright:
+            return images
+        if images.shape[3] != 1:
+            raise InputError(
+                f"expected images of one channel to set upright, got {images.shape[3]}: "
+                "give color='luma', or leave upright out"
+            )
+        straight = straighten(pixels(images)[..., 0])
+        return np.clip(np.asarray(straight, np.float32), 0, 1)[..., None]
+
+    def _views(self) -> tuple[ViewSpec | None, int | None]:
+        return views_of(self.views, self.n_views, self._seen_shape())
+
     def _features(self, images: np.ndarray) -> np.ndarray:
-        return autoencoder.encode(self._model(), images)
+        views, n_views = self._views()
+        return autoencoder.encode(self._model(), images, views=views, n_views=n_views)

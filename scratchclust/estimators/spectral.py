@@ -217,7 +217,7 @@ def _check_against(given: SimpleNamespace, n: int) -> None:
         )
 
 
-class ClusteredGraph(NamedTuple):
+class _ClusteredGraph(NamedTuple):
     """What k-means found in the coordinates of a graph."""
 
     coordinates: str  # "eigenvectors" or "commute-time"
@@ -226,7 +226,7 @@ class ClusteredGraph(NamedTuple):
     found: KMeansResult
 
 
-def cluster_graph(graph: SpectralEmbeddingResult, X: Any, given: Any) -> ClusteredGraph:
+def cluster_graph(graph: SpectralEmbeddingResult, X: Any, given: Any) -> _ClusteredGraph:
     """Cluster the points of a graph, in both coordinates where "auto" has to choose.
 
     Args:
@@ -237,14 +237,14 @@ def cluster_graph(graph: SpectralEmbeddingResult, X: Any, given: Any) -> Cluster
     key = key_of(given.random_state)
     k = given.n_clusters
 
-    def clustered(coordinates: str) -> ClusteredGraph:
+    def clustered(coordinates: str) -> _ClusteredGraph:
         own = leading(graph, n_components_of(given, k, len(X), coordinates))
         dtype = np.float64 if X.dtype == np.float64 else np.float32
         directions = directions_for(own, k, coordinates).astype(dtype)
         if given.affinity != "precomputed":
             directions = _equal_for_equals(np.asarray(X), directions)
         found = kmeans(directions, k, key=key, n_init=given.n_init)
-        return ClusteredGraph(coordinates, own, directions, found)
+        return _ClusteredGraph(coordinates, own, directions, found)
 
     tried = [clustered(coordinates) for coordinates in tried_by(given.coordinates)]
     labels = [np.asarray(one.found.labels) for one in tried]

@@ -34,7 +34,7 @@ ALWAYS = 5e11  # start, compiling, figures and page
 PAIRS = 64.0  # for a pair of images, to find near-duplicates
 # Work of a training beside that of the convolutional autoencoder's:
 NETWORKS = {"unet": 6.0, "UNetSpec": 6.0, "ResNetSpec": 8.0}
-TRAINED = ("AutoencoderFeatures", "ClassLossFeatures", "ClassifierFeatures")
+TRAINED = ("AutoencoderFeatures", "DECFeatures", "ClassLossFeatures", "ClassifierFeatures")
 PROGRAM = 1 << 30  # bytes of the program itself
 MAPPED = 1 << 30  # bytes of pixels above which they lie on the disk
 PER_IMAGE_ON_DISK = 3_000  # bytes of a thumbnail and a line of the table

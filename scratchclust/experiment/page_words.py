@@ -89,6 +89,7 @@ FEATURES = {
     "PixelFeatures": "the pixels",
     "GradientFeatures": "histograms of gradients",
     "AutoencoderFeatures": "codes of an autoencoder",
+    "DECFeatures": "codes of an autoencoder, trained on by deep embedded clustering",
     "SelfSupervisedFeatures": "codes of a self-supervised encoder",
     "ClassLossFeatures": "losses of one autoencoder a class",
     "ClassifierFeatures": "features of a classifier",

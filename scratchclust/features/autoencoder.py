@@ -4,6 +4,13 @@
 
 The network learns from the images alone. Convolutional, U-Net and variational autoencoders stand in
 `scratchclust/models`, the losses and the loop in `scratchclust/train`.
+
+With views, the network sees each image turned and moved anew each time, and draws the image as it
+was, so that the code need not know what the views change. The code of an image may then be the mean
+of those of several views of it, in which that counts for even less:
+
+    x' = decode(encode(view(x))),    trained to make x' near x
+    z  = 1/v sum_i encode(view_i(x))
 """
 
 import math
@@ -17,11 +24,14 @@ from flax import nnx
 from jaxtyping import Array, Float32, Num
 
 from scratchclust.errors import InputError
+from scratchclust.features.drawn_views import DrawnFromView, MeanOverViews
 from scratchclust.features.networks import in_batches
 from scratchclust.models import VAE, ConvAutoencoder, ConvAutoencoderSpec, UNet, UNetSpec, VAESpec
 from scratchclust.train.loop import TrainingResult, fit
 from scratchclust.train.losses import Batch, Loss, reconstruction_loss, vae_loss
 from scratchclust.train.settings import Training
+from scratchclust.train.view_specs import ViewSpec
+from scratchclust.train.views import Views
 
 __all__ = [
     "MODELS",
@@ -102,9 +112,15 @@ def code_length(spec: Any, image_shape: tuple[int, int, int]) -> int:
 
 
 def fit_autoencoder(
-    images: Num[np.ndarray, "n h w c"], spec: Any, *, loss: str, key: Any, training: Training
+    images: Num[np.ndarray, "n h w c"],
+    spec: Any,
+    *,
+    loss: str,
+    key: Any,
+    training: Training,
+    views: ViewSpec | None = None,
 ) -> TrainingResult:
-    """Train an autoencoder on the images.
+    """Train an autoencoder on the images, or to draw them from views that are made anew each time.
 
     Args:
         images: uint8, or float in [0, 1].
@@ -112,16 +128,35 @@ def fit_autoencoder(
         loss: "mse" or "bernoulli".
         key: of the first parameters, the shuffles and the noise.
         training: the settings, as `train` explains them.
+        views: what is seen of an image; None: the image as it is.
     """
     build_key, train_key = jax.random.split(key)
     model = spec.build(images.shape[1:], rngs=nnx.Rngs(build_key))
     data = Batch(images, None)
-    return fit(model, data, loss=loss_of(spec, loss), key=train_key, training=training)
+    of_images = loss_of(spec, loss)
+    drawn = of_images if views is None else DrawnFromView(of_images, Views(views, 1))
+    return fit(model, data, loss=drawn, key=train_key, training=training)
 
 
-def encode(model: nnx.Module, images: Num[np.ndarray, "n h w c"]) -> Float32[np.ndarray, "n d"]:
-    """Give the code of each image as one vector; of a VAE the mean of its code."""
-    return in_batches(model, _codes, images)
+def encode(
+    model: nnx.Module,
+    images: Num[np.ndarray, "n h w c"],
+    *,
+    views: ViewSpec | None = None,
+    n_views: int | None = None,
+) -> Float32[np.ndarray, "n d"]:
+    """Give the code of each image as one vector; of a VAE the mean of its code.
+
+    Args:
+        model: in evaluation mode.
+        images: uint8, or float in [0, 1].
+        views: what was drawn in the training.
+        n_views: of so many of them the mean, the same views for all images; None: the code of the
+            image as it is.
+    """
+    if views is None or n_views is None:
+        return in_batches(model, _codes, images)
+    return in_batches(model, MeanOverViews(_codes, views, n_views), images)
 
 
 def decode(

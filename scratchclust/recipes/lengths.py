@@ -240,6 +240,7 @@ FEATURES: dict[str, Callable[[Step, Known], int | None]] = {
     "GradientFeatures": _gradients,
     "PatchFeatures": _patches,
     "AutoencoderFeatures": _code,
+    "DECFeatures": _code,
     "SelfSupervisedFeatures": _self_supervised,
     "ClassLossFeatures": _class_losses,
     "ClassifierFeatures": _layer,
@@ -275,10 +276,11 @@ def _smallest_side(step: Step) -> int:
     if step.estimator == "GradientFeatures":
         return 3
     if step.estimator == "PatchFeatures":
-        return step.parameters.get("patch_size", PATCH_SIZE) + 1
+        patch = step.parameters.get("patch_size", PATCH_SIZE)
+        return max(patch + 1, step.parameters.get("crop") or 0)
     if step.estimator == "ClassifierFeatures":
         return 1 if isinstance(model, Spec) and model.name == "ResNetSpec" else 6
-    if step.estimator in ("AutoencoderFeatures", "ClassLossFeatures"):
+    if step.estimator in ("AutoencoderFeatures", "DECFeatures", "ClassLossFeatures"):
         widths = model.fields.get("widths", (32, 64)) if isinstance(model, Spec) else (32, 64)
         return 2 ** (len(widths) - 1) + 1  # so that the last halving still has two pixels
     return 1

@@ -153,8 +153,14 @@ def with_n_clusters(variant: Variant, n_clusters: int) -> Variant:
     counts = method_of(variant.cluster).counts
     if counts is None:
         return variant
-    parameters = {**variant.cluster.parameters, counts: n_clusters}
-    return replace(variant, cluster=replace(variant.cluster, parameters=parameters))
+    changed = {"cluster": _with(variant.cluster, counts, n_clusters)}
+    if variant.features.estimator == "DECFeatures":  # they are trained towards as many clusters
+        changed["features"] = _with(variant.features, "n_clusters", n_clusters)
+    return replace(variant, **changed)
+
+
+def _with(step: Step, parameter: str, value: Any) -> Step:
+    return replace(step, parameters={**step.parameters, parameter: value})
 
 
 def with_method(variant: Variant, method: str) -> Variant:

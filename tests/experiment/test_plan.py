@@ -202,6 +202,13 @@ def test_settings_read_well_without_a_dash() -> None:
     )
 
 
+def test_a_code_is_trained_towards_as_many_clusters_as_are_asked_for() -> None:
+    planned = plan("deep-ae", Settings(classes=(5, 6, 8)))
+    steps = [step for variant in planned.variants for step in variant.steps.values()]
+    numbers = [step.parameters["n_clusters"] for step in steps if "n_clusters" in step.parameters]
+    assert numbers == [3] * 5  # four clusterings, and the features of one
+
+
 # --- lengths, against what the estimators give
 
 
@@ -214,7 +221,7 @@ def test_lengths_are_those_of_the_estimators(name: str, shape: tuple[int, int, i
     expected = n_features(step, Known(shape=shape, n_classes=10))
     estimator = build(step, seed=0)
     given = estimator.get_params()
-    if step.estimator == "AutoencoderFeatures":
+    if step.estimator in ("AutoencoderFeatures", "DECFeatures"):
         spec = autoencoder.spec_of(
             given["model"], latent_dim=given["latent_dim"], loss=given["loss"]
         )
@@ -280,6 +287,7 @@ def test_lengths_of_self_supervised_encoders(model: Any) -> None:
     [
         Step("SelfSupervisedFeatures", {"epochs": 1}),
         Step("AutoencoderFeatures", {"epochs": 1, "latent_dim": 3}),
+        Step("DECFeatures", {"n_clusters": 3, "epochs": 1, "max_rounds": 1, "latent_dim": 3}),
         Step("ClassifierFeatures", {"epochs": 1}),
         Step("ClassifierFeatures", {"epochs": 1, "layer": "logits"}),
         Step("ClassLossFeatures", {"epochs": 1, "latent_dim": 3}),

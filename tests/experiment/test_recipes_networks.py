@@ -25,7 +25,7 @@ from scratchclust.metrics import mean_cluster_purity
 from scratchclust.recipes import RECIPES, Settings, find
 from scratchclust.recipes.lengths import Known
 from scratchclust.recipes.plan import plan
-from scratchclust.recipes.recipe import Applied
+from scratchclust.recipes.recipe import Applied, Spec
 from scratchclust.runs.result import (
     AppliedResult,
     ByEpoch,
@@ -60,6 +60,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
         RECIPES, "classifier", replace(find("classifier"), elbow=(1, 2))
     )  # each k is compiled
     monkeypatch.setitem(RECIPES, "photos", small_photos())
+    monkeypatch.setitem(RECIPES, "deep-ae", small_deep_ae())
 
 
 def small_photos() -> Any:
@@ -71,6 +72,19 @@ def small_photos() -> Any:
     features = replace(deep.features, parameters={**deep.features.parameters, "model": small})
     embed = replace(deep.embed, parameters={**deep.embed.parameters, "max_iter": 300})
     return replace(photos, variants=(replace(deep, features=features, embed=embed), pixels))
+
+
+def small_deep_ae() -> Any:
+    """The recipe with a small network, two views of an image, and two rounds."""
+    small = {"model": Spec("ConvAutoencoderSpec", {"widths": (2, 4)}), "n_views": 2}
+    variants = []
+    for variant in find("deep-ae").variants:
+        changed = {**small, "max_rounds": 2}
+        known = {name: changed[name] for name in changed if name in variant.features.parameters}
+        parameters = {**variant.features.parameters, **known}
+        features = replace(variant.features, parameters=parameters)
+        variants.append(replace(variant, features=features))
+    return replace(find("deep-ae"), variants=tuple(variants))
 
 
 def made_up_data(

@@ -10,6 +10,7 @@ from scratchclust import (
     ClassifierSpec,
     ClassLossFeatures,
     ConvAutoencoderSpec,
+    DECFeatures,
     EncoderProjectorSpec,
     ProjectorSpec,
     SelfSupervisedFeatures,
@@ -48,8 +49,14 @@ def self_supervised(**parameters):
     )
 
 
-MAKERS = [autoencoder, classifier, class_losses, self_supervised]
-LENGTHS = {autoencoder: 4, classifier: 5, class_losses: 2, self_supervised: 6}
+def embedded(**parameters):
+    return DECFeatures(
+        **({"model": SMALL, "n_clusters": 2, "max_rounds": 2, **SETTINGS} | parameters)
+    )
+
+
+MAKERS = [autoencoder, classifier, class_losses, self_supervised, embedded]
+LENGTHS = {embedded: 4, autoencoder: 4, classifier: 5, class_losses: 2, self_supervised: 6}
 
 
 @cache

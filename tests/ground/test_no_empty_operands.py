@@ -111,6 +111,7 @@ TOUR: dict[str, Callable[[], Any]] = {
 HOST_ONLY = {"PixelFeatures"}
 NETWORKS = {
     "AutoencoderFeatures",
+    "DECFeatures",
     "ClassLossFeatures",
     "ClassifierFeatures",
     "PretrainedFeatures",

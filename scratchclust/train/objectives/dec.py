@@ -14,7 +14,7 @@ Guo, Gao, Liu and Yin, Improved deep embedded clustering with local structure pr
 augmentation, 2018.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -169,6 +169,8 @@ def train_to_targets(
     *,
     tol: float | int = 1e-3,
     max_rounds: int = 100,
+    changed: Sequence[float] = (),
+    each_round: Callable[[list[float]], object] | None = None,
 ) -> Rounds:
     """Compute the targets, train on them, and again, until labels stay as they are.
 
@@ -177,16 +179,20 @@ def train_to_targets(
         fit: trains the network on targets p [n k], for some steps.
         tol: the share of changed labels below which it ends.
         max_rounds: rounds at most.
+        changed: of the rounds before, where it goes on.
+        each_round: is given the shares of the rounds so far after each.
     """
     Q = assign()
     labels = np.asarray(Q).argmax(axis=1).astype(np.int32)
-    changed = []
+    changed = list(changed)
     while len(changed) < max_rounds and not (changed and changed[-1] < tol):
         fit(target_distribution(Q))
         Q = assign()
         previous = labels
         labels = np.asarray(Q).argmax(axis=1).astype(np.int32)
         changed.append(changed_share(labels, previous))
+        if each_round is not None:
+            each_round(changed)
     return Rounds(labels, changed, converged=bool(changed) and changed[-1] < tol)
 
 
