@@ -216,8 +216,12 @@ def test_a_code_is_trained_towards_as_many_clusters_as_are_asked_for() -> None:
 @pytest.mark.parametrize("shape", [(8, 8, 3), (9, 12, 3), (28, 28, 3)])
 @pytest.mark.parametrize("name", FEATURE_STEPS)
 def test_lengths_are_those_of_the_estimators(name: str, shape: tuple[int, int, int]) -> None:
-    """Those of networks by their functions, which compute nothing."""
+    """Those of networks by their functions, which compute nothing; crops must fit in."""
     step = FEATURE_STEPS[name]
+    if step.parameters.get("crop", 0) > min(shape[:2]):
+        with pytest.raises(InputError, match="too small for PatchFeatures, which takes 28x28"):
+            n_features(step, Known(shape=shape, n_classes=10))
+        return
     expected = n_features(step, Known(shape=shape, n_classes=10))
     estimator = build(step, seed=0)
     given = estimator.get_params()
