@@ -24,6 +24,8 @@ ESTIMATORS = {
     "PatchFeatures": "patches",
     "AutoencoderFeatures": "autoencoder",
     "SelfSupervisedFeatures": "self_supervised",
+    "SCANFeatures": "scan",
+    "MostProbable": "most_probable",
     "ClassifierFeatures": "classifier",
     "ClassLossFeatures": "class_losses",
     "PretrainedFeatures": "pretrained",
