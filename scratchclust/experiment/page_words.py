@@ -90,6 +90,7 @@ FEATURES = {
     "GradientFeatures": "histograms of gradients",
     "AutoencoderFeatures": "codes of an autoencoder",
     "SelfSupervisedFeatures": "codes of a self-supervised encoder",
+    "SCANFeatures": "logits of clusters of a self-supervised encoder",
     "ClassLossFeatures": "losses of one autoencoder a class",
     "ClassifierFeatures": "features of a classifier",
     "PretrainedFeatures": "features of a pretrained network",

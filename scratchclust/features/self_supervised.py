@@ -53,8 +53,8 @@ __all__ = [
     "OBJECTIVES",
     "VIEWS",
     "code_length",
-    "draw_views",
     "codes_of",
+    "draw_views",
     "encode",
     "first_model",
     "fit_self_supervised",
@@ -230,6 +230,8 @@ def draw_views(
 ) -> Float32[np.ndarray, "v n h2 w2 c"]:
     """Make views of images, to be looked at."""
     return np.asarray(Views(views, n_views)(jnp.asarray(images), key))
+
+
 def codes_of(model: Any, images: Float[Array, "n h w c"], views: ViewSpec) -> Float[Array, "n d"]:
     """Give what `encode` does, of one batch in which all patches of all images are encoded at once:
     so that a model in training mode can learn by it.

@@ -108,13 +108,14 @@ TOUR: dict[str, Callable[[], Any]] = {
         X, [LABELS, LABELS % 2, np.arange(240), np.zeros(240, int)]
     ),
 }
-HOST_ONLY = {"PixelFeatures"}
+HOST_ONLY = {"PixelFeatures", "MostProbable"}
 NETWORKS = {
     "AutoencoderFeatures",
     "ClassLossFeatures",
     "ClassifierFeatures",
     "PretrainedFeatures",
     "SelfSupervisedFeatures",
+    "SCANFeatures",
 }
 
 
