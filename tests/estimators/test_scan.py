@@ -179,7 +179,7 @@ def test_what_cannot_be_is_refused():
         ({"given": "code"}, "expected features to be None or a SelfSupervisedFeatures, got 'code'"),
         ({"n_clusters": 1}, "expected n_clusters to be a whole number of at least 2, got 1"),
         ({"threshold": 1}, "expected threshold to be a finite number of at least 0 and below 1"),
-        ({"strong": "simclr"}, "expected strong to be one of 'auto' or a ViewSpec, got 'simclr'"),
+        ({"strong": "simclr"}, "expected strong to be 'auto' or a ViewSpec, got 'simclr'"),
         ({"n_neighbors": 96}, "expected n_neighbors below 96, the number of images, got 96"),
     ):
         with pytest.raises(InputError, match=message):
