@@ -300,7 +300,7 @@ def hears(callback: Any) -> bool:
 def _warn_if_none(sure: list[float], threshold: float) -> None:
     if not any(sure):
         warnings.warn(
-            f"no image was surer of its cluster than threshold={threshold:g}, so that there was "
+            f"no image was surer of its cluster than threshold={threshold}, so that there was "
             "no self-label to learn: give more epochs to the heads, or a lower threshold",
             ConvergenceWarning,
             stacklevel=3,

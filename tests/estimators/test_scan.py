@@ -190,11 +190,13 @@ def test_what_cannot_be_is_refused():
         scan().predict(NEW)
 
 
+@pytest.mark.full
 def test_labels_of_which_none_is_sure_are_told():
     with pytest.warns(ConvergenceWarning, match=r"no image was surer .* than threshold=0.99999"):
         scan(threshold=0.99999999, self_label_epochs=1, epochs=1).fit(IMAGES)
 
 
+@pytest.mark.full
 def test_a_collapse_leaves_no_network():
     model = scan(entropy_weight=0, epochs=60, n_neighbors=90, n_heads=1)
     with pytest.raises(TrainingError, match="the clusters have collapsed: the effective number"):

@@ -731,9 +731,25 @@ def test_groups_of_labels_and_a_drawn_order() -> None:
     assert len(in_drawn_order(dataset, 500).images) == 50
 
 
-def test_self_supervised_in_full_size_begins(tmp_path: Path) -> None:
+def small_in_full_size() -> Any:
+    """The recipe with a small network and few views in the place of a ResNet-18 and 20, whose steps
+    `tests/project/test_lowering.py` looks at.
+    """
+    recipe = find("self-supervised")
+    few = {"model": "strided", "n_views": 4, "batch_size": 10}
+    variants = [
+        replace(one, features=replace(one.features, parameters={**one.features.parameters, **few}))
+        for one in recipe.full_variants
+    ]
+    return replace(recipe, full_variants=tuple(variants))
+
+
+def test_self_supervised_in_full_size_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its first two epochs, of each of its trainings, on a few images."""
-    settings = Settings(full=True, limit=24, epochs=2)
+    monkeypatch.setitem(RECIPES, "self-supervised", small_in_full_size())
+    settings = Settings(full=True, limit=100, epochs=2)
     done = run("self-supervised", settings, output=tmp_path / "run")
     names = ["EMP-SSL + k-means", "EMP-SSL + graph", "EMP-SSL, SCAN + most-probable"]
     results = done.metrics["results"]
@@ -744,6 +760,6 @@ def test_self_supervised_in_full_size_begins(tmp_path: Path) -> None:
     assert scan["features"] > 0  # of the steps that are SCAN's own
     assert (results[2]["n_features"], results[2]["method"]) == (10, "most-probable")
     labels = [int(row["cluster_EMP-SSL, SCAN + most-probable"]) for row in clusters(done)]
-    assert len(labels) == 24
+    assert len(labels) == 100
     again = run("self-supervised", settings, output=tmp_path / "run", resume=True)
     assert again.was_finished

@@ -91,6 +91,7 @@ def test_a_head_is_a_dense_layer_of_the_code():
     np.testing.assert_allclose((10 + 100 * Z) @ kernel + bias, expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.full
 def test_heads_find_clouds_and_the_one_of_least_loss_is_kept():
     Z, labels = clouds()
     found = heads_of(Z, scan.mine_neighbors(Z, 5))
@@ -126,6 +127,7 @@ def test_without_evenness_the_clusters_collapse_and_the_training_ends():
     assert error.model is not None
 
 
+@pytest.mark.full
 def test_patches_at_once_are_the_code_of_the_image():
     model = network()
     pixels = jnp.asarray((IMAGES[:5] / 255).astype(np.float32))
@@ -180,6 +182,7 @@ def train_self_labels(**settings):
     )
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("train", [train_encoder, train_self_labels])
 def test_one_and_two_devices_train_alike(train):
     ends = []
@@ -193,6 +196,7 @@ def test_one_and_two_devices_train_alike(train):
         np.testing.assert_allclose(ends[0][name], ends[1][name], rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.full
 def test_self_labels_tell_how_many_images_are_sure():
     history = train_self_labels().history
     assert set(history) == {"loss", "sure", "clusters_sure", "effective_clusters"}
@@ -200,6 +204,7 @@ def test_self_labels_tell_how_many_images_are_sure():
     assert train_self_labels(threshold=0.9999).history["loss"] == [0, 0]
 
 
+@pytest.mark.full
 def test_self_labels_of_one_cluster_end_the_training():
     """They sharpen what is there, and here one label is there."""
     model = nnx.clone(network())
