@@ -250,10 +250,10 @@ class SCANFeatures(NetworkFeatures):
         """The features that came, if they are fitted; else a copy, fitted to X."""
         if hasattr(self.features, "parameters_"):
             return self.features
-        if self.features is None:
-            features = SelfSupervisedFeatures(random_state=self.random_state)
-        else:
-            features = clone(self.features)
+        given = self.features
+        if given is None:
+            given = SelfSupervisedFeatures(random_state=self.random_state)
+        features: Any = clone(given)
         if features.checkpoint_dir is None and self.checkpoint_dir is not None:
             features.set_params(checkpoint_dir=Path(self.checkpoint_dir) / "features")
         features.set_callbacks(_Passing(self))

@@ -76,6 +76,7 @@ def test_the_full_recipe_counts_what_it_adds() -> None:
     (of_small,) = coming.lines_of_recipe(small, SLOW)
     assert of_small.startswith("10,000 images of 32x32, 2 variants; about ")
     *_, scan = full.variants
+    assert scan.refine is not None
     peta = [
         count.products / 1e15
         for count in (

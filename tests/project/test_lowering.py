@@ -142,6 +142,7 @@ def test_every_program_of_a_tour_has_a_form_on_accelerators() -> None:
 def test_the_steps_of_self_supervised_in_full_size_have_a_form_on_a_gpu() -> None:
     """ResNet-18 at the batches of the recipe, in bfloat16; nothing is computed."""
     *_, variant = plan("self-supervised", Settings(full=True)).variants
+    assert variant.refine is not None
     features = build(variant.features, seed=0)
     refined = build(variant.refine, seed=0, features=features)
     spec = self_supervised.spec_of(features.model)
