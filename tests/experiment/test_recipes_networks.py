@@ -729,37 +729,3 @@ def test_groups_of_labels_and_a_drawn_order() -> None:
     np.testing.assert_array_equal(drawn.original_sizes, sizes[order])
     assert drawn.sha256 == data.pixels_sha256(drawn.images)
     assert len(in_drawn_order(dataset, 500).images) == 50
-
-
-def small_in_full_size() -> Any:
-    """The recipe with a small network and few views in the place of a ResNet-18 and 20, whose steps
-    `tests/project/test_lowering.py` looks at.
-    """
-    recipe = find("self-supervised")
-    few = {"model": "strided", "n_views": 4, "batch_size": 10}
-    variants = [
-        replace(one, features=replace(one.features, parameters={**one.features.parameters, **few}))
-        for one in recipe.full_variants
-    ]
-    return replace(recipe, full_variants=tuple(variants))
-
-
-def test_self_supervised_in_full_size_begins(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its first two epochs, of each of its trainings, on a few images."""
-    monkeypatch.setitem(RECIPES, "self-supervised", small_in_full_size())
-    settings = Settings(full=True, limit=100, epochs=2)
-    done = run("self-supervised", settings, output=tmp_path / "run")
-    names = ["EMP-SSL + k-means", "EMP-SSL + graph", "EMP-SSL, SCAN + most-probable"]
-    results = done.metrics["results"]
-    assert [result["name"] for result in results] == names
-    first, graph, scan = (result["seconds"] for result in results)
-    assert "features" not in graph
-    assert scan["shared_features"] == graph["shared_features"] == first["features"]
-    assert scan["features"] > 0  # of the steps that are SCAN's own
-    assert (results[2]["n_features"], results[2]["method"]) == (10, "most-probable")
-    labels = [int(row["cluster_EMP-SSL, SCAN + most-probable"]) for row in clusters(done)]
-    assert len(labels) == 100
-    again = run("self-supervised", settings, output=tmp_path / "run", resume=True)
-    assert again.was_finished
