@@ -90,9 +90,9 @@ RECIPE = Recipe(
         "a network of four strided convolutions trained on two views of each of the 50,000 "
         "without labels (SimCLR: of all views of a batch, find the other one of the same image), "
         "16 epochs; k-means of the directions of the codes of the test images, k = 10, and "
-        "spectral clustering of their graph of neighbours; with full=True a ResNet-18 on 20 patches "
-        "(EMP-SSL) for 30 epochs, and beside these SCAN's head, which neighbours in the code train "
-        "along with the encoder, and self-labels"
+        "spectral clustering of their graph of neighbours; with full=True a ResNet-18 on 20 "
+        "patches (EMP-SSL) for 30 epochs, and beside these SCAN's head, which neighbours in the "
+        "code train along with the encoder, and self-labels"
     ),
     target="accuracy 0.32 (nothing above 0.31 is published for this budget)",
     duration="10 to 20 minutes; full=True: by its count days, as it is for a GPU",
