@@ -65,6 +65,7 @@ WORKS: dict[str, Work] = {
     "dbscan": Work(lambda X, k: scratchclust.DBSCAN(eps=0.95 * X.shape[1] ** 0.5).fit(X), _none),
     "agglomerative": Work(lambda X, k: scratchclust.AgglomerativeClustering(k).fit(X), _none),
     "spectral": Work(lambda X, k: scratchclust.SpectralClustering(k, random_state=0).fit(X), _none),
+    "most_probable": Work(lambda X, k: scratchclust.MostProbable().fit(X), _none),
     "pca": Work(
         lambda X, k: scratchclust.PCA(k, svd_solver="covariance_eigh").fit_transform(X),
         lambda result: {"transform": True},

@@ -25,6 +25,8 @@ ESTIMATORS = {
     "AutoencoderFeatures": "autoencoder",
     "DECFeatures": "dec",
     "SelfSupervisedFeatures": "self_supervised",
+    "SCANFeatures": "scan",
+    "MostProbable": "most_probable",
     "ClassifierFeatures": "classifier",
     "ClassLossFeatures": "class_losses",
     "PretrainedFeatures": "pretrained",

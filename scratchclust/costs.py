@@ -373,6 +373,11 @@ def autoencoder(
     return step.times(steps * epochs)
 
 
+def most_probable(n: int, d: int, k: int = 8) -> Work:
+    """Of each row the largest column, and the mean of the rows of each column, on the host."""
+    return Work(exact=2.0 * n * d, memory=2.0 * DOUBLE * n * d)
+
+
 COSTS: dict[str, Callable[..., Work]] = {
     "kmeans": kmeans,
     "minibatch_kmeans": minibatch_kmeans,
@@ -380,6 +385,7 @@ COSTS: dict[str, Callable[..., Work]] = {
     "dbscan": dbscan,
     "agglomerative": agglomerative,
     "spectral": spectral,
+    "most_probable": most_probable,
     "pca": pca,
     "kernel_pca": kernel_pca,
     "tsne": tsne,

@@ -104,18 +104,22 @@ class NetworkFeatures(TellsProgress, ImageFeatures):
     def _model(self) -> Any:
         return model_of(self.spec_, self._seen_shape(), self.parameters_)
 
-    def _training(self, fit: Fit, *, part: str = "", folder: str = "") -> Training:
+    def _training(
+        self, fit: Fit, *, part: str = "", folder: str = "", epochs: int | None = None
+    ) -> Training:
         """Make the settings of a training out of this estimator's parameters.
 
         Args:
             fit: for the callbacks.
             part: of several like trainings, which: "class 5: ".
             folder: of the checkpoints, within `checkpoint_dir`.
+            epochs: of this one; None: those of the parameter.
         """
         given = self._checked()
+        epochs = epochs or given.epochs
         checkpoints = None
         if given.checkpoint_dir is not None:
-            every = max(1, given.epochs // CHECKPOINTS)
+            every = max(1, epochs // CHECKPOINTS)
             checkpoints = Checkpoints(Path(given.checkpoint_dir) / folder, every=every)
 
         def tell(progress: Progress) -> None:
@@ -123,7 +127,7 @@ class NetworkFeatures(TellsProgress, ImageFeatures):
 
         return Training(
             optimizer=optimizer_of(given.optimizer, given.learning_rate),
-            epochs=given.epochs,
+            epochs=epochs,
             batch_size=given.batch_size,
             precision=given.precision,
             callbacks=[self._each_epoch(fit)],

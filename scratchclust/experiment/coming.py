@@ -12,7 +12,7 @@ from typing import Any
 from scratchclust.costs import Work
 from scratchclust.estimates import seconds_of, work_of
 from scratchclust.experiment.cluster import MOST_ON_A_MAP
-from scratchclust.experiment.self_supervised_work import self_supervised
+from scratchclust.experiment.self_supervised_work import scan, self_supervised
 from scratchclust.rates import Rates, host_rates
 from scratchclust.recipes.known_sets import known_set
 from scratchclust.recipes.lengths import Known, n_features
@@ -98,6 +98,9 @@ def lines_of_recipe(plan: Plan, rates: Rates | None = None) -> list[str]:
         d = _n_numbers(variant.features, n, shape)
         if plan.trained_with(variant)[0] is variant:  # the others have its network
             work += _of_features(variant.features, n, n_fitted, shape, d)
+        if variant.refine is not None:
+            work += scan(variant.refine, variant.features, n, n_fitted, shape)
+            d = _n_numbers(variant.refine, n, shape)
         work += _of_variant(variant, n, d)
     seconds = seconds_of(work, rates or host_rates())
     if seconds < LONG:

@@ -192,13 +192,19 @@ def _of_networks(features: Mapping[str, Features], dataset: Any, seed: int) -> d
 
 
 def _histories(features: Mapping[str, Features]) -> dict[str, History]:
-    """Of the networks of each class, where there are such; else of each variant's network."""
+    """Of the networks of each class, where there are such; else of each variant's network, or of
+    each step of its training.
+    """
     by_class: dict[str, History] = {}
     for one in features.values():
         by_class |= one.history_by_class or {}
-    return by_class or {
-        name: one.history for name, one in features.items() if one.history is not None
+    by_step = {
+        f"{name}, {step}": history
+        for name, one in features.items()
+        for step, history in (one.history_by_step or {}).items()
     }
+    plain = {name: one.history for name, one in features.items() if one.history is not None}
+    return by_class or plain | by_step
 
 
 def _of_vae(vae: VAE, dataset: Any, seed: int) -> dict[str, Figure]:

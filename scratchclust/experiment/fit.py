@@ -94,7 +94,8 @@ def fit_variant(
     def tell_of_variant(line: str) -> None:
         tell(f"{variant.name}: {line}")
 
-    learning = _Learning(images, labels_used, checkpoints, watched_every)
+    watched = None if variant.refine else watched_every  # its clusters are not of these features
+    learning = _Learning(images, labels_used, checkpoints, watched)
     fitted = _fit(variant, learning, seed, tell_of_variant, prepared)
     tell_of_variant("scores")
     start = perf_counter()
@@ -171,7 +172,8 @@ def fit_features(
     def tell_of_variant(line: str) -> None:
         tell(f"{variant.name}: {line}")
 
-    learning = _Learning(images, labels_used, checkpoints, watched_every)
+    watched = None if variant.refine else watched_every  # its clusters are not of these features
+    learning = _Learning(images, labels_used, checkpoints, watched)
     return _features(build_pipeline(variant, seed), learning, tell_of_variant)
 
 
@@ -247,6 +249,8 @@ def _fit(
     """Do what `Pipeline.fit` does, with a clock between the steps; the clustering is repeated."""
     pipeline = build_pipeline(variant, seed)
     begun = prepared or _features(pipeline, learning, tell)
+    if variant.refine is not None:
+        begun = _refined(variant.refine, begun, learning, seed, tell)
     before = _reduced(pipeline, begun, learning.checkpoints, tell)
     pipeline.set_params(**before.pipeline.named_steps)
     X = before.arrays["X"]
@@ -275,6 +279,18 @@ def _features(pipeline: Pipeline, learning: _Learning, tell: Tell) -> Stage:
     if watcher is not None:
         scores["by_epoch"] = watcher.curves().to_json()
     return Stage(scores, {"X": X}, pipeline[:1])
+
+
+def _refined(step: Step, begun: Stage, learning: _Learning, seed: int, tell: Tell) -> Stage:
+    """Fit the step on from fitted features, which it takes the place of."""
+    tell("refine")
+    start = perf_counter()
+    refined = build(step, seed, features=begun.pipeline.named_steps["features"])
+    with looked_on(refined, ProgressTeller(tell)):
+        _learn(refined, learning)
+    X = together.transform(refined, learning.images.clustered.images, on_images=True)
+    seconds = begun.scores.get("features", 0.0) + perf_counter() - start
+    return Stage({**begun.scores, "features": seconds}, {"X": X}, Pipeline([("features", refined)]))
 
 
 def _reduced(pipeline: Pipeline, begun: Stage, checkpoints: Path | None, tell: Tell) -> Stage:

@@ -91,6 +91,7 @@ FEATURES = {
     "AutoencoderFeatures": "codes of an autoencoder",
     "DECFeatures": "codes of an autoencoder, trained on by deep embedded clustering",
     "SelfSupervisedFeatures": "codes of a self-supervised encoder",
+    "SCANFeatures": "logits of clusters of a self-supervised encoder",
     "ClassLossFeatures": "losses of one autoencoder a class",
     "ClassifierFeatures": "features of a classifier",
     "PretrainedFeatures": "features of a pretrained network",

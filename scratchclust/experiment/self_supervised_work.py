@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 from scratchclust.costs import FLOAT, Work
+from scratchclust.estimates import work_of
 from scratchclust.recipes.lengths import Shape
 from scratchclust.recipes.recipe import Spec, Step
 
@@ -43,6 +44,15 @@ EPOCHS = 10
 BATCH_SIZE = 128
 GRID = 9  # patches whose mean is the code of an image
 MEASURED = 1_000  # images whose code is looked at after each epoch
+SCAN = {  # of `SCANFeatures`
+    "n_clusters": 10,
+    "n_neighbors": 20,
+    "n_heads": 10,
+    "epochs": 30,
+    "encoder_epochs": 0,
+    "self_label_epochs": 10,
+    "batch_size": 512,
+}
 RESNET_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 # Steps of arithmetic beside the products:
 OF_VIEW = 150.0  # for a number of a view: cropped, turned in hue, its contrast, grey, blurred
@@ -108,6 +118,53 @@ def self_supervised(step: Step, n: int, n_fitted: int, shape: Shape) -> Work:
         elements=coded * OF_ACTIVATION * sum(layer.area * layer.c_out for layer in whole),
     )
     return training + coding
+
+
+def scan(step: Step, features: Step, n: int, n_fitted: int, shape: Shape) -> Work:
+    """The work of `SCANFeatures` that refine trained features on n_fitted images, and of the logits
+    of n.
+
+        heads = 3 multiplications(head) 2 heads images epochs         an image and a neighbour
+        encoder = 3 multiplications(encoder) 2 patches images epochs    likewise
+        self-labels = (1 + 3) multiplications(encoder) patches images epochs    no way back for
+                                                                    the view that gives the labels
+    """
+    given = step.parameters
+    of_views = _views_of(
+        features.parameters.get("views", "auto"), features.parameters.get("objective", "emp-ssl")
+    )
+    is_whole = max(of_views.get("crop_area", (1, 1))) == 1
+    size = shape[:2] if is_whole else of_views.get("size") or shape[:2]
+    n_patches = 1 if is_whole else GRID
+    network = _network_of(features.parameters.get("model", "strided"))
+    layers = encoder_layers(network["encoder"], size, shape[2])
+    d = layers[-1].c_out
+    q = given.get("n_clusters", SCAN["n_clusters"])
+    ways = {  # of all layers, for an image: forward, and twice that where there is a way back
+        "encoder_epochs": 2 * 3,
+        "self_label_epochs": 1 + 3,
+    }
+    passes = sum(n * given.get(name, SCAN[name]) for name, n in ways.items())
+    epochs = sum(given.get(name, SCAN[name]) for name in ("epochs", *ways))
+    batch = min(given.get("batch_size", SCAN["batch_size"]), n_fitted)
+    of_head = given.get("n_heads", SCAN["n_heads"]) * d * q
+    coded = n_patches * float(n_fitted + n + epochs * min(MEASURED, n_fitted))
+    seen = n_patches * float(n_fitted) * passes + coded  # pictures, each once through all layers
+    held = float(sum(layer.area * layer.c_out for layer in layers))
+    n_parameters = float(sum(layer.n_parameters for layer in layers))
+    training = Work(
+        products=2.0 * seen * sum(layer.n_multiplications for layer in layers)
+        + 3 * 2.0 * 2 * n_fitted * given.get("epochs", SCAN["epochs"]) * of_head,
+        elements=seen * OF_ACTIVATION * held
+        + OF_VIEW * float(n_fitted) * passes * shape[0] * shape[1] * shape[2],
+        bytes=FLOAT * 2 * seen * held,
+        memory=FLOAT * (3 * 2 * batch * n_patches * held + 6 * n_parameters)
+        + float(n_fitted) * shape[0] * shape[1] * shape[2],
+        calls=math.ceil(n_fitted / batch) * epochs,
+    )
+    return training + work_of(
+        "neighbors", n_fitted, d, given.get("n_neighbors", SCAN["n_neighbors"])
+    )
 
 
 def encoder_layers(encoder: Spec, size: tuple[int, int], channels: int) -> list[Layer]:

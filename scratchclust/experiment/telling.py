@@ -87,6 +87,7 @@ class Features(NamedTuple):
 
     history: History | None  # of the one network that was trained
     history_by_class: dict[str, History] | None  # of several networks, one a class
+    history_by_step: dict[str, History] | None  # of one network that was trained in steps
     autoencoder: Autoencoder | None
     is_unet: bool  # an autoencoder that draws with skips, so not from a code alone
     vae: VAE | None
@@ -149,13 +150,15 @@ def ask_features(features: Any) -> Features:
     if hasattr(features, "losses") and history is not None:
         by_class = {f"class {features.classes_[int(j)]}": one for j, one in history.items()}
     draws_codes = hasattr(features, "inverse_transform")
+    by_step = history if hasattr(features, "head_losses_") else None
     return Features(
-        history=None if by_class is not None else history,
+        history=None if by_class is not None or by_step is not None else history,
         history_by_class=by_class,
+        history_by_step=by_step,
         autoencoder=features if hasattr(features, "reconstruct") else None,
         is_unet=draws_codes and _has_spec(features, "UNetSpec"),
         vae=features if draws_codes and _has_spec(features, "VAESpec") else None,
-        classifier=features if hasattr(features, "predict") else None,
+        classifier=features if hasattr(features, "score") else None,
         encoder=features if hasattr(features, "make_views") else None,
     )
 

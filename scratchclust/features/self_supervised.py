@@ -53,6 +53,7 @@ __all__ = [
     "OBJECTIVES",
     "VIEWS",
     "code_length",
+    "codes_of",
     "draw_views",
     "encode",
     "first_model",
@@ -229,6 +230,25 @@ def draw_views(
 ) -> Float32[np.ndarray, "v n h2 w2 c"]:
     """Make views of images, to be looked at."""
     return np.asarray(Views(views, n_views)(jnp.asarray(images), key))
+
+
+def codes_of(model: Any, images: Float[Array, "n h w c"], views: ViewSpec) -> Float[Array, "n d"]:
+    """Give what `encode` does, of one batch in which all patches of all images are encoded at once:
+    so that a model in training mode can learn by it.
+
+    Args:
+        model: an `EncoderProjector`.
+        images: floats in [0, 1].
+        views: that it was trained on.
+    """
+    n, height, width, _ = images.shape
+    if max(views.crop_area) == 1:
+        return model.encode(images)
+    boxes = jnp.asarray(_boxes(views, (height, width)))
+    size = views.size_of((height, width))
+    # patches of an image side by side: what is spread over devices by images stays where it is
+    patches = crop_and_resize(jnp.repeat(images, len(boxes), axis=0), jnp.tile(boxes, (n, 1)), size)
+    return model.encode(patches).reshape(n, len(boxes), -1).mean(axis=1)
 
 
 def measure(Z: Float32[np.ndarray, "n d"]) -> dict[str, float]:

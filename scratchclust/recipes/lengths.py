@@ -19,6 +19,7 @@ MIN_SAMPLES = 5  # of DBSCAN, where a step says none
 PATCH_SIZE = 6  # of patch features, where a step says none, and their number of clusters
 N_PATCH_CLUSTERS = 200
 SELF_SUPERVISED = {"strided": 256, "resnet18": 512}  # the words for an encoder
+N_CLUSTERS = 10  # of SCAN's, where a step says none
 N_NETWORK_CLASSES = 10  # of a ResNet, where its spec says none
 
 
@@ -66,7 +67,7 @@ def lengths_of(variant: Variant, known: Known) -> dict[str, int | None]:
     Raises:
         InputError: the images are too small for the features.
     """
-    lengths = {"features": n_features(variant.features, known)}
+    lengths = {"features": n_features(variant.last_features, known)}
     for name in ("reduce", "embed"):
         step = getattr(variant, name)
         if step is not None:
@@ -199,6 +200,10 @@ def _self_supervised(step: Step, known: Known) -> int | None:
     return encoder.fields.get("widths", (128,))[-1]
 
 
+def _clusters(step: Step, known: Known) -> int:
+    return step.parameters.get("n_clusters", N_CLUSTERS)
+
+
 def _class_losses(step: Step, known: Known) -> int | None:
     return known.n_classes
 
@@ -242,6 +247,7 @@ FEATURES: dict[str, Callable[[Step, Known], int | None]] = {
     "AutoencoderFeatures": _code,
     "DECFeatures": _code,
     "SelfSupervisedFeatures": _self_supervised,
+    "SCANFeatures": _clusters,
     "ClassLossFeatures": _class_losses,
     "ClassifierFeatures": _layer,
     "PretrainedFeatures": _pretrained,

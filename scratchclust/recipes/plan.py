@@ -21,7 +21,7 @@ from scratchclust.recipes.lengths import (
     n_classes_of_network,
     needs,
 )
-from scratchclust.recipes.recipe import Applied, Recipe, Spec, Variant
+from scratchclust.recipes.recipe import Applied, Recipe, Spec, Step, Variant
 from scratchclust.recipes.settings import Settings, Tell, check_settings
 from scratchclust.recipes.words import (
     method_of,
@@ -275,7 +275,7 @@ def _known_before(
 def _variants(recipe: Recipe, settings: Settings) -> tuple[Variant, ...]:
     """The recipe's variants as asked for; once, where two have become the same."""
     found: dict[str, Variant] = {}
-    for variant in recipe.variants:
+    for variant in (settings.full and recipe.full_variants) or recipe.variants:
         asked = _as_asked(_with_features_asked(variant, recipe, settings), settings)
         found.setdefault(asked.name, asked)
     return tuple(found.values())
@@ -294,7 +294,24 @@ def _with_features_asked(variant: Variant, recipe: Recipe, settings: Settings) -
         parameters["precision"] = settings.precision
     if settings.weights is not None and "weights" in parameters:
         parameters["weights"] = settings.weights
-    return replace(variant, features=replace(variant.features, parameters=parameters))
+    features = replace(variant.features, parameters=parameters)
+    return replace(variant, features=features, refine=_refined_as_asked(variant.refine, settings))
+
+
+def _refined_as_asked(step: Step | None, settings: Settings) -> Step | None:
+    """The step with the epochs that were asked for in the place of each number of epochs that it
+    has, and with the precision.
+    """
+    if step is None:
+        return None
+    asked: dict[str, Any] = {
+        name: settings.epochs
+        for name in step.parameters
+        if settings.epochs is not None and name.endswith("epochs")
+    }
+    if settings.precision != "float32":
+        asked["precision"] = settings.precision
+    return replace(step, parameters={**step.parameters, **asked})
 
 
 def _as_asked(variant: Variant, settings: Settings) -> Variant:
@@ -312,7 +329,8 @@ def describe(variant: Variant) -> dict[str, Any]:
             "estimator": step.estimator,
             **{key: _plain(value) for key, value in step.parameters.items()},
         }
-        for name, step in variant.steps.items()
+        for name, step in {**variant.steps, "refine": variant.refine}.items()
+        if step is not None
     }
     blind = {"blind": True} if variant.blind else {}
     return {"name": variant.name, **steps, **blind, "n_repeats": variant.n_repeats}
@@ -341,7 +359,8 @@ def _check_recipe_takes(recipe: Recipe, settings: Settings) -> None:
         "weights" in variant.features.parameters for variant in recipe.variants
     ):
         raise InputError(f"{what} takes no pretrained network: leave weights= out")
-    if settings.full and recipe.full_split is None and recipe.full_epochs is None:
+    in_full = (recipe.full_split, recipe.full_epochs, recipe.full_variants)
+    if settings.full and not any(in_full):
         raise InputError(f"{what} takes all its images already: leave full= out")
     if settings.classes is not None and recipe.applied is not None:
         raise InputError(f"{what} has groups of labels of its own: leave classes= out")

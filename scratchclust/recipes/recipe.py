@@ -31,13 +31,18 @@ class Applied:
 
 @dataclass(frozen=True)
 class Variant:
-    """One pipeline of an experiment: images -> features -> (reduce -> (embed ->)) cluster."""
+    """One pipeline of an experiment: images -> features -> (reduce -> (embed ->)) cluster.
+
+    With `refine`, the features are trained first, then those of `refine` on the same images with
+    the trained ones as their parameter `features`; and these take their place.
+    """
 
     name: str
     features: Step
     cluster: Step
     reduce: Step | None = None
     embed: Step | None = None  # a map of what `reduce` gives
+    refine: Step | None = None
     blind: bool = False  # no label takes part, whatever the recipe says of the others
     # independent fits of the clustering; the one of median inertia stands for all of them
     n_repeats: int = 1
@@ -52,6 +57,11 @@ class Variant:
             "cluster": self.cluster,
         }
         return {name: step for name, step in steps.items() if step is not None}
+
+    @property
+    def last_features(self) -> Step:
+        """The step whose features are reduced and clustered."""
+        return self.refine or self.features
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,7 @@ class Recipe:
     # only images of these classes take part; the labels choose them
     classes: tuple[int, ...] | None = None
     full_epochs: int | None = None  # of the networks in full size
+    full_variants: tuple[Variant, ...] | None = None  # in full size; None: the same
     # epochs after which the codes are clustered and scored, for a curve
     watched_every: int | None = None
     elbow: tuple[int, ...] | None = None  # numbers of clusters over which the inertia is drawn

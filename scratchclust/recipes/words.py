@@ -111,6 +111,8 @@ METHODS = (
     Method("agglomerative", "AgglomerativeClustering", {"linkage": "ward"}, detail=LINKAGE),
     Method("spectral", "SpectralClustering", has_inertia=True),
     Method("minibatch-kmeans", "MiniBatchKMeans", has_inertia=True, is_offered=False),
+    # of features that are logits of clusters, which `Variant.refine` makes
+    Method("most-probable", "MostProbable", counts=None, is_offered=False),
 )
 REDUCTIONS = (
     Reduction("none", None),
@@ -145,11 +147,16 @@ def method_of(step: Step) -> Method:
 def n_clusters_of(variant: Variant) -> int | None:
     """How many clusters the variant asks for; None where the method finds that out."""
     counts = method_of(variant.cluster).counts
-    return None if counts is None else variant.cluster.parameters.get(counts)
+    if counts is None:
+        return None if variant.refine is None else variant.refine.parameters.get("n_clusters")
+    return variant.cluster.parameters.get(counts)
 
 
 def with_n_clusters(variant: Variant, n_clusters: int) -> Variant:
     """The variant with another number of clusters, where it asks for one."""
+    if variant.refine is not None:
+        parameters = {**variant.refine.parameters, "n_clusters": n_clusters}
+        variant = replace(variant, refine=replace(variant.refine, parameters=parameters))
     counts = method_of(variant.cluster).counts
     if counts is None:
         return variant

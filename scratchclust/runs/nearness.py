@@ -77,7 +77,7 @@ class Rule:
             )
         distance = "Distance to the centre of its cluster, between the vectors that were clustered."
         if self.kind == "posterior":
-            return distance, "Probability of its cluster, given the image, under the mixture."
+            return distance, "Probability of its cluster, given the image."
         return (
             distance,
             "1 - d1 / d2, with d1 and d2 the distances to the nearest and the second nearest "

@@ -115,7 +115,8 @@ def fit(model: Any, data: Batch, *, loss: Loss, key: Any, training: Training) ->
 
     Args:
         model: an nnx module.
-        data: the images, and the labels or None.
+        data: the images, the labels or None, and the neighbours or None; with these the loss is
+            given pairs.
         loss: see `losses`.
         key: decides the shuffles and all that `prepare` and the loss draw.
         training: the settings.

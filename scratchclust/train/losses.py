@@ -30,10 +30,16 @@ Number = float | int | Array  # that a compiled function is given: inside, it is
 
 
 class Batch(NamedTuple):
-    """Images, prepared for the model, and their labels where there are any."""
+    """Images, prepared for the model, and their labels where there are any.
+
+    Where a training is given neighbours, a batch has pairs [n 2 h w c]: each image, and beside it
+    one of its neighbours.
+    """
 
     images: Any  # [n h w c] float
     labels: Any  # [n] int32, or None; for some losses targets [n k] float
+    # of a whole data set: [n m] int, the numbers of m other images of each, or None
+    neighbors: Any = None
 
 
 Loss = Callable[[Any, Batch, Any], tuple[Scalar, Terms]]

@@ -41,7 +41,7 @@ class Runner:
 
     Args:
         model: an nnx module; it stays as it is.
-        data: the images, and the labels or None.
+        data: the images, the labels or None, and the neighbours or None.
         loss: see `losses`.
         key: decides the shuffles and all that `prepare` and the loss draw.
         training: the settings.
@@ -175,7 +175,11 @@ class Runner:
             "batch_size": self.batch_size,
             "key": self.key_numbers,
             "images": sha256_of_array(self._stored.images),
-            "labels": None if self._stored.labels is None else sha256_of_array(self._stored.labels),
+            **{
+                name: None if array is None else sha256_of_array(array)
+                for name, array in self._stored._asdict().items()
+                if name != "images"
+            },
         }
 
 
@@ -203,6 +207,8 @@ def _check(data: Batch) -> None:
             "expected finite images, got NaN or infinity among the pixels: "
             "drop or fill those images first"
         )
+    if data.neighbors is not None:
+        _check_neighbors(data.neighbors, n)
     if data.labels is None:
         return
     if len(data.labels) != n:
@@ -218,6 +224,21 @@ def _check(data: Batch) -> None:
         raise InputError(
             f"expected labels of 0 or more, got {int(np.min(data.labels))}: "
             "leave images without a label out"
+        )
+
+
+def _check_neighbors(neighbors: Any, n: int) -> None:
+    shape = np.shape(neighbors)
+    if len(shape) != 2 or shape[0] != n or shape[1] < 1:
+        raise InputError(
+            f"expected neighbours of shape [{n} m], a row for each image, got {list(shape)}: "
+            "give the indices of nearest_neighbors"
+        )
+    least, most = int(np.min(neighbors)), int(np.max(neighbors))
+    if least < 0 or most >= n:
+        raise InputError(
+            f"expected neighbours from 0 to {n - 1}, the numbers of the images, got {least} to "
+            f"{most}: give those among the images of the training"
         )
 
 

@@ -180,6 +180,9 @@ def take_batch(data: Batch, order: Array, t: Any, *, batch_size: int, mesh: Mesh
     """Take batch t of an epoch, as it is stored: the images
     order[t batch_size : (t + 1) batch_size], spread over the mesh.
 
+    Where there are neighbours, image order[i] comes with its neighbour of number i mod m: as the
+    order is drawn anew for each epoch, so is the neighbour, and all numbers are as frequent.
+
     Args:
         data: all images and labels, whole on every device, so that each gathers its share without
             asking another.
@@ -190,7 +193,13 @@ def take_batch(data: Batch, order: Array, t: Any, *, batch_size: int, mesh: Mesh
     """
     index = jax.lax.dynamic_slice_in_dim(order, t * batch_size, batch_size)
     index = rows.constrain(index, mesh, spread=True)
-    return rows.constrain(jax.tree.map(lambda array: array[index], data), mesh, spread=True)
+    batch = jax.tree.map(lambda array: array[index], data._replace(neighbors=None))
+    if data.neighbors is not None:
+        place = rows.constrain(t * batch_size + jnp.arange(batch_size), mesh, spread=True)
+        neighbor = data.neighbors[index, place % data.neighbors.shape[1]]
+        pairs = jnp.stack([batch.images, data.images[neighbor]], axis=1)
+        batch = batch._replace(images=pairs)
+    return rows.constrain(batch, mesh, spread=True)
 
 
 def devices_for(batch_size: int) -> list[jax.Device]:  # pyright: ignore[reportInvalidTypeForm]

@@ -209,6 +209,37 @@ def test_a_code_is_trained_towards_as_many_clusters_as_are_asked_for() -> None:
     assert numbers == [3] * 5  # four clusterings, and the features of one
 
 
+# --- full size, and features that are refined
+
+
+def test_full_size_may_have_variants_of_its_own() -> None:
+    small = plan("self-supervised", Settings())
+    full = plan("self-supervised", Settings(full=True))
+    assert [variant.refine for variant in small.variants] == [None, None]
+    scan = full.variants[-1]
+    assert scan.refine is not None
+    assert (scan.refine.estimator, scan.cluster.estimator) == ("SCANFeatures", "MostProbable")
+    assert full.trained_with(scan) == full.variants  # one training for all three
+    assert full.n_clusters == {variant.name: 10 for variant in full.variants}
+    assert full.lengths[scan.name] == {"features": 10}
+    described = full.parameters["variants"][-1]
+    assert described["refine"]["estimator"] == "SCANFeatures"
+    assert "refine" not in small.parameters["variants"][0]
+
+
+def test_what_is_asked_for_reaches_what_refines() -> None:
+    settings = Settings(full=True, epochs=2, precision="bfloat16", classes=(0, 1, 5))
+    *_, scan = plan("self-supervised", settings).variants
+    assert scan.refine is not None
+    asked = {
+        name: scan.refine.parameters[name]
+        for name in ("epochs", "encoder_epochs", "self_label_epochs", "precision", "n_clusters")
+    }
+    assert list(asked.values()) == [2, 2, 2, "bfloat16", 3]
+    assert scan.features.parameters["epochs"] == 2
+    assert plan("self-supervised", settings).n_clusters[scan.name] == 3
+
+
 # --- lengths, against what the estimators give
 
 

@@ -4,6 +4,7 @@ to, and what is drawn.
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -247,3 +248,33 @@ def test_the_nearest_codes_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_only_encoders_are_drawn_so() -> None:
     pixels = draw.ask_features(object())
     assert draw._of_networks({"pixels": pixels}, dataset([UP] * 3, None), 0) == {}
+
+
+def small_in_full_size() -> Recipe:
+    """The catalogue's variants in full size with this small network, on the digits: the steps of
+    the large one are looked at in `tests/project/test_lowering.py`.
+    """
+    few = {**NETWORK.parameters, "epochs": 30}
+    variants = tuple(
+        replace(one, features=replace(one.features, parameters={**one.features.parameters, **few}))
+        for one in find("self-supervised").full_variants or ()
+    )
+    return replace(SMALL, full_variants=variants, watched_every=None)
+
+
+@pytest.mark.full
+def test_full_size_begins(tmp_path: Path) -> None:
+    """The first two epochs of each of its trainings, on a few images."""
+    settings = Settings(full=True, limit=90, epochs=2)
+    done = run(small_in_full_size(), settings, output=tmp_path / "run")
+    names = ["EMP-SSL + k-means", "EMP-SSL + graph", "EMP-SSL, SCAN + most-probable"]
+    results = done.metrics["results"]
+    assert [result["name"] for result in results] == names
+    first, graph, scan = (result["seconds"] for result in results)
+    assert "features" not in graph
+    assert scan["shared_features"] == graph["shared_features"] == first["features"]
+    assert scan["features"] > 0  # of the steps that are SCAN's own
+    assert (results[2]["n_features"], results[2]["method"]) == (10, "most-probable")
+    assert len({row["cluster_EMP-SSL, SCAN + most-probable"] for row in clusters(done)}) > 1
+    again = run(small_in_full_size(), settings, output=tmp_path / "run", resume=True)
+    assert again.was_finished

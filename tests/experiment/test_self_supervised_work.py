@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import pytest
 from flax import nnx
 
-from scratchclust import SelfSupervisedFeatures, StridedSpec
+from scratchclust import SCANFeatures, SelfSupervisedFeatures, StridedSpec
 from scratchclust.experiment import coming
 from scratchclust.experiment import self_supervised_work as work
 from scratchclust.experiment.build import _built
@@ -45,6 +45,47 @@ def test_defaults_are_those_of_the_estimator() -> None:
         counted(objective=own, views="patches", batch_size=128),
     )
     assert counted(objective="simclr") == counted(objective="simclr", views=Spec("ViewSpec", {}))
+
+
+def test_scans_steps_are_counted() -> None:
+    given = SCANFeatures().get_params()
+    assert {name: given[name] for name in work.SCAN} == work.SCAN
+    patches = Step("SelfSupervisedFeatures", {"model": "strided"})
+    whole = Step("SelfSupervisedFeatures", {"model": "strided", "objective": "simclr"})
+
+    def counted(features: Step = patches, **parameters: Any) -> Any:
+        return work.scan(Step("SCANFeatures", parameters), features, 100, 500, SHAPE)
+
+    none = {"encoder_epochs": 0, "self_label_epochs": 0}
+    layers = work.encoder_layers(Spec("StridedSpec", {"widths": (64, 128, 256)}), (16, 16), 3)
+    multiplications = sum(layer.n_multiplications for layer in layers)
+    alone = counted(**none).products
+    for name, passes in (("encoder_epochs", 6), ("self_label_epochs", 4)):
+        more = counted(**none | {name: 3}).products - alone
+        seen = 9 * (500 * 3 * passes + 3 * 500)  # and the look after each epoch
+        assert more == pytest.approx(2 * seen * multiplications)
+    assert counted(whole).products < counted().products  # once in 32x32, not nine times in 16x16
+    assert counted(n_heads=20).products > counted(n_heads=10).products
+    assert counted(batch_size=100).memory < counted(batch_size=500).memory
+
+
+def test_the_full_recipe_counts_what_it_adds() -> None:
+    small, full = (plan("self-supervised", Settings(full=size)) for size in (False, True))
+    (line,) = coming.lines_of_recipe(full, SLOW)
+    assert line.startswith("10,000 images of 32x32, 3 variants; about ")
+    (of_small,) = coming.lines_of_recipe(small, SLOW)
+    assert of_small.startswith("10,000 images of 32x32, 2 variants; about ")
+    *_, scan = full.variants
+    assert scan.refine is not None
+    peta = [
+        count.products / 1e15
+        for count in (
+            work.self_supervised(scan.features, 10_000, 50_000, SHAPE),
+            work.scan(scan.refine, scan.features, 10_000, 50_000, SHAPE),
+        )
+    ]
+    assert 20 < peta[0] < 30
+    assert 20 < peta[1] < 40
 
 
 @pytest.mark.parametrize("size", [(16, 16), (9, 12), (32, 32)])

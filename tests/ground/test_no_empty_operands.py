@@ -108,7 +108,7 @@ TOUR: dict[str, Callable[[], Any]] = {
         X, [LABELS, LABELS % 2, np.arange(240), np.zeros(240, int)]
     ),
 }
-HOST_ONLY = {"PixelFeatures"}
+HOST_ONLY = {"PixelFeatures", "MostProbable"}
 NETWORKS = {
     "AutoencoderFeatures",
     "DECFeatures",
@@ -116,6 +116,7 @@ NETWORKS = {
     "ClassifierFeatures",
     "PretrainedFeatures",
     "SelfSupervisedFeatures",
+    "SCANFeatures",
 }
 
 

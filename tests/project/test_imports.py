@@ -73,7 +73,7 @@ ALLOWED = {
     "streams": {"rows"},
     "distances": {"rows", "shares"},
     "runs": {"persist", "estimators", "cluster.nearness"},
-    "features": {"models", "train", "data.preprocessing", "rows", "shares"},
+    "features": {"models", "train", "data.preprocessing", "rows", "shares", "neighbors"},
     "train": {"models", "neighbors_parts", "rows", "shares", "processes"},
     "reduce": ALGORITHM,
     "cluster": ALGORITHM,

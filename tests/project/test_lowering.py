@@ -23,8 +23,16 @@ from benchmarks.ahead_of_time_capture import Program, recording
 from benchmarks.ahead_of_time_check import OF_NETWORKS, rounded_products, wrong_with
 from benchmarks.ahead_of_time_products import operations
 from scratchclust import rows
+from scratchclust.experiment.build import build
+from scratchclust.features import scan, self_supervised
 from scratchclust.models import EncoderProjectorSpec, ResNetSpec, StridedSpec
+from scratchclust.recipes.plan import Settings, plan
 from scratchclust.train.loop import train
+from scratchclust.train.losses import Batch
+from scratchclust.train.objectives.neighbor_consistency import NeighborLoss
+from scratchclust.train.objectives.self_labels import SelfLabelLoss
+from scratchclust.train.optimizer_specs import build_optimizer, optimizer_of
+from scratchclust.train.steps import make_train_step, unit_scale
 from scratchclust.train.view_specs import DIGITS, PATCHES
 from scratchclust.train.views import Views
 from tests.ground.test_no_empty_operands import IMAGES, LABELS, TOUR
@@ -60,6 +68,17 @@ NETWORKS = {
         ).fit_transform(IMAGES)
         for model in ("conv", "unet", "vae")
     },
+    "SCANFeatures": lambda: scratchclust.SCANFeatures(
+        scratchclust.SelfSupervisedFeatures(
+            StridedSpec(widths=(4, 8)), n_views=2, epochs=1, batch_size=32, random_state=0
+        ),
+        n_clusters=3,
+        epochs=1,
+        encoder_epochs=1,
+        self_label_epochs=1,
+        batch_size=32,
+        random_state=0,
+    ).fit_transform(IMAGES),
     "ClassifierFeatures": lambda: (
         scratchclust.ClassifierFeatures(epochs=1, batch_size=32, random_state=0)
         .fit(IMAGES, LABELS[: len(IMAGES)])
@@ -117,6 +136,45 @@ def test_every_program_of_a_tour_has_a_form_on_accelerators() -> None:
     ]
     assert not wrong
     assert len(programs) >= 40  # or the tour has lost its way
+
+
+@pytest.mark.full
+def test_the_steps_of_self_supervised_in_full_size_have_a_form_on_a_gpu() -> None:
+    """ResNet-18 at the batches of the recipe, in bfloat16; nothing is computed."""
+    *_, variant = plan("self-supervised", Settings(full=True)).variants
+    assert variant.refine is not None
+    features = build(variant.features, seed=0)
+    refined = build(variant.refine, seed=0, features=features)
+    spec = self_supervised.spec_of(features.model)
+    views = self_supervised.views_of(features.objective, features.views, features.n_views)
+    strong = Views(scan.strong_views(views.spec), 1)
+    weak = Views(scan.weak_views(views.spec), 1)
+    labels = SelfLabelLoss(weak, strong, refined.threshold)
+    behind = scan.network_spec(spec, refined.n_clusters)
+    pairs = (refined.batch_size, 2, 32, 32, 3)
+    for network, loss, shape, estimator in (
+        (
+            spec,
+            self_supervised.loss_of("emp-ssl", views),
+            (features.batch_size, 32, 32, 3),
+            features,
+        ),
+        (behind, scan.OfCodes(NeighborLoss(strong), views.spec), pairs, refined),
+        (behind, scan.OfCodes(labels, views.spec), (refined.batch_size, 32, 32, 3), refined),
+    ):
+        model = nnx.eval_shape(lambda network=network: network.build((32, 32, 3), rngs=nnx.Rngs(0)))
+        model.train()
+        graphdef, params, rest = nnx.split(model, nnx.Param, ...)
+        optimizer, _ = build_optimizer(
+            optimizer_of(estimator.optimizer, estimator.learning_rate), 100
+        )
+        step = make_train_step(graphdef, loss, optimizer, unit_scale, estimator.precision)
+        state = (params, rest, jax.eval_shape(optimizer.init, params))
+        batch = Batch(jax.ShapeDtypeStruct(shape, np.uint8), None)
+        traced = jax.jit(step).trace(*state, batch, jax.random.key(0))
+        text = traced.lower(lowering_platforms=("cuda",)).as_text()
+        assert "bf16" in text
+        assert operations(traced, "cuda").total() > 1e12
 
 
 def test_a_product_that_may_be_rounded_is_seen() -> None:

@@ -21,7 +21,7 @@ from scratchclust.train.optimizer_specs import AdamSpec, SGDSpec
 from scratchclust.train.runner import Runner
 from scratchclust.train.schedules import CosineSpec
 from scratchclust.train.settings import Training
-from scratchclust.train.steps import devices_for, unit_scale
+from scratchclust.train.steps import devices_for, take_batch, unit_scale
 from tests.train.training_cases import (
     Line,
     arrays_of,
@@ -384,6 +384,59 @@ class TestSettings:
             Runner(autoencoder(), Batch(data(8)[0], np.zeros(7, np.int32)), **settings)
         with pytest.raises(InputError, match="expected labels as whole numbers from 0, got float"):
             Runner(autoencoder(), Batch(data(8)[0], np.zeros(8)), **settings)
+
+
+class TestNeighbors:
+    """Each image comes with one of its neighbours, another one in each epoch."""
+
+    NUMBERS = np.arange(12, dtype=np.uint8).reshape(12, 1, 1, 1)
+    NEIGHBORS = (np.arange(12)[:, None] + np.array([1, 2, 3])) % 12
+
+    def pairs(self, *, batch_size=4, epochs=30, n_devices=1):
+        """The second number of each pair, by the first and the epoch."""
+        settings = Training(
+            optimizer="sgd", epochs=epochs, batch_size=batch_size, prepare=lambda x, key: x
+        )
+        found = np.full((epochs, 12), -1)
+        with rows.on(jax.local_devices()[:n_devices]):
+            data = Batch(self.NUMBERS, None, self.NEIGHBORS)
+            runner = Runner(Line(), data, loss=reconstruction_loss(), key=KEY, training=settings)
+            for epoch in range(epochs):
+                order, _ = runner.shuffle(epoch)
+                for t in range(runner.n_steps):
+                    batch = take_batch(
+                        runner._data, order, t, batch_size=batch_size, mesh=runner._mesh
+                    )
+                    first, second = np.asarray(batch.images).reshape(-1, 2).T
+                    found[epoch, first] = second
+        return found
+
+    def test_pairs_are_of_neighbours_and_all_of_them_come(self):
+        found = self.pairs()
+        assert (found >= 0).all()  # each image once in an epoch
+        for i in range(12):
+            assert set(found[:, i]) == set(self.NEIGHBORS[i])
+        steps = (found - np.arange(12)[None]) % 12
+        assert [(steps == step).sum() for step in (1, 2, 3)] == [120, 120, 120]
+
+    def test_they_are_the_same_on_several_devices(self):
+        one = self.pairs(epochs=2)
+        np.testing.assert_array_equal(self.pairs(epochs=2, n_devices=2), one)
+        np.testing.assert_array_equal(self.pairs(epochs=2, n_devices=4), one)
+
+    def test_what_cannot_be_neighbours_is_refused(self):
+        settings = {
+            "loss": reconstruction_loss(),
+            "key": KEY,
+            "training": Training(optimizer="adam", epochs=1, batch_size=2),
+        }
+        for neighbors, message in (
+            (self.NEIGHBORS[:7], r"expected neighbours of shape \[12 m\], .* got \[7, 3\]"),
+            (self.NEIGHBORS[:, :0], r"expected neighbours of shape \[12 m\], .* got \[12, 0\]"),
+            (self.NEIGHBORS + 1, "expected neighbours from 0 to 11, .* got 1 to 12"),
+        ):
+            with pytest.raises(InputError, match=message):
+                Runner(autoencoder(), Batch(self.NUMBERS, None, neighbors), **settings)
 
 
 class TestCallbacks:

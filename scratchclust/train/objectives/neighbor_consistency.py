@@ -72,7 +72,7 @@ def pair_with_neighbors(
     images: Num[Array, "n h w c"], neighbors: Int[Array, "n m"], *, key: Any
 ) -> Num[Array, "n 2 h w c"]:
     """Put one of its neighbours, drawn at random, beside each image: what `NeighborLoss` is trained
-    on, drawn anew for each epoch.
+    on. (A training that is given `Batch.neighbors` does it in each step, anew for each epoch.)
 
     Args:
         images: as they are stored.
