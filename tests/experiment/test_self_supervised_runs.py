@@ -254,7 +254,7 @@ def small_in_full_size() -> Recipe:
     """The catalogue's variants in full size with this small network, on the digits: the steps of
     the large one are looked at in `tests/project/test_lowering.py`.
     """
-    few = {**NETWORK.parameters, "epochs": 30}
+    few = {**NETWORK.parameters, "optimizer": "adam", "precision": "float32"}
     variants = tuple(
         replace(one, features=replace(one.features, parameters={**one.features.parameters, **few}))
         for one in find("self-supervised").full_variants or ()
