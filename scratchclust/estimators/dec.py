@@ -6,6 +6,7 @@ from typing import Any, ClassVar, no_type_check
 import jax
 import numpy as np
 from sklearn.callback import with_callbacks
+from sklearn.utils.metaestimators import available_if
 
 from scratchclust.checks import Rule, enough_samples, nothing, number, one_of, that_is, whole
 from scratchclust.cluster.kmeans import kmeans
@@ -27,6 +28,16 @@ ROUNDS_KEY, START_KEY = 1, 2  # folded into that of the fit
 ROUNDS = "rounds"  # the folder of their checkpoints, within that of the autoencoder's
 
 
+def _can_draw(dec: Any) -> bool:
+    """Whether the decoder was trained along in the rounds."""
+    if dec.gamma is None:
+        raise AttributeError(
+            "with gamma=None the encoder is trained on and the decoder rests, so that it cannot "
+            "draw its codes: give gamma=0.1 or another number"
+        )
+    return True
+
+
 class DECFeatures(AutoencoderFeatures):
     """The code of an autoencoder that was trained on until its clusters are sharp (deep embedded
     clustering), without labels.
@@ -42,7 +53,8 @@ class DECFeatures(AutoencoderFeatures):
         start: how the code is first clustered: "kmeans", or "graph" (`SpectralClustering` by
             commute times). Two classes in one cluster are not told apart in the rounds.
         gamma: weight of the clustering beside the reconstruction (IDEC); None leaves the
-            reconstruction out (DEC), and with it the work of the decoder.
+            reconstruction out (DEC), and with it the work of the decoder: then there is no
+            `reconstruct` and no `inverse_transform`.
         tol: the share of changed labels below which the rounds end.
         max_rounds: rounds at most.
         round_learning_rate: that of the optimiser in the rounds, which begins anew in each.
@@ -173,6 +185,16 @@ class DECFeatures(AutoencoderFeatures):
         self.converged_ = embedded.converged
         context.call_on_fit_task_end(estimator=self, X=X, reconstruction_attributes=dict)
         return self
+
+    @available_if(_can_draw)
+    def inverse_transform(self, X: Any) -> Any:
+        """Draw the images of codes X [n d], as `AutoencoderFeatures` does; not if gamma is None."""
+        return super().inverse_transform(X)
+
+    @available_if(_can_draw)
+    def reconstruct(self, X: Any, *, zero_code: bool = False) -> Any:
+        """Draw images X [n h w c] again, as `AutoencoderFeatures` does; not if gamma is None."""
+        return super().reconstruct(X, zero_code=zero_code)
 
     def _centroids(self, images: np.ndarray, given: Any, key: Any) -> np.ndarray:
         """The means of the first clusters, in the code of the images as they are."""

@@ -116,10 +116,10 @@ class NetworkFeatures(TellsProgress, ImageFeatures):
             epochs: of this one; None: those of the parameter.
         """
         given = self._checked()
-        epochs = epochs or given.epochs
+        n_epochs: int = epochs or given.epochs
         checkpoints = None
         if given.checkpoint_dir is not None:
-            every = max(1, epochs // CHECKPOINTS)
+            every = max(1, n_epochs // CHECKPOINTS)
             checkpoints = Checkpoints(Path(given.checkpoint_dir) / folder, every=every)
 
         def tell(progress: Progress) -> None:
@@ -127,7 +127,7 @@ class NetworkFeatures(TellsProgress, ImageFeatures):
 
         return Training(
             optimizer=optimizer_of(given.optimizer, given.learning_rate),
-            epochs=epochs,
+            epochs=n_epochs,
             batch_size=given.batch_size,
             precision=given.precision,
             callbacks=[self._each_epoch(fit)],

@@ -172,5 +172,17 @@ class TestDECFeatures:
                 embedded(**parameters).fit(IMAGES)
 
     def test_gamma_keeps_the_reconstruction(self):
-        assert "mse_per_pixel" in embedded(gamma=0.1).fit(IMAGES).rounds_
-        assert "mse_per_pixel" not in embedded(gamma=None).fit(IMAGES).rounds_
+        kept = embedded(gamma=0.1).fit(IMAGES)
+        assert "mse_per_pixel" in kept.rounds_
+        assert kept.reconstruct(IMAGES).shape == IMAGES.shape
+        assert kept.inverse_transform(kept.transform(IMAGES)).shape == IMAGES.shape
+
+    def test_without_reconstruction_nothing_draws(self):
+        """Its decoder knows the code as it was before the rounds."""
+        embed = embedded(gamma=None).fit(IMAGES)
+        assert "mse_per_pixel" not in embed.rounds_
+        assert not hasattr(embed, "reconstruct")
+        assert not hasattr(embed, "inverse_transform")
+        with pytest.raises(AttributeError) as caught:
+            embed.reconstruct(IMAGES)
+        assert "give gamma=0.1" in str(caught.value.__cause__)
