@@ -263,6 +263,7 @@ def small_in_full_size() -> Recipe:
 
 
 @pytest.mark.full
+@pytest.mark.filterwarnings("ignore:no image was surer of its cluster")  # after two epochs
 def test_full_size_begins(tmp_path: Path) -> None:
     """The first two epochs of each of its trainings, on a few images."""
     settings = Settings(full=True, limit=90, epochs=2)
