@@ -73,7 +73,7 @@ class SCANFeatures(NetworkFeatures):
         >>> from scratchclust import SCANFeatures, SelfSupervisedFeatures, data
         >>> images = data.load("digits").images[:64]
         >>> features = SelfSupervisedFeatures(n_views=2, epochs=1, random_state=0)
-        >>> scan = SCANFeatures(features, epochs=2, self_label_epochs=1, random_state=0)
+        >>> scan = SCANFeatures(features, epochs=2, self_label_epochs=0, random_state=0)
         >>> scan.fit_predict(images).shape
         (64,)
     """
