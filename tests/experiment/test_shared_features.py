@@ -79,6 +79,7 @@ def test_which_variants_have_one_network() -> None:
     }
 
 
+@pytest.mark.full
 def test_it_is_trained_once_and_its_seconds_are_told_once(
     trainings: list[int], tmp_path: Path
 ) -> None:

@@ -57,6 +57,7 @@ def test_views_that_change_nothing_change_no_loss(spec, kind):
     assert float(found) == pytest.approx(float(expected), rel=1e-6)
 
 
+@pytest.mark.full
 def test_its_gradient_is_that_of_finite_differences():
     model = built()
     loss = DrawnFromView(loss_of(SMALL, "mse"), Views(DIGITS, 1))
@@ -71,6 +72,7 @@ def test_its_gradient_is_that_of_finite_differences():
 
 
 class TestMeanCode:
+    @pytest.mark.full
     def test_it_is_the_mean_of_the_codes_of_views(self):
         model = built()
         key = jax.random.key(ENCODED_VIEWS)

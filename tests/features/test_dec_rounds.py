@@ -59,6 +59,7 @@ class Killed(Exception):
     pass
 
 
+@pytest.mark.full
 def test_a_killed_fit_goes_on_to_the_same_bits(tmp_path):
     def die(progress):
         if progress.done == 3:
@@ -142,6 +143,7 @@ class Killer(Onlooker):
 
 
 class TestDECFeatures:
+    @pytest.mark.quick(1)
     @pytest.mark.parametrize("begin", ["kmeans", "graph"])
     def test_labels_do_not_matter(self, begin):
         one = embedded(start=begin, views="digits", n_views=2).fit(IMAGES)

@@ -136,6 +136,7 @@ def test_patches_at_once_are_the_code_of_the_image():
         np.testing.assert_allclose(codes_of(model, pixels, views), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.full
 def test_a_head_comes_behind_the_encoder():
     encoder = fitted(self_supervised)
     Z = encoder.transform(IMAGES)
