@@ -25,7 +25,7 @@ from scratchclust.train.views import Views
 STARTS = ("kmeans", "graph")
 N_INIT = 10  # starts of k-means, of which the best is taken
 ROUNDS_KEY, START_KEY = 1, 2  # folded into that of the fit
-ROUNDS = "rounds"  # the folder of their checkpoints, within that of the autoencoder's
+ROUNDS = "rounds-after"  # the folder of their checkpoints, with the epochs before them
 
 
 def _can_draw(dec: Any) -> bool:
@@ -210,7 +210,7 @@ class DECFeatures(AutoencoderFeatures):
 
     def _of_rounds(self, fit: Fit, given: Any) -> Training:
         """The settings of a round: an epoch, without callbacks, which count the epochs before."""
-        training = self._training(fit, folder=ROUNDS)
+        training = self._training(fit, folder=f"{ROUNDS}-{given.epochs}")
         checkpoints = training.checkpoints and replace(training.checkpoints, every=1)
         return replace(
             training,
