@@ -274,7 +274,8 @@ class _Passing:
     """Hears the features' progress, and tells it to those who listen to the whole."""
 
     def __init__(self, whole: Any) -> None:
-        self.listeners = [one for one in getattr(whole, "_skl_callbacks", ()) if hears(one)]
+        everyone = getattr(whole, "_skl_callbacks", ())
+        self.listeners = [one for one in everyone if hasattr(one, "on_progress")]
 
     def on_progress(self, progress: Progress) -> None:
         for one in self.listeners:
@@ -291,10 +292,6 @@ class _Passing:
 
     def teardown(self, estimator: Any, context: Any) -> None:
         pass
-
-
-def hears(callback: Any) -> bool:
-    return hasattr(callback, "on_progress")
 
 
 def _warn_if_none(sure: list[float], threshold: float) -> None:
