@@ -34,7 +34,7 @@ NETWORK = Step(
                 "grey_rate": 0.2,
             },
         ),
-        "epochs": 36,
+        "epochs": 26,
         "batch_size": 128,
         "optimizer": "adam",
         "learning_rate": Spec("CosineSpec", {"peak": 2e-3, "warmup": 0.1}),
@@ -58,7 +58,7 @@ RECIPE = Recipe(
     ),
     method=(
         "a ResNet-20 trained on two views of 24x24 of each of the 50,000 without labels (SimCLR: of "
-        "all views of a batch, find the other one of the same image), 36 epochs; k-means of the "
+        "all views of a batch, find the other one of the same image), 26 epochs; k-means of the "
         "directions of the codes of the test images, k = 10, and spectral clustering of their graph "
         "of neighbours"
     ),
