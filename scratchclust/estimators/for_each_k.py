@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int, Real
 
 from scratchclust.cluster.kmeans_for_each import kmeans_for_each
+from scratchclust.cluster.mixture_for_each import mixtures_for_each
 from scratchclust.estimators.base import key_of
 from scratchclust.estimators.spectral import (
     SpectralClustering,
@@ -32,6 +33,24 @@ def kmeans_labels(
         InputError: more clusters than points, or none.
     """
     return kmeans_for_each(X, ks, key=key_of(random_state), n_init=n_init)
+
+
+def mixture_labels(
+    X: Real[np.ndarray, "n d"],
+    ks: Sequence[int],
+    *,
+    covariance_type: str = "full",
+    random_state: int,
+) -> list[Int[np.ndarray, " n"]]:
+    """Cluster X as `GaussianMixture(k, covariance_type=...)` does, for each k.
+
+    The starts are others than GaussianMixture's.
+
+    Raises:
+        InputError: more components than points, or a covariance that is not positive definite.
+    """
+    key = key_of(random_state)
+    return mixtures_for_each(X, ks, key=key, covariance_type=covariance_type)
 
 
 def spectral_labels(

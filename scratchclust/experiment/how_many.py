@@ -28,7 +28,7 @@ from jaxtyping import Float, Int, Real
 
 from scratchclust import metrics
 from scratchclust.errors import InputError
-from scratchclust.estimators.for_each_k import kmeans_labels, spectral_labels
+from scratchclust.estimators.for_each_k import kmeans_labels, mixture_labels, spectral_labels
 from scratchclust.experiment.build import build
 from scratchclust.experiment.telling import ask_clustering
 from scratchclust.metrics.few_points import scores_of_few
@@ -42,6 +42,8 @@ LARGEST = 20
 MOST_POINTS = 2500  # beyond it, a random sample stands for all
 SHARE = 0.8  # of the points in each resample, as in Ben-Hur et al.
 N_PAIRS = 5  # of resamples
+# of a step whose mixtures of all k share their programs
+MIXTURE_PARAMETERS = {"n_components", "covariance_type"}
 POINTS_A_CLUSTER = 5  # in a resample, on average and at least, in the default range of k
 # Of stabilities: less makes no difference, as in Clest. (The standard error alone would not do: it
 # is 0 where all samples agree, and then one image of thousands would decide.)
@@ -126,13 +128,16 @@ def cluster_for_each(
 
     What does not depend on k is done once: the tree of an agglomerative clustering, the graph's
     eigenvectors, as those for many clusters begin with those for fewer, and what is compiled for
-    k-means. Other methods, such as Gaussian mixtures, are fitted, and compiled, for each k.
+    k-means and Gaussian mixtures. Others are fitted, and compiled, for each k.
     """
     if step.estimator == "SpectralClustering":
         return spectral_labels(X, ks, build(step, seed), random_state=seed)
     if step.estimator == "KMeans" and set(step.parameters) <= {"n_clusters", "n_init"}:
         n_init = step.parameters.get("n_init", "auto")
         return kmeans_labels(X, ks, n_init=1 if n_init == "auto" else n_init, random_state=seed)
+    if step.estimator == "GaussianMixture" and set(step.parameters) <= MIXTURE_PARAMETERS:
+        covariance_type = step.parameters.get("covariance_type", "full")
+        return mixture_labels(X, ks, covariance_type=covariance_type, random_state=seed)
     if step.estimator == "AgglomerativeClustering":
         tree = build(_with(step, min(ks)), seed).fit(X)
         return [cut(np.asarray(tree.children_), len(X), k) for k in ks]

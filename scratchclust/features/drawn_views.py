@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from scratchclust.checks import Rule, nothing, one_of, that_is
 from scratchclust.errors import InputError
 from scratchclust.train.losses import Batch, Loss, Scalar, Terms
+from scratchclust.train.objectives.views import draw
 from scratchclust.train.view_specs import DIGITS, ViewSpec, blur_radius, draw_parameters
 from scratchclust.train.views import Views, apply_parameters
 
@@ -70,7 +71,7 @@ class DrawnFromView:
 
     def __call__(self, model: Any, batch: Batch, key: Any) -> tuple[Scalar, Terms]:
         view_key, key = jax.random.split(key)
-        view = self.views(batch.images, view_key)[0].astype(batch.images.dtype)
+        view = draw(self.views, batch.images, view_key)[0]
         return self.loss(_OfView(model, view), batch, key)
 
 

@@ -36,7 +36,7 @@ from scratchclust.models import (
     ResNetSpec,
     StridedSpec,
 )
-from scratchclust.train.collapse import effective_rank, find_collapse, uniformity
+from scratchclust.train.collapse import collapse_of, effective_rank, find_collapse, uniformity
 from scratchclust.train.loop import TrainingResult, fit
 from scratchclust.train.losses import Batch, Loss, Scalar, Terms
 from scratchclust.train.objectives.coding_rate import EMPSSLLoss
@@ -248,6 +248,7 @@ def codes_of(model: Any, images: Float[Array, "n h w c"], views: ViewSpec) -> Fl
     size = views.size_of((height, width))
     # patches of an image side by side: what is spread over devices by images stays where it is
     patches = crop_and_resize(jnp.repeat(images, len(boxes), axis=0), jnp.tile(boxes, (n, 1)), size)
+    patches = patches.astype(images.dtype)  # bfloat16 where the model computes in that
     return model.encode(patches).reshape(n, len(boxes), -1).mean(axis=1)
 
 
@@ -266,16 +267,17 @@ def _watch(images: Num[np.ndarray, "n h w c"], views: ViewSpec) -> Callback:
 
     def watch(epoch: int, model: Any, history: Any) -> dict[str, float]:
         Z = encode(model, images, views)
-        for what, points in (
-            ("code has", Z),
-            ("projections have", in_batches(model, _project, Z)),
+        of_code = measure(Z)
+        projections = jnp.asarray(in_batches(model, _project, Z))
+        for what, found in (
+            ("code has", collapse_of(*of_code.values(), most_uniformity=MOST_UNIFORMITY)),
+            ("projections have", find_collapse(projections, most_uniformity=MOST_UNIFORMITY)),
         ):
-            found = find_collapse(jnp.asarray(points), most_uniformity=MOST_UNIFORMITY)
             if found is not None:
                 raise TrainingError(
                     f"after epoch {epoch} the {what} collapsed: {found}", epoch=epoch
                 )
-        return measure(Z)
+        return of_code
 
     return watch
 

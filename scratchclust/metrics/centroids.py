@@ -8,6 +8,7 @@ Sources: Calinski & Harabasz, A dendrite method for cluster analysis, 1974. Davi
 cluster separation measure, 1979.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -27,6 +28,9 @@ from scratchclust.rows import AnyArray
 COINCIDING = 4 * float(np.finfo(np.float32).eps), 4 * float(np.finfo(np.float64).eps)
 # distances that float32 holds together with their lesser coordinates, if it squares none
 LEAST_UNSQUARED = 2.0**-100
+# to which a block's distances are taken off the CPU, where each step of a loop starts kernels that
+# read the block anew
+MEANS_AT_ONCE = 16
 
 
 class Centred(NamedTuple):
@@ -227,7 +231,10 @@ def _other(
             there = (high - mean[0][None]) + (low - mean[1][None])
             return jnp.sqrt(((x + there) ** 2).sum(axis=1))
 
-        distances = jax.lax.map(distances_to, means)
+        one_by_one = partial(jax.lax.map, distances_to)
+        distances = jax.lax.platform_dependent(
+            means, cpu=one_by_one, default=partial(one_by_one, batch_size=MEANS_AT_ONCE)
+        )
         own = jnp.arange(1, len(distances) + 1)[:, None] == codes[None, :]
         return None, jnp.where(own, jnp.inf, distances).min(axis=0)
 

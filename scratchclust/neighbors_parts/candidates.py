@@ -49,7 +49,7 @@ class Queries(NamedTuple):
 class Candidates(NamedTuple):
     """What a search found for each of m queries."""
 
-    indices: Any  # [m count]
+    indices: Any  # [m count], the nearest first where `search` has found them
     squares: Any  # [m count] squared distances, by their definition
     # [m] the largest expanded square among them: but for rounding no other point is nearer
     reached: Any
@@ -149,6 +149,7 @@ def _find_candidates(
         firsts = jnp.arange(len(x), dtype=jnp.int32) * tile
         (nearest, indices), _ = jax.lax.scan(meet, nothing, (x, norms, firsts))
         squares = squares_of(q, x, indices)
+        squares, indices = jax.lax.sort((squares, indices), num_keys=2)
         of_query = (q * q).sum(axis=1)
         reached = -nearest[:, -1] + (0 if by_definition else of_query)
         return None, Candidates(indices, squares, reached, of_query)
@@ -174,10 +175,11 @@ def largest(
     into groups: the `count` groups with the largest maxima hold the `count` largest values, since
     the maximum of every other group has that many before it; and only the maxima, and then what
     these groups hold, are sorted. The groups keep their order, so that of equal values the lower
-    place still comes first. (On a CPU, where `top_k` sorts nothing, that is no faster.)
+    place still comes first; the last group is filled up with what is least, behind all else. (On a
+    CPU, where `top_k` sorts nothing, that is no faster.)
     """
     m = values.shape[1]
-    group = math.gcd(m, 1 << (math.isqrt(m // count)).bit_length())
+    group = 1 << (math.isqrt(m // count)).bit_length()
     if group * count >= m:
         return _largest_of_rows(values, count)
     return jax.lax.platform_dependent(
@@ -193,7 +195,9 @@ def _largest_of_rows(values: Array, count: int) -> tuple[Array, Array]:
 
 
 def _largest_of_groups(values: Array, count: int, group: int) -> tuple[Array, Array]:
-    in_groups = values.reshape(len(values), -1, group)
+    filling = (0, 0), (0, -values.shape[1] % group)
+    filled = jnp.pad(values, filling, constant_values=-jnp.inf)
+    in_groups = filled.reshape(len(values), -1, group)
     chosen = jnp.sort(jax.lax.top_k(in_groups.max(axis=2), count)[1], axis=1)
     candidates = jnp.take_along_axis(in_groups, chosen[:, :, None], axis=1)
     found, place = jax.lax.top_k(candidates.reshape(len(values), -1), count)

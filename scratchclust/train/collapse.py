@@ -141,10 +141,20 @@ def find_collapse(
     Returns:
         The first measure that is beyond its limit, or None.
     """
-    rank = float(effective_rank(Z))
+    measured = float(effective_rank(Z)), float(uniformity(Z))
+    return collapse_of(*measured, least_rank=least_rank, most_uniformity=most_uniformity)
+
+
+def collapse_of(
+    rank: float,
+    uniform: float,
+    *,
+    least_rank: float | int = LEAST_RANK,
+    most_uniformity: float | int = MOST_UNIFORMITY,
+) -> Collapse | None:
+    """`find_collapse` of a code whose effective rank and uniformity are known."""
     if not rank >= least_rank:  # NaN is no code either
         return Collapse("effective rank", rank, float(least_rank))
-    uniform = float(uniformity(Z))
     if not uniform <= most_uniformity:
         return Collapse("uniformity", uniform, float(most_uniformity))
     return None

@@ -121,6 +121,9 @@ class Runner:
     ) -> tuple[State, dict[str, np.ndarray]]:
         """Take the next step of an epoch, or on an accelerator the next few.
 
+        These are one program, or, where so many are not left, queued one by one: the host reads
+        after all of them.
+
         Args:
             state: given up for the one that is returned.
             order: see `shuffle`.
@@ -131,21 +134,25 @@ class Runner:
             The state after it, and the terms of the loss, one value for each step.
         """
         begin = monotonic()
-        if 1 < self._steps_per_call <= self.n_steps - first:
+        left = self.n_steps - first
+        if 1 < self._steps_per_call <= left:
             sizes = {"n_steps": self._steps_per_call, "batch_size": self.batch_size}
             state, terms = self._programs.steps(
                 state, self._data, order, key, np.int32(first), **sizes
             )
+            queued = [terms]
         else:
-            batch = take_batch(
-                self._data, order, np.int32(first), batch_size=self.batch_size, mesh=self._mesh
-            )
-            state, terms = self._programs.step(state, batch, key, np.int32(first))
+            queued = []
+            for t in range(first, first + min(self._steps_per_call, left)):
+                batch = take_batch(
+                    self._data, order, np.int32(t), batch_size=self.batch_size, mesh=self._mesh
+                )
+                state, terms = self._programs.step(state, batch, key, np.int32(t))
+                queued.append(terms)
         rows.finished(state)
+        found = jax.device_get(queued)
         self._learn_pace(monotonic() - begin)
-        return state, {
-            name: np.atleast_1d(values) for name, values in jax.device_get(terms).items()
-        }
+        return state, {name: np.hstack([terms[name] for terms in found]) for name in found[0]}
 
     def _learn_pace(self, seconds: float) -> None:
         """Set how many steps a call takes, so that it lasts about `rows.SECONDS_PER_CALL` and an

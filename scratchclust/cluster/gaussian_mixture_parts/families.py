@@ -80,6 +80,19 @@ class CovarianceType(ABC):
     def densities(self, means: Numbers, P: Numbers, constants: Numbers) -> Densities:
         """What a pass of products takes."""
 
+    def with_room(self, densities: Densities, room: int) -> Densities:
+        """The densities with further components behind them, up to `room`, of weight 0: no point is
+        theirs, and mixtures of fewer components take the same program.
+        """
+        more = room - len(densities.constants)
+        axes = densities.axes
+        if axes is not None and not self.needs_scatter:  # those of each component
+            axis = 0 if densities.by_differences else 1
+            axes = _zeros_behind(axes, more if axis == 0 else more * len(axes), axis)
+        coefficients = _zeros_behind(densities.coefficients, more)
+        constants = np.append(densities.constants, np.full(more, -np.inf))
+        return Densities(axes, coefficients, constants, densities.by_differences)
+
     @abstractmethod
     def exponents(
         self, x: Float[Array, "block d"], densities: Densities
@@ -258,6 +271,10 @@ def _precisions_on_device(P: Numbers) -> Numbers:
 @jax.jit
 def _times_transpose(P: Array) -> Array:
     return jnp.matmul(P, P.mT, precision=PRECISION)
+
+
+def _zeros_behind(values: Numbers, n: int, axis: int = 0) -> Numbers:
+    return np.pad(values, [(0, n * (i == axis)) for i in range(values.ndim)])
 
 
 def _diagonals(matrices: Numbers) -> Numbers:

@@ -57,9 +57,11 @@ class OfPoints(NamedTuple):
 
 
 def can_iterate_on_gpu(points: MixturePoints) -> bool:
-    """Whether EM of these points goes this way."""
+    """Whether EM of these points goes this way. (Not where one program is to serve mixtures of
+    several numbers of components.)
+    """
     is_here = rows.platform() == "gpu" and not rows.is_shared()
-    return is_here and not points.by_differences
+    return is_here and not points.by_differences and not points.room
 
 
 def iterate_on_gpu(

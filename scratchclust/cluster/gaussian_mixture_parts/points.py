@@ -48,6 +48,7 @@ class MixturePoints:
     n_components: int
     kind: CovarianceType
     arithmetic: str
+    room: int = 0  # components that the programs are made for; 0: as many as there are
 
     @property
     def by_differences(self) -> bool:
@@ -124,6 +125,7 @@ def place(
     kind: CovarianceType,
     *,
     exact: bool = False,
+    room: int = 0,
 ) -> MixturePoints:
     """X less the offset, on all devices.
 
@@ -133,6 +135,7 @@ def place(
         n_components: k.
         kind: the type of the covariances.
         exact: whether float64 points are taken in float64 however many they are.
+        room: components that the programs are made for, at least k; 0: k.
 
     Raises:
         InputError: X holds NaN or infinity, or numbers whose squares leave the range.
@@ -146,14 +149,14 @@ def place(
     cheap = n * kind.multiplications(n_components, d) <= MULTIPLICATIONS_IN_FLOAT64
     precise = rows.float_type(X) == np.float64 or (X.dtype == np.float64 and (exact or cheap))
     arithmetic = "float64" if precise else "float32"
-    return _place(MixturePoints(X, (), offset, np.zeros(d), n_components, kind, arithmetic))
+    return _place(MixturePoints(X, (), offset, np.zeros(d), n_components, kind, arithmetic, room))
 
 
 def _place(points: MixturePoints) -> MixturePoints:
     """The points with parts and mean squares in their arithmetic."""
     X = points.X
     n, d = X.shape
-    k = points.n_components
+    k = points.room or points.n_components
     dtype = np.dtype(np.float32 if points.arithmetic == "float32" else np.float64)
     by_differences = points.by_differences
     columns = k * d if by_differences else points.kind.columns(k, d)

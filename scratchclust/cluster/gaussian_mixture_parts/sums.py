@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from scratchclust import rows
-from scratchclust.cluster.gaussian_mixture_parts.families import CovarianceType, Sums
+from scratchclust.cluster.gaussian_mixture_parts.families import CovarianceType, Densities, Sums
 from scratchclust.cluster.gaussian_mixture_parts.points import MixturePoints
 from scratchclust.cluster.gaussian_mixture_parts.steps import (
     densities,
@@ -36,7 +36,7 @@ def expect_points(
         mixture: centred.
         with_responsibilities: whether these are wanted, [n k], or the components, [n].
     """
-    shared = densities(mixture, points.kind, by_differences=points.by_differences)
+    shared = _densities(points, mixture)
     found = []
     left = len(points.X)
     with points.precision():
@@ -46,14 +46,15 @@ def expect_points(
             found.append([np.asarray(rows.join(blocks, n_here)) for blocks in kept])
             left -= n_here
     log_likelihoods, others = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-    return log_likelihoods, others
+    return log_likelihoods, others[:, : points.n_components] if with_responsibilities else others
 
 
 def expect_sums(points: MixturePoints, centres: Any, *, mixture: Mixture) -> tuple[Sums, float]:
     """The sums of an expectation, about centres if these are not None, and the mean log-likelihood
     of the points in this centred mixture.
     """
-    shared = densities(mixture, points.kind, by_differences=points.by_differences)
+    shared = _densities(points, mixture)
+    centres = _with_room(points, centres)
     found = []
     log_likelihood = 0.0
     with points.precision():
@@ -66,6 +67,8 @@ def expect_sums(points: MixturePoints, centres: Any, *, mixture: Mixture) -> tup
 
 def given_sums(points: MixturePoints, centres: Any, *, given: AnyArray) -> tuple[Sums, float]:
     """The sums of responsibilities [n k] or of labels [n]; there is no likelihood."""
+    centres = _with_room(points, centres)
+    n_components = points.room or points.n_components
     found = []
     begin = 0
     with points.precision():
@@ -74,7 +77,7 @@ def given_sums(points: MixturePoints, centres: Any, *, given: AnyArray) -> tuple
             end = begin + n_blocks * block
             dtype = np.int32 if given.ndim == 1 else part.arrays[0].dtype
             of_part = rows.split(given[begin:end], block=block, dtype=dtype)
-            sums = sum_given(part, of_part, centres, points.n_components, points.kind)
+            sums = sum_given(part, of_part, centres, n_components, points.kind)
             found.append(rows.finished(sums))
             begin = end
     return _add(points, found), float("nan")
@@ -139,12 +142,25 @@ def mixture_of(
     return Mixture(counts / counts.sum(), means, S, factor(S))
 
 
+def _densities(points: MixturePoints, mixture: Mixture) -> Densities:
+    found = densities(mixture, points.kind, by_differences=points.by_differences)
+    return points.kind.with_room(found, points.room) if points.room else found
+
+
+def _with_room(points: MixturePoints, centres: Any) -> Any:
+    """The centres [k d], if there are any, with others behind them for what no point is near to."""
+    if centres is None or not points.room:
+        return centres
+    return np.pad(centres, ((0, points.room - len(centres)), (0, 0)))
+
+
 def _add(points: MixturePoints, found: list[Sums]) -> Sums:
     """The sums of all parts, in float64, with the scatter of all points where no part has one."""
     counts, first, second = zip(*found, strict=True)
-    return Sums(
-        _total(counts), _total(first), points.scatter if second[0] is None else _total(second)
-    )
+    k = points.n_components
+    scatter = points.scatter if second[0] is None else _total(second)
+    of_each = scatter if points.kind.needs_scatter else scatter[:k]
+    return Sums(_total(counts)[:k], _total(first)[:k], of_each)
 
 
 def _total(parts: tuple[Any, ...]) -> np.ndarray:

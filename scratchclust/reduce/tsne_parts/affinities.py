@@ -8,7 +8,8 @@ neglected, as in van der Maaten, Accelerating t-SNE using tree-based algorithms,
 
 over the neighbours of each point: the table's rows differ in length (few points are neighbours of
 hundreds), so each is cut into pieces of equal length, the last filled up with p = 0. Sums over
-pieces are dense; the few pieces of a point are added afterwards.
+pieces are dense; the few pieces of a point are added afterwards. (On a GPU the table is made there,
+`affinities_on_gpu.py`.)
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse
-from jaxtyping import Array, Float, Real
+from jaxtyping import Array, Float, Int, Real
 
 from scratchclust import rows
 from scratchclust.checks import one_of
@@ -26,6 +27,7 @@ from scratchclust.constants import HALVINGS, LOG_PRECISION_RANGE, NEIGHBORS_PER_
 from scratchclust.distances import check_range, unit_rows
 from scratchclust.errors import InputError
 from scratchclust.neighbors import nearest_neighbors
+from scratchclust.reduce.tsne_parts import affinities_on_gpu
 from scratchclust.results import Neighbors
 from scratchclust.rows import AnyArray
 
@@ -92,7 +94,10 @@ def conditional_affinities(
         perplexity: a row of fewer than so many others, or with as many equally near ones, chooses
             evenly among these.
     """
-    u, finite = _scale(np.asarray(squared_distances))
+    if affinities_on_gpu.on_gpu():
+        u, finite = affinities_on_gpu.scaled(squared_distances, _scale_on_device)
+    else:
+        u, finite = _scale(np.asarray(squared_distances))
     block = rows.block_size(*u.shape)
     blocks = rows.split(u, block=block)
     are_finite = rows.split(finite, block=block, dtype=np.bool_)
@@ -155,7 +160,10 @@ def sparse_affinities(
     n = len(X)
     k = min(int(NEIGHBORS_PER_PERPLEXITY * perplexity), n - 1)
     near = nearest(X, k, None, metric)
-    p = np.asarray(conditional_affinities(near.distances**2, perplexity)) / (2 * n)
+    conditional = conditional_affinities(near.distances**2, perplexity)
+    if affinities_on_gpu.on_gpu():
+        return _edges_on_gpu(near.indices, conditional)
+    p = np.asarray(conditional) / (2 * n)
     table = scipy.sparse.csr_array(
         (p.ravel(), near.indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n)
     )
@@ -189,20 +197,38 @@ def edges_of(table: Any) -> Edges:
     return Edges(rows.Rows(pieces, rows.mesh()), jnp.float32(entropy), n)
 
 
+def _edges_on_gpu(indices: Int[AnyArray, "n k"], conditional: Float[Array, "n k"]) -> Edges:
+    """As `edges_of`, of conditional affinities that lie on a GPU."""
+    length = NEIGHBORS_PER_PIECE
+    with rows.on([rows.first_device()]):
+        indices = jax.device_put(np.asarray(indices, np.int32), rows.first_device())
+        edges = affinities_on_gpu.sort_edges(indices, conditional, length=length)
+        m = _round_up(int(edges.n_pieces.sum()))
+        found = affinities_on_gpu.cut_into_pieces(edges, m=m, length=length)
+        block = rows.block_size(m, length)
+        pieces = tuple(rows.split(part, block=block, dtype=part.dtype) for part in found)
+        return Edges(rows.Rows(pieces, rows.mesh()), edges.negative_entropy, len(indices))
+
+
 def _round_up(m: int) -> int:
     """m, and less than an eighth more, so that data of the same shape find a compiled program."""
     step = 1 << max(m.bit_length() - 4, 0)
     return rows.ceil_div(m, step) * step
 
 
-def _scale(squares: Float[np.ndarray, "n m"]) -> tuple[Float[np.ndarray, "n m"], Any]:
+def _scale(squares: Float[AnyArray, "n m"]) -> tuple[Float[AnyArray, "n m"], Any]:
     """Squared distances less the smallest of their row, over the mean; where they are finite."""
-    finite = np.isfinite(squares)
+    xp = np if isinstance(squares, np.ndarray) else jnp
+    finite = xp.isfinite(squares)
     smallest = squares.min(axis=1, keepdims=True)
-    excess = np.where(finite, squares - smallest, 0)
-    excess[excess < EQUAL * smallest] = 0  # of equally far points: rounding is no neighbourhood
+    excess = xp.where(finite, squares - smallest, 0)
+    # of equally far points: rounding is no neighbourhood
+    excess = xp.where(excess < EQUAL * smallest, 0, excess)
     mean = excess.sum(axis=1, keepdims=True) / finite.sum(axis=1, keepdims=True)
-    return (excess / np.where(mean > 0, mean, 1)).astype(np.float32), finite
+    return (excess / xp.where(mean > 0, mean, 1)).astype(np.float32), finite
+
+
+_scale_on_device = jax.jit(_scale)
 
 
 @jax.jit

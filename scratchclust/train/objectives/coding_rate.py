@@ -29,6 +29,7 @@ from scratchclust.train.objectives.views import (
     POSITIVE,
     VIEWS,
     Views,
+    draw,
     outputs_of_views,
 )
 
@@ -102,7 +103,7 @@ class EMPSSLLoss:
         POSITIVE("eps_squared", self.eps_squared)
 
     def __call__(self, model: Any, batch: Batch, key: Any) -> tuple[Scalar, Terms]:
-        Z = outputs_of_views(model, self.views(batch.images, key))
+        Z = outputs_of_views(model, draw(self.views, batch.images, key))
         rate = _mean_rate(Z, self.eps_squared)
         cosine = cosine_to_mean(Z)
         return -rate - self.pull * cosine, {"coding_rate": rate, "view_cosine": cosine}

@@ -20,7 +20,7 @@ from jaxtyping import Array, Float
 from scratchclust.errors import InputError
 from scratchclust.train.losses import Batch, Number, Scalar, Terms
 from scratchclust.train.objectives.sphere import inner_products, normalise
-from scratchclust.train.objectives.views import POSITIVE, VIEWS, Views, outputs_of_views
+from scratchclust.train.objectives.views import POSITIVE, VIEWS, Views, draw, outputs_of_views
 
 
 @jax.jit
@@ -68,7 +68,7 @@ class ContrastiveLoss:
         POSITIVE("temperature", self.temperature)
 
     def __call__(self, model: Any, batch: Batch, key: Any) -> tuple[Scalar, Terms]:
-        pictures = self.views(batch.images, key)
+        pictures = draw(self.views, batch.images, key)
         if len(pictures) != 2:
             raise InputError(
                 f"expected two views of each image, got {len(pictures)}: "

@@ -28,7 +28,7 @@ from jaxtyping import Array, Float, Int
 from scratchclust.errors import InputError
 from scratchclust.rows import AnyArray
 from scratchclust.train.losses import Batch, Number, Scalar, Terms, mse, wide
-from scratchclust.train.objectives.views import NOT_NEGATIVE, VIEWS, Views
+from scratchclust.train.objectives.views import NOT_NEGATIVE, VIEWS, Views, draw
 
 
 @jax.jit
@@ -143,7 +143,7 @@ class DECLoss:
                 f"expected the targets [n k] as labels, got {got}: "
                 "give target_distribution(Q) of the whole data set"
             )
-        images = self.views(batch.images, key)[0]
+        images = draw(self.views, batch.images, key)[0]
         code = model.autoencoder.encode(images)
         centroids = model.centroids[...]
         clustering = clustering_loss(code.reshape(len(images), -1), centroids, targets)

@@ -20,7 +20,7 @@ from jaxtyping import Array, Float, Int, Num
 
 from scratchclust.errors import InputError
 from scratchclust.train.losses import Batch, Number, Scalar, Terms, wide
-from scratchclust.train.objectives.views import NOT_NEGATIVE, VIEWS, Views, outputs_of_views
+from scratchclust.train.objectives.views import NOT_NEGATIVE, VIEWS, Views, draw, outputs_of_views
 
 
 @jax.jit
@@ -115,7 +115,7 @@ class NeighborLoss:
                 "give those of pair_with_neighbors"
             )
         n = len(pairs)
-        pictures = self.views(pairs.reshape(2 * n, *pairs.shape[2:]), key)
+        pictures = draw(self.views, pairs.reshape(2 * n, *pairs.shape[2:]), key)
         logits = outputs_of_views(model, pictures[:1])[0].reshape(n, 2, -1)
         consistency = neighbor_consistency(logits[:, 0], logits[:, 1])
         entropy = entropy_of_mean(logits[:, 0])

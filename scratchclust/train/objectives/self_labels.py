@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from scratchclust.train.losses import Batch, Number, Scalar, Terms, wide
-from scratchclust.train.objectives.views import SHARE, VIEWS, Views, outputs_of_views
+from scratchclust.train.objectives.views import SHARE, VIEWS, Views, draw, outputs_of_views
 
 
 @jax.jit
@@ -85,8 +85,8 @@ class SelfLabelLoss:
 
     def __call__(self, model: Any, batch: Batch, key: Any) -> tuple[Scalar, Terms]:
         weak_key, strong_key = jax.random.split(key)
-        weak = outputs_of_views(model, self.weak(batch.images, weak_key)[:1])[0]
-        strong = outputs_of_views(model, self.strong(batch.images, strong_key)[:1])[0]
+        weak = outputs_of_views(model, draw(self.weak, batch.images, weak_key)[:1])[0]
+        strong = outputs_of_views(model, draw(self.strong, batch.images, strong_key)[:1])[0]
         labels = confident_labels(jax.lax.stop_gradient(weak), threshold=self.threshold)
         n_sure = jax.nn.one_hot(labels, strong.shape[1]).sum(axis=0)
         return balanced_cross_entropy(strong, labels), {

@@ -22,7 +22,7 @@ from scratchclust import checks
 from scratchclust.constants import CHARACTERISTIC_END, CHARACTERISTIC_KNOTS
 from scratchclust.train.losses import Batch, Number, Scalar, Terms, wide
 from scratchclust.train.objectives.sphere import inner_products
-from scratchclust.train.objectives.views import SHARE, VIEWS, Views, outputs_of_views
+from scratchclust.train.objectives.views import SHARE, VIEWS, Views, draw, outputs_of_views
 
 
 def draw_directions(n_features: int, n_directions: int, *, key: Any) -> Float[Array, "d m"]:
@@ -122,7 +122,7 @@ class LeJEPALoss:
 
     def __call__(self, model: Any, batch: Batch, key: Any) -> tuple[Scalar, Terms]:
         views_key, directions_key = jax.random.split(key)
-        Z = outputs_of_views(model, self.views(batch.images, views_key))
+        Z = outputs_of_views(model, draw(self.views, batch.images, views_key))
         directions = draw_directions(Z.shape[-1], self.n_directions, key=directions_key)
         distance = distance_to_mean(Z)
         regular = _mean_sigreg(Z, directions)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Num, PRNGKeyArray
 
 from scratchclust.checks import Rule, function, number
 
@@ -17,6 +17,22 @@ VIEWS = Rule(f"{function.expected}, views(images, key) -> [v n h w c]", function
 POSITIVE = number(above=0)
 NOT_NEGATIVE = number(least=0)
 SHARE = number(least=0, most=1)
+
+
+def draw(
+    views: Views, images: Num[Array, "n h w c"], key: PRNGKeyArray
+) -> Float[Array, "v n h2 w2 c"]:
+    """Draw views of each image, in its type: a model whose parameters are bfloat16 would compute
+    in float32 on views that are.
+
+    Args:
+        views: what draws them.
+        images: as the model would see them; of bytes the views are what `views` makes.
+        key: decides what is drawn.
+    """
+    drawn = views(images, key)
+    is_float = jnp.issubdtype(images.dtype, jnp.floating)
+    return drawn.astype(images.dtype) if is_float else drawn
 
 
 def outputs_of_views(
