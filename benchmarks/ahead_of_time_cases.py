@@ -23,6 +23,7 @@ from scratchclust.features.autoencoder import encode
 from scratchclust.reduce import kernel_pca, pca, tsne
 from scratchclust.reduce.tsne_parts import affinities, descent, fft
 from scratchclust.reduce.tsne_parts.checkpoint import Reached
+from scratchclust.train import collapse
 from scratchclust.train.knn import knn_accuracy
 
 KEY = jax.random.key(0)
@@ -143,6 +144,12 @@ def all_pairs_descent(n: int) -> None:
     tsne.tsne(points(n, 8), start=given, algorithm="exact", perplexity=5.0)
 
 
+def table_of_affinities(n: int, k: int) -> None:
+    """As on a GPU; on a TPU the host makes it."""
+    columns = (np.arange(n)[:, None] + np.arange(1, k + 1)[None]) % n
+    affinities._edges_on_gpu(columns, points(n, k))
+
+
 def grid_descent(n: int, k: int) -> None:
     """Each point with k others: in a symmetric table of t-SNE's there are half as many more."""
     in_row = k + k // 2
@@ -209,6 +216,10 @@ def self_supervised(
 
 def neighbors_vote(n: int, n_train: int, d: int) -> None:
     knn_accuracy(points(n_train, d), labels(n_train, 10), points(n, d), labels(n, 10))
+
+
+def axes_of_code(n: int, d: int) -> None:
+    collapse.effective_rank(jax.device_put(points(n, d)))
 
 
 def codes(n: int, side: int) -> None:
@@ -295,6 +306,13 @@ CASES = [
     Case("silhouette, a call", PAIRS, silhouette, (70_000, 784, 10), (600, 20, 3)),
     Case("Dunn's index, a call", PAIRS, dunn, (70_000, 784, 10), (600, 20, 3)),
     Case(
+        "simplified silhouette, the other centroids",
+        "centroids._other",
+        simplified_silhouette,
+        (70_000, 784, 10),
+        (600, 20, 3),
+    ),
+    Case(
         "silhouette's estimate, a call",
         "pairs._rows_with_all",
         silhouette_estimate,
@@ -347,6 +365,13 @@ CASES = [
         (600, 8, 3),
     ),
     Case("t-SNE, the bisection", "affinities._bisect", bisection, (70_000, NEIGHBORS), (600, 15)),
+    Case(
+        "t-SNE, the table of affinities",
+        "affinities_on_gpu.sort_edges",
+        table_of_affinities,
+        (70_000, NEIGHBORS),
+        (600, 15),
+    ),
     Case(
         "t-SNE by all pairs, an iteration", "descent._iterate", all_pairs_descent, (2_000,), (60,)
     ),
@@ -414,6 +439,9 @@ CASES = [
         neighbors_vote,
         (10_000, 50_000, 256),
         (600, 700, 8),
+    ),
+    Case(
+        "effective rank of a code", "collapse.effective_rank", axes_of_code, (1_000, 512), (20, 8)
     ),
     Case(
         "convolutional autoencoder, codes",

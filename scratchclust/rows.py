@@ -88,6 +88,8 @@ LIMITS = {
 # compiled, and no more than an eighth of it is filling.
 BLOCK_SIZES_PER_OCTAVE = 8
 
+FEW_TAKEN = 32  # entries that a TPU takes one by one
+
 # What one compiled call may last where its cost is not known before: see `Pace`.
 SECONDS_PER_CALL = 0.5
 
@@ -570,7 +572,11 @@ def take(blocks: jax.Array, index: tuple[jax.Array, ...], mesh: Mesh) -> jax.Arr
     def on_one_device(part: jax.Array, index: tuple[jax.Array, ...]) -> jax.Array:
         local = index[0] - jax.lax.axis_index(AXIS) * len(part)
         mine = (local >= 0) & (local < len(part))
-        found = part[(jnp.clip(local, 0, len(part) - 1), *index[1:])]
+        own = (jnp.clip(local, 0, len(part) - 1), *index[1:])
+        few = len(local) <= FEW_TAKEN
+        found = jax.lax.platform_dependent(
+            part, own, tpu=taken_one_by_one if few else _taken, default=_taken
+        )
         return jax.lax.psum(jnp.where(mine.reshape(-1, *[1] * (found.ndim - 1)), found, 0), AXIS)
 
     spread = PartitionSpec(AXIS)
@@ -579,6 +585,17 @@ def take(blocks: jax.Array, index: tuple[jax.Array, ...], mesh: Mesh) -> jax.Arr
         on_one_device, mesh=mesh, in_specs=(spread, whole), out_specs=whole, check_vma=False
     )
     return run(blocks, index)
+
+
+def _taken(part: jax.Array, index: tuple[jax.Array, ...]) -> jax.Array:
+    return part[index]
+
+
+def taken_one_by_one(part: jax.Array, index: tuple[jax.Array, ...]) -> jax.Array:
+    """The same without a gather, for which a TPU lays all of an array out anew: of the points of
+    k-means++ for every centroid, which takes longer than the rest.
+    """
+    return jax.lax.map(lambda at: part[at], index)
 
 
 def by_blocks() -> NamedSharding:

@@ -39,6 +39,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray, Real
 
+from scratchclust import rows
 from scratchclust.checks import between, number, one_of, whole
 from scratchclust.cluster.covariances import type_of
 from scratchclust.cluster.gaussian_mixture_parts.em import (
@@ -242,6 +243,7 @@ def gaussian_mixture(
         precisions_init=precisions_init,
     )
     complete = all(part is not None for part in given)
+    X = rows.resident(X)  # for the points, the start, and the labels at the end
     points = place(X, mean_of(X), n_components, type_of(covariance_type))
     runs = []
     for start_key in jax.random.split(key, 1 if complete or not max_iter else n_init):

@@ -128,8 +128,21 @@ def _shift(
     lines: Float[Array, "b lines pixels"], by: Float[Array, "b lines"]
 ) -> Float[Array, "b lines pixels"]:
     """lines[..., j + by] between the pixels, linearly; 0 outside."""
+    at = jnp.arange(lines.shape[2], dtype=lines.dtype)[None, None, :] + by[:, :, None]
+    return jax.lax.platform_dependent(lines, at, tpu=weighted, default=_fetched)
+
+
+def weighted(lines: Float[Array, "b l p"], at: Float[Array, "b l p"]) -> Float[Array, "b l p"]:
+    """The lines at these places, by the weights max(0, 1 - |at - i|) of their pixels i: for a TPU,
+    which fetches one number after the other.
+    """
+    pixels = jnp.arange(lines.shape[2], dtype=lines.dtype)
+    weights = jnp.maximum(0, 1 - jnp.abs(at[..., None] - pixels[None, None, None]))
+    return (weights * lines[:, :, None]).sum(axis=3)
+
+
+def _fetched(lines: Float[Array, "b l p"], at: Float[Array, "b l p"]) -> Float[Array, "b l p"]:
     n_pixels = lines.shape[2]
-    at = jnp.arange(n_pixels, dtype=lines.dtype)[None, None, :] + by[:, :, None]
     at = jnp.clip(at + 1, 0, n_pixels + 1)
     padded = jnp.pad(lines, ((0, 0), (0, 0), (1, 1)))  # the last pixel fades to 0 over one more
     first = jnp.minimum(at.astype(jnp.int32), n_pixels)

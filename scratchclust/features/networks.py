@@ -2,7 +2,7 @@
 batch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any
 
@@ -105,19 +105,33 @@ def in_batches(
     graphdef, state = nnx.split(model)
     state = jax.device_put(state, rows.whole())
     apply = _apply_on_tpu if rows.platform() == "tpu" else _apply
+
+    def results() -> Iterator[tuple[slice, Any]]:
+        for begin in range(0, len(values), size):
+            batch = np.asarray(values[begin : begin + size])
+            filling = np.zeros((size - len(batch), *batch.shape[1:]), batch.dtype)
+            placed = jax.device_put(np.concatenate([batch, filling]), spread)
+            result = rows.finished(apply(graphdef, state, placed, f, prepare))
+            yield slice(begin, begin + len(batch)), result
+
     found = None  # one array from the start: joining batches would hold all of it twice
-    for begin in range(0, len(values), size):
-        batch = np.asarray(values[begin : begin + size])
-        filled = np.concatenate(
-            [batch, np.zeros((size - len(batch), *batch.shape[1:]), batch.dtype)]
-        )
-        placed = jax.device_put(filled, spread)
-        result = rows.finished(apply(graphdef, state, placed, f, prepare))
+    for span, result in _one_behind(results()):
         if found is None:
             found = np.empty((len(values), *result.shape[1:]), result.dtype)
-        found[begin : begin + len(batch)] = np.asarray(result)[: len(batch)]
+        found[span] = np.asarray(result)[: span.stop - span.start]
     assert found is not None  # there is at least one value
     return found
+
+
+def _one_behind(started: Iterator[Any]) -> Iterator[Any]:
+    """Each of these once the next one is started, so that an accelerator computes while the host
+    reads.
+    """
+    before = next(started)
+    for one in started:
+        yield before
+        before = one
+    yield before
 
 
 @jax.default_matmul_precision("highest")  # the same codes on every device

@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Float32, Int
 
 from scratchclust.errors import TrainingError
 from scratchclust.features.networks import in_batches
-from scratchclust.train.collapse import effective_clusters, find_collapsed_clusters
+from scratchclust.train.collapse import collapse_to, effective_clusters
 from scratchclust.train.loop import fit
 from scratchclust.train.losses import Batch, Number, Scalar, Terms, wide
 from scratchclust.train.objectives.neighbor_consistency import entropy_of_mean, neighbor_consistency
@@ -154,13 +154,11 @@ def watch_clusters(logits: Callable[[Any], Float32[np.ndarray, "n h q"]]) -> Cal
     """
 
     def watch(epoch: int, model: Any, history: Any) -> dict[str, float]:
-        of_images = logits(model)
-        found = []
-        for head in range(of_images.shape[1]):
-            P = jax.nn.softmax(jnp.asarray(of_images[:, head]))
-            labels = jax.nn.one_hot(P.argmax(axis=1), P.shape[1])
-            collapse = find_collapsed_clusters(P) or find_collapsed_clusters(labels)
-            found.append((float(effective_clusters(labels)), collapse))
+        counts = np.asarray(_count_clusters(jnp.asarray(logits(model)))).tolist()
+        found = [
+            (of_labels, collapse_to(of_shares) or collapse_to(of_labels))
+            for of_shares, of_labels in counts
+        ]
         n_clusters, collapse = max(found, key=lambda it: (it[1] is None, it[0]))
         if collapse is not None:
             raise TrainingError(
@@ -169,6 +167,20 @@ def watch_clusters(logits: Callable[[Any], Float32[np.ndarray, "n h q"]]) -> Cal
         return {"effective_clusters": n_clusters}
 
     return watch
+
+
+@jax.jit
+def _count_clusters(logits: Float[Array, "n h q"]) -> Float[Array, "h 2"]:
+    """The effective numbers of clusters of each head, by the shares and by the labels: for all
+    heads the host reads once.
+    """
+
+    def of_head(logits: Float[Array, "n q"]) -> Float[Array, " 2"]:
+        P = jax.nn.softmax(logits)
+        labels = jax.nn.one_hot(P.argmax(axis=1), P.shape[1])
+        return jnp.stack([effective_clusters(P), effective_clusters(labels)])
+
+    return jax.lax.map(of_head, jnp.swapaxes(logits, 0, 1))
 
 
 def _call(model: Any, Z: Array) -> Array:

@@ -169,7 +169,11 @@ def find_collapsed_clusters(
         P: the probabilities of the clusters of each picture.
         least_clusters: the effective number of clusters that is still one.
     """
-    count = float(effective_clusters(P))
+    return collapse_to(float(effective_clusters(P)), least_clusters=least_clusters)
+
+
+def collapse_to(count: float, *, least_clusters: float | int = LEAST_CLUSTERS) -> Collapse | None:
+    """`find_collapsed_clusters` of probabilities whose effective number of clusters is known."""
     if not count >= least_clusters:
         return Collapse("effective number of clusters", count, float(least_clusters))
     return None

@@ -72,8 +72,9 @@ def _weighted(images: Array, boxes: Array, *, size: tuple[int, int]) -> Array:
 def pose(images: Float[Array, "n h w c"], poses: Float[Array, "n 4"]) -> Float[Array, "n h w c"]:
     """Turn, enlarge and move each image about its middle.
 
-    Four neighbours are fetched for each pixel: a product with weights would take a multiplication
-    for each pixel of the image (65 ns on a CPU, where this takes 5).
+    Four neighbours are fetched for each pixel: products with weights take a multiplication for each
+    pixel of the image (65 ns on a CPU, where this takes 5). A TPU, which fetches one number after
+    the other, is given those.
 
     Args:
         images: 0 is what lies outside of them.
@@ -86,7 +87,27 @@ def pose(images: Float[Array, "n h w c"], poses: Float[Array, "n 4"]) -> Float[A
     y, x = jnp.broadcast_arrays((y - down) / scale, (x - right) / scale)
     before_y = jnp.cos(angle) * y + jnp.sin(angle) * x
     before_x = jnp.cos(angle) * x - jnp.sin(angle) * y
-    return jax.vmap(_bilinear)(images, before_y + (h - 1) / 2, before_x + (w - 1) / 2)
+    at = before_y + (h - 1) / 2, before_x + (w - 1) / 2
+    return jax.lax.platform_dependent(
+        images, *at, tpu=bilinear_by_products, default=jax.vmap(_bilinear)
+    )
+
+
+def bilinear_by_products(
+    images: Float[Array, "n h w c"], y: Float[Array, "n h w"], x: Float[Array, "n h w"]
+) -> Float[Array, "n h w c"]:
+    """image(y, x) between the pixels, 0 outside, for all images, by the weights max(0, 1 - |y - i|)
+    of their rows i and those of their columns. Memory: n h w^2 c numbers.
+    """
+    n, h, w, _ = images.shape
+
+    def weights(at: Array, n_lines: int) -> Float[Array, "n p lines"]:
+        apart = at.reshape(n, -1, 1) - jnp.arange(n_lines)[None, None]
+        return jnp.maximum(0, 1 - jnp.abs(apart))
+
+    of_columns = weights(x, w)[..., None]
+    lines = jnp.einsum("npi,nijc->npjc", weights(y, h), images, precision=FULL)
+    return (lines * of_columns).sum(axis=2).reshape(images.shape)
 
 
 def _bilinear(

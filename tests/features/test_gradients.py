@@ -107,6 +107,15 @@ def test_twins_agree(shape: tuple[int, int]) -> None:
         )
 
 
+def test_weights_read_between_the_pixels_as_fetching_does() -> None:
+    """Those that a TPU is given; also at places outside."""
+    rng = np.random.default_rng(0)
+    lines = rng.uniform(size=(2, 3, 8)).astype(np.float32)
+    at = rng.uniform(-3, 10, lines.shape).astype(np.float32)
+    found = jax.jit(fast.weighted)(lines, at)
+    np.testing.assert_allclose(found, jax.jit(fast._fetched)(lines, at), atol=1e-6)
+
+
 def probe(X: np.ndarray) -> np.ndarray:
     """The recipe's yardstick, by SciPy: set upright, histograms of 8 directions, sigma 1.5, every
     third pixel.

@@ -15,7 +15,9 @@ from scratchclust.reference import neighbors as reference
 
 
 @pytest.mark.usefixtures("accelerator_road")
-@pytest.mark.parametrize(("m", "count"), [(64, 5), (96, 3), (1024, 17), (40, 40), (1000, 98)])
+@pytest.mark.parametrize(
+    ("m", "count"), [(64, 5), (96, 3), (1024, 17), (40, 40), (1000, 98), (999, 20)]
+)
 def test_the_largest_are_those_of_a_sort(m: int, count: int) -> None:
     """Few distinct values, and infinities: nearly everything ties."""
     for seed in range(20):
@@ -36,6 +38,15 @@ def test_no_row_is_sorted_whole() -> None:
     sorted_arrays = re.findall(r"top_k\[.*?\] (\w+)", text, re.DOTALL)
     widths = [re.search(rf"\b{name}:f32\[4,(\d+)\]", text) for name in sorted_arrays]
     assert [int(width[1]) for width in widths if width] == [256, 784]
+
+
+@pytest.mark.usefixtures("accelerator_road")
+def test_no_row_of_an_odd_length_is_sorted_whole() -> None:
+    """As of voters: 49,999 have no divisor that could be a group."""
+    text = str(jax.make_jaxpr(candidates.largest, static_argnums=1)(np.zeros((4, 49_999), "f"), 20))
+    widths = {int(width) for width in re.findall(r"f32\[4,(\d+)\] = ", text)}
+    assert text.count("top_k[") == 2
+    assert max(widths - {50_016}) < 3_200  # 782 maxima of 64, and what 20 groups hold
 
 
 @pytest.mark.usefixtures("accelerator_road")

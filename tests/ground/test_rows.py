@@ -307,6 +307,13 @@ def test_take(n_devices):
         )
 
 
+def test_take_as_on_a_tpu():
+    blocks = np.random.default_rng(0).normal(size=(13, 4, 3)).astype(np.float32)
+    index = np.array([0, 12, 4, 4, 2]), np.array([0, 3, 1, 1, 2])
+    for given in (index, index[:1]):
+        np.testing.assert_array_equal(jax.jit(rows.taken_one_by_one)(blocks, given), blocks[given])
+
+
 # ------------------------------------------------------------------------------------------
 # devices
 

@@ -6,8 +6,14 @@ import pytest
 import sklearn.metrics as sk
 
 from scratchclust import rows
-from scratchclust.metrics import dunn_index, internal_scores, pairs
+from scratchclust.metrics import (
+    dunn_index,
+    internal_scores,
+    pairs,
+    simplified_silhouette_score,
+)
 from scratchclust.reference import dunn as reference
+from scratchclust.reference import silhouette as silhouettes
 
 
 def points_and_labels(seed: int, n: int = 150) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -46,6 +52,17 @@ def test_dunn_looks_at_no_point_in_float64_but_those_of_the_deciding_pairs(
         X, labelings = points_and_labels(seed)
         for labels in labelings:
             assert dunn_index(jax.numpy.asarray(X), labels) == reference.dunn_index(X, labels)
+
+
+@pytest.mark.usefixtures("accelerator_road")
+@pytest.mark.parametrize("k", [3, 40])
+def test_centroids_are_met_some_at_a_time(k: int) -> None:
+    """More than those of one step."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4)).astype(np.float32)
+    labels = np.arange(200) % k
+    found = simplified_silhouette_score(X, labels)
+    assert found == pytest.approx(silhouettes.simplified_silhouette_score(X, labels), rel=1e-5)
 
 
 @pytest.mark.parametrize("n_tiles", [1, 2, 3, 12])

@@ -18,6 +18,7 @@ from scratchclust.reference import neighbor_consistency as r_scan
 from scratchclust.reference import self_labels as r_self
 from scratchclust.reference import sigreg as r_sigreg
 from scratchclust.reference import sphere as r_sphere
+from scratchclust.train.losses import Batch
 from scratchclust.train.objectives import (
     coding_rate,
     contrastive,
@@ -260,6 +261,42 @@ class TestDEC:
         of_all = np.asarray(on(module.target_distribution)(Q))
         of_batch = np.asarray(on(module.target_distribution)(Q[:2]))
         assert np.abs(of_batch - of_all[:2]).max() > 1e-3
+
+
+class Sees:
+    """A model that notes of which type the pictures are."""
+
+    def __init__(self) -> None:
+        self.types: set[str] = set()
+
+    def __call__(self, pictures):
+        self.types.add(str(pictures.dtype))
+        return pictures.reshape(len(pictures), -1)
+
+
+@pytest.mark.parametrize(
+    "made_of",
+    [
+        ContrastiveLoss,
+        EMPSSLLoss,
+        LeJEPALoss,
+        NeighborLoss,
+        lambda views: SelfLabelLoss(views, views),
+    ],
+    ids=["contrastive", "emp-ssl", "lejepa", "neighbours", "self-labels"],
+)
+def test_a_model_in_bfloat16_sees_bfloat16(made_of) -> None:
+    """Views are drawn in float32; left so, the model would compute in float32, too."""
+
+    def loss_of(images):
+        made_of(lambda images, key: jnp.stack(2 * [images.astype(jnp.float32)]))(
+            model, Batch(images, None), jax.random.key(0)
+        )
+
+    for shape in [(4, 2, 3, 3, 1)] if made_of is NeighborLoss else [(4, 3, 3, 1)]:
+        model = Sees()
+        jax.eval_shape(loss_of, jax.ShapeDtypeStruct(shape, jnp.bfloat16))
+        assert model.types == {"bfloat16"}
 
 
 def two_views(images, key):

@@ -122,6 +122,15 @@ class TestByHand:
         larger = both("pose", point, f32([0, 2, 0, 0]))
         np.testing.assert_allclose(larger[0, 2, :, 0], [0, 0, 0, 0.5, 1])
 
+    def test_products_read_between_the_pixels_as_fetching_does(self):
+        """Those that a TPU is given; also at places on the border and outside."""
+        images = pictures(3, (5, 7, 2))
+        rng = np.random.default_rng(0)
+        places = [rng.uniform(-3, n + 2, (3, 5, 7)).astype(np.float32) for n in (5, 7)]
+        fetched = jax.jit(jax.vmap(view_frames._bilinear))(images, *places)
+        found = jax.jit(view_frames.bilinear_by_products)(images, *places)
+        np.testing.assert_allclose(found, fetched, atol=1e-5)
+
     def test_flip(self):
         image = np.arange(1, 4, dtype=np.float32).reshape(1, 3, 1)
         flipped = both("flip", np.stack([image, image]), np.array([True, False]))
