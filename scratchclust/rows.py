@@ -88,7 +88,7 @@ LIMITS = {
 # compiled, and no more than an eighth of it is filling.
 BLOCK_SIZES_PER_OCTAVE = 8
 
-FEW_TAKEN = 32  # entries that a TPU takes one by one
+FEW_TAKEN = 16  # entries that a TPU takes one by one
 
 # What one compiled call may last where its cost is not known before: see `Pace`.
 SECONDS_PER_CALL = 0.5
@@ -595,7 +595,7 @@ def taken_one_by_one(part: jax.Array, index: tuple[jax.Array, ...]) -> jax.Array
     """The same without a gather, for which a TPU lays all of an array out anew: of the points of
     k-means++ for every centroid, which takes longer than the rest.
     """
-    return jax.lax.map(lambda at: part[at], index)
+    return jnp.stack([part[tuple(of_axis[i] for of_axis in index)] for i in range(len(index[0]))])
 
 
 def by_blocks() -> NamedSharding:
