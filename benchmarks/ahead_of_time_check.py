@@ -3,8 +3,8 @@
 python -m benchmarks.ahead_of_time_check [--only REGEX] [--networks]
 
 Each program of `ahead_of_time_cases.py`, at small size, must be called by the package, and have a
-form on CUDA, ROCm and TPU (JAX lowers for a platform that is not there); and every product outside
-the networks must be asked for in full precision.
+form on CUDA, ROCm and TPU (JAX lowers for a platform that is not there); every product outside
+the networks must be asked for in full precision; and a step in bfloat16 must compute in that.
 """
 
 import argparse
@@ -43,6 +43,15 @@ def rounded_products(text: str) -> list[str]:
     ]
 
 
+def left_in_float32(program: Any) -> list[str]:
+    """What a step in bfloat16 multiplies in float32 that nobody asked for, in words."""
+    from benchmarks.ahead_of_time_products import ROUNDED, operations
+
+    counts = operations(program.traced(), "cuda")
+    share = counts[ROUNDED] / counts.total()
+    return [f"{share:.0%} of the operations are of float32, not bfloat16"] if share > 0.01 else []
+
+
 def main() -> int:
     """Look at all of them, and say which are wrong."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ahead_of_time_check")
@@ -57,7 +66,9 @@ def main() -> int:
         if case.is_network != options.networks or not re.search(options.only, case.name):
             continue
         try:
-            wrong = wrong_with(case.find(small=True), is_network=case.is_network)
+            program = case.find(small=True)
+            wrong = wrong_with(program, is_network=case.is_network)
+            wrong += left_in_float32(program) if "bfloat16" in case.name else []
         except LookupError as error:
             wrong = [str(error)]
         n_wrong += bool(wrong)

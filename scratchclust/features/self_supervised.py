@@ -268,9 +268,10 @@ def _watch(images: Num[np.ndarray, "n h w c"], views: ViewSpec) -> Callback:
     def watch(epoch: int, model: Any, history: Any) -> dict[str, float]:
         Z = encode(model, images, views)
         of_code = measure(Z)
+        rank, uniform = of_code["effective_rank"], of_code["uniformity"]
         projections = jnp.asarray(in_batches(model, _project, Z))
         for what, found in (
-            ("code has", collapse_of(*of_code.values(), most_uniformity=MOST_UNIFORMITY)),
+            ("code has", collapse_of(rank, uniform, most_uniformity=MOST_UNIFORMITY)),
             ("projections have", find_collapse(projections, most_uniformity=MOST_UNIFORMITY)),
         ):
             if found is not None:

@@ -140,7 +140,7 @@ class Runner:
             state, terms = self._programs.steps(
                 state, self._data, order, key, np.int32(first), **sizes
             )
-            queued = [terms]
+            queued = [rows.finished(terms)]
         else:
             queued = []
             for t in range(first, first + min(self._steps_per_call, left)):
@@ -148,8 +148,7 @@ class Runner:
                     self._data, order, np.int32(t), batch_size=self.batch_size, mesh=self._mesh
                 )
                 state, terms = self._programs.step(state, batch, key, np.int32(t))
-                queued.append(terms)
-        rows.finished(state)
+                queued.append(rows.finished(terms))
         found = jax.device_get(queued)
         self._learn_pace(monotonic() - begin)
         return state, {name: np.hstack([terms[name] for terms in found]) for name in found[0]}
