@@ -592,8 +592,8 @@ def _taken(part: jax.Array, index: tuple[jax.Array, ...]) -> jax.Array:
 
 
 def taken_one_by_one(part: jax.Array, index: tuple[jax.Array, ...]) -> jax.Array:
-    """The same without a gather, for which a TPU lays all of an array out anew: of the points of
-    k-means++ for every centroid, which takes longer than the rest.
+    """The same by slices, as for a gather (and for a loop of slices) a TPU lays all of an array out
+    anew: the points of k-means++ for every centroid, which takes longer than the rest.
     """
     return jnp.stack([part[tuple(of_axis[i] for of_axis in index)] for i in range(len(index[0]))])
 

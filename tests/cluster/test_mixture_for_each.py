@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import pytest
 
+from scratchclust import rows
 from scratchclust.cluster import gaussian_mixture
 from scratchclust.cluster.covariances import type_of
 from scratchclust.cluster.gaussian_mixture_parts import points as mixture_points
@@ -84,6 +85,19 @@ def test_room_changes_nothing(covariance_type: str, arithmetic: str) -> None:
             strict=True,
         ):
             np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_a_gpu_is_sent_the_points_once(accelerator_road: None, dtype: type) -> None:
+    """For start, iterations and labels; so it finds what it finds of points that are there."""
+    X = (blobs(120) * 9 + 100).astype(dtype)
+    given = {"key": KEY, "covariance_type": "diag", "max_iter": 5}
+    found = gaussian_mixture.gaussian_mixture(X, 3, **given)
+    assert isinstance(rows.resident(X), jax.Array)
+    there = gaussian_mixture.gaussian_mixture(jax.numpy.asarray(X), 3, **given)
+    np.testing.assert_array_equal(found.labels, there.labels)
+    for ours, theirs in zip(found.mixture, there.mixture, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_more_components_than_points_are_refused() -> None:
