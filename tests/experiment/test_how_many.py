@@ -9,6 +9,7 @@ import pytest
 
 from scratchclust import AgglomerativeClustering, SpectralClustering, metrics
 from scratchclust.errors import InputError
+from scratchclust.experiment import how_many
 from scratchclust.experiment.how_many import cluster_for_each, cut, suggest
 from scratchclust.recipes.recipe import Step
 from scratchclust.recipes.words import cluster_step
@@ -171,3 +172,10 @@ def test_one_graph_serves_for_all_numbers() -> None:
     expected = SpectralClustering(4, random_state=0).fit(X).labels_
     found = cluster_for_each(X, Step("SpectralClustering"), ks, 0)
     assert metrics.adjusted_rand_score(expected, found[0]) == pytest.approx(1)
+
+
+@pytest.mark.full
+def test_mixtures_of_all_numbers_are_not_fitted_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(how_many, "build", lambda *_: pytest.fail("a fit for each number"))
+    labelings = cluster_for_each(blobs(4), cluster_step("gmm", 2), [2, 4], 0)
+    assert [len(np.unique(labels)) for labels in labelings] == [2, 4]
