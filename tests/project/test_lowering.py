@@ -301,6 +301,8 @@ BOUNDS = {
     "silhouette, a call": (3_700, 0),
     "neighbours, a call": (1_500, 0),
     "PCA, the scatter": (17, 0),
+    "simplified silhouette, the other centroids": (3, 0),
+    "t-SNE, the table of affinities": (30, 0),
     "t-SNE by all pairs, an iteration": (14, 1),
     "t-SNE by grid, an iteration": (57, 1),
     "convolutional autoencoder, a training step in float32": (84, 0),
