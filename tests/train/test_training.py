@@ -567,6 +567,7 @@ class TestProgramsOfASecondFit:
     ):
         """As on an accelerator, where steps are put into one program once their pace is known."""
         monkeypatch.setattr(runners, "STEPWISE", set())
+        monkeypatch.setattr(rows, "SECONDS_PER_CALL", 1e6)  # also on a machine that is busy
         images = np.zeros((12 * 8, 8, 8, 1), np.uint8)
         model = ConvAutoencoderSpec(latent_dim=4).build((8, 8, 1), rngs=nnx.Rngs(0))
         runner = Runner(
