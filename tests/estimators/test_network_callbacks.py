@@ -20,6 +20,7 @@ from tests.features.network_cases import (
 )
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("make", MAKERS)
 class TestEach:
     @pytest.mark.quick(1)

@@ -143,6 +143,7 @@ def test_devices_agree() -> None:
             np.testing.assert_allclose(fitted.transform(images), expected, atol=1e-4)
 
 
+@pytest.mark.full
 def test_many_calls_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
     images = photographs(21)
     fitted = small().fit(images)

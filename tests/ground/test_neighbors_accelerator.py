@@ -38,6 +38,7 @@ def test_no_row_is_sorted_whole() -> None:
     assert [int(width[1]) for width in widths if width] == [256, 784]
 
 
+@pytest.mark.quick(1)
 @pytest.mark.usefixtures("accelerator_road")
 @pytest.mark.parametrize("n_neighbors", [1, 4, 30])
 def test_neighbors_are_those_of_the_definition(

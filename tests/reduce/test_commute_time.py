@@ -71,6 +71,7 @@ def test_twins_agree(shifts: tuple[int, ...], n_clusters: int) -> None:
     np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.filterwarnings("ignore:the graph of")
 @pytest.mark.parametrize("shape", [make_moons, make_circles])
 def test_shapes_that_k_means_cannot_tell_apart(shape) -> None:
