@@ -45,6 +45,7 @@ def test_without_the_fixture_it_is_that_of_a_cpu():
     assert float(here) == 0
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("algorithm", ["lloyd", "elkan"])
 @pytest.mark.parametrize("asarray", [np.asarray, jnp.asarray], ids=["numpy", "jax"])
 def test_kmeans_finds_the_labels_of_the_definition(accelerator_road, algorithm, asarray):
@@ -144,6 +145,7 @@ def test_batches_gathered_on_the_device_are_those_of_the_host(accelerator_road):
         np.testing.assert_array_equal(of_device, of_host)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_minibatch_kmeans_sends_x_once(accelerator_road, dtype, weighted, monkeypatch):

@@ -124,6 +124,7 @@ LAYOUTS = {
 }
 
 
+@pytest.mark.quick(every=3)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "int64"])
 def test_every_kind_of_input_gives_the_same_clusters_and_axes(dtype, layout, tmp_path):

@@ -147,6 +147,7 @@ class TestCallbacks:
         assert len(stopped.history_["loss"]) == 2
         assert same(stopped, fitted(make))
 
+    @pytest.mark.full
     def test_those_of_a_step_are_its_own(self):
         count = Count()
         step = autoencoder(epochs=1).set_callbacks(count)

@@ -108,6 +108,7 @@ SPECTRAL = [  # name, parameters, data
 ]
 
 
+@pytest.mark.quick(every=3)
 @pytest.mark.filterwarnings(
     "ignore:Graph is not fully connected"
 )  # theirs; the parts are the clusters here

@@ -137,6 +137,7 @@ def test_large_memory_maps_are_sources_and_small_ones_are_not(tmp_path, monkeypa
 # --- k-means
 
 
+@pytest.mark.quick(every=4)
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("settings", [{}, {"tol": 0}, {"metric": "cosine"}, {"max_iter": 2}])
 def test_k_means_of_a_source_is_that_of_memory(seed, settings):
