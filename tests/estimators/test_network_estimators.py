@@ -231,6 +231,7 @@ class TestLabels:
         ):
             estimator.score(NEW, words)
 
+    @pytest.mark.full
     def test_a_classifier_learns_its_classes(self):
         estimator = classifier(model=None, epochs=8, layer="pool", optimizer="adam").fit(
             IMAGES, LABELS * 5 + 2

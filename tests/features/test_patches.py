@@ -155,6 +155,7 @@ def test_many_calls_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestPatchFeatures:
+    @pytest.mark.quick(1)
     @pytest.mark.parametrize("channels", [1, 3])
     def test_features_are_standardised(self, channels: int) -> None:
         images = photographs(channels=channels)

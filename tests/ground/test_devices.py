@@ -69,6 +69,7 @@ def test_the_oldest_programs_are_dropped(tmp_path: Path, monkeypatch: pytest.Mon
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0-cache", "1-cache"]
 
 
+@pytest.mark.full
 def test_without_a_folder_everything_works(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     assert computed(tmp_path / "file") == "166650.0 None\n"

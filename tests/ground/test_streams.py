@@ -163,6 +163,7 @@ def test_k_means_of_a_source_is_the_reference():
     np.testing.assert_allclose(found.cluster_centers_, defined.centroids, rtol=1e-5)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("seed", range(2))
 def test_empty_clusters_are_refilled_as_in_memory(seed):
     X = clouds(seed)

@@ -244,6 +244,7 @@ def test_twins_make_the_same_map(algorithm: str) -> None:
     assert found.learning_rate == expected.learning_rate == 60.0
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("algorithm", ["exact", "fft"])
 def test_divergence_falls_after_the_exaggeration_and_is_that_of_the_map(algorithm: str) -> None:
     X, told = clouds(), []
