@@ -60,6 +60,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="as the quick tier does: without most of XLA's optimisations",
     )
+    parser.addoption(
+        "--first-cases",
+        action="store_true",
+        help="of each parametrised test the first case alone, for each twin: to notice what other "
+        "versions of libraries break",
+    )
 
 
 # Most of the tests' time is that of XLA's compiler: thousands of programs, each called once or
@@ -113,12 +119,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if _shares_a_fixture(item):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-    if not _is_quick(config):
-        return
-    left_out = [item for item in items if item.get_closest_marker("full")]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("full")]
+    kept = items[:]
+    if _is_quick(config):
+        kept = [item for item in kept if not item.get_closest_marker("full")]
+    if config.getoption("--first-cases"):
+        kept = _first_cases(kept)
+    if len(kept) < len(items):
+        chosen = set(kept)
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = kept
 
 
 def pytest_collection_finish() -> None:
@@ -141,6 +150,16 @@ def _leave_cases_to_the_full_tier(items: list[pytest.Item]) -> None:
         cases[name] += 1
         if rest or (quick.args and kept >= quick.args[0]):
             item.add_marker("full")
+
+
+def _first_cases(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Of each test one case; of one that meets both twins, a case in NumPy and one in JAX."""
+    first: dict[tuple[str, ...], pytest.Item] = {}
+    for item in items:
+        name, _, case = item.nodeid.partition("[")
+        twins = {"numpy", "jax"}.intersection(case.rstrip("]").split("-"))
+        first.setdefault((name, *sorted(twins)), item)
+    return list(first.values())
 
 
 def _shares_a_fixture(item: pytest.Item) -> bool:

@@ -143,6 +143,7 @@ def noisy_digits():
     return (pixels + 0.01 * np.random.default_rng(0).normal(size=pixels.shape)).astype(np.float32)
 
 
+@pytest.mark.quick(2)
 @each_twin
 @pytest.mark.parametrize("seed", range(3))
 def test_scikit_learn_on_digits(twin, seed):

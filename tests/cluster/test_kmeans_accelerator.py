@@ -45,6 +45,7 @@ def test_without_the_fixture_it_is_that_of_a_cpu():
     assert float(here) == 0
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("algorithm", ["lloyd", "elkan"])
 @pytest.mark.parametrize("asarray", [np.asarray, jnp.asarray], ids=["numpy", "jax"])
 def test_kmeans_finds_the_labels_of_the_definition(accelerator_road, algorithm, asarray):
@@ -56,6 +57,7 @@ def test_kmeans_finds_the_labels_of_the_definition(accelerator_road, algorithm, 
     np.testing.assert_allclose(found.inertia_, expected.inertia, rtol=1e-5)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("asarray", [np.asarray, jnp.asarray], ids=["numpy", "jax"])
 def test_minibatch_kmeans_labels_by_the_definition(accelerator_road, asarray):
     X = blobs(0)
@@ -68,6 +70,7 @@ def test_minibatch_kmeans_labels_by_the_definition(accelerator_road, asarray):
 # Its parts, against those of a CPU
 
 
+@pytest.mark.quick(every=2)
 @pytest.mark.parametrize(
     ("n", "k", "copies"), [(500, 9, 0), (90, 4, 0), (700, 40, 8), (256, 1, 0)], ids=str
 )
@@ -144,6 +147,7 @@ def test_batches_gathered_on_the_device_are_those_of_the_host(accelerator_road):
         np.testing.assert_array_equal(of_device, of_host)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_minibatch_kmeans_sends_x_once(accelerator_road, dtype, weighted, monkeypatch):
@@ -219,6 +223,7 @@ def test_points_in_doubt_are_decided_as_by_the_host(accelerator_road, monkeypatc
     np.testing.assert_array_equal(squares, on_host[1])
 
 
+@pytest.mark.full
 def test_an_empty_cluster_is_warned_of(accelerator_road):
     X = np.repeat(np.eye(3, dtype=np.float32), 4, axis=0)
     with pytest.warns(UserWarning, match="only 3 of 4 clusters"):

@@ -35,6 +35,7 @@ def iterate(data, state, most, one_pass, threshold=0.0):
     return run_iterations(data, state, most=most, threshold=threshold, unit=None, one_pass=one_pass)
 
 
+@pytest.mark.quick(5)
 @pytest.mark.parametrize("seed", range(20))
 def test_elkan_is_lloyd(seed):
     X, start = problem(seed)

@@ -169,6 +169,7 @@ def test_the_score_is_that_of_iglewicz_and_hoaglin() -> None:
     assert FAR == 3.5
 
 
+@pytest.mark.quick(1)
 @pytest.mark.real_data
 @pytest.mark.parametrize(("name", "most"), [("mnist", 0), ("cifar10", 0.005)])
 def test_hardly_a_real_digit_or_photograph_is_flagged(tfds_dir, name: str, most: float) -> None:

@@ -124,6 +124,7 @@ LAYOUTS = {
 }
 
 
+@pytest.mark.quick(every=3)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "int64"])
 def test_every_kind_of_input_gives_the_same_clusters_and_axes(dtype, layout, tmp_path):
@@ -355,6 +356,7 @@ def test_in_a_pipeline_cloned_pickled_and_saved(tmp_path):
     np.testing.assert_array_equal(persist.load(tmp_path / "model").predict(images), labels)
 
 
+@pytest.mark.full
 def test_in_a_grid_search():
     search = GridSearchCV(KMeans(random_state=0), {"n_clusters": [2, 4]}, cv=3).fit(blobs())
     assert search.best_params_ == {"n_clusters": 4}

@@ -20,6 +20,7 @@ from tests.features.network_cases import (
 )
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("make", MAKERS)
 class TestEach:
     @pytest.mark.quick(1)
@@ -146,6 +147,7 @@ class TestCallbacks:
         assert len(stopped.history_["loss"]) == 2
         assert same(stopped, fitted(make))
 
+    @pytest.mark.full
     def test_those_of_a_step_are_its_own(self):
         count = Count()
         step = autoencoder(epochs=1).set_callbacks(count)

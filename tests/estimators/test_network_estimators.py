@@ -116,6 +116,7 @@ class TestEach:
         assert pipeline.predict(NEW).shape == (9,)
         assert set(pipeline[-1].labels_) == {0, 1}
 
+    @pytest.mark.quick(1)
     def test_pandas(self, make):
         frame = make(epochs=1).set_output(transform="pandas").fit_transform(IMAGES, LABELS)
         name = make.__call__().__class__.__name__.lower()
@@ -230,6 +231,7 @@ class TestLabels:
         ):
             estimator.score(NEW, words)
 
+    @pytest.mark.full
     def test_a_classifier_learns_its_classes(self):
         estimator = classifier(model=None, epochs=8, layer="pool", optimizer="adam").fit(
             IMAGES, LABELS * 5 + 2

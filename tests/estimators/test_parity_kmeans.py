@@ -303,7 +303,7 @@ def test_whole_numbers_of_every_kind(estimator):
         assert model.cluster_centers_.shape == (5, 4)
 
 
-@pytest.mark.quick(2)
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("estimator", [KMeans, MiniBatchKMeans])
 @pytest.mark.parametrize("dtype", ["float64", "float32", "uint8"])
 def test_what_comes_back_is_the_callers_own(estimator, dtype):

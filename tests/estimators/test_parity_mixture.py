@@ -105,7 +105,7 @@ def test_mixture_from_the_same_start(settings: dict[str, Any], covariance_type: 
                 )
 
 
-@pytest.mark.quick(4)
+@pytest.mark.quick(2)
 @each_type
 @pytest.mark.parametrize("d", [1, 3])
 def test_one_component(covariance_type: str, d: int) -> None:
@@ -210,6 +210,7 @@ def test_every_start_comes_to_what_scikit_learn_comes_to(init_params: str) -> No
         np.testing.assert_allclose(begun.covariances_, np.tile(1e-6 * np.eye(3), (3, 1, 1)))
 
 
+@pytest.mark.quick(2)
 @each_type
 def test_a_warm_start_goes_on(covariance_type: str) -> None:
     """Two fits of one iteration are one of two; convergence is seen across fits; n_init counts no

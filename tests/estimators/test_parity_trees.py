@@ -108,6 +108,7 @@ SPECTRAL = [  # name, parameters, data
 ]
 
 
+@pytest.mark.quick(every=3)
 @pytest.mark.filterwarnings(
     "ignore:Graph is not fully connected"
 )  # theirs; the parts are the clusters here
@@ -120,6 +121,7 @@ def test_spectral_clusters_equal_scikit_learns(name, parameters, data):
     np.testing.assert_array_equal(ours.fit_predict(data), ours.labels_)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("n_components", [1, 3, 6])
 def test_eigenvectors_of_given_affinities_equal_scikit_learns(n_components):
     """Theirs are divided by the root of the degree, and have signs of their own."""

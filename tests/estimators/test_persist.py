@@ -45,7 +45,14 @@ def test_round_trip(estimator, data, tmp_path):
             assert type(vars(one)[name]) is type(value)
 
 
-@pytest.mark.parametrize("name", scratchclust.ESTIMATORS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        # a map takes seconds, and one is saved in tests/reduce/test_tsne.py
+        pytest.param(name, marks=pytest.mark.full) if name == "TSNE" else name
+        for name in scratchclust.ESTIMATORS
+    ],
+)
 def test_every_public_estimator_is_saved_by_its_name(name, tmp_path):
     settings = {"TSNE": {"perplexity": 5.0, "max_iter": 20}}
     estimator = getattr(scratchclust, name)(**settings.get(name, {}))

@@ -286,6 +286,7 @@ def die_in(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "save_stage", save_stage)
 
 
+@pytest.mark.quick(every=2)
 @pytest.mark.parametrize(
     ("stage", "kept"),
     [

@@ -95,6 +95,7 @@ def test_scores_are_those_of_one_clustering() -> None:
     assert Suggestion.from_json(found.to_json()) == found
 
 
+@pytest.mark.full
 def test_a_large_set_is_sampled_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scratchclust.experiment.how_many.MOST_POINTS", 60)
     found = suggest(blobs(3), TREE, ks=[2, 3, 4])
@@ -110,6 +111,7 @@ def test_no_more_clusters_are_tried_than_points_are_distinct() -> None:
     assert list(suggest(np.repeat(noise(3), 20, axis=0), TREE).n_clusters) == [2, 3]
 
 
+@pytest.mark.full
 def test_equal_images_have_no_clear_number() -> None:
     found = suggest(np.zeros((40, 3), np.float32), TREE, ks=[2, 3])
     assert np.isfinite(stability_of(found)).all()

@@ -3,6 +3,7 @@ configuration.
 """
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from scratchclust.experiment import Outcome, fit, run, write
 from scratchclust.experiment.images import Images
 from scratchclust.experiment.scores import Reconstruction
 from scratchclust.experiment.telling import ask_features
-from scratchclust.recipes import Settings
+from scratchclust.recipes import Settings, find
 from scratchclust.recipes.recipe import Step, Variant
 from scratchclust.reduce import tsne
 
+DIGITS = replace(find("digits"), variants=find("digits").variants[:3])  # pixels, PCA, a network
 FEW = Settings(limit=150, epochs=2)
 
 
@@ -33,7 +35,7 @@ def without_figures():
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory, without_figures: None) -> Outcome:
     """A run that nothing interrupted."""
-    return run("digits", FEW, output=tmp_path_factory.mktemp("runs") / "digits")
+    return run(DIGITS, FEW, output=tmp_path_factory.mktemp("runs") / "digits")
 
 
 def table(folder: Path) -> list[dict[str, str]]:
@@ -70,7 +72,7 @@ def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with monkeypatch.context() as context:
         die_at("PCA + k-means", context)
         with pytest.raises(RuntimeError, match="the power went out"):
-            run("digits", FEW, output=tmp_path / "run")
+            run(DIGITS, FEW, output=tmp_path / "run")
     assert [path.name for path in tmp_path.iterdir()] == ["run.partial"]
     return tmp_path / "run"
 
@@ -79,7 +81,7 @@ def test_resume_keeps_the_finished_stage(
     interrupted: Path, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     die_at("pixels + k-means", monkeypatch)  # it must not be fitted again
-    done = run("digits", FEW, output=interrupted, resume=True)
+    done = run(DIGITS, FEW, output=interrupted, resume=True)
     assert "stage pixels-k-means is kept" in (done.folder / "log.txt").read_text(encoding="utf-8")
     assert table(done.folder) == table(outcome.folder)
     assert [path.name for path in interrupted.parent.iterdir()] == ["run"]
@@ -98,7 +100,7 @@ def test_resume_keeps_the_finished_stage(
 def test_resume_redoes_what_is_of_another_configuration(
     interrupted: Path, settings: Settings
 ) -> None:
-    done = run("digits", settings, output=interrupted, resume=True)
+    done = run(DIGITS, settings, output=interrupted, resume=True)
     log = (done.folder / "log.txt").read_text(encoding="utf-8")
     assert "stage pixels-k-means is redone: it belongs to another configuration" in log
     assert done.metrics["seed"] == settings.seed
@@ -109,7 +111,7 @@ def test_resume_redoes_when_only_the_labels_differ(
     interrupted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_shuffled_labels(monkeypatch)
-    done = run("digits", FEW, output=interrupted, resume=True)
+    done = run(DIGITS, FEW, output=interrupted, resume=True)
     assert done.metrics["results"][0]["accuracy"] < 0.4
 
 
@@ -117,7 +119,7 @@ def test_resume_redoes_what_is_damaged(interrupted: Path, outcome: Outcome) -> N
     labels = interrupted.with_name("run.partial") / "stages" / "pixels-k-means" / "labels.npy"
     content = labels.read_bytes()
     labels.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    done = run("digits", FEW, output=interrupted, resume=True)
+    done = run(DIGITS, FEW, output=interrupted, resume=True)
     log = (done.folder / "log.txt").read_text(encoding="utf-8")
     assert "stage pixels-k-means is redone: damaged file labels.npy" in log
     assert table(done.folder) == table(outcome.folder)
@@ -135,14 +137,14 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with monkeypatch.context() as context:
         context.setattr(fit, "training_scores", die)
         with pytest.raises(RuntimeError, match="the power went out"):
-            run("digits", FEW, output=tmp_path / "run")
+            run(DIGITS, FEW, output=tmp_path / "run")
     assert list((tmp_path / "run.partial" / "checkpoints").glob("conv-ae-k-means-*/epoch-00002"))
     return tmp_path / "run"
 
 
 def test_resume_goes_on_from_the_checkpoints(trained: Path, outcome: Outcome) -> None:
     told: list[str] = []
-    done = run("digits", FEW, output=trained, resume=True, tell=told.append)
+    done = run(DIGITS, FEW, output=trained, resume=True, tell=told.append)
     assert table(done.folder) == table(outcome.folder)
     assert not any("epoch" in line for line in told)  # nothing was left to train
 
@@ -151,7 +153,7 @@ def test_resume_goes_on_from_the_checkpoints(trained: Path, outcome: Outcome) ->
 def test_checkpoints_of_another_configuration_are_left_alone(trained: Path) -> None:
     told: list[str] = []
     done = run(
-        "digits",
+        DIGITS,
         Settings(limit=150, epochs=1, seed=1),
         output=trained,
         resume=True,
@@ -175,27 +177,27 @@ def test_resume_of_a_complete_run_looks_at_its_images(
     message = "is complete, but was made with different images: give another output=, or overwrite="
     with_shuffled_labels(monkeypatch)
     with pytest.raises(InputError, match=message):
-        run("digits", FEW, output=outcome.folder, resume=True)
+        run(DIGITS, FEW, output=outcome.folder, resume=True)
     monkeypatch.setattr(data, "load", other)
     with pytest.raises(InputError, match=message):
-        run("digits", FEW, output=outcome.folder, resume=True)
+        run(DIGITS, FEW, output=outcome.folder, resume=True)
     monkeypatch.setattr(data, "load", gone)
     with pytest.raises(InputError, match="no such file or folder"):
-        run("digits", FEW, output=outcome.folder, resume=True)
+        run(DIGITS, FEW, output=outcome.folder, resume=True)
 
 
 def test_resume_of_a_complete_run_computes_nothing(
     outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fit, "fit_variant", lambda *_, **__: pytest.fail("nothing is to be fitted"))
-    again = run("digits", FEW, output=outcome.folder, resume=True)
+    again = run(DIGITS, FEW, output=outcome.folder, resume=True)
     assert again.was_finished
     assert again.metrics == outcome.metrics
     with pytest.raises(
         InputError,
         match="is complete, but was made with different seed and parameters: give another",
     ):
-        run("digits", Settings(seed=5), output=outcome.folder, resume=True)
+        run(DIGITS, Settings(seed=5), output=outcome.folder, resume=True)
 
 
 @pytest.mark.full

@@ -66,6 +66,7 @@ def clusters(done: Outcome) -> list[dict[str, str]]:
         return [{**row, "label": ""} for row in csv.DictReader(file)]
 
 
+@pytest.mark.full
 def test_the_code_is_watched(outcome: Outcome) -> None:
     first, graph = outcome.metrics["results"]
     curves = first["by_epoch"]

@@ -106,6 +106,7 @@ def test_alone_each_variant_comes_to_the_same_bits(outcome: Outcome, tmp_path: P
         assert {**result, "seconds": 0} == {**together, "seconds": 0}
 
 
+@pytest.mark.full
 def test_a_resumed_run_finds_the_network(
     outcome: Outcome, trainings: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,6 +143,7 @@ def test_devices_agree() -> None:
             np.testing.assert_allclose(fitted.transform(images), expected, atol=1e-4)
 
 
+@pytest.mark.full
 def test_many_calls_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
     images = photographs(21)
     fitted = small().fit(images)
@@ -154,6 +155,7 @@ def test_many_calls_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestPatchFeatures:
+    @pytest.mark.quick(1)
     @pytest.mark.parametrize("channels", [1, 3])
     def test_features_are_standardised(self, channels: int) -> None:
         images = photographs(channels=channels)

@@ -180,7 +180,7 @@ def test_mean_and_std_of_the_spec_are_taken_off_the_images():
     np.testing.assert_allclose(shifted(images), unshifted((images - mean) / std), atol=1e-5)
 
 
-@pytest.mark.quick(2)
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     ("shape", "channels"), [((16, 16, 3), 3), ((16, 16, 1), 3), ((28, 20, 1), 3), ((30, 9, 3), 1)]
 )

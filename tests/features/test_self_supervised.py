@@ -101,6 +101,7 @@ def test_what_cannot_be_is_refused():
         spec_of(ResNetSpec())
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_each_epoch_tells_how_much_room_the_code_takes(objective):
     views = views_of(objective, PATCH, 2)

@@ -69,11 +69,13 @@ def test_the_oldest_programs_are_dropped(tmp_path: Path, monkeypatch: pytest.Mon
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0-cache", "1-cache"]
 
 
+@pytest.mark.full
 def test_without_a_folder_everything_works(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     assert computed(tmp_path / "file") == "166650.0 None\n"
 
 
+@pytest.mark.full
 def test_the_settings_of_jax_come_first(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     assert computed(tmp_path, JAX_COMPILATION_CACHE_DIR=str(elsewhere)) == f"166650.0 {elsewhere}\n"
@@ -82,6 +84,7 @@ def test_the_settings_of_jax_come_first(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*-cache"))
 
 
+@pytest.mark.full
 def test_without_platformdirs_nothing_is_kept_and_everything_works(tmp_path: Path) -> None:
     blocked = "import sys; sys.modules['platformdirs'] = None"
     (tmp_path / "sitecustomize.py").write_text(blocked)

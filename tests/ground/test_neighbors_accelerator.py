@@ -40,6 +40,7 @@ def test_no_row_is_sorted_whole() -> None:
     assert [int(width[1]) for width in widths if width] == [256, 784]
 
 
+@pytest.mark.quick(1)
 @pytest.mark.usefixtures("accelerator_road")
 def test_no_row_of_an_odd_length_is_sorted_whole() -> None:
     """As of voters: 49,999 have no divisor that could be a group."""

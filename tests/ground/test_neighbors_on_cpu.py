@@ -30,6 +30,7 @@ def test_the_least_are_those_of_a_sort(m: int, count: int) -> None:
         np.testing.assert_array_equal(found.scores[finite], values[finite])
 
 
+@pytest.mark.quick(every=2)
 @pytest.mark.parametrize("n_neighbors", [1, 4, 30, 130])
 def test_points_in_several_parts(n_neighbors: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of five tiles two parts are made, the last with a tile of filling; most points tie."""

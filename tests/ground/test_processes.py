@@ -38,6 +38,7 @@ def check_equal(work: str, count: int, folder: Path, *, rtol: float = 2e-6) -> N
             np.testing.assert_allclose(joined, expected, rtol=rtol, atol=atol, err_msg=name)
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("all_devices_at_once")
 def test_two_processes_cluster_as_one(tmp_path: Path):
     check_equal("one_kmeans", 2, tmp_path)

@@ -78,6 +78,7 @@ def test_split_keeps_the_digits_of_far_groups():
     np.testing.assert_array_equal(rows.join(blocks, 3), [[0.25], [0.5], [-3.0]])
 
 
+@pytest.mark.quick(every=5)
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.float16, np.int16])
 @pytest.mark.parametrize("how", ["as it is", "one offset", "an offset for each group"])
 @pytest.mark.parametrize("n", [7, 21, 24])  # the last of three devices gets nothing, part, or all

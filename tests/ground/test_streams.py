@@ -137,6 +137,7 @@ def test_large_memory_maps_are_sources_and_small_ones_are_not(tmp_path, monkeypa
 # --- k-means
 
 
+@pytest.mark.quick(every=4)
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("settings", [{}, {"tol": 0}, {"metric": "cosine"}, {"max_iter": 2}])
 def test_k_means_of_a_source_is_that_of_memory(seed, settings):
@@ -162,6 +163,7 @@ def test_k_means_of_a_source_is_the_reference():
     np.testing.assert_allclose(found.cluster_centers_, defined.centroids, rtol=1e-5)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("seed", range(2))
 def test_empty_clusters_are_refilled_as_in_memory(seed):
     X = clouds(seed)

@@ -96,6 +96,7 @@ def test_a_memory_map_is_read(name: str, tmp_path) -> None:
     assert SCORES[name](given, LABELS) == SCORES[name](points_for(name), LABELS)
 
 
+@pytest.mark.quick(every=3)
 @each_score
 @pytest.mark.parametrize(
     "kind", [np.uint8, np.int8, np.uint16, np.int64, np.uint64, np.float16, bool]

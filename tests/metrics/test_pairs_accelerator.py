@@ -85,6 +85,7 @@ def test_every_two_tiles_meet_once(
     np.testing.assert_array_equal(met[~filling], expected)
 
 
+@pytest.mark.full
 def test_sums_of_many_calls_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """64 points far from 320 others, one meeting a call: float32 sums would lose their last bits
     at each; those that carry the rounding are right to the last but one.

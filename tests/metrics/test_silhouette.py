@@ -361,6 +361,7 @@ def recorded_calls(monkeypatch: pytest.MonkeyPatch, name: str) -> list[tuple[Any
     return calls
 
 
+@pytest.mark.full
 def test_the_number_of_calls_does_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     X, labels = blobs(6, n=760)
     expected = sk.silhouette_samples(X, labels)

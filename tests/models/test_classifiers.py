@@ -32,14 +32,14 @@ def imagenet(depth: int) -> ResNetSpec:
         pytest.param(ResNetSpec(depth=56), (32, 32, 3), 853_018, marks=pytest.mark.full),  # 0.85 M
         (imagenet(18), (224, 224, 3), 11_689_512),  # these as in torchvision
         pytest.param(imagenet(34), (224, 224, 3), 21_797_672, marks=pytest.mark.full),
-        (imagenet(50), (224, 224, 3), 25_557_032),
+        pytest.param(imagenet(50), (224, 224, 3), 25_557_032, marks=pytest.mark.full),
     ],
 )
 def test_parameter_counts(spec, shape, expected):
     assert count_parameters(nnx.eval_shape(lambda: build(spec, shape))) == expected
 
 
-@pytest.mark.quick(3)
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(
     ("spec", "shape", "expected"),
     [
@@ -194,6 +194,7 @@ def with_statistics(module: nnx.Module, seed: int = 0) -> None:
     module.eval()
 
 
+@pytest.mark.quick(every=2)
 @pytest.mark.parametrize("size", [(6, 6), (5, 7)])
 @pytest.mark.parametrize(
     ("spec", "c_in", "stride", "strides"),

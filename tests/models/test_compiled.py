@@ -34,6 +34,7 @@ def compiled_step(model: nnx.Module) -> tuple[Callable[..., Any], Any, Any, list
     return jax.jit(jax.grad(loss, has_aux=True)), params, rest, traces
 
 
+@pytest.mark.quick(every=2)
 @each_model
 def test_gradients_inside_jit(name):
     """Finite for every parameter, not all zero, statistics moved in training mode, and one
@@ -57,6 +58,7 @@ def test_gradients_inside_jit(name):
     assert len(traces) == 1
 
 
+@pytest.mark.quick(every=2)
 @each_model
 def test_evaluation_mode_changes_nothing_in_the_model(name):
     model, images = build(SMALL[name], SHAPE), pictures(4, SHAPE)
@@ -72,6 +74,7 @@ def test_evaluation_mode_changes_nothing_in_the_model(name):
         assert np.abs(a[1] - b[1]).max() > 1e-4
 
 
+@pytest.mark.quick(every=3)
 @pytest.mark.parametrize("name", ["conv", "unet", "vae", "resnet", "strided"])
 def test_training_mode_looks_at_the_whole_batch(name):
     model, images = build(SMALL[name], SHAPE), pictures(4, SHAPE)
@@ -83,6 +86,7 @@ def test_training_mode_looks_at_the_whole_batch(name):
     assert np.abs(together[0] - of_others[0]).max() > 1e-4
 
 
+@pytest.mark.quick(every=3)
 @each_model
 def test_bfloat16_in_and_out_with_float32_statistics(name):
     graphdef, params, rest = nnx.split(build(SMALL[name], SHAPE), nnx.Param, ...)
@@ -98,6 +102,7 @@ def test_bfloat16_in_and_out_with_float32_statistics(name):
     assert {leaf.dtype for leaf in jax.tree.leaves(new_rest)} <= {jnp.dtype(jnp.float32)}
 
 
+@pytest.mark.quick(every=3)
 @each_model
 def test_the_same_seed_builds_the_same_model(name):
     first, again, other = (

@@ -23,6 +23,7 @@ def test_patches_by_hand() -> None:
     assert seen[0, 1, 1].tolist() == [1, 2, 0, 3, 4, 0, 0, 0, 0]
 
 
+@pytest.mark.quick(every=5)
 @pytest.mark.parametrize(
     ("size", "side", "stride", "padding"),
     [

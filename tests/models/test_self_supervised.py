@@ -176,7 +176,7 @@ def test_batch_statistics_are_those_of_all_views():
     model = build(SMALL, (8, 8, 3))
     model.train()
     views = views_of(2, 4)
-    model(views.at[1].multiply(3))
+    run(model, views.at[1].multiply(3))
     all_of_them = jnp.concatenate([views[0], 3 * views[1]])
     x = model.encoder.layers[0].conv((all_of_them - 0.5) / 0.25)
     norm = model.encoder.layers[0].norm
@@ -206,6 +206,7 @@ def trained(n_devices, **settings):
         )
 
 
+@pytest.mark.full
 def test_a_training_on_views_is_the_same_on_two_devices():
     one, two = trained(1), trained(2)
     assert one.history["loss"][1] < one.history["loss"][0]

@@ -41,7 +41,11 @@ def test_parameter_counts(spec, expected):
         (SMALL, (12, 12, 3), {"block1": (10, 8), "patches": (3, 3, 8), "pool": (8,)}),
         (SMALL, (4, 22, 1), {"block2": (6, 8), "patches": (1, 5, 8), "pool": (8,)}),
         (SMALL_CLIP, (9, 9, 3), {"patches": (2, 2, 8), "pool": (8,), "projection": (5,)}),
-        (VisionTransformerSpec(), (224, 224, 3), {"block1": (257, 384), "patches": (16, 16, 384)}),
+        pytest.param(
+            *(VisionTransformerSpec(), (224, 224, 3)),
+            {"block1": (257, 384), "patches": (16, 16, 384)},
+            marks=pytest.mark.full,
+        ),
     ],
 )
 def test_shapes_of_the_layers(spec, shape, expected):

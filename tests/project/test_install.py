@@ -70,6 +70,7 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     assert not extra, "nothing else lands in site-packages"
 
 
+@pytest.mark.full
 def test_what_was_installed_from_it_runs_elsewhere(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     program = (

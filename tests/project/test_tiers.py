@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import _leave_cases_to_the_full_tier
+from tests.conftest import _first_cases, _leave_cases_to_the_full_tier
 
 
 class Case(SimpleNamespace):
@@ -37,3 +37,19 @@ def test_cases_are_counted_for_each_test(mark: Any, kept: list[int]) -> None:
     _leave_cases_to_the_full_tier(items)
     assert [i for i in range(6) if not cases[i].full] == kept
     assert [case.full for case in cases[:6]] == [case.full for case in cases[6:]]
+
+
+def test_the_first_case_of_each_test_and_of_each_twin() -> None:
+    ids = ["test_alone", "test_it[3-numpy]", "test_it[3-jax]", "test_it[4-numpy]", "test_it[4-jax]"]
+    ids += [
+        "test_it_too[a]",
+        "test_it_too[b]",
+        "TestIt::test_it[jax-numpy]",
+        "TestIt::test_it[jax]",
+    ]
+    items: Any = [SimpleNamespace(nodeid=f"tests/test_a.py::{name}") for name in ids]
+    kept = [item.nodeid.partition("::")[2] for item in _first_cases(items)]
+    assert kept == [
+        *("test_alone", "test_it[3-numpy]", "test_it[3-jax]", "test_it_too[a]"),
+        *("TestIt::test_it[jax-numpy]", "TestIt::test_it[jax]"),
+    ]

@@ -361,6 +361,7 @@ def test_folded_code_is_found():
     assert execute["folded_code"](cell("code", text)) == []
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     ("code", "message"),
     [

@@ -71,6 +71,7 @@ def test_twins_agree(shifts: tuple[int, ...], n_clusters: int) -> None:
     np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.filterwarnings("ignore:the graph of")
 @pytest.mark.parametrize("shape", [make_moons, make_circles])
 def test_shapes_that_k_means_cannot_tell_apart(shape) -> None:
@@ -79,6 +80,7 @@ def test_shapes_that_k_means_cannot_tell_apart(shape) -> None:
     assert clustering_accuracy(y, commute(2).fit_predict(X)) > 0.98
 
 
+@pytest.mark.full
 def test_parts_come_first() -> None:
     n_parts = 3
     X = np.concatenate([cloud(30, seed) + 100 * seed for seed in range(n_parts)])

@@ -200,6 +200,7 @@ def test_float64_is_computed_with_only_where_it_is_given():
 # --- PCA of float64
 
 
+@pytest.mark.quick(every=4)
 @pytest.mark.parametrize("whiten", [False, True])
 @pytest.mark.parametrize("solver", ["auto", "full", "covariance_eigh", "randomized", "arpack"])
 @pytest.mark.parametrize("shape", [(20, 50), (50, 20)])

@@ -309,6 +309,7 @@ class TestSpectralClustering:
             found = SpectralClustering(2, n_neighbors=3, random_state=0).fit(X)
         assert clustering_accuracy(np.arange(80) // 40, found.labels_) == 1
 
+    @pytest.mark.full
     def test_saved_and_loaded(self, tmp_path) -> None:
         X, _ = moons(80)
         fitted = SpectralClustering(2, random_state=0).fit(X)

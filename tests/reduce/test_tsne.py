@@ -244,6 +244,7 @@ def test_twins_make_the_same_map(algorithm: str) -> None:
     assert found.learning_rate == expected.learning_rate == 60.0
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("algorithm", ["exact", "fft"])
 def test_divergence_falls_after_the_exaggeration_and_is_that_of_the_map(algorithm: str) -> None:
     X, told = clouds(), []
@@ -303,6 +304,7 @@ def test_device_counts_agree(algorithm: str, n_devices: int) -> None:
     )
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("n_devices", [2, 3])
 def test_cores_together_find_the_same_bits(n_devices: int, monkeypatch: pytest.MonkeyPatch) -> None:
     small = rows.LIMITS["cpu"]._replace(alone=0, block_rows=64)  # many blocks, all worth all cores
@@ -414,6 +416,7 @@ def test_descent_of_new_points_goes_down(twin: ModuleType) -> None:
     assert abs(y[1]) < 1e-6
 
 
+@pytest.mark.full
 def test_odd_data_end_well() -> None:
     equal = TSNE(perplexity=3, max_iter=60).fit_transform(np.ones((10, 4), np.float32))
     assert np.isfinite(equal).all()

@@ -71,6 +71,7 @@ def test_sigkill_and_resume_give_the_same_bits(tmp_path: Path) -> None:
     assert [path.name for path in file.parent.iterdir()] == ["map.safetensors"]
 
 
+@pytest.mark.full
 def test_every_checkpoint_is_one_to_go_on_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -145,7 +145,7 @@ def test_auto_rates(n: int) -> None:
     assert model.learning_rate_ == max(n / 4, 10)
 
 
-@pytest.mark.quick(every=2)
+@pytest.mark.quick(2, every=2)
 @pytest.mark.parametrize("q", [1, 2])
 @pytest.mark.parametrize("n", [2, 3, 4])
 def test_the_fewest_points_in_both_twins(n: int, q: int) -> None:

@@ -97,7 +97,7 @@ FIGURES = {
 }
 
 
-@pytest.mark.quick(every=2)
+@pytest.mark.quick(every=4)
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_function_returns_a_figure_that_is_the_same_each_time_and_shows_in_a_notebook(
     name, tmp_path

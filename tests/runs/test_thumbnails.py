@@ -1,6 +1,7 @@
 """Small pictures in sheets: where each lies, what they weigh, what is refused."""
 
 import json
+import shutil
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -111,14 +112,29 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
         read_thumbnails(tmp_path)
 
 
-def test_some_images_lie_on_larger_sheets_where_the_others_are_tiny(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def coloured() -> np.ndarray:
+    """Noise, each picture about a colour of its own."""
     images = np.random.default_rng(0).integers(0, 256, (300, 64, 64, 3), dtype=np.uint8)
-    images[:] = images.mean(axis=(1, 2), keepdims=True).astype(np.uint8) // 2 + images // 2
-    chosen = [7, 299, 0]
-    found = made(tmp_path, images, larger=chosen, budget=60_000)
+    return images.mean(axis=(1, 2), keepdims=True).astype(np.uint8) // 2 + images // 2
+
+
+@pytest.fixture(scope="module")
+def with_larger(coloured: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run: tiny pictures, and 0, 7 and 299 larger."""
+    folder = tmp_path_factory.mktemp("larger")
+    write_thumbnails(folder, coloured, larger=[7, 299, 0], budget=60_000)
+    return folder
+
+
+def test_some_images_lie_on_larger_sheets_where_the_others_are_tiny(
+    coloured: np.ndarray, with_larger: Path
+) -> None:
+    images, found = coloured, read_thumbnails(with_larger)
+    assert found is not None
     assert found.larger is not None
     larger = found.larger.thumbnails
-    assert found.larger.images == sorted(chosen)
+    assert found.larger.images == [0, 7, 299]
     assert (larger.n, found.n) == (3, 300)
     assert found.height < larger.height <= 64
     assert sum(map(len, [*found.sheets, *larger.sheets])) <= 60_000
@@ -132,12 +148,12 @@ def test_larger_sheets_are_left_out_where_they_would_not_be_larger(tmp_path: Pat
     assert made(tmp_path, images, larger=[3]).larger is None
 
 
-def test_larger_images_that_there_are_not_are_refused(tmp_path: Path) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (300, 64, 64, 3), dtype=np.uint8)
-    write_thumbnails(tmp_path, images, larger=[7], budget=60_000)
+def test_larger_images_that_there_are_not_are_refused(tmp_path: Path, with_larger: Path) -> None:
+    shutil.copytree(with_larger, tmp_path, dirs_exist_ok=True)
     path = tmp_path / "thumbnails" / "thumbnails.json"
     index = json.loads(path.read_text())
-    index["larger"]["images"] = [300]
+    assert read_thumbnails(tmp_path) is not None
+    index["larger"]["images"] = [0, 7, 300]
     path.write_text(json.dumps(index))
     with pytest.raises(InputError, match="damaged"):
         read_thumbnails(tmp_path)

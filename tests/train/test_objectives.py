@@ -76,6 +76,7 @@ def test_gradients_by_finite_differences_of_the_definition(name):
             assert gradient[index] == pytest.approx(slope, rel=1e-5, abs=1e-7)
 
 
+@pytest.mark.quick(every=2)
 @pytest.mark.parametrize("name", LOSSES)
 def test_extremes_have_values_and_gradients(name):
     slow, fast, given, n = LOSSES[name]
@@ -151,16 +152,21 @@ def test_no_batch_of_matrices_is_factored_or_solved():
 def test_an_accelerator_factors_the_matrices_of_all_views_at_once(monkeypatch):
     """No loop over them, whose turns would be some 14 launches each; and it is the same loss."""
 
+    asked = []
+
     def of_accelerator(*given, cpu, default):
+        asked.append(default)
         return default(*given)
 
     traced = jax.jit(jax.grad(coding_rate.emp_ssl)).trace(jnp.asarray(PATCHES))
     text = traced.lower(lowering_platforms=("cuda",)).as_text()
     assert "cholesky" in text or "potrf" in text
     assert "stablehlo.while" not in text
-    expected = jax.value_and_grad(coding_rate.emp_ssl.__wrapped__)(PATCHES)
+    expected = jax.jit(jax.value_and_grad(coding_rate.emp_ssl.__wrapped__))(PATCHES)
     monkeypatch.setattr(jax.lax, "platform_dependent", of_accelerator)
-    found = jax.value_and_grad(coding_rate.emp_ssl.__wrapped__)(PATCHES)
+    # a gradient of its own, which is traced for itself
+    found = jax.jit(jax.value_and_grad(coding_rate.emp_ssl.__wrapped__))(PATCHES)
+    assert asked
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 

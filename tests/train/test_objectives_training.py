@@ -98,6 +98,7 @@ def trained(name, *, model=None, images=None, optimizer="sgd", epochs=2, **chang
     return train(model, images, optimizer=optimizer, epochs=epochs, **settings)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("name", MODEL_LOSSES)
 def test_one_and_two_devices_train_alike(name):
     ends = []

@@ -237,6 +237,7 @@ CONVERGENCE = [  # steps to the bottom of a parabola, and of Rosenbrock's valley
 ]
 
 
+@pytest.mark.quick(every=3)
 @pytest.mark.parametrize(
     ("name", "on_parabola", "parabola_steps", "on_valley", "valley_steps"),
     CONVERGENCE,

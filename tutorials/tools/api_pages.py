@@ -207,6 +207,6 @@ def _signature(what: Any) -> str:
 
 def taught(name: str) -> str:
     """The pages of the course that use a public name."""
-    found = sources.pages_with(rf"\b{re.escape(name)}\(")
+    found = sources.pages_with(rf"\b{re.escape(name)}\(", word=f"{name}(")
     links = ", ".join(f"[{page.number} {page.title}](../../{page.name}.ipynb)" for page in found[:4])
     return f"In the course: {links}." if links else ""

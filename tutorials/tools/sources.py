@@ -22,6 +22,7 @@ class Test(NamedTuple):
     line: int
     calls: frozenset[str]  # such as scratchclust.reference.kmeans.lloyd
     imports: frozenset[str]  # of its file
+    modules: frozenset[str]  # that these are of
     words: str  # its whole text
 
 
@@ -79,14 +80,14 @@ def tests_of(path: Path) -> Iterator[Test]:
     tree = ast.parse(text)
     lines = text.splitlines()
     known = imported(tree)
+    imports = frozenset(known.values())
+    modules = frozenset(each.rpartition(".")[0] for each in imports)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
             words = "\n".join(lines[first - 1 : node.end_lineno])
             calls = frozenset(calls_of(node, known))
-            yield Test(
-                path.relative_to(ROOT).as_posix(), node.name, node.lineno, calls, frozenset(known.values()), words
-            )
+            yield Test(path.relative_to(ROOT).as_posix(), node.name, node.lineno, calls, imports, modules, words)
 
 
 def imported(tree: ast.Module) -> dict[str, str]:
@@ -115,6 +116,6 @@ def all_texts() -> dict[pages.Page, str]:
     return {pages.read(source): source.read_text(encoding="utf-8") for source in pages.sources()}
 
 
-def pages_with(pattern: str) -> list[pages.Page]:
-    """The pages whose source has these words, in the course's order."""
-    return [page for page, text in all_texts().items() if re.search(pattern, text)]
+def pages_with(pattern: str, *, word: str) -> list[pages.Page]:
+    """The pages whose source has this, in the course's order; `word` is a part of it, which is found sooner."""
+    return [page for page, text in all_texts().items() if word in text and re.search(pattern, text)]

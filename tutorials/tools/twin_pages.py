@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Iterator
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -111,20 +112,15 @@ def compared_by(name: str, function: str) -> str:
     return "; ".join(f"`{test.file}`: `{test.name}`" for test in tests) if tests else ALWAYS
 
 
+@cache
 def comparing_tests(name: str, function: str) -> list[Test]:
     """Tests that name both; else those that are done with each of them; else those that name it."""
     slow, fast = twins.reference_of(name), twins.twin_of(name)
     ours = {home_of(getattr(module, function)) for module in (slow, fast)} | {slow.__name__, fast.__name__}
-    near = [
-        test
-        for test in sources.all_tests()
-        if ours & test.imports
-        or "each_twin" in test.words
-        or any(each.rpartition(".")[0] in ours for each in test.imports)
-    ]
+    near = [test for test in sources.all_tests() if _knows(test, ours) or "each_twin" in test.words]
     both = [test for test in near if _names(test, function, slow) and _names(test, function, fast)]
-    each = [test for test in near if f"twin.{function}" in test.calls and _is_of(test, name, function)]
-    named = [test for test in near if re.search(rf"[\"'.\s(]{function}\b", test.words) and _is_of(test, name, function)]
+    each = [test for test in near if f"twin.{function}" in test.calls and _is_of(test, name)]
+    named = [test for test in near if re.search(rf"[\"'.\s(]{function}\b", test.words) and _is_of(test, name)]
     found = set(both + each) or set(named)
     return sorted(found, key=lambda test: (*_far_from_a_comparison(test, function), test.file, test.line))[:MOST_TESTS]
 
@@ -140,16 +136,20 @@ def _names(test: Test, function: str, module: ModuleType) -> bool:
     return any(f"{home}.{function}" in test.calls for home in homes)
 
 
-def _is_of(test: Test, name: str, function: str) -> bool:
+def _is_of(test: Test, name: str) -> bool:
     """Whether a test's file is about this module: `assign` is the name of several."""
-    modules = {twins.reference_of(name).__name__, twins.twin_of(name).__name__}
-    return any(each in modules or each.rpartition(".")[0] in modules for each in test.imports)
+    return _knows(test, {twins.reference_of(name).__name__, twins.twin_of(name).__name__})
+
+
+def _knows(test: Test, modules: set[str]) -> bool:
+    """Whether a test's file imports one of the modules, or from it."""
+    return not (test.imports.isdisjoint(modules) and test.modules.isdisjoint(modules))
 
 
 def written_in(name: str, function: str) -> str:
     """The pages of the course that speak of the module; those that write the function themselves first."""
     rooms = "|".join(room.rpartition(".")[2] for room in (twins.REFERENCE, *twins.ROOMS))
-    speak = sources.pages_with(rf"\b({rooms})[/.]{name}\b")
+    speak = sources.pages_with(rf"\b({rooms})[/.]{name}\b", word=name)
     write = [page for page in speak if re.search(rf"^def \w*{function}", sources.all_texts()[page], re.M)]
     links = ", ".join(f"[{page.number}](../../{page.name}.ipynb)" for page in (write or speak))
     if not links:
