@@ -35,7 +35,7 @@ def list_recipes(
     longest = max(map(len, RECIPES))
     for recipe in RECIPES.values():  # of 80 columns at most: a line each on a plain terminal
         duration = in_options(recipe.duration).split(";")[0]
-        typer.echo(f"{recipe.name:<{longest}}  {recipe.summary:<41}  {duration}".rstrip())
+        typer.echo(f"{recipe.name:<{longest}}  {recipe.summary:<39}  {duration}".rstrip())
     typer.echo("\n`scratchclust recipes NAME` tells all of one, `scratchclust run NAME` runs it.")
 
 

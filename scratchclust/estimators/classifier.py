@@ -8,7 +8,6 @@ from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
 from scratchclust.checks import Rule, nothing, one_of, that_is
-from scratchclust.errors import InputError
 from scratchclust.estimators.base import key_of
 from scratchclust.estimators.network_base import (
     TRAINING_RULES,
@@ -17,7 +16,7 @@ from scratchclust.estimators.network_base import (
     check_classes,
     check_labels,
 )
-from scratchclust.features import classifier, pretrained
+from scratchclust.features import classifier
 from scratchclust.features.networks import arrays_of
 
 
@@ -132,17 +131,7 @@ class ClassifierFeatures(NetworkFeatures):
                 would do by luma.
         """
         check_is_fitted(self, "parameters_")
-        if self.color == "mean" and self.input_shape_[2] == 3:
-            raise InputError(
-                "PretrainedFeatures makes colours grey by luma, not by the mean: "
-                'train with color="luma"'
-            )
-        settings = {
-            name: str(value)
-            for name, value in self.get_params().items()
-            if name != "checkpoint_dir"
-        }
-        pretrained.write(path, self._model(), self.spec_, self._seen_shape(), training=settings)
+        self._write_weights(path, self._model(), self.spec_)
 
     def _features(self, images: np.ndarray) -> np.ndarray:
         return classifier.activations(self._model(), images, self.layer)

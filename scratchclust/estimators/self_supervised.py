@@ -175,5 +175,22 @@ class SelfSupervisedFeatures(NetworkFeatures):
         key = key_of(self.random_state if isinstance(self.random_state, Integral) else 0)
         return self_supervised.draw_views(self._prepare(X), self.views_, n_views, key=key)
 
+    def save_weights(self, path: Any) -> None:
+        """Write the encoder to a file that `PretrainedFeatures(weights=path)` reads, with the
+        settings of its training. The projector is left out, as no features are made of it.
+
+        Raises:
+            InputError: the file exists; the code of an image is the mean over its patches, or
+                colours were made grey by the mean, which the reader would do in another way.
+        """
+        check_is_fitted(self, "parameters_")
+        if max(self.views_.crop_area) < 1:
+            raise InputError(
+                "PretrainedFeatures encodes whole images, but this code is the mean over patches, "
+                f"as the views show at most {max(self.views_.crop_area):g} of an image: keep it "
+                "with persist.save, or train on views with crop_area=(..., 1)"
+            )
+        self._write_weights(path, self._model().encoder, self.spec_.encoder)
+
     def _features(self, images: np.ndarray) -> np.ndarray:
         return self_supervised.encode(self._model(), images, self.views_)

@@ -12,7 +12,7 @@ from typing import Any
 from scratchclust.costs import Work
 from scratchclust.estimates import seconds_of, work_of
 from scratchclust.experiment.cluster import MOST_ON_A_MAP
-from scratchclust.experiment.self_supervised_work import scan, self_supervised
+from scratchclust.experiment.self_supervised_work import VOTERS, codes, scan, self_supervised
 from scratchclust.rates import Rates, host_rates
 from scratchclust.recipes.known_sets import known_set
 from scratchclust.recipes.lengths import Known, n_features
@@ -40,6 +40,7 @@ MAPPED = 1 << 30  # bytes of pixels above which they lie on the disk
 PER_IMAGE_ON_DISK = 3_000  # bytes of a thumbnail and a line of the table
 TYPICAL = 1_000  # numbers of an image, where the features do not say how many they make
 USUAL_AXES = 50  # of what is mapped
+MOST_ROUNDS = 20  # of `DECFeatures`, where a step says none
 USUAL_CLUSTERS = 10  # where the number is still to be found
 LONG = 60.0  # seconds from which on a recipe's time is said
 
@@ -98,6 +99,7 @@ def lines_of_recipe(plan: Plan, rates: Rates | None = None) -> list[str]:
         d = _n_numbers(variant.features, n, shape)
         if plan.trained_with(variant)[0] is variant:  # the others have its network
             work += _of_features(variant.features, n, n_fitted, shape, d)
+            work += _of_looks(plan, variant, n, n_fitted, shape, d)
         if variant.refine is not None:
             work += scan(variant.refine, variant.features, n, n_fitted, shape)
             d = _n_numbers(variant.refine, n, shape)
@@ -137,6 +139,25 @@ def _of_variant(variant: Variant, n: int, d: int) -> Work:
     return work + work_of("silhouette", n, d, k).times(variant.n_repeats)
 
 
+def _of_looks(
+    plan: Plan, variant: Variant, n: int, n_fitted: int, shape: tuple[int, int, int], d: int
+) -> Work:
+    """What is looked at between the epochs: the codes of n images are clustered, and those of an
+    encoder without labels voted on.
+    """
+    every = plan.recipe.watched_every
+    step = variant.features
+    n_looks = 0 if every is None or variant.refine else step.parameters.get("epochs", 1) // every
+    if step.estimator == "SelfSupervisedFeatures":
+        look = codes(step, n + min(VOTERS, n_fitted), shape)
+    elif step.estimator == "AutoencoderFeatures":
+        once = Step(step.estimator, {**step.parameters, "epochs": 1})
+        look = _of_features(once, n, n, shape, d).times(1 / 3)  # forward alone
+    else:
+        return Work()
+    return (look + _of_variant(variant, n, d)).times(n_looks)
+
+
 def _of_features(step: Step, n: int, n_fitted: int, shape: tuple[int, int, int], d: int) -> Work:
     """Features of n images; networks learn from n_fitted."""
     if step.estimator == "SelfSupervisedFeatures":
@@ -144,6 +165,8 @@ def _of_features(step: Step, n: int, n_fitted: int, shape: tuple[int, int, int],
     if step.estimator not in TRAINED:
         return Work(elements=FEATURES.get(step.estimator, TYPICAL * 1e4) * n)
     epochs = step.parameters.get("epochs", 1)
+    if step.estimator == "DECFeatures":  # the rounds after them, at most
+        epochs += step.parameters.get("max_rounds", MOST_ROUNDS)
     model = step.parameters.get("model", "conv")
     of_network = NETWORKS.get(model.name if isinstance(model, Spec) else model, 1.0)
     n_numbers = shape[0] * shape[1] * shape[2]

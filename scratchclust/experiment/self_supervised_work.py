@@ -43,6 +43,7 @@ PATCH = {"crop_area": (0.25, 0.25), "size": (16, 16)}  # of the views "patches"
 EPOCHS = 10
 BATCH_SIZE = 128
 GRID = 9  # patches whose mean is the code of an image
+VOTERS = 10_000  # images at most, whose labels vote on others' where an experiment looks at a code
 MEASURED = 1_000  # images whose code is looked at after each epoch
 SCAN = {  # of `SCANFeatures`
     "n_clusters": 10,
@@ -110,14 +111,21 @@ def self_supervised(step: Step, n: int, n_fitted: int, shape: Shape) -> Work:
         + float(n_fitted) * n_numbers,
         calls=steps,
     )
+    return training + codes(step, n + epochs * min(MEASURED, n_fitted), shape)
+
+
+def codes(step: Step, n: int, shape: Shape) -> Work:
+    """The work of coding n images with trained `SelfSupervisedFeatures`."""
+    given = step.parameters
+    of_views = _views_of(given.get("views", "auto"), given.get("objective", "emp-ssl"))
     is_whole = max(of_views.get("crop_area", (1, 1))) == 1
-    coded = float(n + epochs * min(MEASURED, n_fitted)) * (1 if is_whole else GRID)
-    whole = encoder_layers(network["encoder"], shape[:2] if is_whole else size, shape[2])
-    coding = Work(
-        products=2.0 * coded * sum(layer.n_multiplications for layer in whole),
-        elements=coded * OF_ACTIVATION * sum(layer.area * layer.c_out for layer in whole),
+    size = shape[:2] if is_whole else of_views.get("size") or shape[:2]
+    layers = encoder_layers(_network_of(given.get("model", "strided"))["encoder"], size, shape[2])
+    coded = float(n) * (1 if is_whole else GRID)
+    return Work(
+        products=2.0 * coded * sum(layer.n_multiplications for layer in layers),
+        elements=coded * OF_ACTIVATION * sum(layer.area * layer.c_out for layer in layers),
     )
-    return training + coding
 
 
 def scan(step: Step, features: Step, n: int, n_fitted: int, shape: Shape) -> Work:

@@ -28,6 +28,7 @@ from scratchclust.models import (
     ClassifierSpec,
     EfficientNetSpec,
     ResNetSpec,
+    StridedSpec,
     VisionTransformerSpec,
 )
 from scratchclust.train.steps import unit_scale
@@ -51,7 +52,7 @@ LAST_CONV = "last_conv"
 BATCH_PIXELS = 512 * 32 * 32
 _SPECS = {
     spec.__name__: spec
-    for spec in (ResNetSpec, ClassifierSpec, EfficientNetSpec, VisionTransformerSpec)
+    for spec in (ResNetSpec, ClassifierSpec, EfficientNetSpec, StridedSpec, VisionTransformerSpec)
 }
 
 
@@ -73,11 +74,11 @@ def read(weights: Any) -> Pretrained:
     """Read the network of a name, a file or a folder.
 
     Args:
-        weights: "cifar10-resnet20", which comes with the package; "efficientnet-lite0", from the
-            package that the extra `imagenet` brings; a file that `write` made; a folder in Hugging
-            Face's layout with an ImageNet ResNet-18, -34 or -50, a DINOv2 or a CLIP; or such a
-            network's name on the hub, as "microsoft/resnet-18", which needs huggingface_hub and,
-            for the first time, the network.
+        weights: "cifar10-resnet20" or "cifar10-selfsup", which come with the package;
+            "efficientnet-lite0", from the package that the extra `imagenet` brings; a file that
+            `write` made; a folder in Hugging Face's layout with an ImageNet ResNet-18, -34 or -50,
+            a DINOv2 or a CLIP; or such a network's name on the hub, as "microsoft/resnet-18",
+            which needs huggingface_hub and, for the first time, the network.
 
     Raises:
         InputError: nothing of that name, a damaged file, or another network.
@@ -106,7 +107,7 @@ def read(weights: Any) -> Pretrained:
 def write(
     path: str | Path, model: nnx.Module, spec: Any, input_shape: tuple[int, int, int], **notes: Any
 ) -> None:
-    """Write a classifier as one file, for `read`.
+    """Write a network as one file, for `read`.
 
     Args:
         path: a file that does not exist yet, by custom ending in .safetensors.

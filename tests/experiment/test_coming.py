@@ -1,11 +1,13 @@
 """What is said before long work: the counts of `costs`, over rates that the test gives."""
 
+from dataclasses import replace
+
 import pytest
 
 from scratchclust.costs import COSTS, Work
 from scratchclust.experiment import coming
 from scratchclust.rates import Rates
-from scratchclust.recipes import RECIPES
+from scratchclust.recipes import RECIPES, find
 from scratchclust.recipes.plan import Settings, plan
 
 FAST = Rates(*[1e18] * len(Rates._fields))
@@ -42,6 +44,33 @@ def test_more_images_and_more_epochs_are_more_work(monkeypatch):
     said("pixels-conv-ae", limit=500)
     base, longer, fewer = found
     assert fewer < base < longer
+
+
+@pytest.mark.parametrize("recipe", ["self-supervised", "pixels-conv-ae"])
+def test_looks_at_a_training_are_counted(recipe, monkeypatch):
+    """Half as many are half the work; those that are taken away leave the training."""
+    found = []
+    monkeypatch.setattr(coming, "seconds_of", lambda work, rates: found.append(work) or 100.0)
+    as_it_is = find(recipe)
+    for every in (1, 2, None):
+        coming.lines_of_recipe(plan(replace(as_it_is, watched_every=every), Settings()), SLOW)
+    each, every_second, none = (work.products + work.exact for work in found)
+    assert each - none == pytest.approx(2 * (every_second - none))
+    assert none < each < 3 * none
+
+
+def test_rounds_of_deep_embedded_clustering_are_counted(monkeypatch):
+    found = []
+    monkeypatch.setattr(coming, "seconds_of", lambda work, rates: found.append(work) or 100.0)
+    recipe = find("deep-ae")
+    dec = recipe.variants[0]
+    for rounds in (40, 80):
+        features = replace(
+            dec.features, parameters={**dec.features.parameters, "max_rounds": rounds}
+        )
+        one = replace(recipe, variants=(replace(dec, features=features),))
+        coming.lines_of_recipe(plan(one, Settings()), SLOW)
+    assert found[1].products > 1.2 * found[0].products
 
 
 def test_clusterings_are_counted_in_one_place(monkeypatch):

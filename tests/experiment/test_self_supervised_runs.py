@@ -148,8 +148,9 @@ def test_a_killed_training_comes_to_the_same_bits(
         assert {**before, "seconds": 0} == {**after, "seconds": 0}
 
 
-def test_the_recipe_has_one_training_for_both_clusterings() -> None:
-    recipe = find("self-supervised")
+@pytest.mark.parametrize("name", ["self-supervised", "self-supervised-small"])
+def test_the_recipe_has_one_training_for_both_clusterings(name: str) -> None:
+    recipe = find(name)
     first, *others = recipe.variants
     assert (recipe.split, recipe.fit_split, recipe.labels_used) == ("test", "train", False)
     assert len(others) >= 1

@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 
 from scratchclust import SCANFeatures, SelfSupervisedFeatures, StridedSpec
-from scratchclust.experiment import coming
+from scratchclust.experiment import coming, scores
 from scratchclust.experiment import self_supervised_work as work
 from scratchclust.experiment.build import _built
 from scratchclust.features import self_supervised
@@ -39,6 +39,7 @@ def test_defaults_are_those_of_the_estimator() -> None:
     assert {name: getattr(PATCHES, name) for name in work.PATCH} == work.PATCH
     assert self_supervised.GRID**2 == work.GRID
     assert self_supervised.MEASURED_IMAGES == work.MEASURED
+    assert scores.MOST_VOTERS == work.VOTERS
     own = "emp-ssl"
     assert (counted(), counted(model="strided")) == (
         counted(n_views=8, epochs=10),

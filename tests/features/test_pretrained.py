@@ -11,24 +11,23 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from sklearn.pipeline import Pipeline
 
-import scratchclust
 from scratchclust import (
     ClassifierFeatures,
     ClassifierSpec,
     KMeans,
     PretrainedFeatures,
     ResNetSpec,
+    SelfSupervisedFeatures,
+    StridedSpec,
     persist,
 )
 from scratchclust.data.preprocessing import luma_grey, resize
 from scratchclust.errors import InputError
 from scratchclust.features import pretrained
 from scratchclust.features.huggingface import our_name_in_theirs
-from scratchclust.recipes import find
 
 SMALL = ResNetSpec(depth=8, n_classes=3, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
 IMAGENET = {
@@ -169,6 +168,34 @@ def test_a_trained_classifier_becomes_pretrained_features(tmp_path):
         InputError, match=r"mine.safetensors exists already: give another name, or remove it"
     ):
         trained.save_weights(tmp_path / "mine.safetensors")
+
+
+@pytest.mark.parametrize(
+    "encoder", [StridedSpec(widths=(2, 6)), ResNetSpec(depth=8, n_classes=None)]
+)
+def test_a_self_supervised_encoder_becomes_pretrained_features(encoder, tmp_path):
+    """The same codes, of the encoder alone: the projector stays behind."""
+    images = photographs(20, (16, 16, 3))
+    trained = SelfSupervisedFeatures(
+        encoder, objective="simclr", epochs=1, batch_size=10, random_state=0
+    ).fit(images)
+    trained.save_weights(tmp_path / "mine.safetensors")
+    again = PretrainedFeatures(tmp_path / "mine.safetensors").fit(images)
+    np.testing.assert_allclose(
+        again.transform(images), trained.transform(images), rtol=1e-5, atol=1e-6
+    )
+    assert again.spec_ == encoder
+    assert not [name for name in again.parameters_ if "projector" in name]
+
+
+def test_the_mean_over_patches_is_not_saved(tmp_path):
+    """PretrainedFeatures would encode whole images, which such a network has never seen."""
+    trained = SelfSupervisedFeatures(
+        StridedSpec(widths=(2, 6)), views="patches", n_views=2, epochs=1, batch_size=10
+    ).fit(photographs(20, (16, 16, 3)))
+    with pytest.raises(InputError, match=r"the mean over patches, .* keep it with persist\.save"):
+        trained.save_weights(tmp_path / "mine.safetensors")
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.full
@@ -505,37 +532,3 @@ def test_every_array_of_a_network_has_its_place():
     ]
     assert len(set(names)) == len(names)
     assert "encoder.stages.2.layers.5.layer.1.normalization.running_var" in names
-
-
-@pytest.mark.skipif(
-    not pretrained.SHIPPED["cifar10-resnet20"].exists(),
-    reason="the weights are still being trained",
-)
-def test_the_shipped_network():
-    assert pretrained.SHIPPED["cifar10-resnet20"].stat().st_size < 1.3e6
-    features = scratchclust.PretrainedFeatures().fit(photographs())
-    assert features.spec_.depth == 20
-    assert (
-        sum(
-            array.size
-            for name, array in features.parameters_.items()
-            if "mean" not in name and "var" not in name
-        )
-        == 269_722
-    )
-
-
-def test_the_shipped_network_is_that_of_the_recipe():
-    with safe_open(pretrained.SHIPPED["cifar10-resnet20"], framework="numpy") as file:
-        training = json.loads(file.metadata()["training"])
-    (variant,) = find("pretrain").variants
-    for name in ("epochs", "batch_size", "augment"):
-        assert training[name] == str(variant.features.parameters[name])
-
-
-@pytest.mark.full
-@pytest.mark.real_data
-def test_the_shipped_network_knows_photographs():
-    test = scratchclust.data.load("cifar10", split="test", limit=1000)
-    logits = PretrainedFeatures(layer="logits").fit_transform(test.images)
-    assert (logits.argmax(axis=1) == test.labels).mean() > 0.84

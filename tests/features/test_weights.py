@@ -20,7 +20,7 @@ def folder_of(tmp_path, model_type, *, with_weights=True):
 
 
 def test_what_is_at_hand(tmp_path):
-    assert is_at_hand("cifar10-resnet20")
+    assert all(is_at_hand(name) and path.is_file() for name, path in weights.SHIPPED.items())
     assert is_at_hand("efficientnet-lite0") == (weights.imagenet_file() is not None)
     assert is_at_hand(folder_of(tmp_path, "resnet"))
     assert is_at_hand(tmp_path / "network" / "config.json")
@@ -53,6 +53,7 @@ def test_no_network_of_the_hub_is_at_hand_without_its_package(monkeypatch):
     ("name", "said"),
     [
         ("cifar10-resnet20", "CIFAR-10's 50,000 labelled photographs"),
+        ("cifar10-selfsup", "CIFAR-10's 50,000 photographs without their labels"),
         ("efficientnet-lite0", "ImageNet-1k, 1.28 million labelled photographs"),
         (
             "facebook/dinov2-small",

@@ -5,7 +5,7 @@ from scratchclust.recipes.recipe import Recipe, Step, Variant
 RECIPE = Recipe(
     name="class-losses",
     rank=60,
-    summary="MNIST 5,6,8,9: class losses; labels used",
+    summary="MNIST 5,6,8,9: losses; labels used",
     dataset="mnist",
     split="test",
     fit_split="train",

@@ -14,7 +14,7 @@ from scratchclust.recipes.recipe import Recipe, Spec, Step, Variant
 RECIPE = Recipe(
     name="classifier",
     rank=50,
-    summary="MNIST: a classifier's layer; labels used",
+    summary="MNIST: classifier's layer; labels used",
     dataset="mnist",
     split="all",
     fit_split="train",

@@ -12,7 +12,7 @@ from scratchclust.recipes.recipe import Recipe, Spec, Step, Variant
 RECIPE = Recipe(
     name="pretrain",
     rank=80,
-    summary="CIFAR-10: train a ResNet-20; labels used",
+    summary="CIFAR-10: train ResNet-20; labels used",
     dataset="cifar10",
     split="test",
     fit_split="train",
@@ -56,5 +56,5 @@ RECIPE = Recipe(
         "the test images, k = 10"
     ),
     target="test accuracy 0.88 (reached: 0.884); labels used",
-    duration="two and a half hours",
+    duration="2.5 hours",
 )

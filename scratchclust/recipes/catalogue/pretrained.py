@@ -7,7 +7,7 @@ from scratchclust.recipes.recipe import Recipe, Step, Variant
 RECIPE = Recipe(
     name="pretrained",
     rank=70,
-    summary="MNIST 5,6,8,9 through CIFAR-10's network",
+    summary="MNIST 5,6,8,9 by CIFAR-10's network",
     dataset="mnist",
     split="test",
     full_split="all",
