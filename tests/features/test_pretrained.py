@@ -175,9 +175,9 @@ def test_a_trained_classifier_becomes_pretrained_features(tmp_path):
 )
 def test_a_self_supervised_encoder_becomes_pretrained_features(encoder, tmp_path):
     """The same codes, of the encoder alone: the projector stays behind."""
-    images = photographs(20, (16, 16, 3))
+    images = photographs(12, (16, 16, 3))  # too few to be looked at for a collapse
     trained = SelfSupervisedFeatures(
-        encoder, objective="simclr", epochs=1, batch_size=10, random_state=0
+        encoder, objective="simclr", epochs=1, batch_size=6, random_state=0
     ).fit(images)
     trained.save_weights(tmp_path / "mine.safetensors")
     again = PretrainedFeatures(tmp_path / "mine.safetensors").fit(images)
@@ -191,8 +191,8 @@ def test_a_self_supervised_encoder_becomes_pretrained_features(encoder, tmp_path
 def test_the_mean_over_patches_is_not_saved(tmp_path):
     """PretrainedFeatures would encode whole images, which such a network has never seen."""
     trained = SelfSupervisedFeatures(
-        StridedSpec(widths=(2, 6)), views="patches", n_views=2, epochs=1, batch_size=10
-    ).fit(photographs(20, (16, 16, 3)))
+        StridedSpec(widths=(2, 6)), views="patches", n_views=2, epochs=1, batch_size=6
+    ).fit(photographs(12, (16, 16, 3)))
     with pytest.raises(InputError, match=r"the mean over patches, .* keep it with persist\.save"):
         trained.save_weights(tmp_path / "mine.safetensors")
     assert not [*tmp_path.iterdir()]
