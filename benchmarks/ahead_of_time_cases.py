@@ -147,7 +147,8 @@ def all_pairs_descent(n: int) -> None:
 def table_of_affinities(n: int, k: int) -> None:
     """As on a GPU; on a TPU the host makes it."""
     columns = (np.arange(n)[:, None] + np.arange(1, k + 1)[None]) % n
-    affinities._edges_on_gpu(columns, points(n, k))
+    conditional: Any = points(n, k)
+    affinities._edges_on_gpu(columns, conditional)
 
 
 def grid_descent(n: int, k: int) -> None:
