@@ -52,6 +52,7 @@ _MAPS = (
     "measured before its transforms took one thread, without which the last bits of a map "
     "depended on the threads that were free: to be measured anew"
 )
+_COMPILATION = "a difference of two runs, which moves by a second: 9.1 the time before"
 _COLD = "a warm run takes 25 s, and compiles next to nothing"
 GOALS = (
     *(
@@ -72,7 +73,7 @@ GOALS = (
     Goal("tsne", "t-SNE, 10,000 x 50", 4.0, floor=_MAPS),
     Goal("tsne", "t-SNE, 70,000 x 50", 2.0, floor=_MAPS),
     Goal("startup", "scratchclust run, digits, cold", 30.0, SECONDS, floor=_COLD),
-    Goal("startup", "scratchclust run, digits, compilation", 10.0, SECONDS),
+    Goal("startup", "scratchclust run, digits, compilation", 10.0, SECONDS, floor=_COMPILATION),
     Goal("startup", "import scratchclust", 0.3, SECONDS),
     Goal("startup", "scratchclust --help", 0.3, SECONDS),
 )
