@@ -508,7 +508,10 @@ draw.neighbors_tried(
 # ## The twin
 #
 # `scratchclust/reference/spectral_embedding.py` is the lines above with all cases considered; `SpectralClustering` adds
-# k-means. Its fast twin is `scratchclust/reduce/spectral_embedding.py`. Where your lines are:
+# k-means. It also tries a second set of coordinates, with more eigenvectors than clusters, each divided by the root of
+# its eigenvalue, and takes them where their clusters are clearer (`scratchclust/reference/commute_time.py` and
+# `clearer_labels.py`, no label in either); `coordinates="eigenvectors"` is this page alone. The fast twin of the
+# eigenvectors is `scratchclust/reduce/spectral_embedding.py`. Where your lines are:
 #
 # | here | there |
 # |---|---|

@@ -41,12 +41,12 @@ class SpectralClustering(ClusterMixin, Estimator):
     root of its degree instead of its length, which gives the same clusters where they are clear;
     its default of `affinity` is "rbf".
 
-    With as many eigenvectors as clusters, two clusters are sometimes put together and one is split.
-    `coordinates="commute-time"` takes 8 more and divides each by the root of its eigenvalue, which
-    mends many such cases and costs some points on small tables
-    (`benchmarks/results/spectral-rules.json`). "auto" tries both, and takes the second where the
-    two tell something different and its clusters are clearer
-    (`scratchclust.reference.clearer_labels`).
+    With as many eigenvectors as clusters (`coordinates="eigenvectors"`, all that scikit-learn has),
+    two clusters are sometimes put together and one is split. "commute-time" takes 8 more and
+    divides each by the root of its eigenvalue, which mends many such cases and costs some points on
+    small tables. "auto", the default, tries both, and takes the second where the two differ and its
+    clusters are clearer (`scratchclust.reference.clearer_labels`): none of the 102 fits was worse
+    for it that `benchmarks/results/spectral-rules.json` tells of.
 
     Not here: `assign_labels="discretize"` and `"cluster_qr"`; `eigen_solver` other than ARPACK,
     which takes no `eigen_tol` (parts of the graph of more than 500 points have eigenvalues right to
@@ -58,7 +58,7 @@ class SpectralClustering(ClusterMixin, Estimator):
     Args:
         n_clusters: k.
         eigen_solver: None or "arpack", the same.
-        n_components: eigenvectors; None: as many as clusters, 8 more with "commute-time", or n
+        n_components: eigenvectors; None: as many as clusters, 8 more for "commute-time", or n
             if that is less. The first alone tells no points of a connected graph apart.
         random_state: seed of k-means; the graph and its eigenvectors know no chance.
         n_init: starts of k-means, the best of which is kept.
@@ -68,9 +68,9 @@ class SpectralClustering(ClusterMixin, Estimator):
             larger the nearer.
         n_neighbors: of each point in the graph; None: ln n, rounded up.
         assign_labels: "kmeans".
-        coordinates: "eigenvectors", or "commute-time": these divided by the roots of their
-            eigenvalues, without the first where the graph is connected
-            (`scratchclust.reference.commute_time` explains why); or "auto": both are tried.
+        coordinates: "auto": both of the others are tried; "eigenvectors"; or "commute-time": these
+            divided by the roots of their eigenvalues, without the first where the graph is
+            connected (`scratchclust.reference.commute_time` explains why).
         verbose: 1 prints what is done, and how k-means ended.
 
     Attributes:
@@ -114,7 +114,7 @@ class SpectralClustering(ClusterMixin, Estimator):
         affinity: str = "nearest_neighbors",
         n_neighbors: int | None = None,
         assign_labels: str = "kmeans",
-        coordinates: str = "eigenvectors",
+        coordinates: str = "auto",
         verbose: int = 0,
     ) -> None:
         self.n_clusters = n_clusters
@@ -236,19 +236,31 @@ def cluster_graph(graph: SpectralEmbeddingResult, X: Any, given: Any) -> _Cluste
     """
     key = key_of(given.random_state)
     k = given.n_clusters
-
-    def clustered(coordinates: str) -> _ClusteredGraph:
-        own = leading(graph, n_components_of(given, k, len(X), coordinates))
-        dtype = np.float64 if X.dtype == np.float64 else np.float32
-        directions = directions_for(own, k, coordinates).astype(dtype)
-        if given.affinity != "precomputed":
-            directions = _equal_for_equals(np.asarray(X), directions)
-        found = kmeans(directions, k, key=key, n_init=given.n_init)
-        return _ClusteredGraph(coordinates, own, directions, found)
-
-    tried = [clustered(coordinates) for coordinates in tried_by(given.coordinates)]
+    names = tried_by(given.coordinates)
+    points = [_points_in(graph, X, given, coordinates) for coordinates in names]
+    # columns of zeros change no distance, and one program serves for both coordinates
+    widest = max(directions.shape[1] for _, directions in points)
+    tried = []
+    for coordinates, (few, directions) in zip(names, points, strict=True):
+        n_axes = directions.shape[1]
+        padded = np.pad(directions, ((0, 0), (0, widest - n_axes)))
+        found = kmeans(padded, k, key=key, n_init=given.n_init)
+        found = found._replace(centroids=found.centroids[:, :n_axes])
+        tried.append(_ClusteredGraph(coordinates, few, directions, found))
     labels = [np.asarray(one.found.labels) for one in tried]
     return tried[clearest(tried[-1].directions, labels, k)]
+
+
+def _points_in(
+    graph: SpectralEmbeddingResult, X: Any, given: Any, coordinates: str
+) -> tuple[SpectralEmbeddingResult, Float[np.ndarray, "n c"]]:
+    """The graph with as many eigenvectors as these coordinates have, and what k-means sees."""
+    few = leading(graph, n_components_of(given, given.n_clusters, len(X), coordinates))
+    dtype = np.float64 if X.dtype == np.float64 else np.float32
+    directions = directions_for(few, given.n_clusters, coordinates).astype(dtype)
+    if given.affinity != "precomputed":
+        directions = _equal_for_equals(np.asarray(X), directions)
+    return few, directions
 
 
 def tried_by(coordinates: str) -> tuple[str, ...]:

@@ -383,6 +383,7 @@ def _outcome(told: Clustering) -> dict[str, Any]:
         "eps": told.eps,
         "n_neighbors": told.n_neighbors,
         "n_connected_components": told.n_connected_components,
+        "coordinates": told.coordinates,
     }
 
 

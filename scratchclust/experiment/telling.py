@@ -30,6 +30,7 @@ class Clustering(NamedTuple):
     min_samples: int | None
     n_neighbors: int | None
     n_connected_components: int | None
+    coordinates: str | None  # of a graph: those that were taken
     history: dict[str, np.ndarray]  # of "inertia" and "n_moved" those that it has, by iteration
     k_distances: Float[np.ndarray, " n"] | None
     centroids: Float[np.ndarray, "k d"] | None
@@ -111,6 +112,7 @@ def ask_clustering(clustering: Any) -> Clustering:
         min_samples=_of(clustering, "min_samples", int),
         n_neighbors=_of(clustering, "n_neighbors_", int),
         n_connected_components=_of(clustering, "n_connected_components_", int),
+        coordinates=_of(clustering, "coordinates_", str),
         history={
             name: np.asarray(history[name]) for name in ("inertia", "n_moved") if name in history
         },

@@ -193,6 +193,7 @@ class Result(Part):
     eps: Number | None = field(default=None, metadata=TOLD)
     n_neighbors: int | None = field(default=None, metadata=TOLD)
     n_connected_components: int | None = field(default=None, metadata=TOLD)
+    coordinates: str | None = field(default=None, metadata=TOLD)  # of the graph, that were taken
     # whether labels took part in its training
     labels_used: bool | None = field(default=None, metadata=TOLD)
     n_labelled: int | None = field(default=None, metadata=TOLD)

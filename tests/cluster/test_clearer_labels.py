@@ -121,6 +121,6 @@ def test_given_affinities() -> None:
 def test_two_digits_in_one_cluster_are_told_apart() -> None:
     digits = load("digits")
     X = GradientFeatures().fit_transform(digits.images)
-    auto = SpectralClustering(10, coordinates="auto", random_state=0).fit(X)
+    auto = SpectralClustering(10, random_state=0).fit(X)  # "auto" is the default
     assert auto.coordinates_ == "commute-time"
     assert clustering_accuracy(digits.labels, auto.labels_) > 0.95

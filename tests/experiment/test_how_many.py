@@ -63,7 +63,8 @@ def test_separate_clusters_are_counted_by_other_methods(k: int, method: str) -> 
 
 @pytest.mark.full
 def test_two_moons_are_two_in_a_graph() -> None:
-    assert suggest(moons(), GRAPH, ks=range(2, 8)).suggested == 2
+    # of 200 the samples' graphs fall apart, in which six pieces are about as stable as the moons
+    assert suggest(moons(400), GRAPH, ks=range(2, 8)).suggested == 2
 
 
 def test_noise_has_no_clear_number() -> None:

@@ -128,6 +128,10 @@ def test_a_graph_tells_its_neighbours_and_that_it_keeps_its_points() -> None:
     model = scratchclust.SpectralClustering(2, random_state=0).fit(X)
     told = ask_clustering(model)
     assert (told.n_neighbors, told.n_connected_components) == (4, model.n_connected_components_)
+    assert told.coordinates == model.coordinates_
+    plain = scratchclust.SpectralClustering(2, coordinates="eigenvectors", random_state=0).fit(X)
+    assert ask_clustering(plain).coordinates == "eigenvectors"
+    assert ask_clustering(scratchclust.KMeans(2, random_state=0).fit(X)).coordinates is None
     assert ask_nearness(model, X) == Nearness(None, None)
     assert ask_rule(model) == Rule(kind="neighbors", n_neighbors=4, points_in_model=True)
 

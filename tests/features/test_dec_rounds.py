@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from scratchclust import AdamSpec
+from scratchclust import AdamSpec, rows
 from scratchclust.errors import InputError
 from scratchclust.experiment.watch import Onlooker
 from scratchclust.features.autoencoder import encode
@@ -107,6 +107,23 @@ def test_the_labels_are_those_of_the_last_network():
     codes = encode(model_of(SMALL, SHAPE, ended.parameters), IMAGES)
     shares = reference.soft_assignments(codes, ended.centroids)
     np.testing.assert_array_equal(shares.argmax(axis=1), ended.labels)
+
+
+@pytest.mark.full
+def test_one_and_two_devices_give_the_same_rounds():
+    """A batch is one batch over all devices: its sums are in another order, and nothing else."""
+
+    def on(n_devices):
+        with rows.on(jax.local_devices()[:n_devices]):
+            return fitted()
+
+    one, two = on(1), on(2)
+    np.testing.assert_array_equal(one.labels, two.labels)
+    np.testing.assert_allclose(two.centroids, one.centroids, rtol=1e-3, atol=1e-5)
+    for name, array in one.parameters.items():
+        np.testing.assert_allclose(two.parameters[name], array, rtol=1e-3, atol=1e-5)
+    for name, values in one.history.items():
+        np.testing.assert_allclose(two.history[name], values, rtol=1e-3, atol=1e-6)
 
 
 def test_clusters_become_sharper():

@@ -107,7 +107,7 @@ def test_few_points_equal_points_and_one_cluster() -> None:
 
 def test_the_parameter_and_what_it_leaves() -> None:
     X = cloud(90)
-    old = SpectralClustering(3, n_init=1, random_state=0).fit(X)
+    old = SpectralClustering(3, n_init=1, coordinates="eigenvectors", random_state=0).fit(X)
     new = commute(3).fit(X)
     assert (old.embedding_.shape, new.embedding_.shape) == ((90, 3), (90, 11))
     np.testing.assert_allclose(new.eigenvalues_[:3], old.eigenvalues_, atol=1e-12)
@@ -143,6 +143,7 @@ def test_two_digits_in_one_cluster_are_told_apart() -> None:
     """
     digits = load("digits")
     X = GradientFeatures().fit_transform(digits.images)
-    plain = SpectralClustering(10, random_state=0).fit_predict(X)
+    model = SpectralClustering(10, coordinates="eigenvectors", random_state=0)
+    plain = model.fit_predict(X)
     assert clustering_accuracy(digits.labels, plain) < 0.92
     assert clustering_accuracy(digits.labels, commute(10, n_init=10).fit_predict(X)) > 0.95

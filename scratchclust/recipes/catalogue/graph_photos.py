@@ -19,7 +19,7 @@ RECIPE = Recipe(
         Variant(
             "patches + graph",
             FEATURES,
-            Step("SpectralClustering", {"n_clusters": 10, "coordinates": "auto"}),
+            Step("SpectralClustering", {"n_clusters": 10}),
             reduce=WHITENED,
         ),
         Variant(
