@@ -40,6 +40,7 @@ class Case(NamedTuple):
     size: tuple[int, ...]  # its arguments
     small: tuple[int, ...]  # those with which a test traces it
     is_network: bool = False  # whose products may be rounded
+    on: tuple[str, ...] = ("cuda", "tpu")  # where the package uses it
 
     @property
     def title(self) -> str:
@@ -372,6 +373,7 @@ CASES = [
         table_of_affinities,
         (70_000, NEIGHBORS),
         (600, 15),
+        on=("cuda",),
     ),
     Case(
         "t-SNE by all pairs, an iteration", "descent._iterate", all_pairs_descent, (2_000,), (60,)

@@ -62,6 +62,9 @@ COMMUTE_LEAST_EIGENVALUE = 1e-4
 # were chosen on the half of the sets that `benchmarks/spectral_rules.py` names.
 SAME_CLUSTERS = 0.95
 CLEARER_BY = 0.02
+# The silhouette from which on Kaufman and Rousseeuw speak of a reasonable structure: below it, as
+# in most codes of photographs, the clearer clusters were as often the worse ones.
+REASONABLE_STRUCTURE = 0.5
 # Of the largest affinity: what those of i to j and of j to i may differ by without a warning.
 AFFINITY_ASYMMETRY = 1e-10
 # Relative difference of two magnitudes in an eigenvector below which they count as equal, so that

@@ -327,8 +327,8 @@ if OURS and has_imagenet:
     assert min(agreement["k-means"]) < 0.9
 
 # %% [markdown]
-# For the graph perfectly, for k-means not. The graph's clusters do not hang on chance, those of k-means do. (That does
-# not make them *right*: a method may repeat the same mistake. Judging comes now.)
+# For the graph all but perfectly, for k-means not. The graph's clusters do not hang on chance, those of k-means do.
+# (That does not make them *right*: a method may repeat the same mistake. Judging comes now.)
 #
 # ## Judge without labels
 #
@@ -346,12 +346,12 @@ draw.rows(
     "Random pictures of each cluster, and the worst silhouettes of all",
     images,
     {**random_of, "worst": worst},
-    "Five rows, nearly pure: animals, buildings, tools, windmills and fish, in the order of their numbers. The last "
-    "row has pictures that lie between: small animals, ruins, a fish on a plain ground.",
+    "Five rows, nearly pure: animals, buildings, tools, fish and windmills, in the order of their numbers. The last "
+    "row has pictures that lie between: small animals, ruins, tools with a dial.",
 )
 
 # %% [markdown]
-# (Did you see the buildings among the animals, in the first row?)
+# (Did you see the animals among the fish, in the fourth row?)
 #
 # Third, **pay for a few labels**. Give every cluster a name, draw 40 pictures at random, and decide for each whether it
 # may stay under that name: ten minutes of work. The share $p$ of those that may is an honest estimate for the whole

@@ -6,7 +6,7 @@ Products of whole matrices, on the host in float64: next to k-means they cost no
 import numpy as np
 from jaxtyping import Float, Int
 
-from scratchclust.constants import CLEARER_BY, SAME_CLUSTERS
+from scratchclust.constants import CLEARER_BY, REASONABLE_STRUCTURE, SAME_CLUSTERS
 
 
 def agreement(labels: Int[np.ndarray, " n"], others: Int[np.ndarray, " n"]) -> float:
@@ -64,5 +64,6 @@ def are_clearer(
     """
     if agreement(labels, others) >= SAME_CLUSTERS:
         return False
+    found = centroid_silhouette(X, others, n_clusters)
     at_hand = centroid_silhouette(X, labels, n_clusters)
-    return centroid_silhouette(X, others, n_clusters) > at_hand + CLEARER_BY
+    return found >= REASONABLE_STRUCTURE and found > at_hand + CLEARER_BY

@@ -45,8 +45,8 @@ class SpectralClustering(ClusterMixin, Estimator):
     two clusters are sometimes put together and one is split. "commute-time" takes 8 more and
     divides each by the root of its eigenvalue, which mends many such cases and costs some points on
     small tables. "auto", the default, tries both, and takes the second where the two differ and its
-    clusters are clearer (`scratchclust.reference.clearer_labels`): none of the 102 fits was worse
-    for it that `benchmarks/results/spectral-rules.json` tells of.
+    clusters are clearer (`scratchclust.reference.clearer_labels`): in
+    `benchmarks/results/spectral-rules.json` that made no fit worse.
 
     Not here: `assign_labels="discretize"` and `"cluster_qr"`; `eigen_solver` other than ARPACK,
     which takes no `eigen_tol` (parts of the graph of more than 500 points have eigenvalues right to

@@ -14,21 +14,23 @@ that to the nearest of another, is the mean of
     s_i = (b_i - a_i) / max(a_i, b_i)
 
 Others take the place of the labels at hand (`are_clearer`) where A < 0.95 and their silhouette, in
-the coordinates that commute times give, is larger by more than 0.02. The second is asked there for
-both, since more coordinates have lower silhouettes; k-means has found the others in them, and has
-an advantage there that the margin takes off.
+the coordinates that commute times give, is at least 0.5 and larger by more than 0.02. It is asked
+there for both, since more coordinates have lower silhouettes; k-means has found the others in them,
+and has an advantage there that the margin takes off. Below 0.5 there is no clear structure of which
+one of the two could say more.
 
 The fast twin of this file is `scratchclust/cluster/clearer_labels.py`.
 
 Source: the rule is our own; how it was chosen and what it does on which sets stands in
 `benchmarks/spectral_rules.py`. The silhouette by centroids: Hruschka, de Castro and Campello,
-Evolutionary algorithms for clustering gene-expression data, 2004.
+Evolutionary algorithms for clustering gene-expression data, 2004; the 0.5: Kaufman and Rousseeuw,
+Finding groups in data, 1990.
 """
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from scratchclust.constants import CLEARER_BY, SAME_CLUSTERS
+from scratchclust.constants import CLEARER_BY, REASONABLE_STRUCTURE, SAME_CLUSTERS
 
 
 def agreement(labels: Int[np.ndarray, " n"], others: Int[np.ndarray, " n"]) -> float:
@@ -81,8 +83,9 @@ def are_clearer(
     """
     if agreement(labels, others) >= SAME_CLUSTERS:
         return False
+    found = centroid_silhouette(X, others, n_clusters)
     at_hand = centroid_silhouette(X, labels, n_clusters)
-    return centroid_silhouette(X, others, n_clusters) > at_hand + CLEARER_BY
+    return found >= REASONABLE_STRUCTURE and found > at_hand + CLEARER_BY
 
 
 def _majority(labels: Int[np.ndarray, " n"], others: Int[np.ndarray, " n"]) -> float:

@@ -55,12 +55,28 @@ def test_the_clearer_ones(twin: ModuleType) -> None:
     assert twin.are_clearer(X, nearly, right, 3)
 
 
+@each_twin
+def test_without_a_clear_structure_nothing_is_changed(twin: ModuleType) -> None:
+    """The same three, so wide that their silhouette is below a half."""
+    centres = np.repeat([[0.0, 0], [9, 0], [0, 9]], 20, axis=0)
+    noise = np.random.default_rng(0).normal(size=centres.shape)
+    right = np.repeat([0, 1, 2], 20)
+    wrong = np.where(right == 2, 1, right)
+    wrong[:10] = 2
+    for width in (1, 2, 5):
+        X = centres + width * noise
+        found, at_hand = (twin.centroid_silhouette(X, labels, 3) for labels in (right, wrong))
+        assert found > at_hand + 0.1
+        assert twin.are_clearer(X, wrong, right, 3) == (found >= 0.5) == (width < 5)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_twins_agree(seed: int) -> None:
     n, k = 60, 4
     rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n, 3))
-    labels, others = rng.integers(k, size=(2, n))
+    others = rng.integers(k, size=n)
+    labels = np.where(rng.random(n) < 0.3, rng.integers(k, size=n), others)
+    X = 3 * np.eye(4, 3)[others] + rng.uniform(0.2, 1.5) * rng.normal(size=(n, 3))
     assert fast.agreement(labels, others) == reference.agreement(labels, others)
     assert fast.agreement(labels, others) >= clustering_accuracy(labels, others)
     silhouette = reference.centroid_silhouette(X, labels, k)
