@@ -17,9 +17,11 @@ from scratchclust.cluster.mixtures import spheres
 from scratchclust.estimators.autoencoder import AutoencoderFeatures
 from scratchclust.estimators.classifier import ClassifierFeatures
 from scratchclust.estimators.self_supervised import SelfSupervisedFeatures
+from scratchclust.experiment.build import build
 from scratchclust.features import gradients, networks
 from scratchclust.features import pretrained as pretrained_features
 from scratchclust.features.autoencoder import encode
+from scratchclust.recipes import find
 from scratchclust.reduce import kernel_pca, pca, tsne
 from scratchclust.reduce.tsne_parts import affinities, descent, fft
 from scratchclust.reduce.tsne_parts.checkpoint import Reached
@@ -213,6 +215,15 @@ def self_supervised(
         batch_size=min(128, n // 4),
         random_state=0,
     )
+    features.fit(images(n, side, side, channels))
+
+
+def self_supervised_in_full(n: int, side: int, channels: int) -> None:
+    """What `scratchclust run self-supervised --full` trains, as its recipe says it."""
+    variants = find("self-supervised").full_variants
+    assert variants is not None
+    features = build(variants[0].features, 0)
+    features.set_params(epochs=1, batch_size=min(features.batch_size, n // 4))
     features.fit(images(n, side, side, channels))
 
 
@@ -435,6 +446,14 @@ CASES = [
     ),
     *_training(
         "SimCLR, ResNet-18", partial(self_supervised, "simclr", "resnet18", 2), (50_000, 32, 3)
+    ),
+    Case(
+        "self-supervised --full (EMP-SSL, ResNet-18, 20 patches), a training step in bfloat16",
+        STEP,
+        self_supervised_in_full,
+        (50_000, 32, 3),
+        (32, 32, 3),
+        True,
     ),
     Case(
         "vote of the nearest neighbours",
