@@ -26,6 +26,7 @@ ROOT = 8  # a root or an exponential
 LEAST = 4  # a minimum with its place
 ON_ONE_CORE = 16  # by NumPy in float64, beside the same on all devices in float32
 CANDIDATE = 3_000  # for a neighbour to be found among all others, measured and sorted
+TURNED = 50  # a difference to a mean, turned by the component's own small matrix and squared
 EIGH = 20  # d^3 of all eigenvectors of a matrix, at the rate of products
 
 
@@ -143,7 +144,7 @@ def gmm(
     step = Work(
         products=of_matrices.get(covariance_type, 8.0 * size * k),
         elements=(2.0 * ROOT + 8) * n * k
-        + {"full": 10.0 * k, "tied": 10.0}.get(covariance_type, 2.0) * size,
+        + {"full": TURNED * k, "tied": TURNED}.get(covariance_type, 2.0) * size,
         bytes=FLOAT * (2 * size + 4.0 * n * k),
         calls=4,
         exact=host.get(covariance_type, 10.0 * k * d),
@@ -282,7 +283,8 @@ def kernel_pca(
         products=2.0 * pairs * block,
         elements=pairs,
         bytes=FLOAT * pairs,
-        exact=8.0 * n * block * block * n_products + EIGH * (block * n_products / 2.0) ** 3,
+        exact=ON_ONE_CORE * 8.0 * n * block * block * n_products
+        + EIGH * (block * n_products / 2.0) ** 3,
         calls=4,
     )
     applied = (
