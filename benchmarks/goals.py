@@ -53,7 +53,7 @@ _MAPS = (
     "depended on the threads that were free: to be measured anew"
 )
 _COMPILATION = "a difference of two runs, which moves by a second: 9.1 the time before"
-_COLD = "a warm run takes 25 s, and compiles next to nothing"
+_COLD = "a warm run takes 17 s, and compiles next to nothing"
 GOALS = (
     *(
         Goal("kmeans", f"k-means, {size}, k = 10, {_ALL}", 1.5, floor=_FEW_CLUSTERS)

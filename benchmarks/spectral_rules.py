@@ -23,12 +23,14 @@ and all of MNIST's test digits. `fresh` was made before the margin was chosen (o
 alone), but what the two rules reach there, and their silhouettes by all distances, had been looked
 at by then. Of the wide unequal clouds, where it was decided, one draw of six lost 14 points.
 
-That it asks for a silhouette of at least 0.5 came last, when it was to be the default: on codes of
-photographs (`of_photographs`) the clearer clusters were the worse ones about as often, by up to 8
-points, and their silhouettes were between 0.3 and 0.45, where those of all digits that it had
-mended were above 0.5. The number is that of a book (Kaufman and Rousseeuw, 1990). It is judged on
-the sets of `unseen`, which were made after it: photographs that have taken part in nothing here,
-other shares and resolutions of digits.
+That it asks for a silhouette of at least 0.5 came last, when it was to be the default, which is to
+hurt nothing. Of codes of photographs (`of_photographs`, and those of three other trainings) the
+rule until then took the clearer clusters in 33 fits. In 14 of them they were worse, in 10 by more
+than a point, in one by 8, though on average they gained 1.1; their silhouettes were between 0.28
+and 0.44, where those of the digits that it had mended were above 0.5 (one of 0.499). The number is
+that of a book (Kaufman and Rousseeuw, 1990). It also spares the unequal clouds. It is judged on the
+sets of `unseen`, which were made after it: photographs that have taken part in nothing here, other
+shares and resolutions of digits.
 """
 
 import json
@@ -63,6 +65,8 @@ from scratchclust.estimators.spectral import (
     n_components_of,
     tried_by,
 )
+from scratchclust.experiment.build import build
+from scratchclust.recipes import find
 from scratchclust.reduce.spectral_embedding import spectral_embedding
 
 Problem = tuple[str, np.ndarray, np.ndarray]
@@ -92,11 +96,12 @@ SEEN = {  # had judged another rule before
     "MNIST, pixels, 8x8",
     "MNIST, pixels, 28x28",
 }
-LIMITED = {  # by these the least silhouette was decided
+LIMITED = {  # by these the least silhouette was decided, or a recipe's coordinates
     "photographs, cifar10-selfsup",
     "photographs, EfficientNet",
     "photographs, cifar10-selfsup, five classes",
     "photographs, EfficientNet, five classes",
+    "training photographs, graph-photos",
 }
 UNEQUAL = 0.75  # times as many images of each class as of the one before
 
@@ -240,6 +245,19 @@ def of_photographs() -> Iterator[Problem]:
             yield f"photographs, {name}, five classes", Z[five], y[five]
 
 
+def of_dictionary() -> Iterator[Problem]:
+    """The features of the recipe `graph-photos`, of training images that they were not fitted to:
+    by these its coordinates were chosen.
+    """
+    train = data.load("cifar10", split="train", limit=15_000)
+    variant = find("graph-photos").variants[0]
+    assert variant.reduce is not None
+    features = build(variant.features, 0).fit(train.images[:10_000])
+    Z = features.transform(train.images[10_000:])
+    X = np.asarray(build(variant.reduce, 0).fit_transform(Z))
+    yield "training photographs, graph-photos", X, np.asarray(train.labels)[10_000:]
+
+
 def unseen() -> Iterator[Problem]:
     """Sets that were made when "auto" asked for clear clusters already."""
     train = data.load("cifar10", split="train", limit=6_000)
@@ -312,6 +330,7 @@ GROUPS = {
     "gradients": of_mnist,
     "fresh": fresh,
     "photographs": of_photographs,
+    "dictionary": of_dictionary,
     "unseen": unseen,
 }
 

@@ -237,30 +237,30 @@ def cluster_graph(graph: SpectralEmbeddingResult, X: Any, given: Any) -> _Cluste
     key = key_of(given.random_state)
     k = given.n_clusters
     names = tried_by(given.coordinates)
-    points = [_points_in(graph, X, given, coordinates) for coordinates in names]
+    seen = [_seen_by_kmeans(graph, X, given, coordinates) for coordinates in names]
     # columns of zeros change no distance, and one program serves for both coordinates
-    widest = max(directions.shape[1] for _, directions in points)
+    widest = max(directions.shape[1] for _, directions in seen)
     tried = []
-    for coordinates, (few, directions) in zip(names, points, strict=True):
+    for coordinates, (shortened, directions) in zip(names, seen, strict=True):
         n_axes = directions.shape[1]
         padded = np.pad(directions, ((0, 0), (0, widest - n_axes)))
         found = kmeans(padded, k, key=key, n_init=given.n_init)
         found = found._replace(centroids=found.centroids[:, :n_axes])
-        tried.append(_ClusteredGraph(coordinates, few, directions, found))
+        tried.append(_ClusteredGraph(coordinates, shortened, directions, found))
     labels = [np.asarray(one.found.labels) for one in tried]
     return tried[clearest(tried[-1].directions, labels, k)]
 
 
-def _points_in(
+def _seen_by_kmeans(
     graph: SpectralEmbeddingResult, X: Any, given: Any, coordinates: str
 ) -> tuple[SpectralEmbeddingResult, Float[np.ndarray, "n c"]]:
     """The graph with as many eigenvectors as these coordinates have, and what k-means sees."""
-    few = leading(graph, n_components_of(given, given.n_clusters, len(X), coordinates))
+    shortened = leading(graph, n_components_of(given, given.n_clusters, len(X), coordinates))
     dtype = np.float64 if X.dtype == np.float64 else np.float32
-    directions = directions_for(few, given.n_clusters, coordinates).astype(dtype)
+    directions = directions_for(shortened, given.n_clusters, coordinates).astype(dtype)
     if given.affinity != "precomputed":
         directions = _equal_for_equals(np.asarray(X), directions)
-    return few, directions
+    return shortened, directions
 
 
 def tried_by(coordinates: str) -> tuple[str, ...]:

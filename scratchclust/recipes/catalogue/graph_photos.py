@@ -5,10 +5,9 @@ from scratchclust.recipes.recipe import Recipe, Step, Variant
 FEATURES = Step("PatchFeatures", {"n_clusters": 400, "flip": True, "crop": 28})
 WHITENED = Step("PCA", {"n_components": 30, "whiten": True})
 
-# The whitened axes and commute times were chosen by the labels of 5,000 other training images (by
-# these 0.300, by ten eigenvectors alone 0.249, means of three seeds of k-means). Features are
-# fitted to the first 10,000 training images alone, since each takes as long as one that is
-# clustered.
+# The whitened axes and commute times were chosen by the labels of 5,000 other training images (the
+# latter by `python -m benchmarks.spectral_rules dictionary`). Features are fitted to the first
+# 10,000 training images alone, since each takes as long as one that is clustered.
 RECIPE = Recipe(
     name="graph-photos",
     rank=95,
