@@ -233,6 +233,13 @@ def accelerator_road(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     jax.clear_caches()
 
 
+@pytest.fixture(autouse=True)
+def real_data_or_skip(request: pytest.FixtureRequest) -> None:
+    """Whoever is marked as reading real data is skipped where there is none."""
+    if request.node.get_closest_marker("real_data"):
+        request.getfixturevalue("tfds_dir")
+
+
 @pytest.fixture(scope="session")
 def tfds_dir() -> Path:
     """The folder of prepared data sets, or a skip with its reason."""
