@@ -48,10 +48,7 @@ _MANY_CLUSTERS = (
     "k = 100, 1.6 to 1.7 at k = 1,000"
 )
 _SHORT = "0.1 s in all; other runs gave 7.4 to 9.4; no floor is known"
-_MAPS = (
-    "measured before its transforms took one thread, without which the last bits of a map "
-    "depended on the threads that were free: to be measured anew"
-)
+_MAPS = "one round a contender, since each takes minutes; other runs gave 3.85 and 1.84"
 _COMPILATION = "a difference of two runs, which moves by a second: 9.1 the time before"
 _COLD = "a warm run takes 17 s, and compiles next to nothing"
 GOALS = (

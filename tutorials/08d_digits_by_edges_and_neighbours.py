@@ -242,7 +242,7 @@ describe(
 # %% [markdown]
 # The features; but the graph alone brings some 20 points, too, and it helps with every description: neighbours in
 # pixels are mostly right where means of pixels are not. The two together take 0.57 to over 0.95. On pixels it takes
-# more than the ten eigenvectors of [08c](08c_graphs.ipynb): these put two digits into one cluster and split another.
+# more than the ten eigenvectors of [08c](08c_graphs.ipynb): these put digits together and split others.
 # `SpectralClustering` tries them and a second set of coordinates, 18 eigenvectors weighed by how smooth they are
 # (`scratchclust/reference/commute_time.py`), and takes the clearer clusters of the two:
 
